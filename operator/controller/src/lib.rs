@@ -1,0 +1,1 @@
+//! The operator's edge: the only part that talks to Kubernetes.

@@ -1,0 +1,1 @@
+//! Ingestion, retrieval and answers.

@@ -1,0 +1,1 @@
+//! Accounts and tokens: who somebody is, and which tenant that is.

@@ -1,0 +1,1 @@
+//! Where end users talk: the web widget.

@@ -1,0 +1,2 @@
+//! The binary of this service.
+fn main() {}

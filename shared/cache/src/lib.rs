@@ -1,0 +1,1 @@
+//! Redis: key shapes, sessions, limits, wake-up calls.

@@ -1,0 +1,119 @@
+//! Every environment variable of the platform: read by services, written by the operator.
+
+/// Address of the public listener, `HOST:PORT`; default `0.0.0.0` and the service's port.
+pub const LISTEN_ADDR: &str = "LISTEN_ADDR";
+/// Address of the metrics listener, `HOST:PORT`.
+pub const METRICS_ADDR: &str = "METRICS_ADDR";
+/// `error`, `warn`, `info`, `debug` or `trace`, or a filter per module.
+pub const LOG_LEVEL: &str = "LOG_LEVEL";
+
+/// Host of PostgreSQL.
+pub const DATABASE_HOST: &str = "DATABASE_HOST";
+/// Port of PostgreSQL.
+pub const DATABASE_PORT: &str = "DATABASE_PORT";
+/// Database name.
+pub const DATABASE_NAME: &str = "DATABASE_NAME";
+/// Login role.
+pub const DATABASE_USER: &str = "DATABASE_USER";
+/// Password of the login role. Secret.
+pub const DATABASE_PASSWORD: &str = "DATABASE_PASSWORD";
+/// `disable`, `prefer`, `require`, `verify-ca` or `verify-full`.
+pub const DATABASE_SSL_MODE: &str = "DATABASE_SSL_MODE";
+/// Connections of this process's pool.
+pub const DATABASE_MAX_CONNECTIONS: &str = "DATABASE_MAX_CONNECTIONS";
+
+/// Host of Redis.
+pub const REDIS_HOST: &str = "REDIS_HOST";
+/// Port of Redis.
+pub const REDIS_PORT: &str = "REDIS_PORT";
+/// ACL user; empty for the default user.
+pub const REDIS_USERNAME: &str = "REDIS_USERNAME";
+/// Password of the ACL user. Secret.
+pub const REDIS_PASSWORD: &str = "REDIS_PASSWORD";
+
+/// Base URL of auth, without prefix.
+pub const AUTH_URL: &str = "AUTH_URL";
+/// Base URL of creator-hub, without prefix.
+pub const CREATOR_HUB_URL: &str = "CREATOR_HUB_URL";
+/// Base URL of ai-engine, without prefix.
+pub const AI_ENGINE_URL: &str = "AI_ENGINE_URL";
+/// Base URL of Ollama.
+pub const OLLAMA_URL: &str = "OLLAMA_URL";
+/// Base URL of Chroma.
+pub const CHROMA_URL: &str = "CHROMA_URL";
+/// Where browsers reach the gateway, for links and the embed snippet.
+pub const PUBLIC_URL: &str = "PUBLIC_URL";
+
+/// `iss` of access tokens.
+pub const TOKEN_ISSUER: &str = "TOKEN_ISSUER";
+/// `aud` of access tokens.
+pub const TOKEN_AUDIENCE: &str = "TOKEN_AUDIENCE";
+/// Key of the short-lived tokens between services. Secret, 32 bytes or more.
+pub const INTERNAL_TOKEN_KEY: &str = "INTERNAL_TOKEN_KEY";
+
+/// Ed25519 seed that signs access tokens: 32 bytes, base64. Secret, auth only.
+pub const SIGNING_SEED: &str = "SIGNING_SEED";
+/// Life of an access token, seconds.
+pub const ACCESS_TOKEN_SECONDS: &str = "ACCESS_TOKEN_SECONDS";
+/// Life of a refresh token, seconds.
+pub const REFRESH_TOKEN_SECONDS: &str = "REFRESH_TOKEN_SECONDS";
+/// `open` or `closed`.
+pub const SELF_REGISTRATION: &str = "SELF_REGISTRATION";
+/// Fewest characters of a password, 8 to 128.
+pub const PASSWORD_MIN_LENGTH: &str = "PASSWORD_MIN_LENGTH";
+/// Argon2id memory, KiB.
+pub const ARGON2_MEMORY_KIB: &str = "ARGON2_MEMORY_KIB";
+/// Argon2id passes.
+pub const ARGON2_ITERATIONS: &str = "ARGON2_ITERATIONS";
+/// Password hashes computed at once.
+pub const ARGON2_CONCURRENCY: &str = "ARGON2_CONCURRENCY";
+
+/// Folder of uploaded files.
+pub const UPLOAD_DIR: &str = "UPLOAD_DIR";
+/// Largest upload, bytes.
+pub const UPLOAD_MAX_BYTES: &str = "UPLOAD_MAX_BYTES";
+
+/// Chat model, an Ollama name.
+pub const CHAT_MODEL: &str = "CHAT_MODEL";
+/// Embedding model, an Ollama name.
+pub const EMBEDDING_MODEL: &str = "EMBEDDING_MODEL";
+/// `generative`, `extractive` or `auto`: the mode of an answer that names none.
+pub const ANSWER_MODE: &str = "ANSWER_MODE";
+/// JSON list of the models that the models Job makes available.
+pub const MODELS: &str = "MODELS";
+
+/// Key that signs visitor tokens of the widget. Secret, 32 bytes or more.
+pub const WIDGET_TOKEN_KEY: &str = "WIDGET_TOKEN_KEY";
+/// `true` serves the demo page of the widget.
+pub const DEMO_PAGE: &str = "DEMO_PAGE";
+
+/// Superuser or administrator that `migrate` creates roles as.
+pub const ADMIN_USER: &str = "ADMIN_USER";
+/// Password of that administrator. Secret.
+pub const ADMIN_PASSWORD: &str = "ADMIN_PASSWORD";
+/// Password that `migrate` gives to `platform_migrator`. Secret.
+pub const MIGRATOR_PASSWORD: &str = "MIGRATOR_PASSWORD";
+/// Password that `migrate` gives to auth's role. Secret.
+pub const AUTH_DATABASE_PASSWORD: &str = "AUTH_DATABASE_PASSWORD";
+/// Password that `migrate` gives to creator-hub's role. Secret.
+pub const CREATOR_HUB_DATABASE_PASSWORD: &str = "CREATOR_HUB_DATABASE_PASSWORD";
+/// Password that `migrate` gives to ai-engine's role. Secret.
+pub const AI_ENGINE_DATABASE_PASSWORD: &str = "AI_ENGINE_DATABASE_PASSWORD";
+/// Password that `migrate` gives to channel's role. Secret.
+pub const CHANNEL_DATABASE_PASSWORD: &str = "CHANNEL_DATABASE_PASSWORD";
+/// Longest wait of a migration for a lock, seconds.
+pub const LOCK_TIMEOUT_SECONDS: &str = "LOCK_TIMEOUT_SECONDS";
+/// Longest statement of a migration, seconds; 0 is no limit.
+pub const STATEMENT_TIMEOUT_SECONDS: &str = "STATEMENT_TIMEOUT_SECONDS";
+/// File that takes the last words of a Job, as Kubernetes reads them.
+pub const TERMINATION_LOG: &str = "TERMINATION_LOG";
+
+/// The variable that carries the password of a service's database role to `migrate`.
+pub const fn database_password_of(service: crate::Service) -> &'static str {
+    match service {
+        crate::Service::Auth => AUTH_DATABASE_PASSWORD,
+        crate::Service::CreatorHub => CREATOR_HUB_DATABASE_PASSWORD,
+        crate::Service::AiEngine => AI_ENGINE_DATABASE_PASSWORD,
+        crate::Service::Channel => CHANNEL_DATABASE_PASSWORD,
+    }
+}

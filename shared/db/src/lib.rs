@@ -1,0 +1,1 @@
+//! PostgreSQL: the tenant transaction is the only road to tenant tables.

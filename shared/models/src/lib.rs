@@ -1,0 +1,1 @@
+//! Words that all services speak: ids, parsed values, pages.
