@@ -1,0 +1,91 @@
+//! Bounds that several sections share: every string, list and map of the schema has a maximum.
+
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// Shape of a DNS name such as `db.example.org`.
+pub const HOSTNAME: &str = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
+/// Shape of the name of an object of Kubernetes.
+pub const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
+/// Shape of a name that becomes one label of a DNS name.
+pub const LABEL: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+/// Shape of a key of a Secret or ConfigMap.
+pub const DATA_KEY: &str = r"^[-._a-zA-Z0-9]+$";
+/// Shape of a base URL: no credentials, query or fragment.
+pub const BASE_URL: &str =
+    r"^https?://[a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?(:[0-9]{1,5})?(/[-._~a-zA-Z0-9/]*)?$";
+/// Shape of an image reference, by tag or digest.
+pub const IMAGE: &str = r"^[a-zA-Z0-9][-._a-zA-Z0-9:/]*(@sha256:[a-f0-9]{64})?$";
+/// Shape of a schedule of five fields or a macro such as `@daily`.
+pub const SCHEDULE: &str =
+    r"^(@(hourly|daily|weekly|monthly|yearly)|[-0-9*/,]+( [-0-9A-Za-z*/,?]+){4})$";
+/// Shape of an IP range such as `10.0.0.0/8`.
+pub const IP_RANGE: &str = r"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$";
+const SPAN: &str = r"^[0-9]{1,7}(s|m|h|d)$";
+
+/// A span of time: a whole number and `s`, `m`, `h` or `d`, such as `15m`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Span(pub String);
+
+impl Span {
+    /// The span in seconds; what the schema does not admit counts as none.
+    pub fn seconds(&self) -> i64 {
+        let text = &self.0;
+        let Some(unit) = text.chars().next_back() else {
+            return 0;
+        };
+        let factor = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            _ => return 0,
+        };
+        text.strip_suffix(unit)
+            .and_then(|n| n.parse::<i64>().ok())
+            .map_or(0, |n| n * factor)
+    }
+}
+
+impl From<&str> for Span {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl JsonSchema for Span {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": SPAN, "maxLength": 8})
+    }
+}
+
+/// A map of short strings, such as labels, annotations or parameters.
+pub fn string_map(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 64,
+        "additionalProperties": {"type": "string", "maxLength": 1024},
+    })
+}
+
+/// An object that the server keeps as it is.
+pub fn free_form(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}

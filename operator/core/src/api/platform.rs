@@ -1,0 +1,106 @@
+//! `CreatorPlatform`: a whole platform as one resource.
+
+use kube::{CustomResource, KubeSchema, core::Rule};
+use serde::{Deserialize, Serialize};
+
+use super::auth::Auth;
+use super::gateway::Gateway;
+use super::images::Images;
+use super::ollama::Ollama;
+use super::policy::{Migrations, Monitoring, NetworkPolicies};
+use super::postgres::Postgres;
+use super::services::Services;
+use super::status::PlatformStatus;
+use super::stores::{Chroma, Redis};
+use super::tenants::Tenants;
+
+/// Longest name of a platform: names made from it must fit 63 characters.
+pub const NAME_MAX: usize = 40;
+
+/// What a platform shall be.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "creatorplatform.io",
+    version = "v1alpha1",
+    kind = "CreatorPlatform",
+    namespaced,
+    status = "PlatformStatus",
+    shortname = "cplat",
+    category = "creator",
+    derive = "PartialEq",
+    doc = "A whole Creator Platform: four services, their stores, models, migrations and gateway.",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(name = "Version", type_ = "string", json_path = ".status.version.running"),
+    printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.endpoint"),
+    printcolumn(name = "Tenants", type_ = "integer", json_path = ".status.tenants.total"),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        priority = 1,
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new("size(self.metadata.name) <= 40 && \
+        self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
+        .message("the name of a platform is a DNS label of at most 40 characters")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!self.migrations.requireBackup || \
+        (has(self.postgres.managed) && has(self.postgres.managed.backup))")
+    .message("migrations.requireBackup needs postgres.managed.backup"))]
+pub struct CreatorPlatformSpec {
+    /// Version of the four services and of the migrations.
+    #[serde(default = "version")]
+    #[schemars(
+        length(min = 1, max = 64),
+        regex(pattern = r"^[a-zA-Z0-9][-._a-zA-Z0-9]*$")
+    )]
+    pub version: String,
+    /// Where images come from.
+    #[serde(default)]
+    pub images: Images,
+    /// The four services.
+    #[serde(default)]
+    pub services: Services,
+    /// The database.
+    #[serde(default)]
+    pub postgres: Postgres,
+    /// Cache, sessions and limits.
+    #[serde(default)]
+    pub redis: Redis,
+    /// The index of embeddings.
+    #[serde(default)]
+    pub chroma: Chroma,
+    /// Language models.
+    #[serde(default)]
+    pub ollama: Ollama,
+    /// The one door.
+    #[serde(default)]
+    pub gateway: Gateway,
+    /// Tokens, passwords and registration.
+    #[serde(default)]
+    pub auth: Auth,
+    /// What tenants get.
+    #[serde(default)]
+    pub tenants: Tenants,
+    /// How migrations run.
+    #[serde(default)]
+    pub migrations: Migrations,
+    /// Who may talk to whom.
+    #[serde(default)]
+    pub network_policies: NetworkPolicies,
+    /// Objects for Prometheus.
+    #[serde(default)]
+    pub monitoring: Monitoring,
+    /// Stops all writes; the plan that would be applied then stands in the status.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+fn version() -> String {
+    "0.1.0".to_owned()
+}

@@ -1,0 +1,121 @@
+//! What differs between an object as it shall be and as it stands.
+
+use serde_json::Value;
+
+use crate::object::{Kind, ObjectKey};
+use crate::observed::{Live, Observed, View};
+use crate::plan::{APPLIED_HASH, Change, Desired};
+use crate::rollout;
+
+/// Most paths that one change names.
+const PATHS_MAX: usize = 20;
+
+/// What has to be done with one object.
+pub(crate) fn change(key: &ObjectKey, desired: &Desired, observed: &Observed) -> Change {
+    let live = observed.live(key);
+    if live.is_some_and(|live| !live.owned) {
+        return Change::Foreign;
+    }
+    match (desired, live) {
+        (Desired::Secret { generate, .. }, _) => {
+            let missing: Vec<String> = generate
+                .iter()
+                .filter(|(name, _)| !observed.has_secret(&key.name, name))
+                .map(|(name, _)| name.clone())
+                .collect();
+            if missing.is_empty() {
+                Change::None
+            } else {
+                Change::Secret(missing)
+            }
+        }
+        (_, None) => Change::Create,
+        (Desired::CreateOnce(_), Some(_)) => Change::None,
+        (Desired::Apply(body), Some(live)) => against(key.kind, body, live),
+    }
+}
+
+fn against(kind: Kind, desired: &Value, live: &Live) -> Change {
+    let hash = applied_hash(desired).unwrap_or_default();
+    let body = match &live.view {
+        View::Unmoved { applied } if applied == hash => return Change::None,
+        View::Unmoved { .. } => return Change::Update(vec!["*".to_owned()]),
+        View::Body(body) => body,
+    };
+    let mut paths = Vec::new();
+    differences(desired, body, String::new(), &mut paths);
+    let annotation = format!("metadata.annotations.{APPLIED_HASH}");
+    if paths.len() > 1 {
+        paths.retain(|path| *path != annotation);
+    }
+    if paths.is_empty() {
+        return Change::None;
+    }
+    if kind == Kind::Job {
+        return job_change(body, &paths);
+    }
+    if let Some(path) = paths.iter().find(|path| is_immutable(kind, path)) {
+        return Change::Replace(format!("{path} cannot be changed in place"));
+    }
+    paths.truncate(PATHS_MAX);
+    Change::Update(paths)
+}
+
+/// A Job cannot be changed. One that runs is left to end, one that did its work is left alone,
+/// one that failed is tried again with what is new.
+fn job_change(live: &Value, paths: &[String]) -> Change {
+    if rollout::job(live) == rollout::JobState::Failed {
+        return Change::Replace(format!("the Job failed and {} changed", paths.join(", ")));
+    }
+    Change::None
+}
+
+/// The hash annotation of a body.
+pub(crate) fn applied_hash(body: &Value) -> Option<&str> {
+    body.get("metadata")?
+        .get("annotations")?
+        .get(APPLIED_HASH)?
+        .as_str()
+}
+
+fn is_immutable(kind: Kind, path: &str) -> bool {
+    let fixed: &[&str] = match kind {
+        Kind::StatefulSet => &[
+            "spec.selector",
+            "spec.serviceName",
+            "spec.podManagementPolicy",
+            "spec.volumeClaimTemplates",
+        ],
+        Kind::Deployment => &["spec.selector"],
+        Kind::Service => &["spec.clusterIP"],
+        _ => &[],
+    };
+    fixed.iter().any(|prefix| path.starts_with(prefix))
+}
+
+/// Every path of `desired` whose value `live` does not have: fields that only the live object has
+/// are not ours.
+fn differences(desired: &Value, live: &Value, path: String, found: &mut Vec<String>) {
+    match (desired, live) {
+        (Value::Object(ours), Value::Object(theirs)) => {
+            for (key, value) in ours {
+                let below = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                match theirs.get(key) {
+                    Some(other) => differences(value, other, below, found),
+                    None => found.push(below),
+                }
+            }
+        }
+        (Value::Array(ours), Value::Array(theirs)) if ours.len() == theirs.len() => {
+            for (index, (value, other)) in ours.iter().zip(theirs).enumerate() {
+                differences(value, other, format!("{path}[{index}]"), found);
+            }
+        }
+        (ours, theirs) if ours == theirs => {}
+        _ => found.push(path),
+    }
+}

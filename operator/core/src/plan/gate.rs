@@ -1,0 +1,180 @@
+//! Whether a stage lets the next one start: a fact of the present look, never a sleep.
+
+use crate::component::Component;
+use crate::object::Kind;
+use crate::observed::Observed;
+use crate::plan::{Change, Desired, Gate, Item, StageName, Wait};
+use crate::reason::Reason;
+use crate::resolve::Resolved;
+use crate::rollout::{self, JobState, Rollout};
+
+/// What one object does to the gate.
+enum Verdict {
+    Open,
+    Waits(Wait),
+    Fails(Wait),
+}
+
+/// The gate of a stage.
+pub(crate) fn of(
+    stage: StageName,
+    items: &[Item],
+    resolved: &Resolved,
+    observed: &Observed,
+) -> Gate {
+    let mut waits = Vec::new();
+    let mut failures = Vec::new();
+    let _ = resolved;
+    for item in items {
+        match verdict(item, observed) {
+            Verdict::Open => {}
+            Verdict::Waits(wait) => waits.push(wait),
+            Verdict::Fails(wait) => failures.push(wait),
+        }
+    }
+    if stage == StageName::Foundation && waits.is_empty() && !observed.hash_key_present {
+        waits.push(Wait {
+            component: Component::Platform,
+            reason: Reason::GeneratingSecrets,
+            message: "The key of the configuration hashes is being made.".to_owned(),
+        });
+    }
+    if !failures.is_empty() {
+        failures.extend(waits);
+        Gate::Failed(failures)
+    } else if waits.is_empty() {
+        Gate::Open
+    } else {
+        Gate::Waiting(waits)
+    }
+}
+
+fn verdict(item: &Item, observed: &Observed) -> Verdict {
+    let wait = |reason, message: String| Wait {
+        component: item.component,
+        reason,
+        message,
+    };
+    if item.change == Change::Foreign {
+        return Verdict::Fails(wait(
+            Reason::ObjectNotOurs,
+            format!(
+                "{} exists and was not made by this platform. Nothing is written to it. Rename or \
+                 delete it, and the operator goes on.",
+                item.key
+            ),
+        ));
+    }
+    if let (Desired::Secret { .. }, Change::Secret(keys)) = (&item.desired, &item.change) {
+        return Verdict::Waits(wait(
+            Reason::GeneratingSecrets,
+            format!(
+                "{} gets its keys {}; the next look uses them.",
+                item.key,
+                keys.join(", ")
+            ),
+        ));
+    }
+    match item.key.kind {
+        Kind::Deployment | Kind::StatefulSet | Kind::CnpgCluster => workload(item, observed),
+        Kind::Job => job(item, observed),
+        _ => Verdict::Open,
+    }
+}
+
+fn workload(item: &Item, observed: &Observed) -> Verdict {
+    let wait = |reason, message: String| Wait {
+        component: item.component,
+        reason,
+        message,
+    };
+    if item.change != Change::None {
+        return Verdict::Waits(wait(
+            Reason::Applying,
+            format!("{} is being applied.", item.key),
+        ));
+    }
+    let Some(rollout) = progress(item, observed) else {
+        return Verdict::Waits(wait(
+            Reason::RollingOut,
+            format!("{} is starting.", item.key),
+        ));
+    };
+    if rollout.complete {
+        return Verdict::Open;
+    }
+    let words = observed
+        .words
+        .get(&item.key)
+        .map_or(String::new(), |said| format!(" {said}"));
+    let (reason, what, next) = if rollout.stuck {
+        (
+            Reason::RolloutStuck,
+            "makes no progress",
+            "The operator keeps waiting; mend the cause, such as the image or the resources.",
+        )
+    } else {
+        (
+            Reason::RollingOut,
+            "is rolling out",
+            "The operator goes on when it is ready.",
+        )
+    };
+    let counts = format!("{} of {} ready", rollout.ready, rollout.desired);
+    Verdict::Waits(wait(
+        reason,
+        format!("{} {what}: {counts}.{words} {next}", item.key),
+    ))
+}
+
+/// How far the workload of an item is; `None` before its status is known.
+pub(crate) fn progress(item: &Item, observed: &Observed) -> Option<Rollout> {
+    let body = observed.body(&item.key)?;
+    match item.key.kind {
+        Kind::Deployment => Some(rollout::deployment(body)),
+        Kind::StatefulSet => Some(rollout::stateful_set(body)),
+        Kind::CnpgCluster => Some(rollout::cnpg_cluster(body)),
+        _ => None,
+    }
+}
+
+fn job(item: &Item, observed: &Observed) -> Verdict {
+    let wait = |reason, message: String| Wait {
+        component: item.component,
+        reason,
+        message,
+    };
+    let (running, failed) = if item.component == Component::Models {
+        (Reason::ModelsLoading, Reason::ModelsFailed)
+    } else {
+        (Reason::MigrationRunning, Reason::MigrationFailed)
+    };
+    let state = match item.change {
+        Change::None => observed
+            .body(&item.key)
+            .map_or(JobState::Running, rollout::job),
+        _ => JobState::Running,
+    };
+    let words = observed
+        .words
+        .get(&item.key)
+        .map_or(String::new(), |said| format!(" {said}"));
+    match state {
+        JobState::Succeeded => Verdict::Open,
+        JobState::Running => Verdict::Waits(wait(
+            running,
+            format!(
+                "{} runs.{words} What comes after it waits; what runs keeps running.",
+                item.key
+            ),
+        )),
+        JobState::Failed => Verdict::Fails(wait(
+            failed,
+            format!(
+                "{} failed.{words} What runs keeps running. Mend the cause, then change the \
+                 annotation creatorplatform.io/retry to run it again.",
+                item.key
+            ),
+        )),
+    }
+}

@@ -1,0 +1,193 @@
+//! From a spec to a platform that can be planned: rules, cross-checks, defaults, addresses.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use kube_cel::{CompiledSchema, Validator};
+use serde_json::Value;
+use shared_config::Service;
+
+use crate::api::ollama::ModelUse;
+use crate::api::{CreatorPlatform, CreatorPlatformSpec};
+use crate::observed::Observed;
+
+mod checks;
+pub mod schema;
+
+/// Annotation whose change runs failed migrations and models again.
+pub const RETRY_ANNOTATION: &str = "creatorplatform.io/retry";
+/// Versions of the platform that this operator manages: the others are left alone.
+pub const SUPPORTED: &str = "0.1.";
+
+/// A platform whose spec passed every rule, with defaults filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolved {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its identity, for owner references; empty for a plan from a file.
+    pub uid: String,
+    /// Generation of the spec.
+    pub generation: i64,
+    /// The spec with defaults.
+    pub spec: CreatorPlatformSpec,
+    /// Where browsers reach the gateway.
+    pub public_url: String,
+    /// Value of the retry annotation.
+    pub retry: Option<String>,
+}
+
+/// What is wrong with a spec.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Invalid {
+    /// Every problem that was found.
+    pub problems: Vec<Problem>,
+}
+
+/// One thing that is wrong with a spec.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Path of the field.
+    pub path: String,
+    /// What is wrong with it.
+    pub wrong: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.problems.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("; "))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.wrong)?;
+        if !self.remedy.is_empty() {
+            write!(f, " ({})", self.remedy)?;
+        }
+        Ok(())
+    }
+}
+
+impl Resolved {
+    /// The name of an object of this platform.
+    pub fn object_name(&self, suffix: &str) -> String {
+        format!("{}-{suffix}", self.name)
+    }
+
+    /// The image of a service.
+    pub fn service_image(&self, service: Service) -> String {
+        let images = &self.spec.images;
+        let own = match service {
+            Service::Auth => &images.auth,
+            Service::CreatorHub => &images.creator_hub,
+            Service::AiEngine => &images.ai_engine,
+            Service::Channel => &images.channel,
+        };
+        own.clone()
+            .unwrap_or_else(|| self.own_image(service.name()))
+    }
+
+    /// The image of the migrations.
+    pub fn migrate_image(&self) -> String {
+        self.spec
+            .images
+            .migrate
+            .clone()
+            .unwrap_or_else(|| self.own_image("migrate"))
+    }
+
+    /// The model of a purpose.
+    pub fn model(&self, purpose: ModelUse) -> &str {
+        let mut models = self.spec.ollama.models.iter();
+        models
+            .find(|model| model.purpose == purpose)
+            .map_or("", |model| &model.name)
+    }
+
+    fn own_image(&self, name: &str) -> String {
+        format!("{}/{name}:{}", self.spec.images.registry, self.spec.version)
+    }
+}
+
+/// Checks a platform's spec and fills it in.
+///
+/// # Errors
+/// Every problem of the spec at once; nothing but a change of the spec mends it.
+pub fn resolve(platform: &CreatorPlatform, _observed: &Observed) -> Result<Resolved, Invalid> {
+    let mut problems = Vec::new();
+    if let Ok(value) = serde_json::to_value(platform) {
+        problems.extend(rule_problems(&value, None));
+    }
+    problems.extend(checks::problems(platform));
+    problems.sort();
+    problems.dedup();
+    if !problems.is_empty() {
+        return Err(Invalid { problems });
+    }
+    let metadata = &platform.metadata;
+    let name = metadata.name.clone().unwrap_or_default();
+    let namespace = metadata
+        .namespace
+        .clone()
+        .unwrap_or_else(|| "default".to_owned());
+    Ok(Resolved {
+        public_url: public_url(&platform.spec, &name, &namespace),
+        name,
+        namespace,
+        uid: metadata.uid.clone().unwrap_or_default(),
+        generation: metadata.generation.unwrap_or_default(),
+        spec: platform.spec.clone(),
+        retry: metadata
+            .annotations
+            .as_ref()
+            .and_then(|all| all.get(RETRY_ANNOTATION))
+            .cloned(),
+    })
+}
+
+/// Runs the rules of the schema on a platform; `old` is its former state, for transition rules.
+pub fn rule_problems(platform: &Value, old: Option<&Value>) -> Vec<Problem> {
+    static RULES: LazyLock<Option<CompiledSchema>> =
+        LazyLock::new(|| schema::compiled("CreatorPlatform"));
+    let Some(rules) = RULES.as_ref() else {
+        return Vec::new();
+    };
+    let verdict = Validator::new().validate_compiled(rules, platform, old);
+    let errors = verdict
+        .err()
+        .map(kube_cel::ValidationErrors::into_vec)
+        .unwrap_or_default();
+    errors
+        .into_iter()
+        .map(|error| Problem {
+            path: error.field_path.clone(),
+            wrong: error.message.clone(),
+            remedy: String::new(),
+        })
+        .collect()
+}
+
+fn public_url(spec: &CreatorPlatformSpec, name: &str, namespace: &str) -> String {
+    let gateway = &spec.gateway;
+    if let Some(url) = &gateway.public_url {
+        return url.trim_end_matches('/').to_owned();
+    }
+    let secure = gateway
+        .ingress
+        .as_ref()
+        .is_some_and(|ingress| ingress.tls.is_some());
+    let scheme = if secure || gateway.http_route.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    gateway.hostname.as_ref().map_or_else(
+        || format!("http://{name}-gateway.{namespace}.svc"),
+        |host| format!("{scheme}://{host}"),
+    )
+}

@@ -1,0 +1,110 @@
+//! Checks that span sections or look into free-form parts, beyond what the schema can say.
+
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+use serde_json::{Value, json};
+use shared_config::{Service, keys};
+
+use super::{Problem, SUPPORTED};
+use crate::api::CreatorPlatform;
+use crate::api::workload::Workload;
+
+/// Variables that the operator writes itself.
+const RESERVED: [&str; 36] = [
+    keys::LISTEN_ADDR,
+    keys::METRICS_ADDR,
+    keys::DATABASE_HOST,
+    keys::DATABASE_PORT,
+    keys::DATABASE_NAME,
+    keys::DATABASE_USER,
+    keys::DATABASE_PASSWORD,
+    keys::DATABASE_SSL_MODE,
+    keys::REDIS_HOST,
+    keys::REDIS_PORT,
+    keys::REDIS_USERNAME,
+    keys::REDIS_PASSWORD,
+    keys::AUTH_URL,
+    keys::CREATOR_HUB_URL,
+    keys::AI_ENGINE_URL,
+    keys::OLLAMA_URL,
+    keys::CHROMA_URL,
+    keys::PUBLIC_URL,
+    keys::TOKEN_ISSUER,
+    keys::TOKEN_AUDIENCE,
+    keys::INTERNAL_TOKEN_KEY,
+    keys::SIGNING_SEED,
+    keys::ACCESS_TOKEN_SECONDS,
+    keys::REFRESH_TOKEN_SECONDS,
+    keys::SELF_REGISTRATION,
+    keys::PASSWORD_MIN_LENGTH,
+    keys::UPLOAD_DIR,
+    keys::UPLOAD_MAX_BYTES,
+    keys::CHAT_MODEL,
+    keys::EMBEDDING_MODEL,
+    keys::ANSWER_MODE,
+    keys::MODELS,
+    keys::WIDGET_TOKEN_KEY,
+    keys::DEMO_PAGE,
+    keys::ADMIN_PASSWORD,
+    keys::MIGRATOR_PASSWORD,
+];
+
+/// Every problem that only code can see.
+pub(super) fn problems(platform: &CreatorPlatform) -> Vec<Problem> {
+    let mut found = Vec::new();
+    version(&platform.spec.version, &mut found);
+    for service in Service::ALL {
+        let path = format!("spec.services.{}", section(service));
+        workload(&path, platform.spec.services.workload(service), &mut found);
+    }
+    found
+}
+
+fn version(version: &str, found: &mut Vec<Problem>) {
+    let numeric = version
+        .split('.')
+        .take(3)
+        .all(|part| part.parse::<u32>().is_ok());
+    if numeric && version.split('.').count() == 3 && !version.starts_with(SUPPORTED) {
+        found.push(Problem {
+            path: "spec.version".to_owned(),
+            wrong: format!("this operator manages {SUPPORTED}x, not {version}"),
+            remedy: "install the operator of that version, or ask for one that it manages"
+                .to_owned(),
+        });
+    }
+}
+
+fn workload(path: &str, workload: &Workload, found: &mut Vec<Problem>) {
+    for variable in &workload.env {
+        if RESERVED.contains(&variable.name.as_str()) {
+            found.push(Problem {
+                path: format!("{path}.env[{}]", variable.name),
+                wrong: "the operator sets this variable itself".to_owned(),
+                remedy: "remove it; the section of the spec that it belongs to sets it".to_owned(),
+            });
+        }
+    }
+    let Some(template) = &workload.pod_template else {
+        return;
+    };
+    let mut probe = Value::Object(template.clone());
+    if let Some(spec) = probe.get_mut("spec").and_then(Value::as_object_mut) {
+        spec.entry("containers").or_insert_with(|| json!([]));
+    }
+    if let Err(error) = serde_json::from_value::<PodTemplateSpec>(probe) {
+        found.push(Problem {
+            path: format!("{path}.podTemplate"),
+            wrong: format!("is no pod template: {error}"),
+            remedy: "see `kubectl explain pod.spec`".to_owned(),
+        });
+    }
+}
+
+const fn section(service: Service) -> &'static str {
+    match service {
+        Service::Auth => "auth",
+        Service::CreatorHub => "creatorHub",
+        Service::AiEngine => "aiEngine",
+        Service::Channel => "channel",
+    }
+}
