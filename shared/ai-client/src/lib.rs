@@ -1,1 +1,12 @@
-//! ai-engine's API as a typed client; the server answers with the very same types.
+#![doc = include_str!("../README.md")]
+
+pub mod answer;
+pub mod client;
+pub mod ingestion;
+pub mod lines;
+pub mod search;
+
+pub use answer::{AnswerEvent, AnswerMode, Done, Question, Source, Turn, TurnRole, Usage};
+pub use client::{AiClient, AiError};
+pub use ingestion::{IngestionEvent, NewIngestion, TextKind};
+pub use search::{SearchRequest, SearchResults};

@@ -10,8 +10,16 @@ use crate::Secret;
 pub const SECRET_MIN_LENGTH: usize = 16;
 
 /// Words that mark a secret as somebody's placeholder.
-const PLACEHOLDERS: [&str; 8] =
-    ["changeme", "change-me", "change_me", "default", "example", "insecure", "password", "secret"];
+const PLACEHOLDERS: [&str; 8] = [
+    "changeme",
+    "change-me",
+    "change_me",
+    "default",
+    "example",
+    "insecure",
+    "password",
+    "secret",
+];
 
 /// One setting that is missing or wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +59,10 @@ impl Reader {
 
     /// Reads the given values, as tests and the contract test do.
     pub const fn from_map(values: BTreeMap<String, String>) -> Self {
-        Self { values, problems: Vec::new() }
+        Self {
+            values,
+            problems: Vec::new(),
+        }
     }
 
     /// A value that must be there and not empty.
@@ -115,7 +126,10 @@ impl Reader {
         }
         let lower = value.to_lowercase();
         if value.len() < SECRET_MIN_LENGTH {
-            self.problem(key, &format!("is shorter than {SECRET_MIN_LENGTH} characters"));
+            self.problem(
+                key,
+                &format!("is shorter than {SECRET_MIN_LENGTH} characters"),
+            );
         } else if PLACEHOLDERS.iter().any(|word| lower.starts_with(word)) {
             self.problem(key, "is a placeholder, not a secret");
         }
@@ -124,16 +138,26 @@ impl Reader {
 
     /// Records a problem that only the caller can see.
     pub fn problem(&mut self, key: &'static str, reason: &str) {
-        self.problems.push(Problem { key, reason: reason.to_owned() });
+        self.problems.push(Problem {
+            key,
+            reason: reason.to_owned(),
+        });
     }
 
     /// Gives the settings back, or all problems.
     pub fn finish<T>(self, settings: T) -> Result<T, Problems> {
-        if self.problems.is_empty() { Ok(settings) } else { Err(Problems(self.problems)) }
+        if self.problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(Problems(self.problems))
+        }
     }
 
     fn value(&self, key: &str) -> Option<&str> {
-        self.values.get(key).map(|value| value.trim()).filter(|value| !value.is_empty())
+        self.values
+            .get(key)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
     }
 }
 

@@ -1,1 +1,68 @@
-//! PostgreSQL: the tenant transaction is the only road to tenant tables.
+#![doc = include_str!("../README.md")]
+
+pub mod constraint;
+pub mod jobs;
+pub mod migrate;
+pub mod settings;
+pub mod system;
+pub mod tenant;
+
+pub use constraint::on_constraint;
+pub use settings::DatabaseSettings;
+pub use system::SystemTx;
+pub use tenant::TenantTx;
+
+use std::time::Duration;
+
+use shared_models::CreatorId;
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+
+/// The database of the platform, seen by one service's role.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pool: PgPool,
+}
+
+impl Db {
+    /// Sets up the pool without connecting: a service starts while its database is away, and says
+    /// so in `/readyz`.
+    pub fn new(settings: &DatabaseSettings) -> Self {
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.max_connections)
+            .acquire_timeout(Duration::from_secs(3))
+            // The ping would be a round trip for each acquire; `tenant` retries once instead.
+            .test_before_acquire(false)
+            .connect_lazy_with(settings.options());
+        Self { pool }
+    }
+
+    /// Opens a transaction that sees, and writes, the rows of one tenant.
+    pub async fn tenant(&self, creator: CreatorId) -> sqlx::Result<TenantTx> {
+        tenant::begin(&self.pool, creator, tenant::Access::Write).await
+    }
+
+    /// Opens a read-only transaction of one tenant; it may be dropped without a commit.
+    pub async fn tenant_read(&self, creator: CreatorId) -> sqlx::Result<TenantTx> {
+        tenant::begin(&self.pool, creator, tenant::Access::Read).await
+    }
+
+    /// Opens a transaction without a tenant: it sees no tenant row, and may call the named
+    /// functions that run before a tenant is known.
+    pub async fn system(&self) -> sqlx::Result<SystemTx> {
+        system::begin(&self.pool).await
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> sqlx::Result<()> {
+        sqlx::query("select 1")
+            .execute(&self.pool)
+            .await
+            .map(|_| ())
+    }
+
+    /// Ends all connections, after the last request.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,1 +1,19 @@
-//! Real stores for tests: a database, a Redis prefix, a collection for each test.
+#![doc = include_str!("../README.md")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests stop at faults"
+)]
+
+pub mod client;
+pub mod database;
+pub mod golden;
+pub mod stores;
+pub mod tokens;
+
+pub use client::{Answer, TestClient};
+pub use database::TestDatabase;
+pub use golden::assert_golden;
+pub use stores::Stores;
+pub use tokens::TokenMint;

@@ -1,1 +1,16 @@
-//! What every HTTP service of the platform does the same way.
+#![doc = include_str!("../README.md")]
+
+pub mod app;
+pub mod auth;
+pub mod body;
+pub mod error;
+pub mod health;
+pub mod request;
+pub mod serve;
+pub mod telemetry;
+pub mod token;
+
+pub use auth::{Creator, Verifier, VerifierSettings};
+pub use body::{Body, Id, Query};
+pub use error::{ApiError, FieldError, Problem};
+pub use health::Checks;

@@ -1,0 +1,28 @@
+//! Search in a creator's knowledge.
+
+use serde::{Deserialize, Serialize};
+use shared_models::text::Prose;
+use utoipa::ToSchema;
+
+use crate::answer::Source;
+
+/// Search by meaning and by words at once.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SearchRequest {
+    /// What is looked for, 1 to 1000 characters.
+    pub query: Prose<1000>,
+    /// Results, 1 to 20; 5 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 20)]
+    pub limit: Option<u8>,
+}
+
+/// What was found, best first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SearchResults {
+    /// The passages.
+    pub results: Vec<Source>,
+    /// Time from request to answer, milliseconds.
+    pub processing_time_ms: u64,
+}

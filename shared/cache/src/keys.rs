@@ -1,0 +1,48 @@
+//! Every key shape of the platform, tenant first: the braces keep a tenant in one cluster slot.
+
+use std::fmt;
+
+use shared_models::{ChannelId, CreatorId};
+
+/// A key or channel of Redis.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key(String);
+
+impl Key {
+    /// A limit on a subject that is known before any tenant is: an address, a hash of an e-mail.
+    pub fn limit(name: &str, subject: &str) -> Self {
+        Self(format!("{{{subject}}}:limit:{name}"))
+    }
+
+    /// A limit on a tenant.
+    pub fn tenant_limit(creator: CreatorId, name: &str) -> Self {
+        Self(format!("{{{creator}}}:limit:{name}"))
+    }
+
+    /// The vector of a query text. The hash covers the text; the model is in the name, since the
+    /// same text has another vector there.
+    pub fn query_vector(creator: CreatorId, model: &str, hash: &str) -> Self {
+        Self(format!("{{{creator}}}:vector:{model}:{hash}"))
+    }
+
+    /// Wakes the workers of a queue.
+    pub fn queue_wake(queue: &str) -> Self {
+        Self(format!("wake:{queue}"))
+    }
+
+    /// Tells of a job's progress.
+    pub fn job_events(creator: CreatorId) -> Self {
+        Self(format!("{{{creator}}}:jobs"))
+    }
+
+    /// The settings of a widget, which every session asks for.
+    pub fn widget(channel: ChannelId) -> Self {
+        Self(format!("{{{channel}}}:widget"))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

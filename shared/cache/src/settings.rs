@@ -1,0 +1,60 @@
+//! Where Redis is and who connects.
+
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
+use shared_config::{Reader, Secret, keys};
+
+/// Settings of one service's connection.
+#[derive(Debug, Clone, Default)]
+pub struct CacheSettings {
+    /// Host name.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// ACL user; empty for the default user.
+    pub username: String,
+    /// Its password; empty for none (tests and `make dev` on loopback).
+    pub password: Secret<String>,
+    /// Put before every key, so that tests share one server.
+    pub prefix: String,
+}
+
+impl CacheSettings {
+    /// Reads the settings. A user without a password is refused.
+    pub fn from_reader(reader: &mut Reader) -> Self {
+        let username = reader.optional(keys::REDIS_USERNAME, "");
+        let password = if username.is_empty() {
+            Secret::new(reader.optional(keys::REDIS_PASSWORD, ""))
+        } else {
+            reader.secret(keys::REDIS_PASSWORD)
+        };
+        Self {
+            host: reader.required(keys::REDIS_HOST),
+            port: reader.parsed(keys::REDIS_PORT, 6379),
+            username,
+            password,
+            prefix: String::new(),
+        }
+    }
+
+    /// The same settings as the client takes them.
+    pub(crate) fn connection(&self) -> ConnectionInfo {
+        let mut login = RedisConnectionInfo::default();
+        if !self.username.is_empty() {
+            login = login.set_username(&self.username);
+        }
+        if !self.password.expose().is_empty() {
+            login = login.set_password(self.password.expose());
+        }
+        let address = ConnectionAddr::Tcp(self.host.clone(), self.port);
+        match address.into_connection_info() {
+            Ok(info) => info.set_redis_settings(login),
+            Err(error) => unreachable_address(&error),
+        }
+    }
+}
+
+/// A TCP address always converts; the signature of the client merely allows for failure.
+#[expect(clippy::panic, reason = "a TCP address always converts")]
+fn unreachable_address(error: &redis::RedisError) -> ! {
+    panic!("a TCP address did not convert: {error}")
+}

@@ -1,0 +1,34 @@
+//! Lists `migrations/*.sql` in order, so that the binary carries them.
+
+use std::path::Path;
+use std::{env, fs, io};
+
+fn main() -> io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../migrations")
+        .canonicalize()?;
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let mut files: Vec<_> = fs::read_dir(&folder)?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .collect();
+    files.sort();
+    let mut list = String::from("&[\n");
+    for path in files {
+        println!("cargo::rerun-if-changed={}", path.display());
+        let stem = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let (number, name) = stem.split_once('_').unwrap_or((&stem, ""));
+        let number = number.trim_start_matches('0');
+        list += &format!(
+            "    ({number}, {name:?}, include_str!({:?})),\n",
+            path.display()
+        );
+    }
+    list += "]\n";
+    let target = Path::new(&env::var("OUT_DIR").unwrap_or_default()).join("migrations.rs");
+    fs::write(target, list)
+}

@@ -1,0 +1,71 @@
+//! Where the database is and who connects.
+
+use std::str::FromStr;
+
+use shared_config::{Reader, Secret, keys, wiring};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+
+/// Settings of one pool.
+#[derive(Debug, Clone)]
+pub struct DatabaseSettings {
+    /// Host name.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Database name.
+    pub name: String,
+    /// Login role.
+    pub user: String,
+    /// Its password.
+    pub password: Secret<String>,
+    /// How far the connection is encrypted and verified.
+    pub ssl_mode: PgSslMode,
+    /// Most connections of this process.
+    pub max_connections: u32,
+}
+
+impl DatabaseSettings {
+    /// Reads the settings of a service.
+    pub fn from_reader(reader: &mut Reader) -> Self {
+        let user = reader.required(keys::DATABASE_USER);
+        let password = reader.secret(keys::DATABASE_PASSWORD);
+        Self::with_login(reader, user, password)
+    }
+
+    /// Reads the address, for a login that was read elsewhere.
+    pub fn with_login(reader: &mut Reader, user: String, password: Secret<String>) -> Self {
+        let mode = reader.optional(keys::DATABASE_SSL_MODE, "prefer");
+        let ssl_mode = PgSslMode::from_str(&mode).unwrap_or_else(|_| {
+            reader.problem(
+                keys::DATABASE_SSL_MODE,
+                "is none of PostgreSQL's sslmode values",
+            );
+            PgSslMode::Prefer
+        });
+        Self {
+            host: reader.required(keys::DATABASE_HOST),
+            port: reader.parsed(keys::DATABASE_PORT, 5432),
+            name: reader.optional(keys::DATABASE_NAME, wiring::DATABASE_NAME),
+            user,
+            password,
+            ssl_mode,
+            max_connections: reader.bounded(keys::DATABASE_MAX_CONNECTIONS, 10, 1, 200),
+        }
+    }
+
+    /// The same settings as sqlx takes them.
+    pub fn options(&self) -> PgConnectOptions {
+        PgConnectOptions::new_without_pgpass()
+            .host(&self.host)
+            .port(self.port)
+            .database(&self.name)
+            .username(&self.user)
+            .password(self.password.expose())
+            .ssl_mode(self.ssl_mode)
+            .application_name(&self.user)
+            .options([
+                ("idle_in_transaction_session_timeout", "10s"),
+                ("statement_timeout", "15s"),
+            ])
+    }
+}

@@ -1,0 +1,29 @@
+//! The road for what runs before a tenant is known: login, refresh, widget sessions, the queue.
+
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+
+use crate::tenant;
+
+/// A transaction without a tenant. Row-level security hides every tenant row from it; what it may
+/// do are the SECURITY DEFINER functions that the catalogue test lists.
+#[derive(Debug)]
+pub struct SystemTx {
+    inner: Transaction<'static, Postgres>,
+}
+
+impl SystemTx {
+    /// The connection, for a call of a named function.
+    pub fn conn(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+
+    /// Makes the writes last.
+    pub async fn commit(self) -> sqlx::Result<()> {
+        self.inner.commit().await
+    }
+}
+
+pub(crate) async fn begin(pool: &PgPool) -> sqlx::Result<SystemTx> {
+    let inner = tenant::begin_whole(pool, "BEGIN".to_owned()).await?;
+    Ok(SystemTx { inner })
+}

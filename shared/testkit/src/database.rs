@@ -1,0 +1,169 @@
+//! A database for each test: cloned from a migrated template, dropped at the end.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use shared_config::{Secret, Service};
+use shared_db::migrate::{self, MIGRATIONS, Settings};
+use shared_db::{DatabaseSettings, Db};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool};
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use crate::Stores;
+
+/// The password of every service's role in tests.
+const ROLE_PASSWORD: &str = "a-role-of-the-test-run";
+
+/// The template is made once a process, and once a server: an advisory lock keeps others waiting.
+static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+
+/// One test's database.
+#[derive(Debug)]
+pub struct TestDatabase {
+    /// Its name.
+    pub name: String,
+    admin: PgConnectOptions,
+}
+
+impl TestDatabase {
+    /// Makes a migrated database.
+    pub async fn new(stores: &Stores) -> Self {
+        let admin = PgConnectOptions::from_str(&stores.postgres).expect("TEST_DATABASE_URL");
+        let template = TEMPLATE.get_or_init(|| template(&admin)).await;
+        let name = format!("test_{}", Uuid::new_v4().simple());
+        let mut connection = connect(&admin).await;
+        // Two clones of one template at once are refused while a third party is connected to it.
+        let statement = format!("create database {name} template {template}");
+        run(&mut connection, &statement).await;
+        connection.close().await.expect("close");
+        Self {
+            name: name.clone(),
+            admin: admin.database(&name),
+        }
+    }
+
+    /// The database as a service sees it: its role, no ownership, row-level security.
+    pub fn as_service(&self, service: Service) -> Db {
+        Db::new(&self.settings(service))
+    }
+
+    /// The settings with which a service connects.
+    pub fn settings(&self, service: Service) -> DatabaseSettings {
+        DatabaseSettings {
+            host: self.admin.get_host().to_owned(),
+            port: self.admin.get_port(),
+            name: self.name.clone(),
+            user: service.database_role().to_owned(),
+            password: Secret::new(ROLE_PASSWORD.to_owned()),
+            ssl_mode: PgSslMode::Disable,
+            max_connections: 5,
+        }
+    }
+
+    /// The database as superuser, who sees every row.
+    pub async fn admin(&self) -> PgPool {
+        let pool = PgPoolOptions::new().max_connections(2);
+        pool.connect_with(self.admin.clone())
+            .await
+            .expect("the test database")
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let (admin, name) = (self.admin.clone().database("postgres"), self.name.clone());
+        // A thread of its own: drop cannot wait, and the test's runtime may be ending.
+        let drop_it = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.expect("a runtime").block_on(async {
+                let Ok(mut connection) = admin.connect().await else {
+                    return;
+                };
+                let statement = format!("drop database if exists {name} with (force)");
+                let _ = sqlx::raw_sql(AssertSqlSafe(statement))
+                    .execute(&mut connection)
+                    .await;
+            });
+        };
+        let _ = std::thread::spawn(drop_it).join();
+    }
+}
+
+async fn template(admin: &PgConnectOptions) -> String {
+    let mut hasher = DefaultHasher::new();
+    MIGRATIONS.hash(&mut hasher);
+    let name = format!("template_{:016x}", hasher.finish());
+    let mut connection = connect(admin).await;
+    run(&mut connection, "select pg_advisory_lock(7305128945)").await;
+    let exists = sqlx::query("select 1 from pg_database where datname = $1 and datistemplate")
+        .bind(&name)
+        .fetch_optional(&mut connection)
+        .await
+        .expect("pg_database");
+    if exists.is_none() {
+        run(
+            &mut connection,
+            &format!("drop database if exists {name} with (force)"),
+        )
+        .await;
+        migrate::run(&migration(admin, &name))
+            .await
+            .expect("the migrations");
+        run(
+            &mut connection,
+            &format!("alter database {name} is_template true"),
+        )
+        .await;
+    }
+    connection.close().await.expect("close");
+    name
+}
+
+/// The settings of a migration by the superuser of this server.
+fn migration(admin: &PgConnectOptions, name: &str) -> Settings {
+    let secret = || Secret::new(ROLE_PASSWORD.to_owned());
+    Settings {
+        admin: DatabaseSettings {
+            host: admin.get_host().to_owned(),
+            port: admin.get_port(),
+            name: name.to_owned(),
+            user: admin.get_username().to_owned(),
+            password: Secret::new(password_of(admin)),
+            ssl_mode: PgSslMode::Disable,
+            max_connections: 1,
+        },
+        migrator_password: secret(),
+        service_passwords: Service::ALL
+            .into_iter()
+            .map(|service| (service, secret()))
+            .collect(),
+        lock_timeout: Duration::from_secs(30),
+        statement_timeout: Duration::ZERO,
+    }
+}
+
+/// The options do not give their password away, but their URL does.
+fn password_of(admin: &PgConnectOptions) -> String {
+    admin
+        .to_url_lossy()
+        .password()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+async fn connect(options: &PgConnectOptions) -> PgConnection {
+    options.connect().await.expect("PostgreSQL of the test run")
+}
+
+async fn run(connection: &mut PgConnection, statement: &str) {
+    let statement = AssertSqlSafe(statement.to_owned());
+    sqlx::raw_sql(statement)
+        .execute(connection)
+        .await
+        .expect("a statement of the testkit");
+}

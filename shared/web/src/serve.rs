@@ -1,0 +1,116 @@
+//! Listeners, and an end that loses nothing: stop accepting, finish within ten seconds, exit 0.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+use shared_config::{Problems, Reader, Service, keys, wiring};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// How long streams and sockets have to finish.
+pub const DRAIN: Duration = Duration::from_secs(10);
+
+/// Where a service listens and how much it says.
+#[derive(Debug, Clone)]
+pub struct ServeSettings {
+    /// The public API.
+    pub listen: SocketAddr,
+    /// `/metrics`.
+    pub metrics: SocketAddr,
+    /// The log filter.
+    pub log_level: String,
+}
+
+impl ServeSettings {
+    /// Reads the settings of a service.
+    pub fn from_reader(reader: &mut Reader, service: Service) -> Self {
+        let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
+        Self {
+            listen: reader.parsed(keys::LISTEN_ADDR, any(service.port())),
+            metrics: reader.parsed(keys::METRICS_ADDR, any(service.metrics_port())),
+            log_level: reader.optional(keys::LOG_LEVEL, "info"),
+        }
+    }
+}
+
+/// What keeps a service from starting or running.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Settings are missing or wrong.
+    #[error(transparent)]
+    Settings(#[from] Problems),
+    /// A listener could not be opened.
+    #[error("cannot listen on {address}: {cause}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// The process could not be set up.
+    #[error("cannot start: {0}")]
+    Start(String),
+}
+
+/// A token that is cancelled by SIGTERM or SIGINT.
+pub fn shutdown_signal() -> Result<CancellationToken, ServeError> {
+    let listen = |kind| signal(kind).map_err(|cause| ServeError::Start(cause.to_string()));
+    let (mut term, mut interrupt) = (
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::interrupt())?,
+    );
+    let token = CancellationToken::new();
+    let stop = token.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!("shutting down");
+        stop.cancel();
+    });
+    Ok(token)
+}
+
+/// Serves until the token is cancelled, then lets requests finish for [`DRAIN`].
+pub async fn serve(
+    settings: &ServeSettings,
+    service: Service,
+    router: Router,
+    metrics: PrometheusHandle,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    let public = open(settings.listen).await?;
+    let inside = open(settings.metrics).await?;
+    let page = move || {
+        let text = metrics.render();
+        async move { text }
+    };
+    let inside_router = Router::new().route(wiring::METRICS, get(page));
+    tracing::info!(service = service.name(), address = %settings.listen, "listening");
+    let inside =
+        axum::serve(inside, inside_router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let public =
+        axum::serve(public, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let running = async { tokio::try_join!(public.into_future(), inside.into_future()) };
+    let limit = async {
+        stop.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        done = running => {
+            done.map_err(|cause| ServeError::Start(cause.to_string()))?;
+        }
+        () = limit => tracing::warn!("requests were still running after the drain time"),
+    }
+    Ok(())
+}
+
+async fn open(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|cause| ServeError::Listen { address, cause })
+}

@@ -1,0 +1,37 @@
+//! Logs and metrics, set up once a process.
+
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+/// Buckets of every duration, seconds.
+const BUCKETS: [f64; 11] = [
+    0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
+];
+
+/// Writes JSON lines to standard output. A filter that does not parse falls back to `info`.
+pub fn start_logs(filter: &str) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(filter)
+        .with_target(false);
+    // A second call, as from tests in one process, changes nothing.
+    let _ = lines
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .try_init();
+}
+
+/// Installs the recorder behind `/metrics`.
+pub fn start_metrics() -> Result<PrometheusHandle, BuildError> {
+    let suffix = Matcher::Suffix("_seconds".to_owned());
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(suffix, &BUCKETS)?
+        .install_recorder()
+}
+
+/// Makes ring the provider of TLS; without one, the first HTTPS call would panic.
+pub fn start_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
