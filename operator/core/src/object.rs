@@ -1,148 +1,69 @@
-//! Every kind that the operator can emit, and one value for an object of any of them.
+//! Every kind that the operator can emit, and the names of objects.
 
 use std::fmt;
 
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::batch::v1::{CronJob, Job};
-use k8s_openapi::api::core::v1::{
-    ConfigMap, PersistentVolumeClaim, Secret, Service, ServiceAccount,
-};
-use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde_json::{Value, json};
-
 macro_rules! kinds {
-    (
-        typed { $($kind:ident = $api:literal $plural:literal,)* }
-        optional {
-            $($other:ident = $other_api:literal $other_kind:literal $other_plural:literal,)*
-        }
-    ) => {
+    ($($name:ident = $api:literal $kind:literal $plural:literal $optional:literal,)*) => {
         /// A kind of object that the operator can emit.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind {
-            $(#[doc = concat!("`", stringify!($kind), "`")] $kind,)*
-            $(#[doc = concat!("`", $other_kind, "`, where its CRD is installed")] $other,)*
+            $(#[doc = concat!("`", $kind, "` of `", $api, "`")] $name,)*
         }
 
         impl Kind {
             /// All kinds.
-            pub const ALL: &'static [Self] = &[$(Self::$kind,)* $(Self::$other,)*];
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
             /// Group and version, as in an object's `apiVersion`.
             pub const fn api_version(self) -> &'static str {
                 match self {
-                    $(Self::$kind => $api,)*
-                    $(Self::$other => $other_api,)*
+                    $(Self::$name => $api,)*
                 }
             }
 
             /// The name of the kind, as in an object's `kind`.
             pub const fn kind(self) -> &'static str {
                 match self {
-                    $(Self::$kind => stringify!($kind),)*
-                    $(Self::$other => $other_kind,)*
+                    $(Self::$name => $kind,)*
                 }
             }
 
             /// The name of the resource in URLs.
             pub const fn plural(self) -> &'static str {
                 match self {
-                    $(Self::$kind => $plural,)*
-                    $(Self::$other => $other_plural,)*
+                    $(Self::$name => $plural,)*
                 }
             }
 
             /// Whether the kind belongs to another product and may be missing.
             pub const fn optional(self) -> bool {
                 match self {
-                    $(Self::$kind => false,)*
-                    $(Self::$other => true,)*
+                    $(Self::$name => $optional,)*
                 }
             }
         }
-
-        /// An object that the operator means to own.
-        #[derive(Debug, Clone, PartialEq)]
-        pub enum Object {
-            $(
-                #[doc = concat!("A `", stringify!($kind), "`.")]
-                $kind(Box<$kind>),
-            )*
-            /// An object of another product.
-            Unstructured(Kind, Box<ObjectMeta>, Value),
-        }
-
-        impl Object {
-            /// What the object is and how it is called.
-            pub fn key(&self) -> ObjectKey {
-                match self {
-                    $(Self::$kind(object) => ObjectKey::of(Kind::$kind, &object.metadata),)*
-                    Self::Unstructured(kind, metadata, _) => ObjectKey::of(*kind, metadata),
-                }
-            }
-
-            /// The whole body, as it is applied.
-            pub fn body(&self) -> Value {
-                let body = match self {
-                    $(Self::$kind(object) => serde_json::to_value(object),)*
-                    Self::Unstructured(kind, metadata, rest) => {
-                        let mut body = rest.clone();
-                        body["apiVersion"] = json!(kind.api_version());
-                        body["kind"] = json!(kind.kind());
-                        serde_json::to_value(metadata).map(|metadata| {
-                            body["metadata"] = metadata;
-                            body
-                        })
-                    }
-                };
-                // These types have string keys only, so serialising them cannot fail.
-                body.unwrap_or(Value::Null)
-            }
-
-            /// Its metadata.
-            pub fn metadata_mut(&mut self) -> &mut ObjectMeta {
-                match self {
-                    $(Self::$kind(object) => &mut object.metadata,)*
-                    Self::Unstructured(_, metadata, _) => metadata,
-                }
-            }
-        }
-
-        $(
-            impl From<$kind> for Object {
-                fn from(object: $kind) -> Self {
-                    Self::$kind(Box::new(object))
-                }
-            }
-        )*
     };
 }
 
 kinds! {
-    typed {
-        ServiceAccount = "v1" "serviceaccounts",
-        Secret = "v1" "secrets",
-        ConfigMap = "v1" "configmaps",
-        Service = "v1" "services",
-        PersistentVolumeClaim = "v1" "persistentvolumeclaims",
-        StatefulSet = "apps/v1" "statefulsets",
-        Deployment = "apps/v1" "deployments",
-        Job = "batch/v1" "jobs",
-        CronJob = "batch/v1" "cronjobs",
-        HorizontalPodAutoscaler = "autoscaling/v2" "horizontalpodautoscalers",
-        PodDisruptionBudget = "policy/v1" "poddisruptionbudgets",
-        NetworkPolicy = "networking.k8s.io/v1" "networkpolicies",
-        Ingress = "networking.k8s.io/v1" "ingresses",
-    }
-    optional {
-        ServiceMonitor = "monitoring.coreos.com/v1" "ServiceMonitor" "servicemonitors",
-        PrometheusRule = "monitoring.coreos.com/v1" "PrometheusRule" "prometheusrules",
-        HttpRoute = "gateway.networking.k8s.io/v1" "HTTPRoute" "httproutes",
-        CnpgCluster = "postgresql.cnpg.io/v1" "Cluster" "clusters",
-    }
+    ServiceAccount = "v1" "ServiceAccount" "serviceaccounts" false,
+    Secret = "v1" "Secret" "secrets" false,
+    ConfigMap = "v1" "ConfigMap" "configmaps" false,
+    Service = "v1" "Service" "services" false,
+    PersistentVolumeClaim = "v1" "PersistentVolumeClaim" "persistentvolumeclaims" false,
+    StatefulSet = "apps/v1" "StatefulSet" "statefulsets" false,
+    Deployment = "apps/v1" "Deployment" "deployments" false,
+    Job = "batch/v1" "Job" "jobs" false,
+    CronJob = "batch/v1" "CronJob" "cronjobs" false,
+    HorizontalPodAutoscaler =
+        "autoscaling/v2" "HorizontalPodAutoscaler" "horizontalpodautoscalers" false,
+    PodDisruptionBudget = "policy/v1" "PodDisruptionBudget" "poddisruptionbudgets" false,
+    NetworkPolicy = "networking.k8s.io/v1" "NetworkPolicy" "networkpolicies" false,
+    Ingress = "networking.k8s.io/v1" "Ingress" "ingresses" false,
+    ServiceMonitor = "monitoring.coreos.com/v1" "ServiceMonitor" "servicemonitors" true,
+    PrometheusRule = "monitoring.coreos.com/v1" "PrometheusRule" "prometheusrules" true,
+    HttpRoute = "gateway.networking.k8s.io/v1" "HTTPRoute" "httproutes" true,
+    CnpgCluster = "postgresql.cnpg.io/v1" "Cluster" "clusters" true,
 }
 
 impl Kind {
@@ -175,13 +96,6 @@ impl ObjectKey {
         Self {
             kind,
             name: name.into(),
-        }
-    }
-
-    fn of(kind: Kind, metadata: &ObjectMeta) -> Self {
-        Self {
-            kind,
-            name: metadata.name.clone().unwrap_or_default(),
         }
     }
 }

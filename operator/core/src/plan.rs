@@ -8,10 +8,27 @@ use crate::observed::Observed;
 use crate::reason::Reason;
 use crate::resolve::Resolved;
 
+mod availability;
+mod chroma;
 mod compare;
 mod draft;
+mod environment;
+mod foundation;
 mod gate;
+pub mod gateway;
+mod job;
+pub mod labels;
+mod merge;
+mod migration;
+mod monitoring;
+mod network;
+mod ollama;
+mod pod;
+mod postgres;
 mod prune;
+mod redis;
+mod service;
+mod volume;
 
 /// Annotation with the hash of an applied body.
 pub const APPLIED_HASH: &str = "creatorplatform.io/applied-hash";
@@ -209,13 +226,13 @@ impl Plan {
 
 /// Plans a platform.
 pub fn plan(resolved: &Resolved, observed: &Observed) -> Plan {
-    let drafts = draft::all(resolved, observed);
+    let sketch = draft::all(resolved, observed);
     let stages: Vec<Stage> = StageName::ALL
         .into_iter()
         .map(|name| {
-            let of_stage = drafts.iter().filter(|draft| draft.stage == name);
+            let of_stage = sketch.drafts.iter().filter(|draft| draft.stage == name);
             let items: Vec<Item> = of_stage.map(|draft| item(draft, observed)).collect();
-            let gate = gate::of(name, &items, resolved, observed);
+            let gate = gate::of(name, &items, &sketch);
             Stage { name, items, gate }
         })
         .collect();

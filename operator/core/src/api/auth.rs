@@ -1,6 +1,6 @@
 //! Tokens, passwords and who may register.
 
-use kube::{KubeSchema, core::Rule};
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,9 +1,6 @@
 //! Ollama and the models that it serves.
 
-use kube::{
-    KubeSchema,
-    core::{ListMerge, Rule},
-};
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

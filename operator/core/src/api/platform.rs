@@ -1,6 +1,6 @@
 //! `CreatorPlatform`: a whole platform as one resource.
 
-use kube::{CustomResource, KubeSchema, core::Rule};
+use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::auth::Auth;

@@ -1,6 +1,6 @@
 //! The four services.
 
-use kube::{KubeSchema, core::Rule};
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared_config::Service;
@@ -54,14 +54,44 @@ pub struct AuthService {
 /// Settings of creator-hub.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new(ONE_SIZE).message(ONE_SIZE_MESSAGE))]
+#[x_kube(
+    validation = Rule::new(ONE_SIZE).message(ONE_SIZE_MESSAGE),
+    validation = Rule::new("self.fileAccess == 'ReadWriteMany' || \
+        (!has(self.autoscaling) && (!has(self.replicas) || self.replicas <= 1))")
+        .message("more than one replica needs fileAccess ReadWriteMany")
+)]
 pub struct CreatorHubService {
     /// What every service has.
     #[serde(flatten)]
     pub workload: Workload,
-    /// Volume of the uploaded files. With more than one replica its class must allow many writers.
+    /// Volume of the uploaded files.
     #[serde(default = "file_storage")]
     pub storage: Storage,
+    /// Who may mount that volume. Immutable.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf")
+        .message("fileAccess cannot change once the volume exists"))]
+    pub file_access: FileAccess,
+}
+
+/// Who may mount the volume of the uploaded files.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum FileAccess {
+    /// One node: enough for one replica.
+    #[default]
+    ReadWriteOnce,
+    /// Many nodes; the storage class must be able to.
+    ReadWriteMany,
+}
+
+impl FileAccess {
+    /// The word that Kubernetes reads.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ReadWriteOnce => "ReadWriteOnce",
+            Self::ReadWriteMany => "ReadWriteMany",
+        }
+    }
 }
 
 impl Default for CreatorHubService {
@@ -69,6 +99,7 @@ impl Default for CreatorHubService {
         Self {
             workload: Workload::default(),
             storage: file_storage(),
+            file_access: FileAccess::default(),
         }
     }
 }

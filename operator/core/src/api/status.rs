@@ -1,6 +1,6 @@
 //! Status of a platform: what is, beside what shall be.
 
-use kube::{KubeSchema, core::ListMerge};
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! Volumes: how large, and of which class.
 
-use kube::{KubeSchema, core::Rule};
+use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use super::quantity::Quantity;

@@ -1,6 +1,6 @@
 //! Redis and Chroma: managed here or external.
 
-use kube::{KubeSchema, core::Rule};
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

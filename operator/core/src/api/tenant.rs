@@ -1,9 +1,6 @@
 //! `Tenant`: a creator account of a platform as a resource.
 
-use kube::{
-    CustomResource, KubeSchema,
-    core::{ListMerge, Rule},
-};
+use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

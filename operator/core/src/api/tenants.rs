@@ -1,6 +1,6 @@
 //! What the platform grants to its tenants.
 
-use kube::{KubeSchema, core::ListMerge};
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

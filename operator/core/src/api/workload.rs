@@ -1,9 +1,6 @@
 //! What every workload of the platform has: size, environment, overrides.
 
-use kube::{
-    KubeSchema,
-    core::{ListMerge, Rule},
-};
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -1,9 +1,18 @@
 //! The objects that a platform consists of, before anything is compared.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use shared_config::Service;
+
 use crate::component::Component;
-use crate::object::ObjectKey;
+use crate::hash;
+use crate::object::{Kind, ObjectKey};
 use crate::observed::Observed;
-use crate::plan::{Desired, StageName};
+use crate::plan::{
+    APPLIED_HASH, Desired, Generate, StageName, chroma, foundation, gateway, labels, migration,
+    monitoring, network, ollama, postgres, redis, service,
+};
 use crate::resolve::Resolved;
 
 /// An object of a stage.
@@ -15,7 +24,158 @@ pub(crate) struct Draft {
     pub(crate) desired: Desired,
 }
 
-/// Every object of the platform.
-pub(crate) fn all(_resolved: &Resolved, _observed: &Observed) -> Vec<Draft> {
-    Vec::new()
+/// A key of a Secret that pods read and that was not found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct MissingKey {
+    pub(crate) component: Component,
+    pub(crate) secret: String,
+    pub(crate) key: String,
+}
+
+/// Collects the objects of a platform.
+pub(crate) struct Sketch<'a> {
+    pub(crate) resolved: &'a Resolved,
+    pub(crate) observed: &'a Observed,
+    pub(crate) drafts: Vec<Draft>,
+    /// Content of the `ConfigMap`s so far, since the hash of a pod template needs it.
+    pub(crate) config: BTreeMap<String, Value>,
+    pub(crate) missing: BTreeSet<MissingKey>,
+}
+
+impl<'a> Sketch<'a> {
+    pub(crate) const fn new(resolved: &'a Resolved, observed: &'a Observed) -> Self {
+        Self {
+            resolved,
+            observed,
+            drafts: Vec::new(),
+            config: BTreeMap::new(),
+            missing: BTreeSet::new(),
+        }
+    }
+
+    /// An object that goes with the platform; `rest` is everything but kind and metadata.
+    pub(crate) fn apply(
+        &mut self,
+        stage: StageName,
+        component: Component,
+        key: ObjectKey,
+        rest: Value,
+    ) {
+        let owner = labels::owner(self.resolved);
+        let body = self.body(component, &key, rest, owner);
+        let desired = Desired::Apply(hashed(body));
+        self.drafts.push(Draft {
+            stage,
+            component,
+            key,
+            desired,
+        });
+    }
+
+    /// An object that outlives the platform, since it holds data.
+    pub(crate) fn retain(&mut self, component: Component, key: ObjectKey, rest: Value) {
+        self.retain_at(StageName::Foundation, component, key, rest);
+    }
+
+    /// The same, in a stage of its own.
+    pub(crate) fn retain_at(
+        &mut self,
+        stage: StageName,
+        component: Component,
+        key: ObjectKey,
+        rest: Value,
+    ) {
+        let body = self.body(component, &key, rest, None);
+        let desired = Desired::Apply(hashed(body));
+        self.drafts.push(Draft {
+            stage,
+            component,
+            key,
+            desired,
+        });
+    }
+
+    /// A `ConfigMap`: before the workloads that read it.
+    pub(crate) fn config_map(&mut self, component: Component, name: &str, data: Value) {
+        self.config.insert(name.to_owned(), data.clone());
+        let key = ObjectKey::new(Kind::ConfigMap, name);
+        self.apply(StageName::Foundation, component, key, json!({"data": data}));
+    }
+
+    /// A Secret with values that are made once.
+    pub(crate) fn secret(
+        &mut self,
+        component: Component,
+        name: &str,
+        rest: Value,
+        generate: &[(&str, Generate)],
+    ) {
+        let key = ObjectKey::new(Kind::Secret, name);
+        let body = self.body(component, &key, rest, None);
+        let generate = generate
+            .iter()
+            .map(|(key, how)| ((*key).to_owned(), *how))
+            .collect();
+        let desired = Desired::Secret { body, generate };
+        self.drafts.push(Draft {
+            stage: StageName::Foundation,
+            component,
+            key,
+            desired,
+        });
+    }
+
+    fn body(
+        &self,
+        component: Component,
+        key: &ObjectKey,
+        rest: Value,
+        owner: Option<Value>,
+    ) -> Value {
+        let mut body = rest;
+        let given = body["metadata"].take();
+        let mut metadata = json!({
+            "name": key.name,
+            "namespace": self.resolved.namespace,
+            "labels": labels::of_object(self.resolved, component),
+        });
+        for field in ["labels", "annotations"] {
+            for (name, value) in given[field].as_object().into_iter().flatten() {
+                metadata[field][name] = value.clone();
+            }
+        }
+        if let Some(owner) = owner {
+            metadata["ownerReferences"] = json!([owner]);
+        }
+        body["apiVersion"] = json!(key.kind.api_version());
+        body["kind"] = json!(key.kind.kind());
+        body["metadata"] = metadata;
+        body
+    }
+}
+
+/// Adds the hash of a body to its annotations: it shows fields that were removed since.
+fn hashed(mut body: Value) -> Value {
+    let hash = hash::of_value(&body);
+    body["metadata"]["annotations"][APPLIED_HASH] = json!(hash);
+    body
+}
+
+/// Every object of the platform, stage by stage in the order in which it is written.
+pub(crate) fn all<'a>(resolved: &'a Resolved, observed: &'a Observed) -> Sketch<'a> {
+    let mut sketch = Sketch::new(resolved, observed);
+    foundation::draft(&mut sketch);
+    network::policies(&mut sketch);
+    postgres::draft(&mut sketch);
+    redis::draft(&mut sketch);
+    chroma::draft(&mut sketch);
+    ollama::draft(&mut sketch);
+    migration::draft(&mut sketch);
+    ollama::models(&mut sketch);
+    for service in Service::ALL {
+        service::draft(&mut sketch, service);
+    }
+    gateway::draft(&mut sketch);
+    monitoring::draft(&mut sketch);
+    sketch
 }

@@ -3,9 +3,9 @@
 use crate::component::Component;
 use crate::object::Kind;
 use crate::observed::Observed;
+use crate::plan::draft::{MissingKey, Sketch};
 use crate::plan::{Change, Desired, Gate, Item, StageName, Wait};
 use crate::reason::Reason;
-use crate::resolve::Resolved;
 use crate::rollout::{self, JobState, Rollout};
 
 /// What one object does to the gate.
@@ -16,15 +16,10 @@ enum Verdict {
 }
 
 /// The gate of a stage.
-pub(crate) fn of(
-    stage: StageName,
-    items: &[Item],
-    resolved: &Resolved,
-    observed: &Observed,
-) -> Gate {
+pub(crate) fn of(stage: StageName, items: &[Item], sketch: &Sketch<'_>) -> Gate {
+    let observed = sketch.observed;
     let mut waits = Vec::new();
     let mut failures = Vec::new();
-    let _ = resolved;
     for item in items {
         match verdict(item, observed) {
             Verdict::Open => {}
@@ -32,12 +27,15 @@ pub(crate) fn of(
             Verdict::Fails(wait) => failures.push(wait),
         }
     }
-    if stage == StageName::Foundation && waits.is_empty() && !observed.hash_key_present {
-        waits.push(Wait {
-            component: Component::Platform,
-            reason: Reason::GeneratingSecrets,
-            message: "The key of the configuration hashes is being made.".to_owned(),
-        });
+    if stage == StageName::Foundation {
+        waits.extend(foreign_secrets(items, sketch));
+        if waits.is_empty() && !observed.hash_key_present {
+            waits.push(Wait {
+                component: Component::Platform,
+                reason: Reason::GeneratingSecrets,
+                message: "The key of the configuration hashes is being made.".to_owned(),
+            });
+        }
     }
     if !failures.is_empty() {
         failures.extend(waits);
@@ -47,6 +45,34 @@ pub(crate) fn of(
     } else {
         Gate::Waiting(waits)
     }
+}
+
+/// Secrets that the spec names and that are not there, or lack a key.
+fn foreign_secrets(items: &[Item], sketch: &Sketch<'_>) -> Vec<Wait> {
+    let generated = |name: &str| {
+        items
+            .iter()
+            .any(|item| item.key.kind == Kind::Secret && item.key.name == name)
+    };
+    let missing = sketch
+        .missing
+        .iter()
+        .filter(|missing| !generated(&missing.secret));
+    missing
+        .map(
+            |MissingKey {
+                 component,
+                 secret,
+                 key,
+             }| Wait {
+                component: *component,
+                reason: Reason::SecretMissing,
+                message: format!(
+                    "Key {key} of Secret {secret} is missing. Create it, and the operator goes on."
+                ),
+            },
+        )
+        .collect()
 }
 
 fn verdict(item: &Item, observed: &Observed) -> Verdict {

@@ -1,0 +1,11 @@
+# Writes one ACL user per service, then starts Redis. The probe may say PING and nothing else.
+set -eu
+umask 077
+{
+  echo "user default off"
+  echo "user probe on nopass resetkeys resetchannels -@all +ping"
+@USERS@
+} > /tmp/users.acl
+exec redis-server --port 6379 --dir /data --appendonly yes --appendfsync everysec --save "" \
+  --maxmemory @MAXMEMORY@ --maxmemory-policy noeviction --aclfile /tmp/users.acl \
+  --protected-mode no

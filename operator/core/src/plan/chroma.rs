@@ -1,0 +1,83 @@
+//! Chroma: one replica, reachable from ai-engine only, since it has no authentication.
+
+use serde_json::json;
+use shared_config::Store;
+
+use crate::api::stores::StoreMode;
+use crate::component::Component;
+use crate::object::{Kind, ObjectKey};
+use crate::plan::draft::Sketch;
+use crate::plan::pod::{self, Pod};
+use crate::plan::{StageName, foundation, labels, network, volume};
+use crate::resolve::Resolved;
+
+const COMPONENT: Component = Component::Store(Store::Chroma);
+
+/// Where ai-engine finds Chroma.
+pub(crate) fn url(resolved: &Resolved) -> String {
+    let own = resolved.object_name(Store::Chroma.name());
+    resolved.spec.chroma.external.as_ref().map_or_else(
+        || format!("http://{own}:{}", Store::Chroma.port()),
+        |external| external.url.clone(),
+    )
+}
+
+/// The objects of Chroma.
+pub(crate) fn draft(sketch: &mut Sketch<'_>) {
+    let settings = &sketch.resolved.spec.chroma;
+    if settings.mode == StoreMode::External {
+        return;
+    }
+    let name = sketch.resolved.object_name(Store::Chroma.name());
+    volume::claim(sketch, COMPONENT, &name, &settings.storage, "ReadWriteOnce");
+    network::service(
+        sketch,
+        StageName::Stores,
+        COMPONENT,
+        &[("http", 8000)],
+        false,
+    );
+    let beat = |period: i32, failures: i32| {
+        json!({
+            "httpGet": {"path": "/api/v2/healthcheck", "port": "http"},
+            "periodSeconds": period, "timeoutSeconds": 3, "failureThreshold": failures,
+        })
+    };
+    let container = pod::container(
+        sketch,
+        COMPONENT.name(),
+        &sketch.resolved.spec.images.chroma,
+        json!({
+            "command": ["chroma", "run", "--path", "/data", "--host", "0.0.0.0", "--port", "8000"],
+            "env": [pod::variable("HOME", "/tmp"), pod::variable("ANONYMIZED_TELEMETRY", "False")],
+            "ports": [{"name": "http", "containerPort": Store::Chroma.port()}],
+            "resources": pod::resources(settings.resources.as_ref(), "50m", "128Mi", "1Gi"),
+            "startupProbe": beat(1, 300),
+            "readinessProbe": beat(5, 3),
+            "livenessProbe": beat(20, 6),
+            "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+        }),
+    );
+    let pod = Pod {
+        component: COMPONENT,
+        service_account: foundation::service_account(sketch.resolved),
+        init_containers: Vec::new(),
+        containers: vec![container],
+        volumes: vec![json!({"name": "data", "persistentVolumeClaim": {"claimName": name}})],
+        grace_seconds: 30,
+        spread: None,
+        overrides: None,
+    };
+    let template = pod::template(sketch, pod);
+    let set = json!({
+        "spec": {
+            "replicas": 1,
+            "serviceName": name,
+            "podManagementPolicy": "Parallel",
+            "selector": {"matchLabels": labels::selector(sketch.resolved, COMPONENT)},
+            "template": template,
+        },
+    });
+    let key = ObjectKey::new(Kind::StatefulSet, &name);
+    sketch.apply(StageName::Stores, COMPONENT, key, set);
+}

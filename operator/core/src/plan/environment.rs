@@ -1,0 +1,141 @@
+//! The environment of each service, by the names that its config reader knows.
+
+use serde_json::{Value, json};
+use shared_config::{Service, Store, keys};
+
+use crate::api::ollama::ModelUse;
+use crate::api::workload::Variable;
+use crate::plan::{chroma, foundation, ollama, pod, postgres};
+use crate::resolve::Resolved;
+
+/// Audience of access tokens.
+const AUDIENCE: &str = "creator-platform";
+
+/// Every variable of a service, the operator's and the spec's.
+pub(crate) fn of(resolved: &Resolved, service: Service) -> Vec<Value> {
+    let mut env = shared(resolved, service);
+    env.extend(match service {
+        Service::Auth => auth(resolved),
+        Service::CreatorHub => creator_hub(resolved),
+        Service::AiEngine => ai_engine(resolved),
+        Service::Channel => channel(resolved),
+    });
+    for given in &resolved.spec.services.workload(service).env {
+        env.retain(|variable| variable["name"] != json!(given.name));
+        env.push(own(given));
+    }
+    env
+}
+
+fn own(given: &Variable) -> Value {
+    given.secret_key_ref.as_ref().map_or_else(
+        || pod::variable(&given.name, given.value.clone().unwrap_or_default()),
+        |from| pod::secret_variable(&given.name, &from.name, &from.key),
+    )
+}
+
+fn shared(resolved: &Resolved, service: Service) -> Vec<Value> {
+    let database = postgres::address(resolved);
+    let secret = resolved.object_name(service.name());
+    let internal = foundation::internal_secret(resolved);
+    let mut env = vec![
+        pod::variable(keys::LOG_LEVEL, "info"),
+        pod::variable(keys::DATABASE_HOST, database.host),
+        pod::variable(keys::DATABASE_PORT, database.port.to_string()),
+        pod::variable(keys::DATABASE_NAME, database.database),
+        pod::variable(keys::DATABASE_USER, service.database_role()),
+        pod::secret_variable(keys::DATABASE_PASSWORD, &secret, keys::DATABASE_PASSWORD),
+        pod::variable(keys::DATABASE_SSL_MODE, database.ssl_mode),
+    ];
+    env.extend(redis(resolved, service));
+    env.extend([
+        pod::variable(keys::AUTH_URL, url(resolved, Service::Auth)),
+        pod::variable(keys::PUBLIC_URL, &resolved.public_url),
+        pod::variable(keys::TOKEN_ISSUER, &resolved.public_url),
+        pod::variable(keys::TOKEN_AUDIENCE, AUDIENCE),
+        pod::secret_variable(
+            keys::INTERNAL_TOKEN_KEY,
+            &internal,
+            keys::INTERNAL_TOKEN_KEY,
+        ),
+    ]);
+    env
+}
+
+fn redis(resolved: &Resolved, service: Service) -> Vec<Value> {
+    match &resolved.spec.redis.external {
+        Some(external) => {
+            let from = &external.password_secret_ref;
+            vec![
+                pod::variable(keys::REDIS_HOST, &external.host),
+                pod::variable(keys::REDIS_PORT, external.port.to_string()),
+                pod::variable(keys::REDIS_USERNAME, &external.username),
+                pod::secret_variable(keys::REDIS_PASSWORD, &from.name, &from.key),
+            ]
+        }
+        None => {
+            let secret = resolved.object_name(service.name());
+            vec![
+                pod::variable(keys::REDIS_HOST, resolved.object_name(Store::Redis.name())),
+                pod::variable(keys::REDIS_PORT, Store::Redis.port().to_string()),
+                pod::variable(keys::REDIS_USERNAME, service.name()),
+                pod::secret_variable(keys::REDIS_PASSWORD, &secret, keys::REDIS_PASSWORD),
+            ]
+        }
+    }
+}
+
+fn auth(resolved: &Resolved) -> Vec<Value> {
+    let rules = &resolved.spec.auth;
+    let secret = resolved.object_name(Service::Auth.name());
+    let access = rules.access_token_lifetime.seconds().to_string();
+    let refresh = rules.refresh_token_lifetime.seconds().to_string();
+    vec![
+        pod::secret_variable(keys::SIGNING_SEED, &secret, keys::SIGNING_SEED),
+        pod::variable(keys::ACCESS_TOKEN_SECONDS, access),
+        pod::variable(keys::REFRESH_TOKEN_SECONDS, refresh),
+        pod::variable(keys::SELF_REGISTRATION, rules.self_registration.name()),
+        pod::variable(
+            keys::PASSWORD_MIN_LENGTH,
+            rules.password.min_length.to_string(),
+        ),
+    ]
+}
+
+fn creator_hub(resolved: &Resolved) -> Vec<Value> {
+    let largest = resolved.spec.gateway.limits.upload_size.units();
+    vec![
+        pod::variable(keys::AI_ENGINE_URL, url(resolved, Service::AiEngine)),
+        pod::variable(keys::UPLOAD_DIR, "/data/uploads"),
+        pod::variable(keys::UPLOAD_MAX_BYTES, largest.to_string()),
+    ]
+}
+
+fn ai_engine(resolved: &Resolved) -> Vec<Value> {
+    let mode = resolved.spec.services.ai_engine.answer_mode;
+    vec![
+        pod::variable(keys::OLLAMA_URL, ollama::url(resolved)),
+        pod::variable(keys::CHROMA_URL, chroma::url(resolved)),
+        pod::variable(keys::CHAT_MODEL, resolved.model(ModelUse::Chat)),
+        pod::variable(keys::EMBEDDING_MODEL, resolved.model(ModelUse::Embedding)),
+        pod::variable(keys::ANSWER_MODE, mode.name()),
+    ]
+}
+
+fn channel(resolved: &Resolved) -> Vec<Value> {
+    let secret = resolved.object_name(Service::Channel.name());
+    let demo = resolved.spec.services.channel.demo_page.to_string();
+    vec![
+        pod::variable(keys::AI_ENGINE_URL, url(resolved, Service::AiEngine)),
+        pod::secret_variable(keys::WIDGET_TOKEN_KEY, &secret, keys::WIDGET_TOKEN_KEY),
+        pod::variable(keys::DEMO_PAGE, demo),
+    ]
+}
+
+fn url(resolved: &Resolved, service: Service) -> String {
+    format!(
+        "http://{}:{}",
+        resolved.object_name(service.name()),
+        service.port()
+    )
+}

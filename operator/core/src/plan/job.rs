@@ -1,0 +1,62 @@
+//! Jobs that run once per input: their name is the hash of what they depend on.
+
+use serde_json::{Value, json};
+
+use crate::component::Component;
+use crate::hash;
+use crate::object::{Kind, ObjectKey};
+use crate::plan::draft::Sketch;
+use crate::plan::pod::{self, Pod};
+use crate::plan::{CONFIG_HASH, StageName, foundation};
+
+/// Where a Job leaves its last words.
+pub(crate) const TERMINATION_LOG: &str = "/dev/termination-log";
+
+/// What differs between Jobs.
+pub(crate) struct Run {
+    pub(crate) stage: StageName,
+    pub(crate) component: Component,
+    pub(crate) init_containers: Vec<Value>,
+    pub(crate) container: Value,
+    pub(crate) volumes: Vec<Value>,
+    pub(crate) backoff_limit: i32,
+    /// What makes it another run, besides image, credentials and the retry annotation.
+    pub(crate) facts: Vec<String>,
+}
+
+/// A Job. It is kept when it is done: that it is there says that it need not run.
+pub(crate) fn draft(sketch: &mut Sketch<'_>, run: Run) {
+    let resolved = sketch.resolved;
+    let image = run.container["image"].clone();
+    let pod = Pod {
+        component: run.component,
+        service_account: foundation::service_account(resolved),
+        init_containers: run.init_containers,
+        containers: vec![run.container],
+        volumes: run.volumes,
+        grace_seconds: 30,
+        spread: None,
+        overrides: None,
+    };
+    let mut template = pod::template(sketch, pod);
+    template["spec"]["restartPolicy"] = json!("Never");
+    let input = json!({
+        "image": image,
+        "credentials": template["metadata"]["annotations"][CONFIG_HASH],
+        "facts": run.facts,
+        "retry": resolved.retry,
+    });
+    let hash = hash::of_value(&input);
+    let name = resolved.object_name(&format!("{}-{}", run.component.name(), &hash[..8]));
+    let spec = json!({
+        "backoffLimit": run.backoff_limit,
+        // A pod that a drained node took along is no failure of the Job.
+        "podFailurePolicy": {"rules": [{
+            "action": "Ignore",
+            "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+        }]},
+        "template": template,
+    });
+    let key = ObjectKey::new(Kind::Job, name);
+    sketch.apply(run.stage, run.component, key, json!({"spec": spec}));
+}

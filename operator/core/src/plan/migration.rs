@@ -1,0 +1,99 @@
+//! The Job that makes roles, applies migrations and grants.
+
+use serde_json::json;
+use shared_config::{Service, keys};
+
+use crate::component::Component;
+use crate::plan::draft::Sketch;
+use crate::plan::{StageName, foundation, job, pod, postgres};
+
+const COMPONENT: Component = Component::Migration;
+
+/// The migrations of the spec's version.
+pub(crate) fn draft(sketch: &mut Sketch<'_>) {
+    let resolved = sketch.resolved;
+    let settings = &resolved.spec.migrations;
+    let address = postgres::address(resolved);
+    let migrator = foundation::migrator_secret(resolved);
+    let mut env = vec![
+        pod::variable(keys::LOG_LEVEL, "info"),
+        pod::variable(keys::DATABASE_HOST, &address.host),
+        pod::variable(keys::DATABASE_PORT, address.port.to_string()),
+        pod::variable(keys::DATABASE_NAME, &address.database),
+        pod::variable(keys::DATABASE_SSL_MODE, address.ssl_mode),
+        address.admin_user_key.map_or_else(
+            || pod::variable(keys::ADMIN_USER, "postgres"),
+            |key| pod::secret_variable(keys::ADMIN_USER, &address.admin_secret, key),
+        ),
+        pod::secret_variable(keys::ADMIN_PASSWORD, &address.admin_secret, "password"),
+        pod::secret_variable(keys::MIGRATOR_PASSWORD, &migrator, "password"),
+    ];
+    for service in Service::ALL {
+        let secret = resolved.object_name(service.name());
+        let variable = keys::database_password_of(service);
+        env.push(pod::secret_variable(
+            variable,
+            &secret,
+            keys::DATABASE_PASSWORD,
+        ));
+    }
+    let seconds = |span: &crate::api::bounds::Span| span.seconds().to_string();
+    env.push(pod::variable(
+        keys::LOCK_TIMEOUT_SECONDS,
+        seconds(&settings.lock_timeout),
+    ));
+    env.push(pod::variable(
+        keys::STATEMENT_TIMEOUT_SECONDS,
+        seconds(&settings.statement_timeout),
+    ));
+    env.push(pod::variable(keys::TERMINATION_LOG, job::TERMINATION_LOG));
+    let container = pod::container(
+        sketch,
+        COMPONENT.name(),
+        &resolved.migrate_image(),
+        json!({
+            "command": ["migrate"],
+            "env": env,
+            "resources": pod::resources(None, "50m", "32Mi", "256Mi"),
+            "terminationMessagePolicy": "FallbackToLogsOnError",
+        }),
+    );
+    let (init_containers, volumes) = dump_first(sketch);
+    job::draft(
+        sketch,
+        job::Run {
+            stage: StageName::Migration,
+            component: COMPONENT,
+            init_containers,
+            container,
+            volumes,
+            backoff_limit: settings.backoff_limit,
+            facts: vec![
+                resolved.spec.version.clone(),
+                format!("{}:{}/{}", address.host, address.port, address.database),
+            ],
+        },
+    );
+}
+
+/// A dump before the migrations, where the spec asks for one.
+fn dump_first(sketch: &Sketch<'_>) -> (Vec<serde_json::Value>, Vec<serde_json::Value>) {
+    let spec = &sketch.resolved.spec;
+    let backup = spec
+        .postgres
+        .managed
+        .as_ref()
+        .and_then(|managed| managed.backup.as_ref());
+    match backup {
+        Some(settings) if spec.migrations.require_backup => (
+            vec![postgres::backup::container(
+                sketch,
+                "backup",
+                "migration",
+                settings.retain,
+            )],
+            postgres::backup::volumes(sketch.resolved),
+        ),
+        _ => (Vec::new(), Vec::new()),
+    }
+}

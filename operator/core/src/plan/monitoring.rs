@@ -1,0 +1,77 @@
+//! Objects of the Prometheus operator, where it is installed.
+
+use serde_json::{Value, json};
+use shared_config::wiring;
+
+use crate::component::Component;
+use crate::object::{Kind, ObjectKey};
+use crate::plan::draft::Sketch;
+use crate::plan::{StageName, labels};
+
+/// What is scraped, and what wakes somebody up.
+pub(crate) fn draft(sketch: &mut Sketch<'_>) {
+    let settings = &sketch.resolved.spec.monitoring;
+    let name = sketch.resolved.name.clone();
+    let labels: Value = json!({"labels": settings.labels});
+    let there = |kind| sketch.observed.optional_kinds.contains(&kind);
+    let scrapes = settings.service_monitor && there(Kind::ServiceMonitor);
+    let alerts = settings.prometheus_rule && there(Kind::PrometheusRule);
+    if scrapes {
+        let spec = json!({
+            "selector": {"matchLabels": {
+                labels::PART_OF: labels::PRODUCT,
+                labels::INSTANCE: name,
+            }},
+            "endpoints": [{"port": "metrics", "path": wiring::METRICS, "interval": "30s"}],
+        });
+        let key = ObjectKey::new(Kind::ServiceMonitor, &name);
+        let rest = json!({"metadata": labels, "spec": spec});
+        sketch.apply(StageName::Gateway, Component::Platform, key, rest);
+    }
+    if alerts {
+        let rules = rules(&sketch.resolved.namespace, &name);
+        let spec = json!({"groups": [{"name": "creator-platform", "rules": rules}]});
+        let key = ObjectKey::new(Kind::PrometheusRule, &name);
+        let rest = json!({"metadata": labels, "spec": spec});
+        sketch.apply(StageName::Gateway, Component::Platform, key, rest);
+    }
+}
+
+fn rules(namespace: &str, name: &str) -> Value {
+    let ours = format!("namespace=\"{namespace}\"");
+    let alert = |alert: &str, expr: String, minutes: u32, severity: &str, summary: &str| {
+        json!({
+            "alert": alert,
+            "expr": expr,
+            "for": format!("{minutes}m"),
+            "labels": {"severity": severity, "platform": name},
+            "annotations": {"summary": summary, "runbook": format!("docs/runbook.md#{alert}")},
+        })
+    };
+    json!([
+        alert(
+            "CreatorPlatformServiceDown",
+            format!("up{{{ours},service=~\"{name}-.*\"}} == 0"),
+            5,
+            "critical",
+            "A service of the platform does not answer.",
+        ),
+        alert(
+            "CreatorPlatformVolumeNearlyFull",
+            format!(
+                "kubelet_volume_stats_available_bytes{{{ours},persistentvolumeclaim=~\"{name}-.*\"}} \
+                 / kubelet_volume_stats_capacity_bytes < 0.1"
+            ),
+            15,
+            "warning",
+            "A volume of the platform has less than a tenth left: grow its size in the spec.",
+        ),
+        alert(
+            "CreatorPlatformJobFailed",
+            format!("kube_job_status_failed{{{ours},job_name=~\"{name}-(migrate|backup).*\"}} > 0"),
+            15,
+            "warning",
+            "A migration or a backup of the platform failed.",
+        ),
+    ])
+}

@@ -1,0 +1,275 @@
+//! Services, and the policies that say who may talk to whom.
+
+use serde_json::{Value, json};
+use shared_config::{Service, Store, wiring};
+
+use crate::api::ollama::ModelSource;
+use crate::api::postgres::PostgresMode;
+use crate::api::stores::StoreMode;
+use crate::component::Component;
+use crate::object::{Kind, ObjectKey};
+use crate::plan::draft::Sketch;
+use crate::plan::{StageName, labels};
+use crate::resolve::Resolved;
+
+/// A Service of that name for the pods of a component.
+pub(crate) fn service(
+    sketch: &mut Sketch<'_>,
+    stage: StageName,
+    component: Component,
+    ports: &[(&str, i32)],
+    headless: bool,
+) {
+    let ports: Vec<Value> = ports
+        .iter()
+        .map(|(name, port)| {
+            json!({"name": name, "port": port, "targetPort": name, "protocol": "TCP"})
+        })
+        .collect();
+    let mut spec = json!({
+        "type": "ClusterIP",
+        "selector": labels::selector(sketch.resolved, component),
+        "ports": ports,
+    });
+    if headless {
+        spec["clusterIP"] = json!("None");
+    }
+    let key = ObjectKey::new(Kind::Service, sketch.resolved.object_name(component.name()));
+    sketch.apply(stage, component, key, json!({"spec": spec}));
+}
+
+/// One end of a connection.
+#[derive(Clone, PartialEq)]
+enum End {
+    Part(Component),
+    /// Pods of the database cluster, which another operator labels.
+    Cnpg,
+    /// The operator, in whatever namespace it runs.
+    Operator,
+    /// Every pod of the cluster.
+    AnyPod,
+    /// Everybody.
+    Anybody,
+}
+
+/// A connection that is allowed.
+struct Allowed {
+    from: End,
+    to: End,
+    port: u16,
+}
+
+const fn allowed(from: End, to: End, port: u16) -> Allowed {
+    Allowed { from, to, port }
+}
+
+/// The policies: nothing is allowed but what the table names.
+pub(crate) fn policies(sketch: &mut Sketch<'_>) {
+    if !sketch.resolved.spec.network_policies.enabled {
+        return;
+    }
+    let table = table(sketch.resolved);
+    let everything = json!({
+        "podSelector": {"matchLabels": {
+            labels::PART_OF: labels::PRODUCT,
+            labels::INSTANCE: sketch.resolved.name,
+        }},
+        "policyTypes": ["Ingress", "Egress"],
+    });
+    policy(sketch, Component::Platform, "default-deny", everything);
+    for component in Component::all() {
+        if !has_pods(sketch.resolved, component) {
+            continue;
+        }
+        let part = End::Part(component);
+        let ingress: Vec<Value> = table
+            .iter()
+            .filter(|row| row.to == part)
+            .map(|row| rule(sketch.resolved, "from", &row.from, row.port))
+            .collect();
+        let mut egress: Vec<Value> = table
+            .iter()
+            .filter(|row| row.from == part)
+            .map(|row| rule(sketch.resolved, "to", &row.to, row.port))
+            .collect();
+        if !egress.is_empty() {
+            egress.push(json!({"ports": [
+                {"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"},
+            ]}));
+        }
+        let mut spec = json!({
+            "podSelector": {"matchLabels": labels::selector(sketch.resolved, component)},
+            "policyTypes": ["Ingress", "Egress"],
+        });
+        for (field, rules) in [("ingress", ingress), ("egress", egress)] {
+            if !rules.is_empty() {
+                spec[field] = json!(rules);
+            }
+        }
+        policy(sketch, component, component.name(), spec);
+    }
+}
+
+fn policy(sketch: &mut Sketch<'_>, component: Component, suffix: &str, spec: Value) {
+    let key = ObjectKey::new(Kind::NetworkPolicy, sketch.resolved.object_name(suffix));
+    sketch.apply(StageName::Foundation, component, key, json!({"spec": spec}));
+}
+
+fn rule(resolved: &Resolved, side: &str, end: &End, port: u16) -> Value {
+    let mut rule = json!({"ports": [{"port": port, "protocol": "TCP"}]});
+    match end {
+        End::Anybody => {}
+        End::Part(component) => {
+            let selector = labels::selector(resolved, *component);
+            rule[side] = json!([{"podSelector": {"matchLabels": selector}}]);
+        }
+        End::Cnpg => {
+            let cluster = resolved.object_name(Store::Postgres.name());
+            rule[side] = json!([{"podSelector": {"matchLabels": {"cnpg.io/cluster": cluster}}}]);
+        }
+        End::Operator => {
+            rule[side] = json!([{
+                "namespaceSelector": {},
+                "podSelector": {"matchLabels": {"app.kubernetes.io/name": labels::MANAGER}},
+            }]);
+        }
+        End::AnyPod => rule[side] = json!([{"namespaceSelector": {}}]),
+    }
+    rule
+}
+
+/// Whether this platform runs pods of a component.
+fn has_pods(resolved: &Resolved, component: Component) -> bool {
+    let spec = &resolved.spec;
+    match component {
+        Component::Platform => false,
+        Component::Store(Store::Postgres) => spec.postgres.mode == PostgresMode::Managed,
+        Component::Store(Store::Redis) => spec.redis.mode == StoreMode::Managed,
+        Component::Store(Store::Chroma) => spec.chroma.mode == StoreMode::Managed,
+        Component::Store(Store::Ollama) => spec.ollama.mode == StoreMode::Managed,
+        _ => true,
+    }
+}
+
+/// Every connection that is allowed, in one place.
+fn table(resolved: &Resolved) -> Vec<Allowed> {
+    use Component::{Gateway, Migration, Models};
+    let part = |service| End::Part(Component::Service(service));
+    let mut rows = vec![allowed(
+        End::Anybody,
+        End::Part(Gateway),
+        wiring::GATEWAY_CONTAINER_PORT,
+    )];
+    let (database, database_port) = database(resolved);
+    let (cache, cache_port) = cache(resolved);
+    rows.push(allowed(
+        End::Part(Migration),
+        database.clone(),
+        database_port,
+    ));
+    for service in Service::ALL {
+        rows.push(allowed(End::Part(Gateway), part(service), service.port()));
+        rows.push(allowed(part(service), database.clone(), database_port));
+        rows.push(allowed(part(service), cache.clone(), cache_port));
+        if service != Service::Auth {
+            rows.push(allowed(
+                part(service),
+                part(Service::Auth),
+                Service::Auth.port(),
+            ));
+        }
+        if resolved.spec.monitoring.service_monitor {
+            rows.push(allowed(End::AnyPod, part(service), service.metrics_port()));
+        }
+    }
+    for caller in [Service::CreatorHub, Service::Channel] {
+        rows.push(allowed(
+            part(caller),
+            part(Service::AiEngine),
+            Service::AiEngine.port(),
+        ));
+    }
+    let (index, index_port) = by_url(resolved, Store::Chroma);
+    let (models, models_port) = by_url(resolved, Store::Ollama);
+    rows.push(allowed(part(Service::AiEngine), index, index_port));
+    rows.push(allowed(
+        part(Service::AiEngine),
+        models.clone(),
+        models_port,
+    ));
+    rows.push(allowed(End::Part(Models), models, models_port));
+    rows.push(allowed(
+        End::Operator,
+        part(Service::Auth),
+        wiring::AUTH_INTERNAL_PORT,
+    ));
+    rows.extend(outside(resolved));
+    rows
+}
+
+/// What goes out of the cluster: providers of channels, documents by URL, models.
+fn outside(resolved: &Resolved) -> Vec<Allowed> {
+    let part = |service| End::Part(Component::Service(service));
+    let mut rows = vec![
+        allowed(part(Service::Channel), End::Anybody, 443),
+        allowed(part(Service::CreatorHub), End::Anybody, 443),
+        allowed(part(Service::CreatorHub), End::Anybody, 80),
+    ];
+    let fetched = |model: &crate::api::ollama::Model| model.source != ModelSource::Image;
+    let ollama = &resolved.spec.ollama;
+    if ollama.mode == StoreMode::Managed && ollama.models.iter().any(fetched) {
+        rows.push(allowed(
+            End::Part(Component::Store(Store::Ollama)),
+            End::Anybody,
+            443,
+        ));
+    }
+    rows
+}
+
+fn database(resolved: &Resolved) -> (End, u16) {
+    let postgres = &resolved.spec.postgres;
+    match (postgres.mode, &postgres.external) {
+        (PostgresMode::External, Some(external)) => (End::Anybody, port_of(external.port)),
+        (PostgresMode::CloudnativePg, _) => (End::Cnpg, Store::Postgres.port()),
+        _ => (
+            End::Part(Component::Store(Store::Postgres)),
+            Store::Postgres.port(),
+        ),
+    }
+}
+
+fn cache(resolved: &Resolved) -> (End, u16) {
+    resolved.spec.redis.external.as_ref().map_or(
+        (
+            End::Part(Component::Store(Store::Redis)),
+            Store::Redis.port(),
+        ),
+        |external| (End::Anybody, port_of(external.port)),
+    )
+}
+
+fn by_url(resolved: &Resolved, store: Store) -> (End, u16) {
+    let external = match store {
+        Store::Chroma => &resolved.spec.chroma.external,
+        _ => &resolved.spec.ollama.external,
+    };
+    external.as_ref().map_or(
+        (End::Part(Component::Store(store)), store.port()),
+        |external| (End::Anybody, port_of_url(&external.url)),
+    )
+}
+
+fn port_of(port: i32) -> u16 {
+    u16::try_from(port).unwrap_or_default()
+}
+
+fn port_of_url(url: &str) -> u16 {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let authority = rest.split('/').next().unwrap_or_default();
+    let default = if scheme == "https" { 443 } else { 80 };
+    authority
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok())
+        .unwrap_or(default)
+}

@@ -1,0 +1,204 @@
+//! Pods: one shape for all of them, restricted in the sense of Pod Security.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::api::workload::{Amounts, Resources, TopologySpread};
+use crate::component::Component;
+use crate::hash;
+use crate::plan::draft::{MissingKey, Sketch};
+use crate::plan::{CONFIG_HASH, labels, merge};
+
+/// The user and group that every container runs as.
+pub(crate) const USER: i64 = 10_001;
+
+/// What differs between pods.
+pub(crate) struct Pod {
+    pub(crate) component: Component,
+    pub(crate) service_account: String,
+    pub(crate) init_containers: Vec<Value>,
+    pub(crate) containers: Vec<Value>,
+    pub(crate) volumes: Vec<Value>,
+    pub(crate) grace_seconds: i64,
+    pub(crate) spread: Option<TopologySpread>,
+    /// Overrides of the spec's owner: merged last.
+    pub(crate) overrides: Option<Value>,
+}
+
+/// A pod template with the hash of everything that its containers read.
+pub(crate) fn template(sketch: &mut Sketch<'_>, pod: Pod) -> Value {
+    let mut volumes = pod.volumes;
+    volumes.push(json!({"name": "tmp", "emptyDir": {}}));
+    let mut spec = json!({
+        "automountServiceAccountToken": false,
+        "serviceAccountName": pod.service_account,
+        "terminationGracePeriodSeconds": pod.grace_seconds,
+        "securityContext": {
+            "runAsNonRoot": true,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": pod.containers,
+        "volumes": volumes,
+    });
+    if !pod.init_containers.is_empty() {
+        spec["initContainers"] = json!(pod.init_containers);
+    }
+    let pull_secrets = &sketch.resolved.spec.images.pull_secrets;
+    if !pull_secrets.is_empty() {
+        spec["imagePullSecrets"] = json!(pull_secrets);
+    }
+    if let Some(constraint) = pod
+        .spread
+        .and_then(|spread| spreading(sketch, pod.component, spread))
+    {
+        spec["topologySpreadConstraints"] = json!([constraint]);
+    }
+    let mut template = json!({
+        "metadata": {"labels": labels::of_pod(sketch.resolved, pod.component)},
+        "spec": spec,
+    });
+    if let Some(overrides) = &pod.overrides {
+        merge::strategic(&mut template, overrides);
+        merge::canonical_amounts(&mut template);
+    }
+    let hash = config_hash(sketch, pod.component, &template["spec"]);
+    template["metadata"]["annotations"][CONFIG_HASH] = json!(hash);
+    template
+}
+
+/// A container with the restricted security context and a writable `/tmp`.
+pub(crate) fn container(sketch: &Sketch<'_>, name: &str, image: &str, rest: Value) -> Value {
+    let mut container = rest;
+    container["name"] = json!(name);
+    container["image"] = json!(image);
+    container["imagePullPolicy"] = json!(sketch.resolved.spec.images.pull_policy.name());
+    container["securityContext"] = json!({
+        "allowPrivilegeEscalation": false,
+        "readOnlyRootFilesystem": true,
+        "capabilities": {"drop": ["ALL"]},
+    });
+    let mounts = container["volumeMounts"].take();
+    let mut mounts = mounts.as_array().cloned().unwrap_or_default();
+    mounts.push(json!({"name": "tmp", "mountPath": "/tmp"}));
+    container["volumeMounts"] = json!(mounts);
+    container
+}
+
+/// Amounts of a container: those of the spec, each default where the spec names none.
+pub(crate) fn resources(given: Option<&Resources>, cpu: &str, memory: &str, limit: &str) -> Value {
+    let empty = Amounts::default();
+    let requests = given
+        .and_then(|all| all.requests.as_ref())
+        .unwrap_or(&empty);
+    let limits = given.and_then(|all| all.limits.as_ref()).unwrap_or(&empty);
+    let amount = |chosen: Option<&crate::api::Quantity>, default: &str| {
+        chosen.map_or_else(|| default.into(), Clone::clone)
+    };
+    let limit = amount(limits.memory.as_ref(), limit);
+    let mut memory = amount(requests.memory.as_ref(), memory);
+    if memory > limit {
+        memory = limit.clone();
+    }
+    let mut out = json!({
+        "requests": {"memory": memory.canonical()},
+        "limits": {"memory": limit.canonical()},
+    });
+    let cpu = amount(requests.cpu.as_ref(), cpu);
+    let cpu = limits
+        .cpu
+        .as_ref()
+        .filter(|most| cpu > **most)
+        .cloned()
+        .unwrap_or(cpu);
+    out["requests"]["cpu"] = json!(cpu.canonical());
+    if let Some(most) = &limits.cpu {
+        out["limits"]["cpu"] = json!(most.canonical());
+    }
+    out
+}
+
+/// An environment variable with a value.
+pub(crate) fn variable(name: &str, value: impl Into<String>) -> Value {
+    json!({"name": name, "value": value.into()})
+}
+
+/// An environment variable with the value of a key of a Secret.
+pub(crate) fn secret_variable(name: &str, secret: &str, key: &str) -> Value {
+    json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}})
+}
+
+fn spreading(sketch: &Sketch<'_>, component: Component, spread: TopologySpread) -> Option<Value> {
+    let when = match spread {
+        TopologySpread::Preferred => "ScheduleAnyway",
+        TopologySpread::Required => "DoNotSchedule",
+        TopologySpread::Off => return None,
+    };
+    Some(json!({
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": when,
+        "labelSelector": {"matchLabels": labels::selector(sketch.resolved, component)},
+    }))
+}
+
+/// Hash of exactly the keys of `ConfigMap`s and Secrets that the containers read. Keys that were
+/// not found are noted: a workload that needs them waits.
+fn config_hash(sketch: &mut Sketch<'_>, component: Component, spec: &Value) -> String {
+    let mut read = BTreeMap::new();
+    let containers = ["initContainers", "containers"];
+    let all = containers
+        .iter()
+        .filter_map(|field| spec[*field].as_array())
+        .flatten();
+    for variable in all
+        .filter_map(|container| container["env"].as_array())
+        .flatten()
+    {
+        let from = &variable["valueFrom"]["secretKeyRef"];
+        let (Some(secret), Some(key)) = (from["name"].as_str(), from["key"].as_str()) else {
+            continue;
+        };
+        let known = sketch
+            .observed
+            .secrets
+            .get(secret)
+            .and_then(|facts| facts.keys.get(key));
+        if known.is_none() && from["optional"] != json!(true) {
+            let missing = MissingKey {
+                component,
+                secret: secret.into(),
+                key: key.into(),
+            };
+            sketch.missing.insert(missing);
+        }
+        let known = known.map_or("missing", String::as_str);
+        read.insert(format!("secret/{secret}/{key}"), known.to_owned());
+    }
+    for volume in spec["volumes"].as_array().into_iter().flatten() {
+        if let Some(name) = volume["configMap"]["name"].as_str() {
+            let content = sketch
+                .config
+                .get(name)
+                .map(hash::of_value)
+                .unwrap_or_default();
+            read.insert(format!("config/{name}"), content);
+        }
+        if let Some(name) = volume["secret"]["secretName"].as_str() {
+            let facts = sketch
+                .observed
+                .secrets
+                .get(name)
+                .map(|facts| json!(facts.keys));
+            read.insert(
+                format!("secret/{name}"),
+                facts.map_or_else(String::new, |f| f.to_string()),
+            );
+        }
+    }
+    hash::of_value(&json!(read))
+}

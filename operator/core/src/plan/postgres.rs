@@ -1,0 +1,237 @@
+//! PostgreSQL: managed here, external, or a cluster of `CloudNativePG`.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use shared_config::{Store, wiring};
+
+use crate::api::Quantity;
+use crate::api::postgres::{CloudnativePg, ManagedPostgres, PostgresMode};
+use crate::component::Component;
+use crate::object::{Kind, ObjectKey};
+use crate::plan::draft::Sketch;
+use crate::plan::pod::{self, Pod};
+use crate::plan::{Generate, StageName, foundation, labels, network, volume};
+use crate::resolve::Resolved;
+
+pub(crate) mod backup;
+
+pub(crate) const COMPONENT: Component = Component::Store(Store::Postgres);
+const START: &str = include_str!("assets/postgres.sh");
+const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\npostgres:x:10001:10001::/tmp:/bin/sh\n";
+const HBA: &str = "local all all scram-sha-256\nhost all all all scram-sha-256\n";
+const DEFAULT_LIMIT: &str = "1Gi";
+
+/// Where the database is, and who may change roles and schemas.
+pub(crate) struct Address {
+    pub(crate) host: String,
+    pub(crate) port: i32,
+    pub(crate) database: String,
+    pub(crate) ssl_mode: &'static str,
+    /// Secret and keys of the administrator; without a key for the name it is `postgres`.
+    pub(crate) admin_secret: String,
+    pub(crate) admin_user_key: Option<&'static str>,
+}
+
+/// Where the services find the database.
+pub(crate) fn address(resolved: &Resolved) -> Address {
+    let name = resolved.object_name(Store::Postgres.name());
+    let own = |host: String, ssl_mode| Address {
+        host,
+        port: i32::from(Store::Postgres.port()),
+        database: wiring::DATABASE_NAME.to_owned(),
+        ssl_mode,
+        admin_secret: name.clone(),
+        admin_user_key: None,
+    };
+    let postgres = &resolved.spec.postgres;
+    match (postgres.mode, &postgres.external) {
+        (PostgresMode::External, Some(external)) => Address {
+            host: external.host.clone(),
+            port: external.port,
+            database: external.database.clone(),
+            ssl_mode: external.ssl_mode.name(),
+            admin_secret: external.admin_secret_ref.name.clone(),
+            admin_user_key: Some("username"),
+        },
+        (PostgresMode::CloudnativePg, _) => own(format!("{name}-rw"), "require"),
+        _ => own(name.clone(), "disable"),
+    }
+}
+
+/// The objects of the database.
+pub(crate) fn draft(sketch: &mut Sketch<'_>) {
+    let postgres = &sketch.resolved.spec.postgres;
+    match postgres.mode {
+        PostgresMode::Managed => {
+            managed(sketch, &postgres.managed.clone().unwrap_or_default());
+        }
+        PostgresMode::External => {}
+        PostgresMode::CloudnativePg => {
+            cluster(sketch, &postgres.cloudnative_pg.clone().unwrap_or_default());
+        }
+    }
+}
+
+fn managed(sketch: &mut Sketch<'_>, settings: &ManagedPostgres) {
+    let name = sketch.resolved.object_name(Store::Postgres.name());
+    sketch.secret(
+        COMPONENT,
+        &name,
+        json!({}),
+        &[("password", Generate::Password)],
+    );
+    let config = json!({
+        "start.sh": START,
+        "postgresql.conf": configuration(settings),
+        "pg_hba.conf": HBA,
+        "passwd": PASSWD,
+    });
+    sketch.config_map(COMPONENT, &name, config);
+    volume::claim(sketch, COMPONENT, &name, &settings.storage, "ReadWriteOnce");
+    network::service(
+        sketch,
+        StageName::Stores,
+        COMPONENT,
+        &[("postgres", 5432)],
+        true,
+    );
+    let template = pod_template(sketch, &name, settings);
+    let set = json!({
+        "spec": {
+            "replicas": 1,
+            "serviceName": name,
+            "podManagementPolicy": "Parallel",
+            "selector": {"matchLabels": labels::selector(sketch.resolved, COMPONENT)},
+            "template": template,
+        },
+    });
+    let key = ObjectKey::new(Kind::StatefulSet, &name);
+    sketch.apply(StageName::Stores, COMPONENT, key, set);
+    if let Some(settings) = &settings.backup {
+        backup::draft(sketch, settings);
+    }
+}
+
+fn pod_template(sketch: &mut Sketch<'_>, name: &str, settings: &ManagedPostgres) -> Value {
+    let image = sketch.resolved.spec.images.postgres.clone();
+    let ready = |period: i32, failures: i32| {
+        json!({
+            "exec": {"command": ["pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"]},
+            "periodSeconds": period,
+            "timeoutSeconds": 3,
+            "failureThreshold": failures,
+        })
+    };
+    let container = pod::container(
+        sketch,
+        COMPONENT.name(),
+        &image,
+        json!({
+            "command": ["sh", "/etc/creator/start.sh"],
+            "env": [
+                pod::variable("PGDATA", "/data/postgres"),
+                pod::variable("POSTGRES_DB", wiring::DATABASE_NAME),
+                pod::secret_variable("POSTGRES_PASSWORD", name, "password"),
+            ],
+            "ports": [{"name": "postgres", "containerPort": Store::Postgres.port()}],
+            "resources":
+                pod::resources(settings.resources.as_ref(), "100m", "256Mi", DEFAULT_LIMIT),
+            "startupProbe": ready(1, 300),
+            "readinessProbe": ready(5, 3),
+            "livenessProbe": {
+                "tcpSocket": {"port": "postgres"}, "periodSeconds": 20, "failureThreshold": 6,
+            },
+            // The signal at the end of a pod asks PostgreSQL to wait for its clients: too long.
+            "lifecycle": {"preStop": {"exec": {
+                "command": ["pg_ctl", "stop", "-m", "fast", "-w", "-t", "50"],
+            }}},
+            "volumeMounts": [
+                {"name": "data", "mountPath": "/data"},
+                {"name": "config", "mountPath": "/etc/creator"},
+                {"name": "config", "mountPath": "/etc/passwd", "subPath": "passwd"},
+            ],
+        }),
+    );
+    let pod = Pod {
+        component: COMPONENT,
+        service_account: foundation::service_account(sketch.resolved),
+        init_containers: Vec::new(),
+        containers: vec![container],
+        volumes: vec![
+            json!({"name": "data", "persistentVolumeClaim": {"claimName": name}}),
+            json!({"name": "config", "configMap": {"name": name}}),
+        ],
+        grace_seconds: 60,
+        spread: None,
+        overrides: None,
+    };
+    pod::template(sketch, pod)
+}
+
+/// `postgresql.conf`: ours, then the spec's parameters, of which the last word counts.
+fn configuration(settings: &ManagedPostgres) -> String {
+    let limits = settings
+        .resources
+        .as_ref()
+        .and_then(|all| all.limits.as_ref());
+    let limit = limits.and_then(|most| most.memory.clone());
+    let limit = limit
+        .unwrap_or_else(|| Quantity::from(DEFAULT_LIMIT))
+        .units();
+    let mut text = String::from(
+        "listen_addresses = '*'\nport = 5432\nunix_socket_directories = '/tmp'\n\
+         hba_file = '/etc/creator/pg_hba.conf'\npassword_encryption = 'scram-sha-256'\n\
+         max_connections = 200\njit = off\nlog_timezone = 'UTC'\ntimezone = 'UTC'\n",
+    );
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "shared_buffers = '{}kB'",
+        (limit / 4096).max(16 * 1024)
+    );
+    let _ = writeln!(
+        text,
+        "effective_cache_size = '{}kB'",
+        (limit / 2048).max(32 * 1024)
+    );
+    for (name, value) in &settings.parameters {
+        let _ = writeln!(text, "{name} = '{}'", value.replace('\'', "''"));
+    }
+    text
+}
+
+fn cluster(sketch: &mut Sketch<'_>, settings: &CloudnativePg) {
+    let name = sketch.resolved.object_name(Store::Postgres.name());
+    let secret = json!({
+        "type": "kubernetes.io/basic-auth",
+        "stringData": {"username": "postgres"},
+    });
+    sketch.secret(
+        COMPONENT,
+        &name,
+        secret,
+        &[("password", Generate::Password)],
+    );
+    let mut storage = json!({"size": settings.storage.size.canonical()});
+    if let Some(class) = &settings.storage.class_name {
+        storage["storageClass"] = json!(class);
+    }
+    let spec = json!({
+        "instances": settings.instances,
+        "imageName": settings.image,
+        "enableSuperuserAccess": true,
+        "superuserSecret": {"name": name},
+        "storage": storage,
+        "resources": pod::resources(settings.resources.as_ref(), "100m", "256Mi", DEFAULT_LIMIT),
+        "bootstrap": {"initdb": {
+            "database": wiring::DATABASE_NAME,
+            "owner": "app",
+            "dataChecksums": true,
+            "encoding": "UTF8",
+        }},
+    });
+    let key = ObjectKey::new(Kind::CnpgCluster, &name);
+    // Deleting a cluster deletes its volumes: it outlives the platform as every volume does.
+    sketch.retain_at(StageName::Stores, COMPONENT, key, json!({"spec": spec}));
+}

@@ -1,0 +1,128 @@
+//! Redis: one ACL user per service, append-only file, nothing evicted.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+use shared_config::{Service, Store, keys};
+
+use crate::api::Quantity;
+use crate::api::stores::StoreMode;
+use crate::api::workload::Resources;
+use crate::component::Component;
+use crate::object::{Kind, ObjectKey};
+use crate::plan::draft::Sketch;
+use crate::plan::pod::{self, Pod};
+use crate::plan::{StageName, foundation, labels, network, volume};
+
+const COMPONENT: Component = Component::Store(Store::Redis);
+const START: &str = include_str!("assets/redis.sh");
+const DEFAULT_LIMIT: &str = "256Mi";
+/// What a service may do: everything but rule the server. `INFO` is harmless and its client asks.
+const RIGHTS: &str = "~* &* +@all -@admin -@dangerous +info";
+
+/// The objects of Redis.
+pub(crate) fn draft(sketch: &mut Sketch<'_>) {
+    let settings = &sketch.resolved.spec.redis;
+    if settings.mode == StoreMode::External {
+        return;
+    }
+    let name = sketch.resolved.object_name(Store::Redis.name());
+    let script = start_script(settings.resources.as_ref());
+    sketch.config_map(COMPONENT, &name, json!({"start.sh": script}));
+    volume::claim(sketch, COMPONENT, &name, &settings.storage, "ReadWriteOnce");
+    network::service(
+        sketch,
+        StageName::Stores,
+        COMPONENT,
+        &[("redis", 6379)],
+        false,
+    );
+    let pod = redis_pod(sketch, &name);
+    let template = pod::template(sketch, pod);
+    let set = json!({
+        "spec": {
+            "replicas": 1,
+            "serviceName": name,
+            "podManagementPolicy": "Parallel",
+            "selector": {"matchLabels": labels::selector(sketch.resolved, COMPONENT)},
+            "template": template,
+        },
+    });
+    let key = ObjectKey::new(Kind::StatefulSet, &name);
+    sketch.apply(StageName::Stores, COMPONENT, key, set);
+}
+
+fn redis_pod(sketch: &Sketch<'_>, name: &str) -> Pod {
+    let settings = &sketch.resolved.spec.redis;
+    let passwords = Service::ALL.map(|service| {
+        let secret = sketch.resolved.object_name(service.name());
+        pod::secret_variable(&password_variable(service), &secret, keys::REDIS_PASSWORD)
+    });
+    let ping = "test \"$(redis-cli --user probe --pass probe --no-auth-warning ping)\" = PONG";
+    let container = pod::container(
+        sketch,
+        COMPONENT.name(),
+        &sketch.resolved.spec.images.redis,
+        json!({
+            "command": ["sh", "/etc/creator/start.sh"],
+            "env": passwords,
+            "ports": [{"name": "redis", "containerPort": Store::Redis.port()}],
+            "resources":
+                pod::resources(settings.resources.as_ref(), "50m", "64Mi", DEFAULT_LIMIT),
+            "startupProbe": {
+                "exec": {"command": ["sh", "-c", ping]},
+                "periodSeconds": 1, "timeoutSeconds": 3, "failureThreshold": 300,
+            },
+            "readinessProbe": {
+                "exec": {"command": ["sh", "-c", ping]},
+                "periodSeconds": 5, "timeoutSeconds": 3, "failureThreshold": 3,
+            },
+            "livenessProbe": {
+                "tcpSocket": {"port": "redis"}, "periodSeconds": 20, "failureThreshold": 3,
+            },
+            "volumeMounts": [
+                {"name": "data", "mountPath": "/data"},
+                {"name": "config", "mountPath": "/etc/creator"},
+            ],
+        }),
+    );
+    Pod {
+        component: COMPONENT,
+        service_account: foundation::service_account(sketch.resolved),
+        init_containers: Vec::new(),
+        containers: vec![container],
+        volumes: vec![
+            json!({"name": "data", "persistentVolumeClaim": {"claimName": name}}),
+            json!({"name": "config", "configMap": {"name": name}}),
+        ],
+        grace_seconds: 30,
+        spread: None,
+        overrides: None,
+    }
+}
+
+fn start_script(resources: Option<&Resources>) -> String {
+    let mut users = String::new();
+    for service in Service::ALL {
+        let name = service.name();
+        let password = password_variable(service);
+        // Writing to a String cannot fail.
+        let _ = writeln!(users, "  echo \"user {name} on >${password} {RIGHTS}\"");
+    }
+    let limits = resources.and_then(|all| all.limits.as_ref());
+    let limit = limits.and_then(|most| most.memory.clone());
+    let limit = limit
+        .unwrap_or_else(|| Quantity::from(DEFAULT_LIMIT))
+        .units();
+    // A quarter is left for connections, the rewrite of the append-only file and fragmentation.
+    START
+        .replace("@USERS@\n", &users)
+        .replace("@MAXMEMORY@", &(limit / 4 * 3).to_string())
+}
+
+fn password_variable(service: Service) -> String {
+    format!(
+        "{}_REDIS_PASSWORD",
+        service.name().replace('-', "_").to_uppercase()
+    )
+}
