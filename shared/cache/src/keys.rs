@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use shared_models::{ChannelId, CreatorId};
+use shared_models::{ChannelId, ConversationId, CreatorId};
 
 /// A key or channel of Redis.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,6 +33,11 @@ impl Key {
     /// Tells of a job's progress.
     pub fn job_events(creator: CreatorId) -> Self {
         Self(format!("{{{creator}}}:jobs"))
+    }
+
+    /// What happens in a conversation, for the sockets that show it.
+    pub fn conversation_events(creator: CreatorId, conversation: ConversationId) -> Self {
+        Self(format!("{{{creator}}}:conversation:{conversation}"))
     }
 
     /// The settings of a widget, which every session asks for.

@@ -95,6 +95,17 @@ impl Cache {
         Ok(subscription)
     }
 
+    /// Listens to channels that come and go, on a connection of its own; [`Cache::channel`] names
+    /// them.
+    pub async fn listen(&self) -> RedisResult<PubSub> {
+        self.client.get_async_pubsub().await
+    }
+
+    /// The name of a channel as the server knows it.
+    pub fn channel(&self, key: &Key) -> String {
+        self.full(key)
+    }
+
     /// Takes `cost` from a limit, or says how long to wait.
     pub async fn take(&self, key: &Key, limit: &Limit, cost: u32) -> RedisResult<Verdict> {
         limit::take(&mut self.manager.clone(), &self.full(key), limit, cost).await
