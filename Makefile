@@ -1,0 +1,80 @@
+# The front door. `make` alone prints what there is.
+.DEFAULT_GOAL := help
+.PHONY: help setup up down dev stores format lint test test-fast test-e2e generate check-generated \
+        db-migrate bench images health db-shell redis-shell chart
+SHELL := /bin/bash
+NAMESPACE ?= creator
+PLATFORM  ?= demo
+KUBECTL   := tests/cluster/platform kubectl
+
+help: ## print this list
+	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+setup: ## install what is missing and download dependencies
+	tests/cluster/packages
+	cargo fetch --locked
+	tests/cluster/build node
+	tests/cluster/build stores
+
+up: ## a cluster, the operator, the sample platform; ends with a URL and curl lines that work
+	tests/cluster/platform up
+
+down: ## end what `make up` started
+	tests/cluster/platform down
+
+dev: ## the four services, their stores and the gateway on loopback, without Kubernetes
+	tests/stores/dev
+
+stores: ## the four stores on loopback, for `cargo test`: then `set -a; . .dev/stores/env`
+	tests/stores/up .dev/stores
+
+format: ## format the Rust code
+	cargo fmt --all
+
+lint: ## format check, clippy, house rules, chart, shell scripts
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test --locked --workspace --test tidy
+	$(MAKE) --no-print-directory chart
+	shellcheck -x -S warning $$(grep -rlE '^#!/bin/(ba)?sh' tests .ci)
+
+chart: ## helm lint, template and the schemas of what it renders
+	tests/cluster/chart
+
+test: ## everything: pure, services, operator, browser, node; prints the counts
+	tests/run
+
+test-fast: ## what needs no Kubernetes and no browser
+	tests/run fast
+
+test-e2e: ## only what needs the whole node
+	tests/run node
+
+generate: ## rewrite CRDs, OpenAPI, golden plans, reference pages
+	UPDATE_GOLDEN=1 tests/run generated
+
+check-generated: ## fail when a generated file is stale
+	tests/run generated
+	git diff --exit-code
+
+db-migrate: ## bring the database of `make dev` (or of DATABASE_* and ADMIN_*) to this version
+	tests/stores/migrate
+
+bench: ## ratios against baselines, in one run
+	tests/run bench
+
+images: ## one image for each binary, with Docker or without
+	tests/cluster/service-images
+
+%-logs: ## logs of auth, creator-hub, ai-engine, channel, operator, postgres, redis, ollama, chroma, gateway
+	$(KUBECTL) logs -A --tail=100 --prefix --max-log-requests=20 -l app.kubernetes.io/component=$*
+
+health: ## what the platform says of itself
+	$(KUBECTL) -n $(NAMESPACE) get creatorplatforms,pods
+	@for s in auth creator-hub ai-engine channels; do curl -s http://127.0.0.1:8080/$$s/readyz; echo; done
+
+db-shell: ## psql in the platform's database, as administrator
+	$(KUBECTL) -n $(NAMESPACE) exec -it $(PLATFORM)-postgres-0 -- psql -h 127.0.0.1 -U postgres platform
+
+redis-shell: ## redis-cli in the platform's Redis
+	$(KUBECTL) -n $(NAMESPACE) exec -it $(PLATFORM)-redis-0 -- redis-cli

@@ -1,0 +1,181 @@
+//! A CreatorPlatform under test, and its APIs through the gateway.
+
+use std::time::{Duration, Instant};
+
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+
+use crate::cluster::{apply, get, kubectl, script, wait};
+
+/// The sample that the node can run.
+pub fn sample() -> String {
+    let path = platform_tests::root().join("crds/samples/docker-free.yaml");
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// Whether the platform is Ready for the generation that it has.
+pub fn ready(namespace: &str, name: &str) -> bool {
+    let platform = get(namespace, &["creatorplatform", name]);
+    let generation = &platform["metadata"]["generation"];
+    condition(&platform, "Ready").is_some_and(|ready| {
+        ready["status"] == "True" && ready["observedGeneration"] == *generation
+    })
+}
+
+/// One condition.
+pub fn condition<'a>(platform: &'a Value, kind: &str) -> Option<&'a Value> {
+    let all = platform["status"]["conditions"].as_array()?;
+    all.iter().find(|condition| condition["type"] == kind)
+}
+
+/// What to print when a platform does not become Ready.
+pub fn explain(namespace: &str) -> String {
+    let of = |what: &[&str]| {
+        let mut arguments = vec!["-n", namespace];
+        arguments.extend(what);
+        String::from_utf8_lossy(&crate::cluster::attempt("kubectl", &arguments, "").stdout).into_owned()
+    };
+    let status = of(&["get", "creatorplatforms", "-o", "jsonpath={.items[*].status.conditions}"]);
+    let pods = of(&["get", "pods,jobs,pvc"]);
+    let events = of(&["get", "events", "--sort-by=.lastTimestamp"]);
+    let last: Vec<_> = events.lines().rev().take(15).collect();
+    let logs = String::from_utf8_lossy(
+        &crate::cluster::attempt(
+            "kubectl",
+            &["-n", "creator-system", "logs", "--tail=20", "deployment/creator-operator"],
+            "",
+        )
+        .stdout,
+    )
+    .into_owned();
+    format!("{status}\n{pods}\n{}\n{logs}", last.join("\n"))
+}
+
+/// Applies the sample and waits until it is Ready.
+pub fn bring_up(namespace: &str) -> Duration {
+    let started = Instant::now();
+    apply(namespace, &sample());
+    wait(Duration::from_secs(300), || ready(namespace, "demo"), || explain(namespace));
+    started.elapsed()
+}
+
+/// The platform's APIs, as a creator calls them from outside.
+pub struct Api {
+    base: String,
+    http: Client,
+    token: Option<String>,
+}
+
+impl Api {
+    /// Opens the way to the gateway of the platform `demo` at that port of loopback.
+    pub async fn open(namespace: &str, port: u16) -> Self {
+        let listen = format!("127.0.0.1:{port}");
+        script("forward", &["start", namespace, "demo-gateway", "80", &listen]);
+        let api = Self { base: format!("http://{listen}"), http: Client::new(), token: None };
+        for _ in 0..100 {
+            if api.get("/auth/readyz").await.is_ok_and(|(status, _)| status == StatusCode::OK) {
+                return api;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        panic!("the gateway does not answer; {}", explain(namespace));
+    }
+
+    /// The address of the gateway.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// GET.
+    pub async fn get(&self, path: &str) -> reqwest::Result<(StatusCode, Value)> {
+        let response = self.with_token(self.http.get(self.url(path))).send().await?;
+        Ok((response.status(), response.json().await.unwrap_or(Value::Null)))
+    }
+
+    /// POST of JSON.
+    pub async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        let request = self.with_token(self.http.post(self.url(path))).json(body);
+        let response = request.send().await.unwrap();
+        (response.status(), response.json().await.unwrap_or(Value::Null))
+    }
+
+    /// Registers a creator and acts as it from now on.
+    pub async fn register(&mut self, email: &str) {
+        let (status, answer) = self
+            .post(
+                "/auth/v1/register",
+                &json!({"email": email, "password": "Quiet-Harbour-71", "full_name": "Ana Example"}),
+            )
+            .await;
+        assert_eq!(status, StatusCode::CREATED, "{answer}");
+        self.token = Some(answer["tokens"]["access_token"].as_str().unwrap().to_owned());
+    }
+
+    /// Uploads a text and waits until it is searchable; gives the document.
+    pub async fn upload(&self, name: &str, text: &str) -> Value {
+        let file = Part::bytes(text.as_bytes().to_vec()).file_name(name.to_owned());
+        let form = Form::new().text("title", "Sleep guide").part("file", file);
+        let request = self.http.post(self.url("/creator-hub/v1/documents")).multipart(form);
+        let response = self.with_token(request).send().await.unwrap();
+        let status = response.status();
+        let answer: Value = response.json().await.unwrap();
+        assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+        let id = answer["document"]["id"].as_str().unwrap().to_owned();
+        for _ in 0..300 {
+            let path = format!("/creator-hub/v1/documents/{id}");
+            let (_, document) = self.get(&path).await.unwrap();
+            match document["status"].as_str() {
+                Some("ready") => return document,
+                Some("failed") => panic!("the document failed: {document}"),
+                _ => tokio::time::sleep(Duration::from_millis(200)).await,
+            }
+        }
+        panic!("the document did not become ready");
+    }
+
+    /// Asks and gives the events of the answer in order.
+    pub async fn ask(&self, question: &str, mode: &str) -> Vec<(String, Value)> {
+        let body = json!({"question": question, "mode": mode});
+        let request = self.http.post(self.url("/ai-engine/v1/answers")).json(&body);
+        let response = self.with_token(request).send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert_eq!(status, StatusCode::OK, "{text}");
+        events(&text)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn with_token(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+}
+
+/// Takes server-sent events apart.
+fn events(text: &str) -> Vec<(String, Value)> {
+    let block = |block: &str| {
+        let field = |name: &str| {
+            let line = block.lines().find_map(|line| line.strip_prefix(name));
+            line.map(|line| line.trim().to_owned())
+        };
+        let data = serde_json::from_str(&field("data:")?).ok()?;
+        Some((field("event:")?, data))
+    };
+    text.split("\n\n").filter_map(block).collect()
+}
+
+/// Everything of the platform that is left in a namespace, by kind and name.
+pub fn left_over(namespace: &str) -> Vec<String> {
+    let kinds = "deployments,statefulsets,jobs,cronjobs,services,configmaps,serviceaccounts,\
+                 networkpolicies,poddisruptionbudgets,horizontalpodautoscalers,ingresses,pods,\
+                 persistentvolumeclaims,secrets";
+    let label = "app.kubernetes.io/part-of=creator-platform";
+    let listed = kubectl(&["-n", namespace, "get", kinds, "-l", label, "-o", "name"]);
+    listed.lines().map(str::to_owned).collect()
+}

@@ -1,0 +1,142 @@
+//! Row-level security, read from PostgreSQL's own catalogue: every table is found, none is trusted.
+
+use shared_config::Service;
+use shared_testkit::{Stores, TestDatabase};
+use sqlx::{AssertSqlSafe, PgPool, Row as _};
+
+/// Tables without `creator_id`, each with the reason why no tenant owns its rows.
+const SHARED_TABLES: [(&str, &str); 2] = [
+    ("platform.schema_migrations", "sqlx's record of migrations; no service may read it"),
+    ("auth.login_directory", "finds the tenant of an e-mail; reachable by definer functions only"),
+];
+
+const FAULTS: &str = include_str!("catalogue.sql");
+
+async fn database() -> (TestDatabase, PgPool) {
+    let database = TestDatabase::new(&Stores::from_env()).await;
+    let admin = database.admin().await;
+    (database, admin)
+}
+
+async fn faults(admin: &PgPool) -> Vec<String> {
+    let rows = sqlx::query(FAULTS).fetch_all(admin).await.unwrap();
+    rows.iter().map(|row| format!("{}: {}", row.get::<String, _>(0), row.get::<String, _>(1))).collect()
+}
+
+async fn names(admin: &PgPool, sql: &'static str) -> Vec<String> {
+    let rows = sqlx::query(sql).fetch_all(admin).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn every_tenant_table_is_protected() {
+    let (_database, admin) = database().await;
+    assert_eq!(faults(&admin).await, Vec::<String>::new());
+    let tables = names(
+        &admin,
+        "select c.oid::regclass::text from pg_class c join pg_attribute a on a.attrelid = c.oid
+         where c.relkind in ('r', 'p') and a.attname = 'creator_id' and not a.attisdropped
+           and c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)'",
+    );
+    assert!(tables.await.len() >= 10, "the suite looks at the tables");
+}
+
+#[tokio::test]
+async fn a_table_without_a_tenant_has_a_reason() {
+    let (_database, admin) = database().await;
+    let found = names(
+        &admin,
+        "select c.oid::regclass::text from pg_class c
+         where c.relkind in ('r', 'p')
+           and c.relnamespace::regnamespace::text !~ '^(pg_|information_schema)'
+           and not exists (select from pg_attribute a where a.attrelid = c.oid
+                           and a.attname = 'creator_id' and not a.attisdropped)
+         order by 1",
+    )
+    .await;
+    let mut listed: Vec<_> = SHARED_TABLES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    listed.sort();
+    assert_eq!(found, listed);
+}
+
+#[tokio::test]
+async fn the_roles_of_services_can_do_no_more_than_their_work() {
+    let (_database, admin) = database().await;
+    for service in Service::ALL {
+        let role = service.database_role();
+        let row = sqlx::query(
+            "select rolsuper, rolbypassrls, rolcreatedb, rolcreaterole, rolinherit,
+                    pg_has_role(oid, 'platform_app', 'member')
+             from pg_roles where rolname = $1",
+        )
+        .bind(role)
+        .fetch_one(&admin)
+        .await
+        .unwrap();
+        let flags: Vec<bool> = (0..6).map(|column| row.get(column)).collect();
+        assert_eq!(flags, [false, false, false, false, true, true], "{role}");
+    }
+}
+
+#[tokio::test]
+async fn definer_functions_are_those_that_were_audited() {
+    let (_database, admin) = database().await;
+    let found = names(
+        &admin,
+        "select p.oid::regprocedure::text || ' as ' || p.proowner::regrole::text
+         from pg_proc p where p.prosecdef
+           and p.pronamespace::regnamespace::text !~ '^(pg_|information_schema)' order by 1",
+    )
+    .await;
+    let audited: Vec<String> =
+        include_str!("definer_functions.txt").lines().map(str::to_owned).collect();
+    assert_eq!(found, audited, "audit the function, then add it to definer_functions.txt");
+    let loose = names(
+        &admin,
+        "select p.oid::regprocedure::text from pg_proc p
+         where p.prosecdef and p.pronamespace::regnamespace::text !~ '^(pg_|information_schema)'
+           and (not coalesce(p.proconfig::text, '') like '%search_path=%'
+                or has_function_privilege('public', p.oid, 'execute'))",
+    );
+    assert_eq!(loose.await, Vec::<String>::new(), "pin search_path and revoke from public");
+}
+
+#[tokio::test]
+async fn a_weakened_policy_is_found() {
+    let (_database, admin) = database().await;
+    let weaken = [
+        "alter table platform.jobs no force row level security",
+        "alter table platform.jobs disable row level security",
+        "drop policy tenant on platform.jobs",
+        "alter policy tenant on platform.jobs using (true)",
+        "alter policy tenant on platform.jobs with check (true)",
+        "create policy loose on platform.jobs for select to platform_app using (true)",
+        "create policy loose on platform.jobs for select to public using (true)",
+        "create unique index loose on platform.jobs (subject_id)",
+        "create view platform.loose as select * from platform.jobs",
+        "create materialized view platform.loose as select * from platform.jobs",
+        "grant truncate on platform.jobs to hub_app",
+    ];
+    for statement in weaken {
+        let mut transaction = admin.begin_for_test().await;
+        sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        let rows = sqlx::query(FAULTS).fetch_all(&mut *transaction).await.unwrap();
+        assert!(!rows.is_empty(), "not found: {statement}");
+        transaction.rollback().await.unwrap();
+    }
+}
+
+/// The one place outside `shared-db` that opens a transaction on a pool: the superuser's, in a test.
+trait BeginForTest {
+    async fn begin_for_test(&self) -> sqlx::Transaction<'static, sqlx::Postgres>;
+}
+
+impl BeginForTest for PgPool {
+    #[expect(clippy::disallowed_methods, reason = "the superuser's pool of a test, not a tenant's")]
+    async fn begin_for_test(&self) -> sqlx::Transaction<'static, sqlx::Postgres> {
+        self.begin().await.unwrap()
+    }
+}

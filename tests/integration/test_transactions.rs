@@ -1,0 +1,110 @@
+//! A tenant transaction ends with its tenant, however it ends.
+
+use std::time::Duration;
+
+use shared_config::Service;
+use shared_db::{Db, DatabaseSettings, jobs};
+use shared_models::CreatorId;
+use shared_testkit::{Stores, TestDatabase};
+use sqlx::Row as _;
+use uuid::Uuid;
+
+async fn database() -> (TestDatabase, DatabaseSettings) {
+    let database = TestDatabase::new(&Stores::from_env()).await;
+    let settings = database.settings(Service::CreatorHub);
+    (database, settings)
+}
+
+/// How many jobs a transaction without a tenant sees.
+async fn visible(db: &Db) -> i64 {
+    let mut tx = db.system().await.unwrap();
+    let row = sqlx::query("select count(*) from platform.jobs").fetch_one(tx.conn()).await.unwrap();
+    row.get(0)
+}
+
+async fn with_job(db: &Db, creator: CreatorId) {
+    let mut tx = db.tenant(creator).await.unwrap();
+    jobs::enqueue(&mut tx, "creator-hub", "test", Uuid::now_v7()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_tenant_sees_its_own_rows_and_no_tenant_sees_none() {
+    let (_database, settings) = database().await;
+    let db = Db::new(&settings);
+    let (mine, other) = (CreatorId::new(), CreatorId::new());
+    with_job(&db, mine).await;
+    with_job(&db, other).await;
+    let mut tx = db.tenant_read(mine).await.unwrap();
+    let rows = sqlx::query("select creator_id from platform.jobs").fetch_all(tx.conn()).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.get::<Uuid, _>(0)).collect::<Vec<_>>(), [mine.as_uuid()]);
+    drop(tx);
+    assert_eq!(visible(&db).await, 0);
+}
+
+#[tokio::test]
+async fn a_row_cannot_be_written_for_another_tenant() {
+    let (_database, settings) = database().await;
+    let db = Db::new(&settings);
+    let mut tx = db.tenant(CreatorId::new()).await.unwrap();
+    let refused = sqlx::query(
+        "insert into platform.jobs (creator_id, id, queue, kind, subject_id)
+         values ($1, $2, 'creator-hub', 'test', $2)",
+    )
+    .bind(CreatorId::new())
+    .bind(Uuid::now_v7())
+    .execute(tx.conn())
+    .await
+    .unwrap_err();
+    assert!(refused.to_string().contains("row-level security"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_begin_that_is_cut_off_leaves_no_tenant_behind() {
+    let (_database, mut settings) = database().await;
+    settings.max_connections = 1;
+    let db = Db::new(&settings);
+    let creator = CreatorId::new();
+    with_job(&db, creator).await;
+    for round in 0..300_u64 {
+        let cut = Duration::from_micros(round * 5);
+        let _ = tokio::time::timeout(cut, db.tenant(creator)).await;
+        assert_eq!(visible(&db).await, 0, "cut off after {cut:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_and_a_drop_between_context_and_commit_roll_back() {
+    let (_database, mut settings) = database().await;
+    settings.max_connections = 1;
+    let db = Db::new(&settings);
+    let creator = CreatorId::new();
+    let inner = db.clone();
+    let task = tokio::spawn(async move {
+        let mut tx = inner.tenant(creator).await.unwrap();
+        jobs::enqueue(&mut tx, "creator-hub", "test", Uuid::now_v7()).await.unwrap();
+        panic!("a handler died");
+    });
+    assert!(task.await.is_err());
+    assert_eq!(visible(&db).await, 0);
+    let mut tx = db.tenant_read(creator).await.unwrap();
+    assert!(jobs::newest(&mut tx, Uuid::nil()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_job_whose_worker_died_is_given_to_another_and_counts_its_attempts() {
+    let (database, settings) = database().await;
+    let db = Db::new(&settings);
+    let creator = CreatorId::new();
+    with_job(&db, creator).await;
+    let first = jobs::claim(&db, "creator-hub").await.unwrap().unwrap();
+    assert!(jobs::claim(&db, "creator-hub").await.unwrap().is_none(), "the lease holds");
+    let expire = "update platform.jobs set lease_until = now() - interval '1 second'";
+    sqlx::query(expire).execute(&database.admin().await).await.unwrap();
+    let second = jobs::claim(&db, "creator-hub").await.unwrap().unwrap();
+    assert_eq!((first.id, second.attempt), (second.id, 2));
+    let mut tx = db.tenant(creator).await.unwrap();
+    assert!(!jobs::succeed(&mut tx, &first).await.unwrap(), "the first worker is too late");
+    assert!(jobs::succeed(&mut tx, &second).await.unwrap());
+    tx.commit().await.unwrap();
+}

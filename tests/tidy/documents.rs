@@ -1,0 +1,81 @@
+//! What is written beside the code holds too.
+
+use std::path::Path;
+
+use crate::{files, files_ending, none};
+
+#[test]
+fn links_lead_somewhere() {
+    let root = platform_tests::root();
+    let mut faults = Vec::new();
+    for (path, text) in files_ending("md") {
+        let folder = root.join(&path).parent().map(Path::to_path_buf).unwrap_or_default();
+        for part in text.split("](").skip(1) {
+            let target = part.split([')', '#', ' ']).next().unwrap_or_default();
+            let outside = target.contains("://") || target.starts_with("mailto:");
+            if !target.is_empty() && !outside && !folder.join(target).exists() {
+                faults.push(format!("{}: {target}", path.display()));
+            }
+        }
+    }
+    none("mend the link", &faults);
+}
+
+#[test]
+fn every_make_target_says_what_it_does() {
+    // `make help` prints the comments, so a target without one is a secret.
+    let text = std::fs::read_to_string(platform_tests::root().join("Makefile")).unwrap();
+    let target = |line: &str| {
+        let name: String =
+            line.chars().take_while(|c| c.is_ascii_alphanumeric() || "-%_".contains(*c)).collect();
+        (!name.is_empty() && line[name.len()..].starts_with(':') && !line.contains(":=")).then_some(name)
+    };
+    let faults: Vec<_> = text
+        .lines()
+        .filter(|line| !line.contains("##"))
+        .filter_map(target)
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    none("add `## what it does`", &faults);
+}
+
+#[test]
+fn decisions_are_numbered_without_gaps() {
+    let adr = |path: &Path| path.starts_with("docs/adr");
+    let mut numbers: Vec<usize> = files()
+        .iter()
+        .filter(|(path, _)| adr(path))
+        .filter_map(|(path, _)| path.file_name()?.to_str()?.get(..4)?.parse().ok())
+        .collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=numbers.len()).collect::<Vec<_>>(), "docs/adr");
+    assert!(numbers.len() >= 5, "the first decisions are written down");
+}
+
+#[test]
+fn every_condition_reason_has_a_runbook_entry() {
+    // A person who reads a condition at night must find what to do.
+    let runbook = std::fs::read_to_string(platform_tests::root().join("docs/runbook.md")).unwrap();
+    let missing: Vec<_> = operator_core::reason::Reason::ALL
+        .iter()
+        .map(|reason| reason.name().to_owned())
+        .filter(|reason| !runbook.contains(&format!("### {reason}")))
+        .collect();
+    none("add a section `### Reason` to docs/runbook.md", &missing);
+}
+
+#[test]
+fn nothing_names_a_machine() {
+    // The project speaks of itself, not of where somebody works on it.
+    let marks = ["/wo\u{72}k/", "/ro\u{6f}t/", "/home/"];
+    let mut faults = Vec::new();
+    for (path, text) in files() {
+        let generated = path.ends_with("Cargo.lock") || path.ends_with("go.sum");
+        for (number, line) in text.lines().enumerate().filter(|_| !generated) {
+            if marks.iter().any(|mark| line.contains(mark)) {
+                faults.push(format!("{}:{}", path.display(), number + 1));
+            }
+        }
+    }
+    none("a path of one machine", &faults);
+}
