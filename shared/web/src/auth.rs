@@ -163,6 +163,10 @@ impl Verifier {
         if let Some(key) = self.known(kid) {
             return Ok(key);
         }
+        // Auth is who publishes the keys: one that it does not know is nobody's.
+        if self.0.service == Service::Auth {
+            return Err(invalid());
+        }
         // One fetch at a time; who waited finds what the one before brought.
         let mut fetched = self.0.fetched.lock().await;
         if let Some(key) = self.known(kid) {

@@ -3,7 +3,7 @@
 use axum::RequestPartsExt as _;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri, header};
 use serde::de::DeserializeOwned;
@@ -18,22 +18,42 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        let kind = request.headers().get(header::CONTENT_TYPE);
-        let json = kind
-            .and_then(|kind| kind.to_str().ok())
-            .is_some_and(is_json);
-        if !json {
-            return Err(ApiError::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-            )
-            .detail("send the body as application/json"));
+        if !says_json(&request) {
+            return Err(not_json());
         }
         let bytes = Bytes::from_request(request, state)
             .await
             .map_err(|e| unreadable(&e))?;
         parse(&bytes).map(Body)
     }
+}
+
+/// `Option<Body<T>>`: a request without a body is `None`, whatever media type it names.
+impl<S: Send + Sync, T: DeserializeOwned> OptionalFromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Self::Rejection> {
+        let json = says_json(&request);
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|e| unreadable(&e))?;
+        match (bytes.is_empty(), json) {
+            (true, _) => Ok(None),
+            (false, true) => parse(&bytes).map(|value| Some(Self(value))),
+            (false, false) => Err(not_json()),
+        }
+    }
+}
+
+fn says_json(request: &Request) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    kind.and_then(|kind| kind.to_str().ok())
+        .is_some_and(is_json)
+}
+
+fn not_json() -> ApiError {
+    ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+        .detail("send the body as application/json")
 }
 
 fn is_json(kind: &str) -> bool {

@@ -3,8 +3,10 @@
 pub mod app;
 pub mod auth;
 pub mod body;
+pub mod client_ip;
 pub mod error;
 pub mod health;
+pub mod healthcheck;
 pub mod request;
 pub mod serve;
 pub mod telemetry;
@@ -12,5 +14,6 @@ pub mod token;
 
 pub use auth::{Creator, Verifier, VerifierSettings};
 pub use body::{Body, Id, Query};
+pub use client_ip::ClientIp;
 pub use error::{ApiError, FieldError, Problem};
 pub use health::Checks;
