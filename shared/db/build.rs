@@ -13,7 +13,7 @@ fn main() -> io::Result<()> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
         .collect();
     files.sort();
-    let mut list = String::from("&[\n");
+    let mut list = Vec::new();
     for path in files {
         println!("cargo::rerun-if-changed={}", path.display());
         let stem = path
@@ -23,12 +23,11 @@ fn main() -> io::Result<()> {
             .into_owned();
         let (number, name) = stem.split_once('_').unwrap_or((&stem, ""));
         let number = number.trim_start_matches('0');
-        list += &format!(
-            "    ({number}, {name:?}, include_str!({:?})),\n",
-            path.display()
-        );
+        let text = path.display().to_string();
+        list.push(format!(
+            "    ({number}, {name:?}, include_str!({text:?})),\n"
+        ));
     }
-    list += "]\n";
-    let target = Path::new(&env::var("OUT_DIR").unwrap_or_default()).join("migrations.rs");
-    fs::write(target, list)
+    let target = Path::new(&env::var_os("OUT_DIR").unwrap_or_default()).join("migrations.rs");
+    fs::write(target, format!("&[\n{}]\n", list.concat()))
 }

@@ -27,7 +27,12 @@ pub fn attempt(name: &str, arguments: &[&str], input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
     child.wait_with_output().unwrap()
 }
 
@@ -41,7 +46,11 @@ pub fn kubectl(arguments: &[&str]) -> String {
 #[track_caller]
 pub fn apply(namespace: &str, document: &str) {
     let output = attempt("kubectl", &["-n", namespace, "apply", "-f", "-"], document);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// An object as JSON; null when there is none.
@@ -61,7 +70,11 @@ pub fn wait(
 ) -> Duration {
     let started = Instant::now();
     while !holds() {
-        assert!(started.elapsed() < limit, "not within {limit:?}: {}", explain());
+        assert!(
+            started.elapsed() < limit,
+            "not within {limit:?}: {}",
+            explain()
+        );
         std::thread::sleep(Duration::from_millis(200));
     }
     started.elapsed()
@@ -73,9 +86,18 @@ pub struct Namespace(pub String);
 impl Namespace {
     /// Makes it.
     pub fn new(name: &str) -> Self {
-        let _ = attempt("kubectl", &["delete", "namespace", name, "--ignore-not-found"], "");
+        let _ = attempt(
+            "kubectl",
+            &["delete", "namespace", name, "--ignore-not-found"],
+            "",
+        );
         kubectl(&["create", "namespace", name]);
-        kubectl(&["label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted"]);
+        kubectl(&[
+            "label",
+            "namespace",
+            name,
+            "pod-security.kubernetes.io/enforce=restricted",
+        ]);
         Self(name.to_owned())
     }
 }
@@ -84,7 +106,11 @@ impl Drop for Namespace {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let name = self.0.as_str();
-            let _ = attempt("kubectl", &["delete", "namespace", name, "--wait=false"], "");
+            let _ = attempt(
+                "kubectl",
+                &["delete", "namespace", name, "--wait=false"],
+                "",
+            );
         }
     }
 }

@@ -34,16 +34,28 @@ pub fn explain(namespace: &str) -> String {
     let of = |what: &[&str]| {
         let mut arguments = vec!["-n", namespace];
         arguments.extend(what);
-        String::from_utf8_lossy(&crate::cluster::attempt("kubectl", &arguments, "").stdout).into_owned()
+        String::from_utf8_lossy(&crate::cluster::attempt("kubectl", &arguments, "").stdout)
+            .into_owned()
     };
-    let status = of(&["get", "creatorplatforms", "-o", "jsonpath={.items[*].status.conditions}"]);
+    let status = of(&[
+        "get",
+        "creatorplatforms",
+        "-o",
+        "jsonpath={.items[*].status.conditions}",
+    ]);
     let pods = of(&["get", "pods,jobs,pvc"]);
     let events = of(&["get", "events", "--sort-by=.lastTimestamp"]);
     let last: Vec<_> = events.lines().rev().take(15).collect();
     let logs = String::from_utf8_lossy(
         &crate::cluster::attempt(
             "kubectl",
-            &["-n", "creator-system", "logs", "--tail=20", "deployment/creator-operator"],
+            &[
+                "-n",
+                "creator-system",
+                "logs",
+                "--tail=20",
+                "deployment/creator-operator",
+            ],
             "",
         )
         .stdout,
@@ -56,7 +68,11 @@ pub fn explain(namespace: &str) -> String {
 pub fn bring_up(namespace: &str) -> Duration {
     let started = Instant::now();
     apply(namespace, &sample());
-    wait(Duration::from_secs(300), || ready(namespace, "demo"), || explain(namespace));
+    wait(
+        Duration::from_secs(300),
+        || ready(namespace, "demo"),
+        || explain(namespace),
+    );
     started.elapsed()
 }
 
@@ -71,10 +87,21 @@ impl Api {
     /// Opens the way to the gateway of the platform `demo` at that port of loopback.
     pub async fn open(namespace: &str, port: u16) -> Self {
         let listen = format!("127.0.0.1:{port}");
-        script("forward", &["start", namespace, "demo-gateway", "80", &listen]);
-        let api = Self { base: format!("http://{listen}"), http: Client::new(), token: None };
+        script(
+            "forward",
+            &["start", namespace, "demo-gateway", "80", &listen],
+        );
+        let api = Self {
+            base: format!("http://{listen}"),
+            http: Client::new(),
+            token: None,
+        };
         for _ in 0..100 {
-            if api.get("/auth/readyz").await.is_ok_and(|(status, _)| status == StatusCode::OK) {
+            if api
+                .get("/auth/readyz")
+                .await
+                .is_ok_and(|(status, _)| status == StatusCode::OK)
+            {
                 return api;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -89,15 +116,24 @@ impl Api {
 
     /// GET.
     pub async fn get(&self, path: &str) -> reqwest::Result<(StatusCode, Value)> {
-        let response = self.with_token(self.http.get(self.url(path))).send().await?;
-        Ok((response.status(), response.json().await.unwrap_or(Value::Null)))
+        let response = self
+            .with_token(self.http.get(self.url(path)))
+            .send()
+            .await?;
+        Ok((
+            response.status(),
+            response.json().await.unwrap_or(Value::Null),
+        ))
     }
 
     /// POST of JSON.
     pub async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
         let request = self.with_token(self.http.post(self.url(path))).json(body);
         let response = request.send().await.unwrap();
-        (response.status(), response.json().await.unwrap_or(Value::Null))
+        (
+            response.status(),
+            response.json().await.unwrap_or(Value::Null),
+        )
     }
 
     /// Registers a creator and acts as it from now on.
@@ -109,14 +145,22 @@ impl Api {
             )
             .await;
         assert_eq!(status, StatusCode::CREATED, "{answer}");
-        self.token = Some(answer["tokens"]["access_token"].as_str().unwrap().to_owned());
+        self.token = Some(
+            answer["tokens"]["access_token"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
     }
 
     /// Uploads a text and waits until it is searchable; gives the document.
     pub async fn upload(&self, name: &str, text: &str) -> Value {
         let file = Part::bytes(text.as_bytes().to_vec()).file_name(name.to_owned());
         let form = Form::new().text("title", "Sleep guide").part("file", file);
-        let request = self.http.post(self.url("/creator-hub/v1/documents")).multipart(form);
+        let request = self
+            .http
+            .post(self.url("/creator-hub/v1/documents"))
+            .multipart(form);
         let response = self.with_token(request).send().await.unwrap();
         let status = response.status();
         let answer: Value = response.json().await.unwrap();
@@ -137,7 +181,10 @@ impl Api {
     /// Asks and gives the events of the answer in order.
     pub async fn ask(&self, question: &str, mode: &str) -> Vec<(String, Value)> {
         let body = json!({"question": question, "mode": mode});
-        let request = self.http.post(self.url("/ai-engine/v1/answers")).json(&body);
+        let request = self
+            .http
+            .post(self.url("/ai-engine/v1/answers"))
+            .json(&body);
         let response = self.with_token(request).send().await.unwrap();
         let status = response.status();
         let text = response.text().await.unwrap();

@@ -20,7 +20,10 @@ async fn the_platform_comes_up_answers_and_goes() {
     let mut api = Api::open(&namespace.0, 18080).await;
     api.register("ana@example.com").await;
     let document = api.upload("sleep-guide.md", GUIDE).await;
-    assert!(document["chunk_count"].as_i64().unwrap() >= 15, "{document}");
+    assert!(
+        document["chunk_count"].as_i64().unwrap() >= 15,
+        "{document}"
+    );
     a_question_finds_its_paragraph(&api).await;
     a_question_outside_the_knowledge_invents_nothing(&api).await;
     the_chat_model_streams(&api).await;
@@ -32,9 +35,18 @@ async fn the_platform_comes_up_answers_and_goes() {
 
 async fn a_question_finds_its_paragraph(api: &Api) {
     for (question, expected) in [
-        ("How long before bed should I stop drinking coffee?", "eight hours before bedtime"),
-        ("What temperature should my bedroom have?", "sixteen and nineteen degrees"),
-        ("Can I get my money back?", "Refunds are possible within fourteen days"),
+        (
+            "How long before bed should I stop drinking coffee?",
+            "eight hours before bedtime",
+        ),
+        (
+            "What temperature should my bedroom have?",
+            "sixteen and nineteen degrees",
+        ),
+        (
+            "Can I get my money back?",
+            "Refunds are possible within fourteen days",
+        ),
     ] {
         let events = api.ask(question, "extractive").await;
         let names: Vec<_> = events.iter().map(|(name, _)| name.as_str()).collect();
@@ -43,12 +55,20 @@ async fn a_question_finds_its_paragraph(api: &Api) {
         let best = events[0].1[0]["text"].as_str().unwrap();
         assert!(best.contains(expected), "{question}: {best}");
         let text = text_of(&events);
-        assert!(text.contains(expected) && text.contains("[1]"), "{question}: {text}");
+        assert!(
+            text.contains(expected) && text.contains("[1]"),
+            "{question}: {text}"
+        );
     }
 }
 
 async fn a_question_outside_the_knowledge_invents_nothing(api: &Api) {
-    let events = api.ask("Which programming language has the fastest compiler?", "extractive").await;
+    let events = api
+        .ask(
+            "Which programming language has the fastest compiler?",
+            "extractive",
+        )
+        .await;
     assert_eq!(events[0].1, Value::Array(Vec::new()), "{events:?}");
 }
 
@@ -58,15 +78,24 @@ async fn the_chat_model_streams(api: &Api) {
     let (last, done) = events.last().unwrap();
     assert_eq!(last, "done", "{done}");
     assert!(tokens > 1, "the engine streams: {tokens} tokens");
-    assert!(done["usage"]["completion_tokens"].as_i64().unwrap() > 0, "{done}");
+    assert!(
+        done["usage"]["completion_tokens"].as_i64().unwrap() > 0,
+        "{done}"
+    );
 }
 
 async fn bad_input_gets_problem_documents(api: &Api) {
     for (path, status) in [
         ("/nowhere", 404),
-        ("/ai-engine/internal/v1/documents/0190a5e0-0000-7000-8000-000000000000", 404),
+        (
+            "/ai-engine/internal/v1/documents/0190a5e0-0000-7000-8000-000000000000",
+            404,
+        ),
         ("/creator-hub/v1/documents/not-an-id", 400),
-        ("/creator-hub/v1/documents/0190a5e0-0000-7000-8000-000000000000", 404),
+        (
+            "/creator-hub/v1/documents/0190a5e0-0000-7000-8000-000000000000",
+            404,
+        ),
     ] {
         let (found, problem) = api.get(path).await.unwrap();
         assert_eq!(found.as_u16(), status, "{path}: {problem}");
@@ -81,20 +110,36 @@ fn services_are_small(namespace: &str) {
         let listed = script("inside", &["pgrep", "-f", &pattern]);
         let pid = listed.lines().next().unwrap_or_default().to_owned();
         let status = script("inside", &["cat", &format!("/proc/{pid}/status")]);
-        let resident = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default();
-        println!("measured: {service} {}", resident.split_whitespace().collect::<Vec<_>>().join(" "));
+        let resident = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS"))
+            .unwrap_or_default();
+        println!(
+            "measured: {service} {}",
+            resident.split_whitespace().collect::<Vec<_>>().join(" ")
+        );
     }
     assert!(!namespace.is_empty());
 }
 
 fn deletion_leaves_only_what_policy_retains(namespace: &str) {
     let started = Instant::now();
-    kubectl(&["-n", namespace, "delete", "creatorplatform", "demo", "--wait"]);
+    kubectl(&[
+        "-n",
+        namespace,
+        "delete",
+        "creatorplatform",
+        "demo",
+        "--wait",
+    ]);
     let retained = |name: &String| name.starts_with("secret/") || name.contains("persistentvolume");
     let gone = || left_over(namespace).iter().all(retained);
     let left = || format!("{:?}\n{}", left_over(namespace), explain(namespace));
     wait(Duration::from_secs(120), gone, left);
-    println!("measured: delete to gone {:.1} s", started.elapsed().as_secs_f64());
+    println!(
+        "measured: delete to gone {:.1} s",
+        started.elapsed().as_secs_f64()
+    );
     kubectl(&["delete", "namespace", namespace, "--wait", "--timeout=120s"]);
 }
 

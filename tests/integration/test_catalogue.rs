@@ -6,8 +6,14 @@ use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
 /// Tables without `creator_id`, each with the reason why no tenant owns its rows.
 const SHARED_TABLES: [(&str, &str); 2] = [
-    ("platform.schema_migrations", "sqlx's record of migrations; no service may read it"),
-    ("auth.login_directory", "finds the tenant of an e-mail; reachable by definer functions only"),
+    (
+        "platform.schema_migrations",
+        "sqlx's record of migrations; no service may read it",
+    ),
+    (
+        "auth.login_directory",
+        "finds the tenant of an e-mail; reachable by definer functions only",
+    ),
 ];
 
 const FAULTS: &str = include_str!("catalogue.sql");
@@ -20,7 +26,9 @@ async fn database() -> (TestDatabase, PgPool) {
 
 async fn faults(admin: &PgPool) -> Vec<String> {
     let rows = sqlx::query(FAULTS).fetch_all(admin).await.unwrap();
-    rows.iter().map(|row| format!("{}: {}", row.get::<String, _>(0), row.get::<String, _>(1))).collect()
+    rows.iter()
+        .map(|row| format!("{}: {}", row.get::<String, _>(0), row.get::<String, _>(1)))
+        .collect()
 }
 
 async fn names(admin: &PgPool, sql: &'static str) -> Vec<String> {
@@ -54,7 +62,10 @@ async fn a_table_without_a_tenant_has_a_reason() {
          order by 1",
     )
     .await;
-    let mut listed: Vec<_> = SHARED_TABLES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let mut listed: Vec<_> = SHARED_TABLES
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
     listed.sort();
     assert_eq!(found, listed);
 }
@@ -88,9 +99,14 @@ async fn definer_functions_are_those_that_were_audited() {
            and p.pronamespace::regnamespace::text !~ '^(pg_|information_schema)' order by 1",
     )
     .await;
-    let audited: Vec<String> =
-        include_str!("definer_functions.txt").lines().map(str::to_owned).collect();
-    assert_eq!(found, audited, "audit the function, then add it to definer_functions.txt");
+    let audited: Vec<String> = include_str!("definer_functions.txt")
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(
+        found, audited,
+        "audit the function, then add it to definer_functions.txt"
+    );
     let loose = names(
         &admin,
         "select p.oid::regprocedure::text from pg_proc p
@@ -98,7 +114,11 @@ async fn definer_functions_are_those_that_were_audited() {
            and (not coalesce(p.proconfig::text, '') like '%search_path=%'
                 or has_function_privilege('public', p.oid, 'execute'))",
     );
-    assert_eq!(loose.await, Vec::<String>::new(), "pin search_path and revoke from public");
+    assert_eq!(
+        loose.await,
+        Vec::<String>::new(),
+        "pin search_path and revoke from public"
+    );
 }
 
 #[tokio::test]
@@ -123,7 +143,10 @@ async fn a_weakened_policy_is_found() {
             .execute(&mut *transaction)
             .await
             .unwrap();
-        let rows = sqlx::query(FAULTS).fetch_all(&mut *transaction).await.unwrap();
+        let rows = sqlx::query(FAULTS)
+            .fetch_all(&mut *transaction)
+            .await
+            .unwrap();
         assert!(!rows.is_empty(), "not found: {statement}");
         transaction.rollback().await.unwrap();
     }
@@ -135,7 +158,10 @@ trait BeginForTest {
 }
 
 impl BeginForTest for PgPool {
-    #[expect(clippy::disallowed_methods, reason = "the superuser's pool of a test, not a tenant's")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the superuser's pool of a test, not a tenant's"
+    )]
     async fn begin_for_test(&self) -> sqlx::Transaction<'static, sqlx::Postgres> {
         self.begin().await.unwrap()
     }

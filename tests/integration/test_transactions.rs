@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared_config::Service;
-use shared_db::{Db, DatabaseSettings, jobs};
+use shared_db::{DatabaseSettings, Db, jobs};
 use shared_models::CreatorId;
 use shared_testkit::{Stores, TestDatabase};
 use sqlx::Row as _;
@@ -18,13 +18,18 @@ async fn database() -> (TestDatabase, DatabaseSettings) {
 /// How many jobs a transaction without a tenant sees.
 async fn visible(db: &Db) -> i64 {
     let mut tx = db.system().await.unwrap();
-    let row = sqlx::query("select count(*) from platform.jobs").fetch_one(tx.conn()).await.unwrap();
+    let row = sqlx::query("select count(*) from platform.jobs")
+        .fetch_one(tx.conn())
+        .await
+        .unwrap();
     row.get(0)
 }
 
 async fn with_job(db: &Db, creator: CreatorId) {
     let mut tx = db.tenant(creator).await.unwrap();
-    jobs::enqueue(&mut tx, "creator-hub", "test", Uuid::now_v7()).await.unwrap();
+    jobs::enqueue(&mut tx, "creator-hub", "test", Uuid::now_v7())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -36,8 +41,16 @@ async fn a_tenant_sees_its_own_rows_and_no_tenant_sees_none() {
     with_job(&db, mine).await;
     with_job(&db, other).await;
     let mut tx = db.tenant_read(mine).await.unwrap();
-    let rows = sqlx::query("select creator_id from platform.jobs").fetch_all(tx.conn()).await.unwrap();
-    assert_eq!(rows.iter().map(|row| row.get::<Uuid, _>(0)).collect::<Vec<_>>(), [mine.as_uuid()]);
+    let rows = sqlx::query("select creator_id from platform.jobs")
+        .fetch_all(tx.conn())
+        .await
+        .unwrap();
+    assert_eq!(
+        rows.iter()
+            .map(|row| row.get::<Uuid, _>(0))
+            .collect::<Vec<_>>(),
+        [mine.as_uuid()]
+    );
     drop(tx);
     assert_eq!(visible(&db).await, 0);
 }
@@ -56,7 +69,10 @@ async fn a_row_cannot_be_written_for_another_tenant() {
     .execute(tx.conn())
     .await
     .unwrap_err();
-    assert!(refused.to_string().contains("row-level security"), "{refused}");
+    assert!(
+        refused.to_string().contains("row-level security"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
@@ -82,7 +98,9 @@ async fn a_panic_and_a_drop_between_context_and_commit_roll_back() {
     let inner = db.clone();
     let task = tokio::spawn(async move {
         let mut tx = inner.tenant(creator).await.unwrap();
-        jobs::enqueue(&mut tx, "creator-hub", "test", Uuid::now_v7()).await.unwrap();
+        jobs::enqueue(&mut tx, "creator-hub", "test", Uuid::now_v7())
+            .await
+            .unwrap();
         panic!("a handler died");
     });
     assert!(task.await.is_err());
@@ -98,13 +116,22 @@ async fn a_job_whose_worker_died_is_given_to_another_and_counts_its_attempts() {
     let creator = CreatorId::new();
     with_job(&db, creator).await;
     let first = jobs::claim(&db, "creator-hub").await.unwrap().unwrap();
-    assert!(jobs::claim(&db, "creator-hub").await.unwrap().is_none(), "the lease holds");
+    assert!(
+        jobs::claim(&db, "creator-hub").await.unwrap().is_none(),
+        "the lease holds"
+    );
     let expire = "update platform.jobs set lease_until = now() - interval '1 second'";
-    sqlx::query(expire).execute(&database.admin().await).await.unwrap();
+    sqlx::query(expire)
+        .execute(&database.admin().await)
+        .await
+        .unwrap();
     let second = jobs::claim(&db, "creator-hub").await.unwrap().unwrap();
     assert_eq!((first.id, second.attempt), (second.id, 2));
     let mut tx = db.tenant(creator).await.unwrap();
-    assert!(!jobs::succeed(&mut tx, &first).await.unwrap(), "the first worker is too late");
+    assert!(
+        !jobs::succeed(&mut tx, &first).await.unwrap(),
+        "the first worker is too late"
+    );
     assert!(jobs::succeed(&mut tx, &second).await.unwrap());
     tx.commit().await.unwrap();
 }

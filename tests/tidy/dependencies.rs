@@ -7,12 +7,20 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 use crate::{files_ending, none};
 
-const SERVICES: [&str; 4] =
-    ["auth-service", "creator-hub-service", "ai-engine-service", "channel-service"];
+const SERVICES: [&str; 4] = [
+    "auth-service",
+    "creator-hub-service",
+    "ai-engine-service",
+    "channel-service",
+];
 
 static METADATA: LazyLock<Metadata> = LazyLock::new(|| {
     let manifest = platform_tests::root().join("Cargo.toml");
-    MetadataCommand::new().manifest_path(manifest).other_options(["--locked".into()]).exec().unwrap()
+    MetadataCommand::new()
+        .manifest_path(manifest)
+        .other_options(["--locked".into()])
+        .exec()
+        .unwrap()
 });
 
 fn members() -> Vec<&'static Package> {
@@ -22,14 +30,24 @@ fn members() -> Vec<&'static Package> {
 /// Names of what a package needs, directly or not, to be built for use.
 fn needs(name: &str) -> BTreeSet<String> {
     let resolve = METADATA.resolve.as_ref().unwrap();
-    let names: BTreeMap<_, _> =
-        METADATA.packages.iter().map(|package| (&package.id, package.name.to_string())).collect();
-    let start = METADATA.packages.iter().find(|package| package.name.as_str() == name).unwrap();
+    let names: BTreeMap<_, _> = METADATA
+        .packages
+        .iter()
+        .map(|package| (&package.id, package.name.to_string()))
+        .collect();
+    let start = METADATA
+        .packages
+        .iter()
+        .find(|package| package.name.as_str() == name)
+        .unwrap();
     let (mut open, mut seen) = (vec![&start.id], BTreeSet::new());
     while let Some(id) = open.pop() {
         let node = resolve.nodes.iter().find(|node| &node.id == id).unwrap();
         for next in &node.deps {
-            let used = next.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal);
+            let used = next
+                .dep_kinds
+                .iter()
+                .any(|kind| kind.kind == DependencyKind::Normal);
             if used && seen.insert(names[&next.pkg].clone()) {
                 open.push(&next.pkg);
             }
@@ -50,8 +68,9 @@ fn services_know_neither_each_other_nor_kubernetes() {
     // A service is deployed alone, and a change of one must not rebuild another.
     for service in SERVICES {
         let others = SERVICES.into_iter().filter(|other| *other != service);
-        let refused: Vec<_> =
-            others.chain(["kube", "kube-client", "k8s-openapi", "operator-core"]).collect();
+        let refused: Vec<_> = others
+            .chain(["kube", "kube-client", "k8s-openapi", "operator-core"])
+            .collect();
         needs_none_of(service, &refused);
     }
 }
@@ -59,8 +78,10 @@ fn services_know_neither_each_other_nor_kubernetes() {
 #[test]
 fn the_operator_knows_no_database_and_no_service() {
     // It speaks Kubernetes and HTTP, so it can manage platforms of other versions.
-    let refused: Vec<_> =
-        SERVICES.into_iter().chain(["sqlx", "redis", "shared-db", "shared-cache"]).collect();
+    let refused: Vec<_> = SERVICES
+        .into_iter()
+        .chain(["sqlx", "redis", "shared-db", "shared-cache"])
+        .collect();
     needs_none_of("operator", &refused);
     needs_none_of("operator-core", &refused);
 }
@@ -68,15 +89,28 @@ fn the_operator_knows_no_database_and_no_service() {
 #[test]
 fn the_operators_pure_half_has_no_client_and_no_runtime() {
     // What decides cannot wait: the seam is a fact of the crate graph.
-    needs_none_of("operator-core", &["kube-client", "kube-runtime", "tokio", "reqwest", "hyper"]);
+    needs_none_of(
+        "operator-core",
+        &["kube-client", "kube-runtime", "tokio", "reqwest", "hyper"],
+    );
 }
 
 #[test]
 fn the_shared_names_are_light() {
     // Both sides of the contract compile shared-config; it must cost neither anything.
     let found = needs("shared-config");
-    let allowed = ["thiserror", "thiserror-impl", "proc-macro2", "quote", "syn", "unicode-ident"];
-    let extra: Vec<_> = found.iter().filter(|name| !allowed.contains(&name.as_str())).collect();
+    let allowed = [
+        "thiserror",
+        "thiserror-impl",
+        "proc-macro2",
+        "quote",
+        "syn",
+        "unicode-ident",
+    ];
+    let extra: Vec<_> = found
+        .iter()
+        .filter(|name| !allowed.contains(&name.as_str()))
+        .collect();
     assert!(extra.is_empty(), "shared-config depends on {extra:?}");
 }
 
@@ -84,16 +118,34 @@ fn the_shared_names_are_light() {
 fn crates_are_at_most_five_deep() {
     // A deeper graph cannot be held in one head.
     fn depth(name: &str, edges: &BTreeMap<String, Vec<String>>) -> usize {
-        1 + edges[name].iter().map(|next| depth(next, edges)).max().unwrap_or(0)
+        1 + edges[name]
+            .iter()
+            .map(|next| depth(next, edges))
+            .max()
+            .unwrap_or(0)
     }
-    let names: BTreeSet<_> = members().iter().map(|package| package.name.to_string()).collect();
+    let names: BTreeSet<_> = members()
+        .iter()
+        .map(|package| package.name.to_string())
+        .collect();
     let inner = |package: &Package| {
-        let normal = package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal);
-        normal.map(|d| d.name.clone()).filter(|name| names.contains(name)).collect()
+        let normal = package
+            .dependencies
+            .iter()
+            .filter(|d| d.kind == DependencyKind::Normal);
+        normal
+            .map(|d| d.name.clone())
+            .filter(|name| names.contains(name))
+            .collect()
     };
-    let edges: BTreeMap<String, Vec<String>> =
-        members().iter().map(|package| (package.name.to_string(), inner(package))).collect();
-    for package in members().iter().filter(|package| package.name.as_str() != "platform-tests") {
+    let edges: BTreeMap<String, Vec<String>> = members()
+        .iter()
+        .map(|package| (package.name.to_string(), inner(package)))
+        .collect();
+    for package in members()
+        .iter()
+        .filter(|package| package.name.as_str() != "platform-tests")
+    {
         let found = depth(&package.name, &edges);
         assert!(found <= 5, "{} is {found} deep", package.name);
     }

@@ -9,7 +9,11 @@ fn links_lead_somewhere() {
     let root = platform_tests::root();
     let mut faults = Vec::new();
     for (path, text) in files_ending("md") {
-        let folder = root.join(&path).parent().map(Path::to_path_buf).unwrap_or_default();
+        let folder = root
+            .join(&path)
+            .parent()
+            .map(Path::to_path_buf)
+            .unwrap_or_default();
         for part in text.split("](").skip(1) {
             let target = part.split([')', '#', ' ']).next().unwrap_or_default();
             let outside = target.contains("://") || target.starts_with("mailto:");
@@ -26,9 +30,12 @@ fn every_make_target_says_what_it_does() {
     // `make help` prints the comments, so a target without one is a secret.
     let text = std::fs::read_to_string(platform_tests::root().join("Makefile")).unwrap();
     let target = |line: &str| {
-        let name: String =
-            line.chars().take_while(|c| c.is_ascii_alphanumeric() || "-%_".contains(*c)).collect();
-        (!name.is_empty() && line[name.len()..].starts_with(':') && !line.contains(":=")).then_some(name)
+        let name: String = line
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || "-%_".contains(*c))
+            .collect();
+        (!name.is_empty() && line[name.len()..].starts_with(':') && !line.contains(":="))
+            .then_some(name)
     };
     let faults: Vec<_> = text
         .lines()

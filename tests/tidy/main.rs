@@ -12,14 +12,22 @@ use std::process::Command;
 fn files() -> Vec<(PathBuf, String)> {
     let root = platform_tests::root();
     let listed = Command::new("git")
-        .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
+        .args([
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "-z",
+        ])
         .current_dir(&root)
         .output()
         .unwrap();
     let names = String::from_utf8(listed.stdout).unwrap();
     let names = names.split('\0').filter(|name| !name.is_empty());
     let read = |name: &str| std::fs::read_to_string(root.join(name)).ok();
-    names.filter_map(|name| Some((PathBuf::from(name), read(name)?))).collect()
+    names
+        .filter_map(|name| Some((PathBuf::from(name), read(name)?)))
+        .collect()
 }
 
 /// Files of one ending.

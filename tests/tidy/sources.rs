@@ -5,10 +5,13 @@ use std::path::Path;
 use crate::{files, files_ending, none};
 
 /// Words that say nothing about what is in a file.
-const EMPTY_NAMES: [&str; 7] = ["utils", "util", "helpers", "helper", "common", "misc", "manager"];
+const EMPTY_NAMES: [&str; 7] = [
+    "utils", "util", "helpers", "helper", "common", "misc", "manager",
+];
 
 fn is_test(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "bench")
+    path.components()
+        .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "bench")
         || path.file_name().is_some_and(|name| name == "tests.rs")
 }
 
@@ -19,7 +22,9 @@ fn files_are_short() {
         let lines = text.lines().count();
         (lines > 600).then(|| format!("{}: {lines} lines, at most 600", Path::display(path)))
     };
-    let sources = files_ending("rs").into_iter().map(|(path, text)| (path, text));
+    let sources = files_ending("rs")
+        .into_iter()
+        .map(|(path, text)| (path, text));
     let faults: Vec<_> = sources
         .filter(|(path, _)| !is_test(path))
         .filter_map(|(path, text)| long(&(path.as_path(), text)))
@@ -50,7 +55,10 @@ fn every_room_says_what_it_is_for() {
         .filter(|(_, text)| !opens(text))
         .map(|(path, _)| path.display().to_string())
         .collect();
-    none("open the file with one line //! that says what the room is for", &faults);
+    none(
+        "open the file with one line //! that says what the room is for",
+        &faults,
+    );
 }
 
 #[test]
@@ -70,7 +78,12 @@ fn names_say_something() {
 #[test]
 fn nothing_is_left_unfinished() {
     // What is not done is said in an issue; a marker in the code is read by nobody.
-    let marks = ["TO\u{44}O", "FIX\u{4d}E", "todo\u{21}(", "unimplemented\u{21}("];
+    let marks = [
+        "TO\u{44}O",
+        "FIX\u{4d}E",
+        "todo\u{21}(",
+        "unimplemented\u{21}(",
+    ];
     let mut faults = Vec::new();
     for (path, text) in files_ending("rs") {
         for (number, line) in text.lines().enumerate() {
@@ -105,13 +118,22 @@ fn optional_fields_of_resources_are_left_out_and_never_null() {
     for (path, text) in files_ending("rs").into_iter().filter(|(path, _)| api(path)) {
         let lines: Vec<_> = text.lines().collect();
         for (number, line) in lines.iter().enumerate() {
-            let field = line.trim().strip_prefix("pub ").is_some_and(|l| l.contains(": Option<"));
+            let field = line
+                .trim()
+                .strip_prefix("pub ")
+                .is_some_and(|l| l.contains(": Option<"));
             let before = &lines[number.saturating_sub(8)..number];
-            let start = before.iter().rposition(|l| l.trim().is_empty() || l.ends_with(',')
-                && l.trim().starts_with("pub "));
+            let start = before.iter().rposition(|l| {
+                l.trim().is_empty() || l.ends_with(',') && l.trim().starts_with("pub ")
+            });
             let attributes = &before[start.map_or(0, |at| at + 1)..];
             if field && !attributes.iter().any(|l| l.contains("skip_serializing_if")) {
-                faults.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+                faults.push(format!(
+                    "{}:{}: {}",
+                    path.display(),
+                    number + 1,
+                    line.trim()
+                ));
             }
         }
     }

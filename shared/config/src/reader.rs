@@ -53,6 +53,7 @@ pub struct Reader {
 
 impl Reader {
     /// Reads the environment of this process: the only place that does.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
     pub fn from_env() -> Self {
         Self::from_map(std::env::vars().collect())
     }
@@ -67,13 +68,11 @@ impl Reader {
 
     /// A value that must be there and not empty.
     pub fn required(&mut self, key: &'static str) -> String {
-        match self.value(key) {
-            Some(value) => value.to_owned(),
-            None => {
-                self.problem(key, "is not set");
-                String::new()
-            }
-        }
+        let value = self.value(key).map(str::to_owned);
+        value.unwrap_or_else(|| {
+            self.problem(key, "is not set");
+            String::new()
+        })
     }
 
     /// A value with a default.

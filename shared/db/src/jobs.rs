@@ -13,7 +13,7 @@ use crate::{Db, TenantTx};
 /// How long a worker may be silent before its job is given to another.
 pub const LEASE: Duration = Duration::from_secs(30);
 /// Longest wait between two attempts.
-const MAX_BACKOFF: Duration = Duration::from_secs(300);
+const MAX_BACKOFF: Duration = Duration::from_mins(5);
 
 /// A job that a worker holds.
 #[derive(Debug, Clone)]

@@ -62,6 +62,7 @@ pub(crate) async fn begin(
 /// Begins in a task of its own: sqlx 0.9 returns a connection to the pool in an open transaction
 /// when its begin is cancelled half-way (sqlx issue 4385), and then the next request would run as
 /// this tenant. The task finishes even when the caller goes away, and its result rolls back.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
 pub(crate) async fn begin_whole(
     pool: &PgPool,
     sql: String,

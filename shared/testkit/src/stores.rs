@@ -48,6 +48,10 @@ impl Stores {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where the stores of a test run are"
+)]
 fn variable(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| {
         panic!("{name} is not set: run `make test`, or `. tests/stores/env` after `make stores`")

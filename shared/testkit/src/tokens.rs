@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use shared_config::{Secret, Service};
 use shared_models::{CreatorId, Role, SessionId, UserId};
 use shared_web::token::AccessClaims;
-use shared_web::{Verifier, VerifierSettings};
+use shared_web::{Verifier, VerifierSettings, outbound};
 use uuid::Uuid;
 
 /// DER of an Ed25519 private key up to its 32 bytes (RFC 8410, section 7).
@@ -50,7 +50,8 @@ impl TokenMint {
 
     /// A service's verifier that knows this mint's key.
     pub fn verifier(&self, service: Service) -> Verifier {
-        let verifier = Verifier::new(service, self.settings.clone(), reqwest::Client::new());
+        let http = outbound::client().expect("an HTTP client");
+        let verifier = Verifier::new(service, self.settings.clone(), http);
         verifier.learn(&self.key_set());
         verifier
     }

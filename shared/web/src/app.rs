@@ -41,8 +41,8 @@ pub fn assemble(
     let router = router
         .nest(prefix, beside)
         .merge(page)
-        .merge(probes("", &checks))
-        .merge(probes(prefix, &checks))
+        .merge(probes("", checks.clone()))
+        .merge(probes(prefix, checks))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method);
     (surrounded(router), openapi)
@@ -61,8 +61,7 @@ fn surrounded(router: Router) -> Router {
         .layer(middleware::from_fn(request::observe))
 }
 
-fn probes(prefix: &str, checks: &Checks) -> Router {
-    let checks = checks.clone();
+fn probes(prefix: &str, checks: Checks) -> Router {
     let ready = move || {
         let checks = checks.clone();
         async move { checks.run().await }

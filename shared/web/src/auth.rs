@@ -19,7 +19,7 @@ use crate::token::{AccessClaims, INTERNAL_KID, InternalClaims};
 /// Clocks of machines differ by so much, seconds.
 const LEEWAY: u64 = 5;
 /// Life of a token between services.
-const INTERNAL_LIFE: Duration = Duration::from_secs(60);
+const INTERNAL_LIFE: Duration = Duration::from_mins(1);
 /// How often the key set is asked for again when a token names a key that we do not know.
 const REFETCH: Duration = Duration::from_secs(2);
 

@@ -7,6 +7,7 @@ pub mod client_ip;
 pub mod error;
 pub mod health;
 pub mod healthcheck;
+pub mod outbound;
 pub mod request;
 pub mod serve;
 pub mod telemetry;

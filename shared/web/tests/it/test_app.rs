@@ -1,0 +1,177 @@
+//! One shape of failure, request ids, probes, documents.
+
+use axum::Json;
+use axum::body::Body as HttpBody;
+use axum::http::{Method, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use shared_config::Service;
+use shared_testkit::TestClient;
+use shared_web::{ApiError, Body, Checks, Id, Problem, app};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Note {
+    title: String,
+    tags: Vec<u8>,
+}
+
+#[utoipa::path(post, path = "/notes", responses((status = 200, body = Note)))]
+async fn create_note(Body(note): Body<Note>) -> Json<Note> {
+    Json(note)
+}
+
+#[utoipa::path(get, path = "/notes/{id}", responses((status = 404, body = Problem)))]
+async fn read_note(id: Id<Uuid>) -> ApiError {
+    let _ = id;
+    ApiError::not_found("unknown_note")
+}
+
+#[utoipa::path(get, path = "/panic", responses((status = 500, body = Problem)))]
+async fn panics() -> Json<Note> {
+    panic!("a bug")
+}
+
+fn client(ready: bool) -> TestClient {
+    let v1 = OpenApiRouter::new()
+        .routes(routes!(create_note))
+        .routes(routes!(read_note))
+        .routes(routes!(panics));
+    let checks = Checks::default().with("store", move || {
+        Box::pin(async move {
+            if ready {
+                Ok(())
+            } else {
+                Err("connection refused by 10.0.0.7")
+            }
+        })
+    });
+    let (router, _) = app::assemble(Service::Auth, "test", v1, axum::Router::new(), checks);
+    TestClient::new(router)
+}
+
+#[tokio::test]
+async fn a_wrong_field_is_named() {
+    let body = serde_json::json!({"title": "a", "tags": [1, "x"]});
+    let answer = client(true).post("/auth/v1/notes", &body).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        answer.headers[header::CONTENT_TYPE],
+        "application/problem+json"
+    );
+    assert_eq!(answer.json()["errors"][0]["field"], "tags[1]");
+    let unknown = serde_json::json!({"title": "a", "tags": [], "colour": 1});
+    let answer = client(true).post("/auth/v1/notes", &unknown).await;
+    assert_eq!(answer.code(), "invalid_fields");
+    assert!(answer.text().contains("colour"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_refused_by_its_kind() {
+    let client = client(true);
+    let request = |kind: &str, body: String| {
+        let request = client.request(Method::POST, "/auth/v1/notes");
+        request
+            .header(header::CONTENT_TYPE, kind)
+            .body(HttpBody::from(body))
+            .unwrap()
+    };
+    for (kind, body, status, code) in [
+        ("text/plain", "{}".to_owned(), 415, "unsupported_media_type"),
+        (
+            "application/json",
+            "{\"title\":".to_owned(),
+            400,
+            "malformed_json",
+        ),
+        (
+            "application/json",
+            "{\"title\":\"a\",\"tags\":[]} x".to_owned(),
+            400,
+            "malformed_json",
+        ),
+        (
+            "application/json",
+            format!("\"{}\"", "a".repeat(1_100_000)),
+            413,
+            "body_too_large",
+        ),
+    ] {
+        let answer = client.send(request(kind, body)).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (status, code)
+        );
+    }
+    assert_eq!(
+        client.get("/auth/v1/notes/seven").await.code(),
+        "malformed_id"
+    );
+    assert_eq!(client.get("/auth/v1/nothing").await.code(), "unknown_path");
+    assert_eq!(
+        client.delete("/auth/v1/notes").await.code(),
+        "method_not_allowed"
+    );
+}
+
+#[tokio::test]
+async fn a_panic_is_a_problem_document_without_its_words() {
+    let answer = client(true).get("/auth/v1/panic").await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(answer.code(), "internal");
+    assert!(!answer.text().contains("a bug"));
+}
+
+#[tokio::test]
+async fn a_request_id_is_taken_over_only_when_it_is_well_formed() {
+    let client = client(true);
+    let path = format!("/auth/v1/notes/{}", Uuid::now_v7());
+    let with = |id: &str| {
+        let request = client
+            .request(Method::GET, &path)
+            .header("x-request-id", id);
+        client.send(request.body(HttpBody::empty()).unwrap())
+    };
+    let answer = with("0123456789abcdef").await;
+    assert_eq!(answer.headers["x-request-id"], "0123456789abcdef");
+    assert_eq!(answer.json()["trace_id"], "0123456789abcdef");
+    for bad in ["short", "with space in it", "semicolon;drop"] {
+        let answer = with(bad).await;
+        let given = answer.headers["x-request-id"].to_str().unwrap().to_owned();
+        assert_eq!(given.len(), 32, "{bad}");
+        assert_eq!(answer.json()["trace_id"], given);
+    }
+}
+
+#[tokio::test]
+async fn readiness_names_the_dependency_and_keeps_its_words_inside() {
+    client(true)
+        .get("/auth/readyz")
+        .await
+        .expect(StatusCode::OK);
+    let answer = client(false).get("/readyz").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.json()["checks"][0]["name"], "store");
+    assert!(!answer.text().contains("10.0.0.7"));
+    client(false)
+        .get("/auth/livez")
+        .await
+        .expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_document_and_its_page_are_served() {
+    let client = client(true);
+    let document = client
+        .get("/auth/openapi.json")
+        .await
+        .expect(StatusCode::OK);
+    assert_eq!(document["openapi"], "3.1.0");
+    assert!(document["paths"]["/auth/v1/notes"]["post"].is_object());
+    let page = client.get("/auth/docs/").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text().contains("swagger"));
+}
