@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use kube_cel::{CompiledSchema, Validator};
+use kube_cel::CompiledSchema;
 use serde_json::Value;
 use shared_config::Service;
 
@@ -157,7 +157,7 @@ pub fn rule_problems(platform: &Value, old: Option<&Value>) -> Vec<Problem> {
     let Some(rules) = RULES.as_ref() else {
         return Vec::new();
     };
-    let verdict = Validator::new().validate_compiled(rules, platform, old);
+    let verdict = kube_cel::validate_compiled(rules, platform, old);
     let errors = verdict
         .err()
         .map(kube_cel::ValidationErrors::into_vec)

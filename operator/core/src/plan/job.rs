@@ -7,7 +7,7 @@ use crate::hash;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{CONFIG_HASH, StageName, foundation};
+use crate::plan::{StageName, foundation};
 
 /// Where a Job leaves its last words.
 pub(crate) const TERMINATION_LOG: &str = "/dev/termination-log";
@@ -28,6 +28,7 @@ pub(crate) struct Run {
 pub(crate) fn draft(sketch: &mut Sketch<'_>, run: Run) {
     let resolved = sketch.resolved;
     let image = run.container["image"].clone();
+    let credentials = pod::credentials_hash(sketch, &run.container);
     let pod = Pod {
         component: run.component,
         service_account: foundation::service_account(resolved),
@@ -42,7 +43,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>, run: Run) {
     template["spec"]["restartPolicy"] = json!("Never");
     let input = json!({
         "image": image,
-        "credentials": template["metadata"]["annotations"][CONFIG_HASH],
+        "credentials": credentials,
         "facts": run.facts,
         "retry": resolved.retry,
     });

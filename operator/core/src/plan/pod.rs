@@ -151,33 +151,33 @@ fn spreading(sketch: &Sketch<'_>, component: Component, spread: TopologySpread) 
 fn config_hash(sketch: &mut Sketch<'_>, component: Component, spec: &Value) -> String {
     let mut read = BTreeMap::new();
     let containers = ["initContainers", "containers"];
-    let all = containers
+    for container in containers
         .iter()
         .filter_map(|field| spec[*field].as_array())
-        .flatten();
-    for variable in all
-        .filter_map(|container| container["env"].as_array())
         .flatten()
     {
-        let from = &variable["valueFrom"]["secretKeyRef"];
-        let (Some(secret), Some(key)) = (from["name"].as_str(), from["key"].as_str()) else {
-            continue;
-        };
-        let known = sketch
-            .observed
-            .secrets
-            .get(secret)
-            .and_then(|facts| facts.keys.get(key));
-        if known.is_none() && from["optional"] != json!(true) {
-            let missing = MissingKey {
-                component,
-                secret: secret.into(),
-                key: key.into(),
-            };
-            sketch.missing.insert(missing);
+        for SecretKey {
+            secret,
+            key,
+            optional,
+        } in secret_keys(container)
+        {
+            let known = sketch
+                .observed
+                .secrets
+                .get(secret)
+                .and_then(|facts| facts.keys.get(key));
+            if known.is_none() && !optional {
+                let missing = MissingKey {
+                    component,
+                    secret: secret.into(),
+                    key: key.into(),
+                };
+                sketch.missing.insert(missing);
+            }
+            let known = known.map_or("missing", String::as_str);
+            read.insert(format!("secret/{secret}/{key}"), known.to_owned());
         }
-        let known = known.map_or("missing", String::as_str);
-        read.insert(format!("secret/{secret}/{key}"), known.to_owned());
     }
     for volume in spec["volumes"].as_array().into_iter().flatten() {
         if let Some(name) = volume["configMap"]["name"].as_str() {
@@ -194,11 +194,43 @@ fn config_hash(sketch: &mut Sketch<'_>, component: Component, spec: &Value) -> S
                 .secrets
                 .get(name)
                 .map(|facts| json!(facts.keys));
-            read.insert(
-                format!("secret/{name}"),
-                facts.map_or_else(String::new, |f| f.to_string()),
-            );
+            let content = facts
+                .map(|facts| hash::of_value(&facts))
+                .unwrap_or_default();
+            read.insert(format!("secret/{name}"), content);
         }
     }
     hash::of_value(&json!(read))
+}
+
+/// Hash of the values of Secrets that one container reads.
+pub(crate) fn credentials_hash(sketch: &Sketch<'_>, container: &Value) -> String {
+    let facts = |secret: &str, key: &str| sketch.observed.secrets.get(secret)?.keys.get(key);
+    let read: BTreeMap<String, Option<&String>> = secret_keys(container)
+        .map(|from| {
+            (
+                format!("{}/{}", from.secret, from.key),
+                facts(from.secret, from.key),
+            )
+        })
+        .collect();
+    hash::of_value(&json!(read))
+}
+
+struct SecretKey<'a> {
+    secret: &'a str,
+    key: &'a str,
+    optional: bool,
+}
+
+fn secret_keys(container: &Value) -> impl Iterator<Item = SecretKey<'_>> {
+    let variables = container["env"].as_array().into_iter().flatten();
+    variables.filter_map(|variable| {
+        let from = &variable["valueFrom"]["secretKeyRef"];
+        Some(SecretKey {
+            secret: from["name"].as_str()?,
+            key: from["key"].as_str()?,
+            optional: from["optional"] == json!(true),
+        })
+    })
 }

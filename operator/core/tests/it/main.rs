@@ -1,0 +1,13 @@
+//! Tests of the pure half: rules, plans, gates, status, network policies, random walks.
+
+mod fixtures;
+mod golden;
+mod test_crds;
+mod test_network;
+mod test_plan;
+mod test_reference;
+mod test_rules;
+mod test_samples;
+mod test_status;
+mod test_walk;
+mod world;
