@@ -1,1 +1,19 @@
 //! The operator's edge: the only part that talks to Kubernetes.
+
+pub mod api;
+pub mod apply;
+pub mod backoff;
+pub mod client;
+pub mod command;
+pub mod context;
+pub mod controller;
+pub mod error;
+pub mod memory;
+pub mod observe;
+pub mod random;
+pub mod reconcile;
+pub mod report;
+pub mod seen;
+pub mod server;
+pub mod telemetry;
+pub mod watch;

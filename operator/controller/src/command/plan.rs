@@ -1,0 +1,198 @@
+//! `operator plan`: what would be applied, or how it differs from what is there.
+
+use std::fmt::Write;
+use std::fs::read_to_string;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use kube::api::{Api, ListParams};
+use kube::runtime::watcher::Event;
+use kube::{Client, Config, ResourceExt};
+use operator_core::api::CreatorPlatform;
+use operator_core::object::Kind;
+use operator_core::observed::View;
+use operator_core::plan::{Change, Gate, Item, Plan, plan};
+use operator_core::{Observed, resolve};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use similar::TextDiff;
+
+use super::{Error, print};
+use crate::api;
+use crate::client::connect;
+use crate::context::Context;
+use crate::observe::{confirm_absent, observe};
+use crate::seen::Watch;
+
+/// Which platform, and against what.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// File with a `CreatorPlatform`.
+    #[arg(short, long)]
+    file: PathBuf,
+    /// Namespace, where the file names none.
+    #[arg(short, long, default_value = "default")]
+    namespace: String,
+    /// Shows only what differs from the cluster that the kubeconfig names; writes nothing.
+    #[arg(long)]
+    diff: bool,
+}
+
+/// Prints the plan.
+pub async fn run(arguments: Arguments) -> Result<(), Error> {
+    let mut platform = read(&arguments.file)?;
+    platform
+        .metadata
+        .namespace
+        .get_or_insert(arguments.namespace);
+    if arguments.diff {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = connect(Config::infer().await?)?;
+        let (plan, observed) = against_cluster(client, platform).await?;
+        return print(&differences(&plan, &observed)?);
+    }
+    let observed = Observed::default();
+    let resolved = resolve(&platform, &observed).map_err(|bad| Error::Invalid(listed(&bad)))?;
+    print(&documents(&plan(&resolved, &observed))?)
+}
+
+fn read(file: &Path) -> Result<CreatorPlatform, Error> {
+    let text = read_to_string(file).map_err(|error| Error::File(file.to_owned(), error))?;
+    for document in serde_yaml_ng::Deserializer::from_str(&text) {
+        let value = serde_yaml_ng::Value::deserialize(document)?;
+        if value.get("kind").and_then(|kind| kind.as_str()) == Some("CreatorPlatform") {
+            return Ok(serde_yaml_ng::from_value(value)?);
+        }
+    }
+    Err(Error::NoPlatform(file.to_owned()))
+}
+
+fn listed(bad: &operator_core::Invalid) -> String {
+    bad.problems
+        .iter()
+        .fold(String::new(), |mut text, problem| {
+            let _ = write!(text, "\n- {problem}");
+            text
+        })
+}
+
+/// Every object as it would be applied, stage by stage.
+fn documents(plan: &Plan) -> Result<String, Error> {
+    let mut text = String::new();
+    for stage in &plan.stages {
+        for item in &stage.items {
+            let _ = writeln!(text, "---\n# stage {}: {}", stage.name.name(), item.key);
+            text.push_str(&serde_yaml_ng::to_string(item.desired.body())?);
+        }
+    }
+    Ok(text)
+}
+
+/// The plan of the operator itself, from a look of its own: it reads by the same code.
+async fn against_cluster(
+    client: Client,
+    mut platform: CreatorPlatform,
+) -> Result<(Plan, Observed), Error> {
+    let namespace = platform.namespace().unwrap_or_default();
+    let platforms: Api<CreatorPlatform> = Api::namespaced(client.clone(), &namespace);
+    let live = platforms.get_opt(&platform.name_any()).await?;
+    platform.metadata.uid = live.map_or_else(|| Some(String::new()), |live| live.uid());
+    let context = Context::new(client, None);
+    list(&context, &namespace).await?;
+    let mut observed = observe(&context, &platform).await?;
+    let resolved = resolve(&platform, &observed).map_err(|bad| Error::Invalid(listed(&bad)))?;
+    let first = plan(&resolved, &observed);
+    if confirm_absent(&context, &platform, &first, &mut observed).await? {
+        return Ok((plan(&resolved, &observed), observed));
+    }
+    Ok((first, observed))
+}
+
+/// What the watches of a running operator would have seen.
+async fn list(context: &Context, namespace: &str) -> Result<(), Error> {
+    for kind in Kind::ALL.iter().copied() {
+        if kind.optional() && !api::serves(&context.client, kind).await? {
+            continue;
+        }
+        context.set_optional(kind, kind.optional());
+        let watch = Watch {
+            kind,
+            namespace: Some(namespace.to_owned()),
+        };
+        let params = ListParams::default().labels(&api::ours());
+        let objects = api::metadata(&context.client, Some(namespace), kind);
+        for object in objects.list(&params).await? {
+            context.seen.absorb(&watch, Event::Apply(object));
+        }
+    }
+    Ok(())
+}
+
+fn differences(plan: &Plan, observed: &Observed) -> Result<String, Error> {
+    let mut text = String::new();
+    for item in plan.items().filter(|item| item.change != Change::None) {
+        let _ = writeln!(text, "# {}: {}", item.key, in_words(&item.change));
+        text.push_str(&difference(item, observed)?);
+    }
+    for pruned in &plan.prune {
+        let _ = writeln!(text, "# {}: delete: {}", pruned.key, pruned.reason);
+    }
+    if let Some(stage) = plan.blocked_at()
+        && let Gate::Waiting(waits) | Gate::Failed(waits) = &stage.gate
+    {
+        let _ = writeln!(
+            text,
+            "# after stage {} the operator waits:",
+            stage.name.name()
+        );
+        for wait in waits {
+            let _ = writeln!(text, "#   {}: {}", wait.component.name(), wait.message);
+        }
+    }
+    if text.is_empty() {
+        text.push_str("# nothing to do\n");
+    }
+    Ok(text)
+}
+
+fn difference(item: &Item, observed: &Observed) -> Result<String, Error> {
+    let desired = item.desired.body();
+    let after = serde_yaml_ng::to_string(desired)?;
+    let before = match observed.live(&item.key).map(|live| &live.view) {
+        Some(View::Body(body)) => serde_yaml_ng::to_string(&ours(desired, body))?,
+        _ => String::new(),
+    };
+    Ok(TextDiff::from_lines(&before, &after)
+        .unified_diff()
+        .header("live", "planned")
+        .to_string())
+}
+
+/// The live object without the fields that the plan says nothing about.
+fn ours(desired: &Value, live: &Value) -> Value {
+    match (desired, live) {
+        (Value::Object(desired), Value::Object(live)) => {
+            let both = desired
+                .iter()
+                .filter_map(|(field, value)| Some((field.clone(), ours(value, live.get(field)?))));
+            Value::Object(both.collect::<Map<_, _>>())
+        }
+        (Value::Array(desired), Value::Array(live)) if desired.len() == live.len() => desired
+            .iter()
+            .zip(live)
+            .map(|(desired, live)| ours(desired, live))
+            .collect(),
+        (_, live) => live.clone(),
+    }
+}
+
+fn in_words(change: &Change) -> String {
+    match change {
+        Change::None => "nothing to do".to_owned(),
+        Change::Create => "create".to_owned(),
+        Change::Update(paths) => format!("update {}", paths.join(", ")),
+        Change::Replace(why) => format!("delete and create: {why}"),
+        Change::Secret(keys) => format!("generate {}", keys.join(", ")),
+        Change::Foreign => "exists and is not ours: nothing is written".to_owned(),
+    }
+}

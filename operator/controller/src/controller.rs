@@ -1,0 +1,168 @@
+//! Wiring: what is watched, and how that leads to a look at a platform.
+//!
+//! kube's `applier` instead of its `Controller`: owned objects are matched by label, not by owner
+//! (volumes and secrets have none), into a store that also notices deletes missed in a gap.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use kube::api::Api;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::{Action, Error as ApplierError};
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::utils::CancelableJoinHandle;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::{Config, Predicate, PredicateConfig, WatchStreamExt, applier, predicates};
+use kube::{Resource, ResourceExt};
+use operator_core::api::CreatorPlatform;
+use operator_core::resolve::RETRY_ANNOTATION;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::reconcile::{error_policy, reconcile};
+use crate::seen::PlatformName;
+use crate::watch::Watches;
+
+/// A platform as it is watched: one that cannot be parsed stops nobody else.
+pub type Primary = DeserializeGuard<CreatorPlatform>;
+
+/// More at once only makes the API server the bottleneck.
+const CONCURRENCY: u16 = 16;
+const PAGE_SIZE: u32 = 50;
+const TRIGGER_BUFFER: usize = 1024;
+/// For looks in flight when the process is told to end; they are safe to break off, too.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where the operator works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// In these namespaces; it sees nothing else.
+    Namespaces(Vec<String>),
+    /// Everywhere.
+    Cluster,
+}
+
+/// Runs until `stop`, then lets running looks finish.
+pub async fn run(context: Arc<Context>, scope: Scope, stop: CancellationToken) {
+    let places = match scope {
+        Scope::Cluster => vec![None],
+        Scope::Namespaces(namespaces) => namespaces.into_iter().map(Some).collect(),
+    };
+    let all = places
+        .into_iter()
+        .map(|place| run_in(context.clone(), place, stop.clone()));
+    let patience = async {
+        stop.cancelled().await;
+        sleep(SHUTDOWN_PATIENCE).await;
+    };
+    tokio::select! {
+        _ = join_all(all) => {}
+        () = patience => tracing::warn!("looks that still run are broken off"),
+    }
+}
+
+/// One namespace, or all of them: its watches, its platforms.
+async fn run_in(context: Arc<Context>, namespace: Option<String>, stop: CancellationToken) {
+    let (triggers, triggered) = mpsc::channel(TRIGGER_BUFFER);
+    let (store, writer) = reflector::store();
+    let primaries = primaries(context.clone(), namespace.as_deref(), writer);
+    let watches = Watches {
+        context: context.clone(),
+        namespace,
+        triggers,
+    };
+    let running = watches.start(store.clone()).await;
+    context.seen.all_listed().await;
+    tracing::info!("every watch has listed");
+    let queue = stream::select(primaries, requests(triggered)).take_until(stop.cancelled_owned());
+    applier(
+        |platform, context| {
+            CancelableJoinHandle::spawn(reconcile(platform, context), &Handle::current())
+        },
+        error_policy,
+        context,
+        store,
+        Box::pin(queue),
+        Config::default().concurrency(CONCURRENCY),
+    )
+    .for_each(async |result| note(&result))
+    .await;
+    running.iter().for_each(JoinHandle::abort);
+}
+
+/// The platforms that changed in what concerns us: their status does not.
+fn primaries(
+    context: Arc<Context>,
+    namespace: Option<&str>,
+    writer: Writer<Primary>,
+) -> impl Stream<Item = Result<ObjectRef<Primary>, watcher::Error>> + Send + 'static {
+    let client = context.client.clone();
+    let api: Api<Primary> = match namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    let concerns = predicates::generation
+        .combine(predicates::finalizers)
+        .combine(requested);
+    watcher(api, watcher::Config::default().page_size(PAGE_SIZE))
+        .default_backoff()
+        .modify(prune)
+        .inspect_ok(move |event| forget(&context, event))
+        .reflect(writer)
+        .touched_objects()
+        .predicate_filter(concerns, PredicateConfig::default())
+        .map_ok(|platform| ObjectRef::from_obj(&platform))
+}
+
+/// A person asks for a look, for example to retry a failed Job, by changing this annotation.
+fn requested(platform: &Primary) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    platform
+        .annotations()
+        .get(RETRY_ANNOTATION)
+        .hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+/// Nothing of this is read, and it is most of an object's size.
+fn prune(platform: &mut Primary) {
+    platform.meta_mut().managed_fields = None;
+    platform
+        .annotations_mut()
+        .remove("kubectl.kubernetes.io/last-applied-configuration");
+}
+
+fn forget(context: &Context, event: &Event<Primary>) {
+    if let Event::Delete(platform) = event
+        && let Some(uid) = platform.uid()
+    {
+        context.forget(&uid);
+    }
+}
+
+fn requests(
+    mut triggered: mpsc::Receiver<PlatformName>,
+) -> impl Stream<Item = Result<ObjectRef<Primary>, watcher::Error>> + Send + 'static {
+    stream::poll_fn(move |task| triggered.poll_recv(task))
+        .map(|platform| Ok(ObjectRef::new(&platform.name).within(&platform.namespace)))
+}
+
+/// Looks report for themselves; what remains are objects of platforms that are gone.
+fn note(result: &Result<(ObjectRef<Primary>, Action), ApplierError<Error, watcher::Error>>) {
+    match result {
+        Ok(_) | Err(ApplierError::ReconcilerFailed(..)) => {}
+        Err(ApplierError::ObjectNotFound(platform)) => {
+            tracing::debug!(%platform, "an object of a platform that is gone");
+        }
+        Err(error) => tracing::warn!(%error, "watch of the platforms failed, starting again"),
+    }
+}

@@ -1,0 +1,68 @@
+//! What the operator remembers of a platform between two looks. Losing it costs reads, no more.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use operator_core::object::ObjectKey;
+use operator_core::observed::SecretFacts;
+
+use crate::seen::Version;
+
+/// The memories of all platforms, by UID: a platform made anew starts with none.
+#[derive(Default)]
+pub struct Memories(Mutex<HashMap<String, Memory>>);
+
+/// The memory of one platform.
+#[derive(Default, Clone)]
+pub struct Memory {
+    /// The version in which an object was last known to be as planned, and the hash of that plan.
+    pub applied: BTreeMap<ObjectKey, Applied>,
+    /// Hashes of a Secret's values, with the version that they were read from.
+    pub secrets: BTreeMap<String, SecretRead>,
+}
+
+/// An object that is as planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The version that was applied, or read and found equal.
+    pub version: Version,
+    /// The hash of the body.
+    pub hash: String,
+}
+
+/// A Secret, hashed.
+#[derive(Clone)]
+pub struct SecretRead {
+    /// The version of the Secret.
+    pub version: Version,
+    /// The version of the Secret that holds the key of the hashes.
+    pub key_version: Version,
+    /// The hashes.
+    pub facts: SecretFacts,
+}
+
+impl Memories {
+    /// A copy of what is remembered of a platform.
+    pub fn of(&self, uid: &str) -> Memory {
+        self.all().get(uid).cloned().unwrap_or_default()
+    }
+
+    /// Changes what is remembered of a platform.
+    pub fn change(&self, uid: &str, change: impl FnOnce(&mut Memory)) {
+        change(self.all().entry(uid.to_owned()).or_default());
+    }
+
+    /// The platform is gone.
+    pub fn forget(&self, uid: &str) {
+        self.all().remove(uid);
+    }
+
+    /// The platforms that are remembered.
+    pub fn platforms(&self) -> Vec<String> {
+        self.all().keys().cloned().collect()
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Memory>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,196 @@
+//! All reads of one look, into one value. Of our own objects only those that moved are read.
+
+use kube::api::DynamicObject;
+use kube::{Client, ResourceExt};
+use operator_core::Observed;
+use operator_core::api::CreatorPlatform;
+use operator_core::object::{Kind, ObjectKey};
+use operator_core::observed::{Live, View};
+use operator_core::plan::{Change, Item, Plan, labels};
+
+use crate::api;
+use crate::context::Context;
+use crate::error::Error;
+use crate::memory::Memory;
+use crate::seen::{PlatformName, Version};
+
+mod pods;
+mod secrets;
+
+/// A platform as the edge needs it: what an object that was never stored lacks is checked once.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// Where it lives, and its name.
+    pub name: PlatformName,
+    /// Its identity.
+    pub uid: String,
+    /// Of its spec.
+    pub generation: i64,
+}
+
+impl Subject {
+    /// What identifies a stored platform.
+    pub fn of<K: ResourceExt>(platform: &K) -> Result<Self, Error> {
+        let namespace = platform.namespace().ok_or(Error::NotStored)?;
+        Ok(Self {
+            name: PlatformName {
+                namespace,
+                name: platform.name_any(),
+            },
+            uid: platform.uid().ok_or(Error::NotStored)?,
+            generation: platform.meta().generation.unwrap_or_default(),
+        })
+    }
+}
+
+/// Reads what a decision about the platform needs.
+pub async fn observe(context: &Context, platform: &CreatorPlatform) -> Result<Observed, Error> {
+    let subject = Subject::of(platform)?;
+    let memory = context.memories.of(&subject.uid);
+    let seen = context.seen.objects(&subject.name);
+    let looker = Looker {
+        client: &context.client,
+        subject: &subject,
+        memory: &memory,
+    };
+    let mut observed = Observed {
+        optional_kinds: context.optional_kinds(),
+        ..Observed::default()
+    };
+    for (key, version) in &seen {
+        if let Some(live) = looker.look(key, version).await? {
+            observed.objects.insert(key.clone(), live);
+        }
+    }
+    // A watch may lag behind our own writes: what we remember and it has not seen is read, too.
+    for key in memory.applied.keys().filter(|key| !seen.contains_key(key)) {
+        if let Some(live) = looker.read(key).await? {
+            observed.objects.insert(key.clone(), live);
+        } else {
+            context
+                .memories
+                .change(&subject.uid, |memory| drop(memory.applied.remove(key)));
+        }
+    }
+    secrets::hash(context, &subject, platform, &memory, &mut observed).await?;
+    pods::listen(&context.client, &subject, &mut observed).await?;
+    Ok(observed)
+}
+
+/// Reads what a plan would create, since the watches show only what carries our labels; answers
+/// whether anything was there, so that the plan must be made again.
+pub async fn confirm_absent(
+    context: &Context,
+    platform: &CreatorPlatform,
+    plan: &Plan,
+    observed: &mut Observed,
+) -> Result<bool, Error> {
+    let subject = Subject::of(platform)?;
+    let memory = Memory::default();
+    let looker = Looker {
+        client: &context.client,
+        subject: &subject,
+        memory: &memory,
+    };
+    let mut found = false;
+    let new = |item: &&Item| match item.change {
+        Change::Create => true,
+        Change::Secret(_) => observed.live(&item.key).is_none(),
+        _ => false,
+    };
+    let keys: Vec<_> = plan
+        .items()
+        .filter(new)
+        .map(|item| item.key.clone())
+        .collect();
+    for key in keys {
+        if let Some(live) = looker.read(&key).await? {
+            observed.objects.insert(key, live);
+            found = true;
+        }
+    }
+    if found {
+        // A Secret among them has values that must not be made a second time.
+        secrets::hash(context, &subject, platform, &memory, observed).await?;
+    }
+    Ok(found)
+}
+
+struct Looker<'a> {
+    client: &'a Client,
+    subject: &'a Subject,
+    memory: &'a Memory,
+}
+
+impl Looker<'_> {
+    /// An object that a watch has seen.
+    async fn look(&self, key: &ObjectKey, version: &Version) -> Result<Option<Live>, Error> {
+        match self.memory.applied.get(key) {
+            Some(applied) if applied.version == *version && !key.kind.needs_body() => {
+                Ok(Some(Live {
+                    uid: version.uid.to_string(),
+                    resource_version: version.resource_version.to_string(),
+                    owned: true,
+                    view: View::Unmoved {
+                        applied: applied.hash.clone(),
+                    },
+                }))
+            }
+            _ => self.read(key).await,
+        }
+    }
+
+    /// An object as it stands now.
+    async fn read(&self, key: &ObjectKey) -> Result<Option<Live>, Error> {
+        let failed = |source| Error::Read {
+            what: key.to_string(),
+            source,
+        };
+        let Some(mut object) = self.get(key).await.map_err(failed)? else {
+            return Ok(None);
+        };
+        object.metadata.managed_fields = None;
+        let version = Version::of(&object).ok_or_else(|| Error::Incomplete(key.clone()))?;
+        Ok(Some(Live {
+            owned: self.owns(&object),
+            uid: version.uid.into(),
+            resource_version: version.resource_version.into(),
+            view: View::Body(serde_json::to_value(&object)?),
+        }))
+    }
+
+    async fn get(&self, key: &ObjectKey) -> kube::Result<Option<DynamicObject>> {
+        let namespace = &self.subject.name.namespace;
+        if key.kind != Kind::Secret {
+            return api::objects(self.client, namespace, key.kind)
+                .get_opt(&key.name)
+                .await;
+        }
+        // The values of a Secret have no business in an observation.
+        let secrets = api::objects(self.client, namespace, key.kind);
+        let Some(found) = secrets.get_metadata_opt(&key.name).await? else {
+            return Ok(None);
+        };
+        let resource = api::resource(key.kind);
+        let mut bare = DynamicObject::new(&key.name, &resource);
+        bare.metadata = found.metadata;
+        Ok(Some(bare))
+    }
+
+    /// Ours by label, and nobody else's by owner: data that outlived a platform has no owner.
+    fn owns(&self, object: &DynamicObject) -> bool {
+        let is = |label: &str, value: &str| {
+            object
+                .labels()
+                .get(label)
+                .is_some_and(|found| found == value)
+        };
+        let controller = object
+            .owner_references()
+            .iter()
+            .find(|owner| owner.controller == Some(true));
+        is(labels::MANAGED_BY, labels::MANAGER)
+            && is(labels::INSTANCE, &self.subject.name.name)
+            && controller.is_none_or(|owner| owner.uid == self.subject.uid)
+    }
+}

@@ -1,0 +1,188 @@
+//! One look at one platform, as a sentence: observe, resolve, plan, apply, report, next look.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::ResourceExt;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::Action;
+use operator_core::api::CreatorPlatform;
+use operator_core::plan::{Plan, plan};
+use operator_core::resolve::{Invalid, Problem, resolve};
+use operator_core::status::{Applied, Outcome, Planned};
+use tokio::time::timeout;
+
+use crate::apply::apply;
+use crate::context::Context;
+use crate::controller::Primary;
+use crate::error::Error;
+use crate::observe::{Subject, confirm_absent, observe};
+use crate::random;
+use crate::report::report;
+
+/// Longer than any look takes at a server that answers at all.
+const DEADLINE: Duration = Duration::from_secs(120);
+/// A watch that lost an event is not noticed otherwise.
+const RESYNC: Duration = Duration::from_secs(600);
+/// While something is awaited: the watch is faster, unless it has lost an event, and what pods
+/// say of their troubles is not watched.
+const WAITING: Duration = Duration::from_secs(15);
+
+/// What one look came to, for log and metrics.
+struct Look {
+    outcome: &'static str,
+    writes: usize,
+    next: Duration,
+}
+
+/// Looks at a platform once.
+pub async fn reconcile(platform: Arc<Primary>, context: Arc<Context>) -> Result<Action, Error> {
+    let began = Instant::now();
+    let result = timeout(DEADLINE, look_at(&platform, &context)).await;
+    let result = result.unwrap_or(Err(Error::Deadline(DEADLINE)));
+    log(&platform, &result, began.elapsed());
+    result.map(|look| Action::requeue(look.next))
+}
+
+/// After a failure: later each time. Where there is no UID there is nothing to come back to.
+pub fn error_policy(platform: Arc<Primary>, _error: &Error, context: Arc<Context>) -> Action {
+    match Subject::of(&*platform) {
+        Ok(subject) => Action::requeue(context.backoff.failed(&subject.uid, subject.generation)),
+        Err(_) => Action::await_change(),
+    }
+}
+
+async fn look_at(platform: &Primary, context: &Context) -> Result<Look, Error> {
+    match &platform.0 {
+        Ok(platform) => look(platform, context).await,
+        Err(bad) => {
+            let invalid = unparsable(&bad.error);
+            report(context, platform, None, &Outcome::Invalid(&invalid)).await?;
+            Ok(Look {
+                outcome: "unparsable",
+                writes: 0,
+                next: resync(),
+            })
+        }
+    }
+}
+
+async fn look(platform: &CreatorPlatform, context: &Context) -> Result<Look, Error> {
+    let subject = Subject::of(platform)?;
+    let previous = platform.status.as_ref();
+    let mut observed = match observe(context, platform).await {
+        Ok(observed) => observed,
+        Err(error) => {
+            let outcome = Outcome::Unobserved(&error.to_string());
+            report(context, platform, previous, &outcome).await?;
+            return Err(error);
+        }
+    };
+    let resolved = match resolve(platform, &observed) {
+        Ok(resolved) => resolved,
+        Err(invalid) => {
+            report(context, platform, previous, &Outcome::Invalid(&invalid)).await?;
+            return Ok(Look {
+                outcome: "invalid",
+                writes: 0,
+                next: resync(),
+            });
+        }
+    };
+    let mut plan = plan(&resolved, &observed);
+    if confirm_absent(context, platform, &plan, &mut observed).await? {
+        plan = operator_core::plan(&resolved, &observed);
+    }
+    let planned = Planned {
+        resolved: &resolved,
+        observed: &observed,
+        plan: &plan,
+    };
+    if resolved.spec.suspend {
+        report(context, platform, previous, &Outcome::Suspended(planned)).await?;
+        return Ok(Look {
+            outcome: "suspended",
+            writes: 0,
+            next: resync(),
+        });
+    }
+    let applied = apply(context, &subject, &plan, &observed).await;
+    report(
+        context,
+        platform,
+        previous,
+        &Outcome::Applied(planned, &applied),
+    )
+    .await?;
+    Ok(next_look(context, &subject, &plan, &applied))
+}
+
+fn next_look(context: &Context, subject: &Subject, plan: &Plan, applied: &Applied) -> Look {
+    let writes = applied.written.len();
+    if applied.failure.is_some() {
+        let next = context.backoff.failed(&subject.uid, subject.generation);
+        return Look {
+            outcome: "failed",
+            writes,
+            next,
+        };
+    }
+    context.backoff.forget(&subject.uid);
+    if plan.is_complete() && writes == 0 {
+        return Look {
+            outcome: "as-desired",
+            writes,
+            next: resync(),
+        };
+    }
+    Look {
+        outcome: "waiting",
+        writes,
+        next: WAITING,
+    }
+}
+
+/// 10 minutes give or take a fifth, so that a thousand platforms do not come at once.
+fn resync() -> Duration {
+    RESYNC.mul_f64(0.4_f64.mul_add(random::fraction(), 0.8))
+}
+
+fn unparsable(error: &str) -> Invalid {
+    Invalid {
+        problems: vec![Problem {
+            path: "spec".to_owned(),
+            wrong: format!("cannot be read: {error}"),
+            remedy: "correct it with kubectl edit; other platforms are not concerned".to_owned(),
+        }],
+    }
+}
+
+fn log(platform: &DeserializeGuard<CreatorPlatform>, result: &Result<Look, Error>, took: Duration) {
+    let outcome = result.as_ref().map_or("error", |look| look.outcome);
+    metrics::counter!("operator_reconciles_total", "outcome" => outcome).increment(1);
+    metrics::histogram!("operator_reconcile_seconds").record(took);
+    let namespace = platform.namespace().unwrap_or_default();
+    let name = platform.name_any();
+    let ms = took.as_millis();
+    match result {
+        Ok(Look {
+            outcome,
+            writes,
+            next,
+        }) => {
+            let written = u64::try_from(*writes).unwrap_or(u64::MAX);
+            metrics::counter!("operator_writes_total").increment(written);
+            let next = next.as_secs();
+            tracing::info!(
+                namespace,
+                name,
+                outcome,
+                writes,
+                ms,
+                next_look_s = next,
+                "looked"
+            );
+        }
+        Err(error) => tracing::error!(namespace, name, %error, ms, "look failed"),
+    }
+}

@@ -1,0 +1,135 @@
+//! Status and events: what came of a look, written only where it says something new.
+
+use jiff::Timestamp;
+use kube::Resource;
+use kube::api::{Api, Patch, PatchParams};
+use kube::runtime::events::{Event, EventType};
+use operator_core::api::{Condition, ConditionStatus, CreatorPlatform, PlatformStatus};
+use operator_core::plan::STATUS_FIELD_MANAGER;
+use operator_core::status::{Outcome, status};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::observe::Subject;
+
+/// The API server refuses longer notes.
+const NOTE_MAX: usize = 1024;
+
+/// Writes the status that follows from `outcome`, if it differs from the present one.
+///
+/// The present one is read when, and only when, there seems to be a difference: what the watch has
+/// delivered may be older than our own last write.
+pub async fn report<K>(
+    context: &Context,
+    platform: &K,
+    previous: Option<&PlatformStatus>,
+    outcome: &Outcome<'_>,
+) -> Result<(), Error>
+where
+    K: Resource<DynamicType = ()> + kube::ResourceExt,
+{
+    let subject = Subject::of(platform)?;
+    let now = Timestamp::now();
+    if previous == Some(&status(previous, subject.generation, outcome, now)) {
+        return Ok(());
+    }
+    let api: Api<CreatorPlatform> =
+        Api::namespaced(context.client.clone(), &subject.name.namespace);
+    let present = latest(&api, &subject).await?;
+    let next = status(present.as_ref(), subject.generation, outcome, now);
+    if present.as_ref() == Some(&next) {
+        return Ok(());
+    }
+    write(&api, &subject, &next).await?;
+    announce(context, &platform.object_ref(&()), present.as_ref(), &next).await;
+    Ok(())
+}
+
+/// An unparsable platform has a status, too, and it may be what cannot be parsed.
+async fn latest(
+    api: &Api<CreatorPlatform>,
+    subject: &Subject,
+) -> Result<Option<PlatformStatus>, Error> {
+    match api.get_opt(&subject.name.name).await {
+        Ok(found) => Ok(found.and_then(|platform| platform.status)),
+        Err(kube::Error::SerdeError(_)) => Ok(None),
+        Err(source) => Err(Error::Read {
+            what: "the latest status".to_owned(),
+            source,
+        }),
+    }
+}
+
+/// The UID keeps this status off a platform that was made anew under the same name.
+async fn write(
+    api: &Api<CreatorPlatform>,
+    subject: &Subject,
+    status: &PlatformStatus,
+) -> Result<(), Error> {
+    let body = json!({
+        "apiVersion": CreatorPlatform::api_version(&()),
+        "kind": CreatorPlatform::kind(&()),
+        "metadata": {"name": subject.name.name, "uid": subject.uid},
+        "status": status,
+    });
+    let params = PatchParams::apply(STATUS_FIELD_MANAGER).force();
+    let written = api
+        .patch_status(&subject.name.name, &params, &Patch::Apply(body))
+        .await;
+    match written {
+        Ok(_) | Err(kube::Error::SerdeError(_)) => Ok(()),
+        Err(error) => Err(Error::Status(error)),
+    }
+}
+
+/// One event for each condition that turned. Events are a courtesy: failing to send one is logged.
+async fn announce(
+    context: &Context,
+    platform: &k8s_openapi::api::core::v1::ObjectReference,
+    before: Option<&PlatformStatus>,
+    after: &PlatformStatus,
+) {
+    for condition in &after.conditions {
+        let same = |old: &&Condition| old.kind == condition.kind;
+        let old = before.and_then(|status| status.conditions.iter().find(same));
+        if !is_worth_an_event(old, condition) {
+            continue;
+        }
+        let event = Event {
+            type_: severity(condition),
+            reason: condition.reason.clone(),
+            note: Some(condition.message.chars().take(NOTE_MAX).collect()),
+            action: condition.kind.clone(),
+            secondary: None,
+        };
+        if let Err(error) = context.recorder.publish(&event, platform).await {
+            tracing::warn!(%error, reason = condition.reason, "event not sent");
+        }
+    }
+}
+
+/// Turned to its good side, or has another reason to be on its bad one. `Reconciling` tells
+/// nothing that the others do not.
+fn is_worth_an_event(old: Option<&Condition>, new: &Condition) -> bool {
+    if new.kind == "Reconciling" {
+        return false;
+    }
+    match old {
+        Some(old) => old.status != new.status || old.reason != new.reason,
+        None => severity(new) == EventType::Warning || new.status == ConditionStatus::True,
+    }
+}
+
+/// A warning wants a person; waiting for pods does not.
+fn severity(condition: &Condition) -> EventType {
+    let stalled = condition.kind == "Stalled" && condition.status == ConditionStatus::True;
+    let failed = ["Failed", "Stuck", "Missing", "NotOurs", "InvalidSpec"]
+        .iter()
+        .any(|word| condition.reason.contains(word));
+    if stalled || (failed && condition.status != ConditionStatus::True) {
+        EventType::Warning
+    } else {
+        EventType::Normal
+    }
+}

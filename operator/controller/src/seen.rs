@@ -1,0 +1,223 @@
+//! What the watches have seen of our objects: who exists in which version, and nothing else.
+//!
+//! kube's own stores keep whole metadata and have no index by platform; at 200,000 objects both
+//! matter. This store also notices, after a gap in a watch, what vanished meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use kube::ResourceExt;
+use kube::api::{DynamicObject, PartialObjectMeta};
+use kube::runtime::watcher::Event;
+use operator_core::object::{Kind, ObjectKey};
+use operator_core::plan::labels;
+use tokio::sync::watch;
+
+/// The metadata that a watch delivers.
+pub type Metadata = PartialObjectMeta<DynamicObject>;
+
+/// A platform by name: owned objects carry it as a label, whoever their owner is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PlatformName {
+    /// Where it lives, and all of its objects with it.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// One version of one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// Which object.
+    pub uid: Box<str>,
+    /// Which state of it.
+    pub resource_version: Box<str>,
+}
+
+/// One watch: a kind in one namespace, or everywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Watch {
+    /// What is watched.
+    pub kind: Kind,
+    /// Where; everywhere when absent.
+    pub namespace: Option<String>,
+}
+
+/// All that the watches have seen.
+#[derive(Default)]
+pub struct Seen {
+    state: Mutex<State>,
+    lists: watch::Sender<()>,
+}
+
+#[derive(Default)]
+struct State {
+    objects: HashMap<PlatformName, BTreeMap<ObjectKey, Version>>,
+    listed: BTreeMap<Watch, bool>,
+    relisting: HashMap<Watch, BTreeSet<(PlatformName, ObjectKey)>>,
+}
+
+impl Seen {
+    /// Announces a watch: until it has listed once, nothing may be decided.
+    pub fn expect(&self, watch: Watch) {
+        self.state().listed.entry(watch).or_insert(false);
+    }
+
+    /// Ends a watch whose kind is gone: what was seen of the kind is forgotten.
+    pub fn dismiss(&self, watch: &Watch) {
+        let mut state = self.state();
+        state.listed.remove(watch);
+        state.relisting.remove(watch);
+        for (platform, objects) in &mut state.objects {
+            objects.retain(|key, _| !watch.covers(platform, key));
+        }
+    }
+
+    /// Whether a watch has listed once.
+    pub fn has_listed(&self, watch: &Watch) -> bool {
+        self.state().listed.get(watch).copied().unwrap_or_default()
+    }
+
+    /// Waits until every announced watch has listed once.
+    pub async fn all_listed(&self) {
+        let mut lists = self.lists.subscribe();
+        while !self.waiting().is_empty() {
+            if lists.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The watches that have not listed yet.
+    pub fn waiting(&self) -> Vec<String> {
+        let state = self.state();
+        let waiting = state.listed.iter().filter(|(_, listed)| !**listed);
+        waiting
+            .map(|(watch, _)| watch.kind.kind().to_owned())
+            .collect()
+    }
+
+    /// Our objects of one platform.
+    pub fn objects(&self, platform: &PlatformName) -> BTreeMap<ObjectKey, Version> {
+        self.state()
+            .objects
+            .get(platform)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Takes one event in; answers which platforms have something new to look at.
+    pub fn absorb(&self, watch: &Watch, event: Event<Metadata>) -> Vec<PlatformName> {
+        let mut state = self.state();
+        match event {
+            Event::Init => {
+                state.relisting.insert(watch.clone(), BTreeSet::new());
+                Vec::new()
+            }
+            Event::InitApply(object) => {
+                let Some((platform, key)) = identify(watch.kind, &object) else {
+                    return Vec::new();
+                };
+                if let Some(listed) = state.relisting.get_mut(watch) {
+                    listed.insert((platform.clone(), key.clone()));
+                }
+                state.put(platform, key, &object).into_iter().collect()
+            }
+            Event::InitDone => {
+                state.listed.insert(watch.clone(), true);
+                self.lists.send_replace(());
+                let listed = state.relisting.remove(watch).unwrap_or_default();
+                state.drop_unlisted(watch, &listed)
+            }
+            Event::Apply(object) => identify(watch.kind, &object)
+                .and_then(|(platform, key)| state.put(platform, key, &object))
+                .into_iter()
+                .collect(),
+            Event::Delete(object) => identify(watch.kind, &object)
+                .and_then(|(platform, key)| state.remove(platform, &key))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn put(
+        &mut self,
+        platform: PlatformName,
+        key: ObjectKey,
+        object: &Metadata,
+    ) -> Option<PlatformName> {
+        let version = Version::of(object)?;
+        let objects = self.objects.entry(platform.clone()).or_default();
+        let before = objects.insert(key, version.clone());
+        (before != Some(version)).then_some(platform)
+    }
+
+    fn remove(&mut self, platform: PlatformName, key: &ObjectKey) -> Option<PlatformName> {
+        let objects = self.objects.get_mut(&platform)?;
+        objects.remove(key)?;
+        if objects.is_empty() {
+            self.objects.remove(&platform);
+        }
+        Some(platform)
+    }
+
+    /// A list after a gap has no delete events: what it lacks is gone.
+    fn drop_unlisted(
+        &mut self,
+        watch: &Watch,
+        listed: &BTreeSet<(PlatformName, ObjectKey)>,
+    ) -> Vec<PlatformName> {
+        let mut gone = Vec::new();
+        for (platform, objects) in &self.objects {
+            let kept = |key: &ObjectKey| listed.contains(&(platform.clone(), key.clone()));
+            let vanished = objects
+                .keys()
+                .filter(|key| watch.covers(platform, key) && !kept(key));
+            gone.extend(vanished.map(|key| (platform.clone(), key.clone())));
+        }
+        gone.into_iter()
+            .filter_map(|(platform, key)| self.remove(platform, &key))
+            .collect()
+    }
+}
+
+impl Version {
+    /// The version that an answer or an event carries.
+    pub fn of<K: ResourceExt>(object: &K) -> Option<Self> {
+        Some(Self {
+            uid: object.uid()?.into(),
+            resource_version: object.resource_version()?.into(),
+        })
+    }
+}
+
+impl Watch {
+    fn covers(&self, platform: &PlatformName, key: &ObjectKey) -> bool {
+        let here = self
+            .namespace
+            .as_ref()
+            .is_none_or(|namespace| *namespace == platform.namespace);
+        here && key.kind == self.kind
+    }
+}
+
+fn identify(kind: Kind, object: &Metadata) -> Option<(PlatformName, ObjectKey)> {
+    let name = object.labels().get(labels::INSTANCE)?.clone();
+    let platform = PlatformName {
+        namespace: object.namespace()?,
+        name,
+    };
+    Some((
+        platform,
+        ObjectKey {
+            kind,
+            name: object.name_any(),
+        },
+    ))
+}

@@ -1,0 +1,169 @@
+//! Metadata-only watches of every kind that we emit; of optional kinds once their CRD exists.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use kube::ResourceExt;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::reflector::Store;
+use kube::runtime::watcher::{self, watcher};
+use operator_core::object::Kind;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::interval;
+
+use crate::api;
+use crate::context::Context;
+use crate::controller::Primary;
+use crate::seen::{PlatformName, Watch};
+
+/// Small pages: the memory of a relist is what the operator needs at most.
+const PAGE_SIZE: u32 = 50;
+const OPTIONAL_KINDS_EVERY: Duration = Duration::from_secs(60);
+
+/// Starts the watches of one namespace, or of all of them.
+#[derive(Clone)]
+pub struct Watches {
+    /// Where what is seen goes.
+    pub context: Arc<Context>,
+    /// Where to watch; everywhere when absent.
+    pub namespace: Option<String>,
+    /// Who has something new.
+    pub triggers: mpsc::Sender<PlatformName>,
+}
+
+impl Watches {
+    /// Starts to watch every kind that each cluster has, then the optional ones that this has.
+    pub async fn start(self, platforms: Store<Primary>) -> Vec<JoinHandle<()>> {
+        let always = Kind::ALL.iter().copied().filter(|kind| !kind.optional());
+        let mut running: Vec<_> = always.map(|kind| self.watch(kind)).collect();
+        let mut optional = Optional {
+            watches: self,
+            platforms,
+            running: BTreeMap::new(),
+        };
+        optional.look().await;
+        running.push(tokio::spawn(optional.keep_looking()));
+        running
+    }
+
+    fn watch(&self, kind: Kind) -> JoinHandle<()> {
+        let watch = Watch {
+            kind,
+            namespace: self.namespace.clone(),
+        };
+        self.context.seen.expect(watch.clone());
+        tokio::spawn(self.clone().follow(watch))
+    }
+
+    async fn follow(self, watch: Watch) {
+        let objects = api::metadata(&self.context.client, watch.namespace.as_deref(), watch.kind);
+        let ours = watcher::Config::default()
+            .labels(&api::ours())
+            .page_size(PAGE_SIZE);
+        let mut events = pin!(watcher(objects, ours).default_backoff());
+        while let Some(event) = events.next().await {
+            let started = self.context.seen.has_listed(&watch);
+            match event {
+                // Before the first list is whole nobody takes triggers, and nobody needs them.
+                Ok(event) => {
+                    let changed = self.context.seen.absorb(&watch, event);
+                    for platform in changed.into_iter().filter(|_| started) {
+                        if self.triggers.send(platform).await.is_err() {
+                            return;
+                        }
+                    }
+                }
+                Err(error) => {
+                    metrics::counter!("operator_watch_errors_total", "kind" => watch.kind.kind())
+                        .increment(1);
+                    tracing::warn!(kind = watch.kind.kind(), %error, "watch failed, starting again");
+                }
+            }
+        }
+    }
+}
+
+/// Follows which optional kinds the cluster serves.
+///
+/// By asking for the API groups, which every account may: a watch of CRDs would need a right in
+/// the whole cluster, and the namespaced mode has none.
+struct Optional {
+    watches: Watches,
+    platforms: Store<Primary>,
+    running: BTreeMap<Kind, JoinHandle<()>>,
+}
+
+impl Optional {
+    async fn keep_looking(mut self) {
+        let mut ticks = interval(OPTIONAL_KINDS_EVERY);
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            if self.look().await {
+                self.trigger_all().await;
+            }
+        }
+    }
+
+    /// Looks once; answers whether something has changed.
+    async fn look(&mut self) -> bool {
+        let context = self.watches.context.clone();
+        let mut changed = false;
+        for kind in Kind::ALL.iter().copied().filter(|kind| kind.optional()) {
+            let served = match api::serves(&context.client, kind).await {
+                Ok(served) => served,
+                Err(error) => {
+                    tracing::warn!(kind = kind.kind(), %error, "cannot tell whether this is served");
+                    continue;
+                }
+            };
+            match (served, self.running.remove(&kind)) {
+                (true, Some(task)) => {
+                    self.running.insert(kind, task);
+                    continue;
+                }
+                (true, None) => {
+                    self.running.insert(kind, self.watches.watch(kind));
+                    context.seen.all_listed().await;
+                }
+                (false, Some(task)) => {
+                    task.abort();
+                    context.seen.dismiss(&Watch {
+                        kind,
+                        namespace: self.watches.namespace.clone(),
+                    });
+                }
+                (false, None) => continue,
+            }
+            context.set_optional(kind, served);
+            changed = true;
+            tracing::info!(kind = kind.kind(), served, "optional kind");
+        }
+        changed
+    }
+
+    async fn trigger_all(&self) {
+        for platform in self.platforms.state() {
+            let Some(namespace) = platform.namespace() else {
+                continue;
+            };
+            let name = PlatformName {
+                namespace,
+                name: platform.name_any(),
+            };
+            if self.watches.triggers.send(name).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Optional {
+    fn drop(&mut self) {
+        self.running.values().for_each(JoinHandle::abort);
+    }
+}

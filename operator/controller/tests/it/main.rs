@@ -1,0 +1,18 @@
+//! The operator against real API servers: `make test` starts them, or a test does by itself.
+
+mod server;
+mod stand_in;
+mod wire;
+mod world;
+
+mod test_chart;
+mod test_conflict;
+mod test_converge;
+mod test_crash;
+mod test_crd;
+mod test_deletion;
+mod test_drift;
+mod test_footprint;
+mod test_invalid;
+mod test_rights;
+mod test_suspend;

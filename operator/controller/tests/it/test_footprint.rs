@@ -1,0 +1,127 @@
+//! What the operator needs of memory, idle and with a hundred platforms: measured, then printed.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use crate::world::{PATIENCE, World, sample};
+
+const PLATFORMS: usize = 100;
+/// A debug build needs more than a release build; OPERATOR_BINARY names one of those.
+const IDLE_MAX_MIB: f64 = 60.0;
+const FULL_MAX_MIB: f64 = 100.0;
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Kubernetes API: make test"]
+async fn a_hundred_suspended_platforms_need_little_memory() {
+    let world = World::bare("footprint").await;
+    let operator = Process::start(&world);
+    let ready = operator.until_ready().await;
+    sleep(Duration::from_secs(2)).await;
+    let idle = operator.resident_mib();
+    let began = Instant::now();
+    for number in 0..PLATFORMS {
+        let mut platform = sample("minimal");
+        platform["metadata"]["name"] = format!("p{number}").into();
+        platform["spec"]["suspend"] = true.into();
+        world.apply(&platform).await;
+    }
+    for number in 0..PLATFORMS {
+        let planned = |platform: &operator_core::api::CreatorPlatform| {
+            platform
+                .status
+                .as_ref()
+                .is_some_and(|status| !status.pending_plan.is_empty())
+        };
+        world.until(&format!("p{number}"), "planned", planned).await;
+    }
+    let took = began.elapsed();
+    sleep(Duration::from_secs(2)).await;
+    let full = operator.resident_mib();
+    println!(
+        "{}: ready after {ready:?}; idle {idle:.1} MiB; {PLATFORMS} suspended platforms {full:.1} \
+         MiB, planned within {took:?} of the first apply",
+        operator.binary.display()
+    );
+    assert!(idle < IDLE_MAX_MIB, "{idle} MiB idle");
+    assert!(full < FULL_MAX_MIB, "{full} MiB with {PLATFORMS} platforms");
+}
+
+/// The operator as a process of its own.
+struct Process {
+    child: Child,
+    binary: PathBuf,
+    port: u16,
+}
+
+impl Process {
+    fn start(world: &World) -> Self {
+        let built = PathBuf::from(env!("CARGO_BIN_EXE_operator"));
+        let binary = std::env::var_os("OPERATOR_BINARY").map_or(built, PathBuf::from);
+        let free = || {
+            std::net::TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .port()
+        };
+        let (port, admin) = (free(), free());
+        let child = Command::new(&binary)
+            .args([
+                "run",
+                "--watch-namespace",
+                &world.namespace,
+                "--log-level",
+                "warn",
+            ])
+            .args([
+                "--port",
+                &port.to_string(),
+                "--admin-port",
+                &admin.to_string(),
+            ])
+            .env("KUBECONFIG", &world.kubeconfig)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self {
+            child,
+            binary,
+            port,
+        }
+    }
+
+    async fn until_ready(&self) -> Duration {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            let url = format!("http://127.0.0.1:{}/readyz", self.port);
+            if reqwest::get(&url)
+                .await
+                .is_ok_and(|answer| answer.status().is_success())
+            {
+                return began.elapsed();
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} never was ready", self.binary.display());
+    }
+
+    fn resident_mib(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap();
+        let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib / 1024.0
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
