@@ -136,6 +136,8 @@ pub fn operator() {
             "--set",
             "image.repository=localhost/creator-platform/operator",
             "--set",
+            "clusterWide=true",
+            "--set",
             &tag,
         ],
     );
