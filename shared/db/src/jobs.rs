@@ -184,6 +184,76 @@ pub async fn fail(
     })
 }
 
+/// Keeps the lease without a word on progress; false when the job is no longer ours.
+pub async fn hold(tx: &mut TenantTx, claim: &Claim) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "update platform.jobs set lease_until = now() + $3, updated_at = now()
+         where id = $1 and lease_token = $2 and state = 'running'",
+    )
+    .bind(claim.id)
+    .bind(claim.token)
+    .bind(interval(LEASE))
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Gives a job back as if it had not been taken, to be taken again after `wait`: the process ends,
+/// or something else has to finish first. False when it is no longer ours.
+pub async fn release(tx: &mut TenantTx, claim: &Claim, wait: Duration) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "update platform.jobs
+         set state = 'queued', attempts = attempts - 1, run_at = now() + $3,
+             lease_until = null, lease_token = null, updated_at = now()
+         where id = $1 and lease_token = $2 and state = 'running'",
+    )
+    .bind(claim.id)
+    .bind(claim.token)
+    .bind(interval(wait))
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Records an attempt that met an outage, and waits: it is shown, and counts towards no last one.
+/// Takes the right to update `max_attempts`. False when the job is no longer ours.
+pub async fn postpone(
+    tx: &mut TenantTx,
+    claim: &Claim,
+    code: &str,
+    reason: &str,
+    most: Duration,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "update platform.jobs
+         set state = 'queued', max_attempts = max_attempts + 1, run_at = now() + $3,
+             error_code = $4, error_reason = left($5, 2000),
+             lease_until = null, lease_token = null, updated_at = now()
+         where id = $1 and lease_token = $2 and state = 'running'",
+    )
+    .bind(claim.id)
+    .bind(claim.token)
+    .bind(interval(backoff(claim.attempt).min(most)))
+    .bind(code)
+    .bind(reason)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Whether a worker holds another job about the same subject.
+pub async fn is_contended(tx: &mut TenantTx, claim: &Claim) -> sqlx::Result<bool> {
+    sqlx::query(
+        "select exists (select from platform.jobs
+         where subject_id = $1 and id <> $2 and state = 'running' and lease_until > now())",
+    )
+    .bind(claim.subject)
+    .bind(claim.id)
+    .fetch_one(tx.conn())
+    .await?
+    .try_get(0)
+}
+
 /// The newest job about a subject.
 pub async fn newest(tx: &mut TenantTx, subject: Uuid) -> sqlx::Result<Option<JobRow>> {
     let row = sqlx::query(
