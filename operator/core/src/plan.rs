@@ -1,5 +1,7 @@
 //! What has to be done, in which order, and why: total and deterministic.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::component::Component;
@@ -7,6 +9,8 @@ use crate::object::ObjectKey;
 use crate::observed::Observed;
 use crate::reason::Reason;
 use crate::resolve::Resolved;
+
+use draft::{Draft, Sketch};
 
 mod availability;
 mod chroma;
@@ -226,26 +230,33 @@ impl Plan {
 
 /// Plans a platform.
 pub fn plan(resolved: &Resolved, observed: &Observed) -> Plan {
-    let sketch = draft::all(resolved, observed);
+    let Sketch {
+        drafts, missing, ..
+    } = draft::all(resolved, observed);
+    let mut items: BTreeMap<StageName, Vec<Item>> = BTreeMap::new();
+    for Draft {
+        stage,
+        component,
+        key,
+        desired,
+    } in drafts
+    {
+        let change = compare::change(&key, &desired, observed);
+        items.entry(stage).or_default().push(Item {
+            key,
+            desired,
+            change,
+            component,
+        });
+    }
     let stages: Vec<Stage> = StageName::ALL
         .into_iter()
         .map(|name| {
-            let of_stage = sketch.drafts.iter().filter(|draft| draft.stage == name);
-            let items: Vec<Item> = of_stage.map(|draft| item(draft, observed)).collect();
-            let gate = gate::of(name, &items, &sketch);
+            let items = items.remove(&name).unwrap_or_default();
+            let gate = gate::of(name, &items, &missing, observed);
             Stage { name, items, gate }
         })
         .collect();
     let prune = prune::of(&stages, observed);
     Plan { stages, prune }
-}
-
-fn item(draft: &draft::Draft, observed: &Observed) -> Item {
-    let change = compare::change(&draft.key, &draft.desired, observed);
-    Item {
-        key: draft.key.clone(),
-        desired: draft.desired.clone(),
-        change,
-        component: draft.component,
-    }
 }

@@ -1,7 +1,6 @@
 //! From a spec to a platform that can be planned: rules, cross-checks, defaults, addresses.
 
 use std::fmt;
-use std::sync::LazyLock;
 
 use kube_cel::CompiledSchema;
 use serde_json::Value;
@@ -12,7 +11,8 @@ use crate::api::{CreatorPlatform, CreatorPlatformSpec};
 use crate::observed::Observed;
 
 mod checks;
-pub mod schema;
+mod schema;
+mod shape;
 
 /// Annotation whose change runs failed migrations and models again.
 pub const RETRY_ANNOTATION: &str = "creatorplatform.io/retry";
@@ -121,7 +121,9 @@ impl Resolved {
 pub fn resolve(platform: &CreatorPlatform, _observed: &Observed) -> Result<Resolved, Invalid> {
     let mut problems = Vec::new();
     if let Ok(value) = serde_json::to_value(platform) {
-        problems.extend(rule_problems(&value, None));
+        if let Some(known) = schema::of("CreatorPlatform") {
+            problems.extend(broken_rules(&known.rules, &value, None));
+        }
     }
     problems.extend(checks::problems(platform));
     problems.sort();
@@ -150,26 +152,33 @@ pub fn resolve(platform: &CreatorPlatform, _observed: &Observed) -> Result<Resol
     })
 }
 
-/// Runs the rules of the schema on a platform; `old` is its former state, for transition rules.
-pub fn rule_problems(platform: &Value, old: Option<&Value>) -> Vec<Problem> {
-    static RULES: LazyLock<Option<CompiledSchema>> =
-        LazyLock::new(|| schema::compiled("CreatorPlatform"));
-    let Some(rules) = RULES.as_ref() else {
+/// Checks a resource that never was at the API server: its shape, then its rules. `old` is its
+/// former state, for rules about changes.
+pub fn admission(kind: &str, value: &Value, old: Option<&Value>) -> Vec<Problem> {
+    let Some(known) = schema::of(kind) else {
         return Vec::new();
     };
-    let verdict = kube_cel::validate_compiled(rules, platform, old);
+    let shape = shape::problems(&known.schema, value, "");
+    // Rules are written for values of the right shape: the server does not run them on others.
+    if shape.is_empty() {
+        broken_rules(&known.rules, value, old)
+    } else {
+        shape
+    }
+}
+
+fn broken_rules(rules: &CompiledSchema, value: &Value, old: Option<&Value>) -> Vec<Problem> {
+    let verdict = kube_cel::validate_compiled(rules, value, old);
     let errors = verdict
         .err()
         .map(kube_cel::ValidationErrors::into_vec)
         .unwrap_or_default();
-    errors
-        .into_iter()
-        .map(|error| Problem {
-            path: error.field_path.clone(),
-            wrong: error.message.clone(),
-            remedy: String::new(),
-        })
-        .collect()
+    let problem = |error: kube_cel::ValidationError| Problem {
+        path: error.field_path,
+        wrong: error.message,
+        remedy: String::new(),
+    };
+    errors.into_iter().map(problem).collect()
 }
 
 fn public_url(spec: &CreatorPlatformSpec, name: &str, namespace: &str) -> String {

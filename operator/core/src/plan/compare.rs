@@ -17,14 +17,14 @@ pub(crate) fn change(key: &ObjectKey, desired: &Desired, observed: &Observed) ->
         return Change::Foreign;
     }
     match (desired, live) {
-        (Desired::Secret { generate, .. }, _) => {
+        (Desired::Secret { body, generate }, live) => {
             let missing: Vec<String> = generate
                 .iter()
                 .filter(|(name, _)| !observed.has_secret(&key.name, name))
                 .map(|(name, _)| name.clone())
                 .collect();
             if missing.is_empty() {
-                Change::None
+                live.map_or(Change::None, |live| metadata_change(body, live))
             } else {
                 Change::Secret(missing)
             }
@@ -32,6 +32,26 @@ pub(crate) fn change(key: &ObjectKey, desired: &Desired, observed: &Observed) ->
         (_, None) => Change::Create,
         (Desired::CreateOnce(_), Some(_)) => Change::None,
         (Desired::Apply(body), Some(live)) => against(key.kind, body, live),
+    }
+}
+
+/// Of a Secret only the metadata is compared: its values are nobody's to put right.
+fn metadata_change(desired: &Value, live: &Live) -> Change {
+    let View::Body(body) = &live.view else {
+        return Change::None;
+    };
+    let mut paths = Vec::new();
+    differences(
+        &desired["metadata"],
+        &body["metadata"],
+        "metadata".to_owned(),
+        &mut paths,
+    );
+    paths.truncate(PATHS_MAX);
+    if paths.is_empty() {
+        Change::None
+    } else {
+        Change::Update(paths)
     }
 }
 

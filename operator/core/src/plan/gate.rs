@@ -1,9 +1,11 @@
 //! Whether a stage lets the next one start: a fact of the present look, never a sleep.
 
+use std::collections::BTreeSet;
+
 use crate::component::Component;
 use crate::object::Kind;
 use crate::observed::Observed;
-use crate::plan::draft::{MissingKey, Sketch};
+use crate::plan::draft::MissingKey;
 use crate::plan::{Change, Desired, Gate, Item, StageName, Wait};
 use crate::reason::Reason;
 use crate::rollout::{self, JobState, Rollout};
@@ -16,8 +18,12 @@ enum Verdict {
 }
 
 /// The gate of a stage.
-pub(crate) fn of(stage: StageName, items: &[Item], sketch: &Sketch<'_>) -> Gate {
-    let observed = sketch.observed;
+pub(crate) fn of(
+    stage: StageName,
+    items: &[Item],
+    missing: &BTreeSet<MissingKey>,
+    observed: &Observed,
+) -> Gate {
     let mut waits = Vec::new();
     let mut failures = Vec::new();
     for item in items {
@@ -28,7 +34,7 @@ pub(crate) fn of(stage: StageName, items: &[Item], sketch: &Sketch<'_>) -> Gate 
         }
     }
     if stage == StageName::Foundation {
-        waits.extend(foreign_secrets(items, sketch));
+        waits.extend(foreign_secrets(items, missing));
         if waits.is_empty() && !observed.hash_key_present {
             waits.push(Wait {
                 component: Component::Platform,
@@ -48,16 +54,13 @@ pub(crate) fn of(stage: StageName, items: &[Item], sketch: &Sketch<'_>) -> Gate 
 }
 
 /// Secrets that the spec names and that are not there, or lack a key.
-fn foreign_secrets(items: &[Item], sketch: &Sketch<'_>) -> Vec<Wait> {
+fn foreign_secrets(items: &[Item], missing: &BTreeSet<MissingKey>) -> Vec<Wait> {
     let generated = |name: &str| {
         items
             .iter()
             .any(|item| item.key.kind == Kind::Secret && item.key.name == name)
     };
-    let missing = sketch
-        .missing
-        .iter()
-        .filter(|missing| !generated(&missing.secret));
+    let missing = missing.iter().filter(|missing| !generated(&missing.secret));
     missing
         .map(
             |MissingKey {

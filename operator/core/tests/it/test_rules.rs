@@ -1,1 +1,112 @@
-//! To come.
+//! Every rule of the schema, by a case that it accepts and one that it refuses.
+
+use std::path::PathBuf;
+
+use operator_core::crds;
+use operator_core::resolve::admission;
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use crate::fixtures::{SAMPLES, root, sample};
+
+struct Case {
+    name: String,
+    message: String,
+    old: Option<Value>,
+    new: Value,
+}
+
+fn cases(folder: &str) -> Vec<Case> {
+    let folder = root().join("operator/core/tests/it/cases").join(folder);
+    let entries = std::fs::read_dir(folder).expect("the folder exists");
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths.into_iter().map(|path| case(&path)).collect()
+}
+
+fn case(path: &PathBuf) -> Case {
+    let text = std::fs::read_to_string(path).expect("a readable case");
+    let comment = text
+        .lines()
+        .find_map(|line| line.strip_prefix("# message: "));
+    let mut documents: Vec<Value> = serde_yaml_ng::Deserializer::from_str(&text)
+        .map(|document| Value::deserialize(document).expect("YAML"))
+        .collect();
+    let new = documents.pop().expect("a resource");
+    Case {
+        name: path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned(),
+        message: comment.unwrap_or_default().to_owned(),
+        old: documents.pop(),
+        new,
+    }
+}
+
+fn verdict(case: &Case) -> Vec<String> {
+    let kind = case.new["kind"].as_str().expect("a kind");
+    let problems = admission(kind, &case.new, case.old.as_ref());
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_is_right_is_accepted() {
+    for case in cases("accept") {
+        assert_eq!(verdict(&case), Vec::<String>::new(), "{}", case.name);
+    }
+    for name in SAMPLES {
+        let mut value = serde_json::to_value(sample(name)).expect("JSON");
+        value["metadata"] = serde_json::json!({"name": "demo"});
+        let problems = admission("CreatorPlatform", &value, None);
+        assert_eq!(problems, Vec::new(), "{name}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_refused_with_its_message() {
+    for case in cases("reject") {
+        let problems = verdict(&case);
+        let said = problems
+            .iter()
+            .any(|problem| problem.contains(&case.message));
+        assert!(
+            !case.message.is_empty() && said,
+            "{}: {problems:?}",
+            case.name
+        );
+    }
+}
+
+#[test]
+fn every_rule_has_a_case_that_it_refuses() {
+    let refused: Vec<String> = cases("reject")
+        .into_iter()
+        .map(|case| case.message)
+        .collect();
+    let mut untested = Vec::new();
+    for crd in crds() {
+        let schema = serde_json::to_value(&crd.spec.versions[0].schema).expect("JSON");
+        collect(&schema, &mut |message| {
+            if !refused.iter().any(|known| message.contains(known.as_str())) {
+                untested.push(message.to_owned());
+            }
+        });
+    }
+    assert_eq!(untested, Vec::<String>::new());
+}
+
+fn collect(schema: &Value, found: &mut impl FnMut(&str)) {
+    for rule in schema["x-kubernetes-validations"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
+        found(rule["message"].as_str().expect("every rule has a message"));
+    }
+    let below = schema.as_object().into_iter().flat_map(|map| map.values());
+    for value in below.chain(schema.as_array().into_iter().flatten()) {
+        collect(value, found);
+    }
+}

@@ -1,1 +1,166 @@
-//! To come.
+//! Random walks: whatever way a spec came about, the end equals a fresh install of it.
+
+use std::collections::BTreeMap;
+
+use operator_core::api::gateway::Ingress;
+use operator_core::api::postgres::Backup;
+use operator_core::api::services::AnswerMode;
+use operator_core::api::workload::Autoscaling;
+use operator_core::api::{CreatorPlatform, Quantity};
+use operator_core::object::{Kind, ObjectKey};
+use operator_core::resolve;
+use proptest::prelude::*;
+use serde_json::Value;
+
+use crate::fixtures::sample;
+use crate::world::{World, at_rest};
+
+/// One step of a person who edits a platform.
+#[derive(Debug, Clone)]
+enum Edit {
+    Version(u8),
+    AuthReplicas(i32),
+    Scale(Option<(i32, i32)>),
+    Parameter(Option<u8>),
+    Backup(bool),
+    DumpFirst(bool),
+    Grow(u8),
+    DemoPage(bool),
+    Mode(bool),
+    Hostname(bool),
+    Limits(i32),
+    Policies(bool),
+    Monitoring(bool),
+    Registry(u8),
+    Annotation(u8),
+    /// Somebody deletes the n-th object behind the operator's back.
+    Lose(usize),
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    prop_oneof![
+        (0u8..4).prop_map(Edit::Version),
+        (0i32..4).prop_map(Edit::AuthReplicas),
+        proptest::option::of((1i32..3, 3i32..6)).prop_map(Edit::Scale),
+        proptest::option::of(1u8..9).prop_map(Edit::Parameter),
+        any::<bool>().prop_map(Edit::Backup),
+        any::<bool>().prop_map(Edit::DumpFirst),
+        (1u8..9).prop_map(Edit::Grow),
+        any::<bool>().prop_map(Edit::DemoPage),
+        any::<bool>().prop_map(Edit::Mode),
+        any::<bool>().prop_map(Edit::Hostname),
+        (1i32..99).prop_map(Edit::Limits),
+        any::<bool>().prop_map(Edit::Policies),
+        any::<bool>().prop_map(Edit::Monitoring),
+        (0u8..3).prop_map(Edit::Registry),
+        (0u8..3).prop_map(Edit::Annotation),
+        (0usize..80).prop_map(Edit::Lose),
+    ]
+}
+
+fn apply(edit: &Edit, platform: &mut CreatorPlatform, world: &mut World) {
+    let spec = &mut platform.spec;
+    match edit {
+        Edit::Version(patch) => spec.version = format!("0.1.{patch}"),
+        Edit::AuthReplicas(replicas) => {
+            spec.services.auth.workload.replicas = Some(*replicas);
+        }
+        Edit::Scale(range) => {
+            spec.services.channel.workload.autoscaling =
+                range.map(|(min, max)| Autoscaling { min, max, cpu: 75 });
+        }
+        Edit::Parameter(value) => {
+            let parameters = &mut spec.postgres.managed.get_or_insert_default().parameters;
+            parameters.clear();
+            parameters.extend(value.map(|value| ("work_mem".to_owned(), format!("{value}MB"))));
+        }
+        Edit::Backup(on) => {
+            let backup: Backup = serde_json::from_str("{}").expect("all have defaults");
+            spec.postgres.managed.get_or_insert_default().backup = on.then_some(backup);
+            spec.migrations.require_backup &= on;
+        }
+        Edit::DumpFirst(on) => {
+            let managed = spec.postgres.managed.get_or_insert_default();
+            spec.migrations.require_backup = *on && managed.backup.is_some();
+        }
+        Edit::Grow(more) => {
+            let size = spec.chroma.storage.size.units() / (1 << 30) + i64::from(*more);
+            spec.chroma.storage.size = Quantity(format!("{size}Gi"));
+        }
+        Edit::DemoPage(on) => spec.services.channel.demo_page = *on,
+        Edit::Mode(on) => {
+            let mode = if *on {
+                AnswerMode::Auto
+            } else {
+                AnswerMode::Extractive
+            };
+            spec.services.ai_engine.answer_mode = mode;
+        }
+        Edit::Hostname(on) => {
+            spec.gateway.hostname = on.then(|| "demo.example.org".to_owned());
+            spec.gateway.ingress = on.then(Ingress::default);
+        }
+        Edit::Limits(rate) => spec.gateway.limits.requests_per_second = *rate,
+        Edit::Policies(on) => spec.network_policies.enabled = *on,
+        Edit::Monitoring(on) => {
+            spec.monitoring.service_monitor = *on;
+            spec.monitoring.prometheus_rule = *on;
+        }
+        Edit::Registry(number) => spec.images.registry = format!("registry-{number}.example.org"),
+        Edit::Annotation(value) => {
+            let retry = ("creatorplatform.io/retry".to_owned(), value.to_string());
+            platform.metadata.annotations = Some([retry].into());
+        }
+        Edit::Lose(index) => {
+            let lost = world.bodies.keys().nth(*index).cloned();
+            if let Some(key) = lost {
+                world.observed.objects.remove(&key);
+                world.bodies.remove(&key);
+            }
+        }
+    }
+}
+
+/// What must be equal at the end: all that goes with the platform. Volumes and Secrets that are
+/// no longer asked for are kept on purpose.
+fn comparable(world: &World) -> BTreeMap<ObjectKey, Value> {
+    let data = |kind| matches!(kind, Kind::PersistentVolumeClaim | Kind::Secret);
+    let all = world.bodies.iter().filter(|(key, _)| !data(key.kind));
+    all.map(|(key, body)| (key.clone(), body.clone())).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: walks(),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn every_walk_ends_where_a_fresh_install_does(
+        edits in proptest::collection::vec((edit(), 0usize..4), 1..8),
+    ) {
+        let mut platform = sample("minimal");
+        let mut world = World::rich();
+        for (edit, looks) in &edits {
+            apply(edit, &mut platform, &mut world);
+            prop_assert!(resolve(&platform, &world.observed).is_ok(), "{edit:?}");
+            // The next edit may come before the last one is carried out.
+            for _ in 0..*looks {
+                world.step(&platform);
+            }
+        }
+        world.converge(&platform);
+        let fresh = at_rest(&platform);
+        prop_assert_eq!(comparable(&world), comparable(&fresh));
+        prop_assert!(world.plan(&platform).is_empty());
+    }
+}
+
+/// `PROPTEST_CASES` asks for more, as the long run in CI does.
+fn walks() -> u32 {
+    let asked = std::env::vars_os().find(|(key, _)| key == "PROPTEST_CASES");
+    asked
+        .and_then(|(_, value)| value.to_str()?.parse().ok())
+        .unwrap_or(24)
+}
