@@ -1,1 +1,77 @@
-//! Ingestion, retrieval and answers.
+//! Ingestion, retrieval and answers: a creator's texts become searchable, and questions about
+//! them are answered with what was found and nothing else.
+//!
+//! PostgreSQL holds the text, Chroma an index of it that can be rebuilt, Ollama works. Every
+//! passage that Chroma names is read again as the tenant before anybody sees it.
+
+pub mod chroma;
+pub mod config;
+pub mod domain;
+pub mod error;
+pub mod gate;
+pub mod models_job;
+pub mod ollama;
+pub mod pipeline;
+pub mod routes;
+pub mod state;
+pub mod store;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use axum::Router;
+use shared_config::{Service, Store};
+use shared_web::Checks;
+use shared_web::app::assemble;
+use utoipa::openapi::OpenApi;
+
+use crate::state::AppState;
+
+/// What the OpenAPI document says of this service.
+const SUMMARY: &str = "Search in a creator's knowledge, and answers from it with their sources.";
+
+/// The application and its document.
+pub fn app(state: AppState) -> (Router, OpenApi) {
+    let checks = checks(&state);
+    let beside = routes::internal().with_state(state.clone());
+    let v1 = routes::v1().with_state(state);
+    assemble(Service::AiEngine, SUMMARY, v1, beside, checks)
+}
+
+/// What this service cannot work without.
+fn checks(state: &AppState) -> Checks {
+    let (db, cache, vectors, ollama) = (
+        state.db.clone(),
+        state.cache.clone(),
+        state.vectors.clone(),
+        state.clone(),
+    );
+    Checks::default()
+        .with(Store::Postgres.name(), move || {
+            let db = db.clone();
+            Box::pin(async move { db.ping().await })
+        })
+        .with(Store::Redis.name(), move || {
+            let cache = cache.clone();
+            Box::pin(async move { cache.ping().await })
+        })
+        .with(Store::Chroma.name(), move || {
+            let vectors = vectors.clone();
+            Box::pin(async move { vectors.healthy().await })
+        })
+        .with(Store::Ollama.name(), move || {
+            let state = ollama.clone();
+            Box::pin(async move { routes::models::ready(&state).await })
+        })
+}
+
+/// The document of the public API, as committed; a test keeps it true.
+const DOCUMENT: &str = include_str!("../openapi.json");
+
+/// Prints the OpenAPI document.
+pub fn print_document() -> ExitCode {
+    match std::io::stdout().write_all(DOCUMENT.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,86 @@
+//! The settings of this service, and the only ones it has.
+
+use shared_ai_client::AnswerMode;
+use shared_cache::CacheSettings;
+use shared_config::{Problems, Reader, Service, keys};
+use shared_db::DatabaseSettings;
+use shared_web::VerifierSettings;
+use shared_web::serve::ServeSettings;
+
+/// Everything that ai-engine reads from its environment.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Listeners and logs.
+    pub serve: ServeSettings,
+    /// PostgreSQL.
+    pub database: DatabaseSettings,
+    /// Redis.
+    pub cache: CacheSettings,
+    /// Callers.
+    pub verifier: VerifierSettings,
+    /// The engines and how to use them.
+    pub engines: Engines,
+}
+
+/// The engines and how to use them.
+#[derive(Debug, Clone)]
+pub struct Engines {
+    /// Base URL of Ollama.
+    pub ollama_url: String,
+    /// Base URL of Chroma.
+    pub chroma_url: String,
+    /// The model that writes answers.
+    pub chat_model: String,
+    /// The model that makes vectors.
+    pub embedding_model: String,
+    /// The mode of an answer that names none.
+    pub answer_mode: AnswerMode,
+    /// How names of Chroma's collections begin: tests share one Chroma.
+    pub collections: String,
+}
+
+impl Config {
+    /// Reads the settings, or lists every problem.
+    pub fn from_reader(mut reader: Reader) -> Result<Self, Problems> {
+        let config = Self {
+            serve: ServeSettings::from_reader(&mut reader, Service::AiEngine),
+            database: DatabaseSettings::from_reader(&mut reader),
+            cache: CacheSettings::from_reader(&mut reader),
+            verifier: VerifierSettings::from_reader(&mut reader),
+            engines: Engines {
+                ollama_url: reader.url(keys::OLLAMA_URL),
+                chroma_url: reader.url(keys::CHROMA_URL),
+                chat_model: reader.required(keys::CHAT_MODEL),
+                embedding_model: reader.required(keys::EMBEDDING_MODEL),
+                answer_mode: reader.parsed(keys::ANSWER_MODE, AnswerMode::Auto),
+                collections: "knowledge".to_owned(),
+            },
+        };
+        reader.finish(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn every_missing_setting_is_named_at_once() {
+        let problems = Config::from_reader(Reader::from_map(BTreeMap::new())).unwrap_err();
+        let named: Vec<&str> = problems.0.iter().map(|problem| problem.key).collect();
+        for key in [
+            keys::DATABASE_HOST,
+            keys::REDIS_HOST,
+            keys::AUTH_URL,
+            keys::INTERNAL_TOKEN_KEY,
+            keys::OLLAMA_URL,
+            keys::CHROMA_URL,
+            keys::CHAT_MODEL,
+            keys::EMBEDDING_MODEL,
+        ] {
+            assert!(named.contains(&key), "{key}");
+        }
+    }
+}
