@@ -52,6 +52,6 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
     LIMIT 1)
   RETURNING j.creator_id, j.id, j.kind, j.subject_id, j.attempts, j.max_attempts
 $$;
-SELECT platform.hand_over('platform.claim_job(text, interval, uuid)', 'job_dispatcher');
 GRANT EXECUTE ON FUNCTION platform.claim_job(text, interval, uuid)
   TO hub_app, ai_app, channel_app, auth_app;
+SELECT platform.hand_over('platform.claim_job(text, interval, uuid)', 'job_dispatcher');
