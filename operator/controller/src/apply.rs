@@ -77,11 +77,15 @@ impl Hand<'_> {
                 self.remember_as_read(item);
                 return Ok(());
             }
-            Change::Create | Change::Update(_) => match &item.desired {
-                Desired::Apply(body) => self.server_side_apply(key, body).await?,
-                Desired::CreateOnce(body) | Desired::Secret { body, .. } => {
-                    self.create(key, body.clone()).await?
+            Change::Create => match &item.desired {
+                Desired::CreateOnce(body) => self.create(key, body.clone()).await?,
+                desired => self.server_side_apply(key, desired.body()).await?,
+            },
+            Change::Update(_) => match &item.desired {
+                Desired::Secret { body, .. } => {
+                    self.server_side_apply(key, &without_values(body)).await?
                 }
+                desired => self.server_side_apply(key, desired.body()).await?,
             },
             Change::Replace(_) => {
                 self.delete_observed(key).await?;
@@ -223,6 +227,16 @@ impl Hand<'_> {
         });
         self.applied
     }
+}
+
+/// The metadata of a Secret: applying it leaves the values alone.
+fn without_values(secret: &Value) -> Value {
+    let field = |name: &str| secret[name].clone();
+    json!({
+        "apiVersion": field("apiVersion"),
+        "kind": field("kind"),
+        "metadata": field("metadata"),
+    })
 }
 
 fn values(

@@ -59,7 +59,7 @@ pub async fn run(context: Arc<Context>, scope: Scope, stop: CancellationToken) {
     };
     let all = places
         .into_iter()
-        .map(|place| run_in(context.clone(), place, stop.clone()));
+        .map(|place| run_in(Arc::clone(&context), place, stop.clone()));
     let patience = async {
         stop.cancelled().await;
         sleep(SHUTDOWN_PATIENCE).await;
@@ -74,9 +74,9 @@ pub async fn run(context: Arc<Context>, scope: Scope, stop: CancellationToken) {
 async fn run_in(context: Arc<Context>, namespace: Option<String>, stop: CancellationToken) {
     let (triggers, triggered) = mpsc::channel(TRIGGER_BUFFER);
     let (store, writer) = reflector::store();
-    let primaries = primaries(context.clone(), namespace.as_deref(), writer);
+    let primaries = primaries(Arc::clone(&context), namespace.as_deref(), writer);
     let watches = Watches {
-        context: context.clone(),
+        context: Arc::clone(&context),
         namespace,
         triggers,
     };
@@ -124,6 +124,10 @@ fn primaries(
 }
 
 /// A person asks for a look, for example to retry a failed Job, by changing this annotation.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the shape that kube wants of a predicate"
+)]
 fn requested(platform: &Primary) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     platform

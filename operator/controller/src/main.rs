@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(arguments) => run::run(arguments).await,
         Command::Crds => command::crds(),
-        Command::Plan(arguments) => plan::run(arguments).await,
+        Command::Plan(arguments) => Box::pin(plan::run(arguments)).await,
         Command::GatewayConfig(arguments) => gateway_config::run(&arguments),
     };
     match result {

@@ -1,5 +1,7 @@
 //! The operating system's randomness: for secrets, which the pure side cannot make, and for jitter.
 
+use std::fmt::Write;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use operator_core::plan::Generate;
@@ -13,10 +15,7 @@ pub fn secret(what: Generate) -> Result<String, getrandom::Error> {
     match what {
         Generate::Password => password(),
         Generate::Seed32 => Ok(STANDARD.encode(bytes::<32>()?)),
-        Generate::Key32 => Ok(bytes::<32>()?
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()),
+        Generate::Key32 => Ok(hexadecimal(bytes::<32>()?)),
     }
 }
 
@@ -33,6 +32,15 @@ fn password() -> Result<String, getrandom::Error> {
         }
     }
     Ok(password)
+}
+
+fn hexadecimal(bytes: [u8; 32]) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 /// A number from 0 to 1, to spread what would else happen at the same moment.

@@ -21,9 +21,9 @@ use crate::random;
 use crate::report::report;
 
 /// Longer than any look takes at a server that answers at all.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_mins(2);
 /// A watch that lost an event is not noticed otherwise.
-const RESYNC: Duration = Duration::from_secs(600);
+const RESYNC: Duration = Duration::from_mins(10);
 /// While something is awaited: the watch is faster, unless it has lost an event, and what pods
 /// say of their troubles is not watched.
 const WAITING: Duration = Duration::from_secs(15);
@@ -45,6 +45,7 @@ pub async fn reconcile(platform: Arc<Primary>, context: Arc<Context>) -> Result<
 }
 
 /// After a failure: later each time. Where there is no UID there is nothing to come back to.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that kube wants")]
 pub fn error_policy(platform: Arc<Primary>, _error: &Error, context: Arc<Context>) -> Action {
     match Subject::of(&*platform) {
         Ok(subject) => Action::requeue(context.backoff.failed(&subject.uid, subject.generation)),

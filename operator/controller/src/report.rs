@@ -109,15 +109,18 @@ async fn announce(
     }
 }
 
-/// Turned to its good side, or has another reason to be on its bad one. `Reconciling` tells
-/// nothing that the others do not.
+/// A condition turned, or has another reason to be what a person must mend. `Reconciling` tells
+/// nothing that the others do not, and who was never stalled need not be told that they are not.
 fn is_worth_an_event(old: Option<&Condition>, new: &Condition) -> bool {
-    if new.kind == "Reconciling" {
-        return false;
-    }
-    match old {
-        Some(old) => old.status != new.status || old.reason != new.reason,
-        None => severity(new) == EventType::Warning || new.status == ConditionStatus::True,
+    let holds = new.status == ConditionStatus::True;
+    let Some(old) = old else {
+        return new.kind != "Reconciling" && (holds || severity(new) == EventType::Warning);
+    };
+    let turned = old.status != new.status;
+    match new.kind.as_str() {
+        "Reconciling" => false,
+        "Stalled" => turned || (holds && old.reason != new.reason),
+        _ => turned || (old.reason != new.reason && severity(new) == EventType::Warning),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::seen::{PlatformName, Watch};
 
 /// Small pages: the memory of a relist is what the operator needs at most.
 const PAGE_SIZE: u32 = 50;
-const OPTIONAL_KINDS_EVERY: Duration = Duration::from_secs(60);
+const OPTIONAL_KINDS_EVERY: Duration = Duration::from_mins(1);
 
 /// Starts the watches of one namespace, or of all of them.
 #[derive(Clone)]
@@ -111,7 +111,7 @@ impl Optional {
 
     /// Looks once; answers whether something has changed.
     async fn look(&mut self) -> bool {
-        let context = self.watches.context.clone();
+        let context = Arc::clone(&self.watches.context);
         let mut changed = false;
         for kind in Kind::ALL.iter().copied().filter(|kind| kind.optional()) {
             let served = match api::serves(&context.client, kind).await {

@@ -20,14 +20,14 @@ pub struct Arguments {
     /// Namespaces with platforms, separated by commas; the own namespace when absent.
     #[arg(long, env = "WATCH_NAMESPACE", value_delimiter = ',')]
     watch_namespace: Vec<String>,
-    /// Every namespace; needs a ClusterRole.
+    /// Every namespace; needs a `ClusterRole`.
     #[arg(long, env = "ALL_NAMESPACES", conflicts_with = "watch_namespace")]
     all_namespaces: bool,
     /// Port of /livez, /readyz and /metrics.
-    #[arg(long, env = "PORT", default_value_t = OPERATOR_PORT)]
+    #[arg(long, default_value_t = OPERATOR_PORT)]
     port: u16,
     /// Port of `PUT /log-level`, on the loopback only.
-    #[arg(long, env = "ADMIN_PORT", default_value_t = OPERATOR_PORT + 1)]
+    #[arg(long, default_value_t = OPERATOR_PORT + 1)]
     admin_port: u16,
     /// What is logged, for example debug or info,kube=debug.
     #[arg(long, env = "LOG_LEVEL", default_value = "info")]
@@ -48,7 +48,12 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
     let context = Arc::new(Context::new(connect(config)?, arguments.pod_name));
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
-    let health = server::serve(arguments.port, context.seen.clone(), metrics, stop.clone());
+    let health = server::serve(
+        arguments.port,
+        Arc::clone(&context.seen),
+        metrics,
+        stop.clone(),
+    );
     let admin = server::serve_admin(arguments.admin_port, level, stop.clone());
     tracing::info!(
         ?scope,

@@ -74,7 +74,8 @@ fn words(pod: &Pod) -> Option<String> {
         .iter()
         .chain(&status.container_statuses);
     let said = containers.flatten().find_map(container_words);
-    said.or_else(|| unscheduled(pod)).map(shortened)
+    said.or_else(|| unscheduled(pod))
+        .map(|words| shortened(&words))
 }
 
 fn container_words(container: &ContainerStatus) -> Option<String> {
@@ -125,7 +126,7 @@ fn unscheduled(pod: &Pod) -> Option<String> {
 }
 
 /// The end says what went wrong, the beginning where.
-fn shortened(words: String) -> String {
+fn shortened(words: &str) -> String {
     let words = words.trim().trim_end_matches(':');
     if words.chars().count() <= WORDS_MAX {
         return words.to_owned();

@@ -1,4 +1,11 @@
 //! The operator against real API servers: `make test` starts them, or a test does by itself.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests end by these, and print what they measured"
+)]
 
 mod server;
 mod stand_in;

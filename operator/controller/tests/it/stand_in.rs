@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use operator_core::object::Kind;
 use serde_json::{Value, json};
@@ -32,35 +32,38 @@ impl Drop for StandIn {
 }
 
 async fn round(client: &Client, namespace: &str) -> kube::Result<()> {
-    let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
-    for deployment in deployments.list(&ListParams::default()).await? {
+    deployments(Api::namespaced(client.clone(), namespace)).await?;
+    stateful_sets(Api::namespaced(client.clone(), namespace)).await?;
+    jobs(Api::namespaced(client.clone(), namespace)).await?;
+    clusters(operator::api::objects(client, namespace, Kind::CnpgCluster)).await
+}
+
+async fn deployments(api: Api<Deployment>) -> kube::Result<()> {
+    for deployment in api.list(&ListParams::default()).await? {
         let generation = deployment.metadata.generation;
-        let seen = deployment
-            .status
-            .as_ref()
-            .and_then(|status| status.observed_generation);
-        if seen != generation {
+        let status = deployment.status.as_ref();
+        if status.and_then(|status| status.observed_generation) != generation {
             let replicas = deployment
                 .spec
                 .as_ref()
                 .and_then(|spec| spec.replicas)
                 .unwrap_or(1);
             set(
-                &deployments,
+                &api,
                 &deployment.name_any(),
                 rolled_out(generation, replicas),
             )
             .await?;
         }
     }
-    let sets: Api<StatefulSet> = Api::namespaced(client.clone(), namespace);
-    for stateful in sets.list(&ListParams::default()).await? {
+    Ok(())
+}
+
+async fn stateful_sets(api: Api<StatefulSet>) -> kube::Result<()> {
+    for stateful in api.list(&ListParams::default()).await? {
         let generation = stateful.metadata.generation;
-        let seen = stateful
-            .status
-            .as_ref()
-            .and_then(|status| status.observed_generation);
-        if seen != generation {
+        let status = stateful.status.as_ref();
+        if status.and_then(|status| status.observed_generation) != generation {
             let replicas = stateful
                 .spec
                 .as_ref()
@@ -70,28 +73,34 @@ async fn round(client: &Client, namespace: &str) -> kube::Result<()> {
             status["currentRevision"] = json!("r1");
             status["updateRevision"] = json!("r1");
             status["currentReplicas"] = json!(replicas);
-            set(&sets, &stateful.name_any(), status).await?;
+            set(&api, &stateful.name_any(), status).await?;
         }
     }
-    let jobs: Api<Job> = Api::namespaced(client.clone(), namespace);
-    for job in jobs.list(&ListParams::default()).await? {
+    Ok(())
+}
+
+async fn jobs(api: Api<Job>) -> kube::Result<()> {
+    for job in api.list(&ListParams::default()).await? {
         if job
             .status
             .as_ref()
             .and_then(|status| status.succeeded)
             .is_none()
         {
-            set(&jobs, &job.name_any(), succeeded()).await?;
+            set(&api, &job.name_any(), succeeded()).await?;
         }
     }
-    let clusters = operator::api::objects(client, namespace, Kind::CnpgCluster);
-    for cluster in clusters.list(&ListParams::default()).await? {
+    Ok(())
+}
+
+async fn clusters(api: Api<DynamicObject>) -> kube::Result<()> {
+    for cluster in api.list(&ListParams::default()).await? {
         if cluster.data["status"].is_null() {
             let status = json!({
                 "readyInstances": cluster.data["spec"]["instances"],
                 "conditions": [{"type": "Ready", "status": "True"}],
             });
-            set(&clusters, &cluster.name_any(), status).await?;
+            set(&api, &cluster.name_any(), status).await?;
         }
     }
     Ok(())

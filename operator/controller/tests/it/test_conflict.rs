@@ -17,7 +17,7 @@ async fn an_object_that_is_not_ours_is_reported_and_never_adopted() {
     let foreign = json!({
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": postgres, "labels": {"whose": "somebody else's"}},
+        "metadata": {"name": postgres, "labels": {"whose": "somebody-elses"}},
         "spec": {"ports": [{"port": 1}]},
     });
     let services = world.api(Kind::Service);

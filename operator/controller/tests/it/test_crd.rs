@@ -1,7 +1,7 @@
-//! The real API server on the custom resources: rules, cost, and what a GitOps tool would see.
+//! The real API server on the custom resources: rules, cost, and what a `GitOps` tool would see.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
@@ -92,7 +92,9 @@ struct Case {
 impl Case {
     fn read(file: &std::path::Path) -> Self {
         let text = std::fs::read_to_string(file).unwrap();
-        let expected = text.lines().next().and_then(|line| line.strip_prefix("# "));
+        let expected = text
+            .lines()
+            .find_map(|line| line.strip_prefix("# message: "));
         let documents: Vec<Value> = serde_yaml_ng::Deserializer::from_str(&text)
             .map(|document| serde::Deserialize::deserialize(document).unwrap())
             .collect();
@@ -120,12 +122,16 @@ impl Case {
         let name = old["metadata"]["name"].as_str().unwrap();
         let apply = PatchParams::apply("test").force();
         api.patch(name, &apply, &Patch::Apply(old)).await?;
+        if !old["status"].is_null() {
+            // The server keeps a status only where it is written as one.
+            api.patch_status(name, &apply, &Patch::Apply(old)).await?;
+        }
         let mut body = self.body.clone();
         let present = api.get(name).await?;
         body["metadata"]["resourceVersion"] = json!(present.resource_version());
         let body = serde_json::from_value(body).unwrap();
         let result = api.replace(name, &dry, &body).await.map(drop);
-        api.delete(name, &Default::default()).await?;
+        api.delete(name, &DeleteParams::default()).await?;
         result
     }
 }

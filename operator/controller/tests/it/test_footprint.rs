@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::world::{PATIENCE, World, sample};
 
 const PLATFORMS: usize = 100;
-/// A debug build needs more than a release build; OPERATOR_BINARY names one of those.
+/// A debug build needs more than a release build; `OPERATOR_BINARY` names one of those.
 const IDLE_MAX_MIB: f64 = 60.0;
 const FULL_MAX_MIB: f64 = 100.0;
 

@@ -24,7 +24,8 @@ async fn the_rights_that_the_chart_grants_suffice() {
     let name = world.apply_everything().await;
     world.until_ready(&name).await;
     // Without these sections their objects are pruned.
-    let less = json!({"spec": {"gateway": {"ingress": null}, "services": null}});
+    let less =
+        json!({"spec": {"gateway": {"ingress": null}, "networkPolicies": {"enabled": false}}});
     world.merge(&name, less).await;
     world
         .until(&name, "changed", |platform| {
