@@ -1,1 +1,71 @@
 //! What a creator works on: the profile and the documents that the assistant knows.
+//!
+//! Is for: profiles, uploads and their files, the work that makes a document searchable, search.
+//! Is not for: accounts, passages and vectors, conversations; those have services of their own.
+
+mod config;
+mod domain;
+mod error;
+mod files;
+mod routes;
+mod state;
+mod store;
+mod worker;
+
+use std::sync::Arc;
+
+use axum::Router;
+use shared_config::{Service, Store};
+use shared_web::{Checks, app as web};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use config::Config;
+pub use state::{AppState, StartError};
+pub use worker::{Worker, work};
+
+/// What the OpenAPI document says about this service.
+const SUMMARY: &str = "The profile of a creator, and the documents that the assistant knows. \
+    Uploads are accepted at once and processed as jobs, whose progress can be read and streamed.";
+
+/// The application and its document.
+pub fn app(state: AppState) -> (Router, OpenApi) {
+    let checks = checks(&state);
+    let v1 = routes::v1(state.upload_max_bytes).with_state(state);
+    web::assemble(Service::CreatorHub, SUMMARY, v1, Router::new(), checks)
+}
+
+/// The document alone, which needs no running dependency.
+pub fn openapi() -> String {
+    let v1 = OpenApiRouter::with_openapi(routes::v1(0).into_openapi());
+    let (_, document) = web::assemble(
+        Service::CreatorHub,
+        SUMMARY,
+        v1,
+        Router::new(),
+        Checks::default(),
+    );
+    document.to_pretty_json().unwrap_or_default()
+}
+
+/// ai-engine is not among them: uploads are accepted while it is away.
+fn checks(state: &AppState) -> Checks {
+    let (db, cache, files) = (
+        state.db.clone(),
+        state.cache.clone(),
+        Arc::clone(&state.files),
+    );
+    Checks::default()
+        .with(Store::Postgres.name(), move || {
+            let db = db.clone();
+            Box::pin(async move { db.ping().await })
+        })
+        .with(Store::Redis.name(), move || {
+            let cache = cache.clone();
+            Box::pin(async move { cache.ping().await })
+        })
+        .with(files::NAME, move || {
+            let files = Arc::clone(&files);
+            Box::pin(async move { files.check().await })
+        })
+}

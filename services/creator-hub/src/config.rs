@@ -1,0 +1,60 @@
+//! The only settings that this service has.
+
+use std::path::PathBuf;
+
+use shared_cache::CacheSettings;
+use shared_config::{Problems, Reader, Service, keys};
+use shared_db::DatabaseSettings;
+use shared_web::VerifierSettings;
+use shared_web::serve::ServeSettings;
+
+/// Largest upload when nothing else is said.
+const UPLOAD_MAX_BYTES: u64 = 50 * 1024 * 1024;
+/// Beyond this a document's text no longer fits beside others in memory.
+const UPLOAD_CEILING: u64 = 512 * 1024 * 1024;
+
+/// Everything that `serve` reads.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Listeners and log level.
+    pub serve: ServeSettings,
+    /// PostgreSQL.
+    pub database: DatabaseSettings,
+    /// Redis.
+    pub cache: CacheSettings,
+    /// How callers are verified.
+    pub verifier: VerifierSettings,
+    /// Base URL of ai-engine.
+    pub ai_engine_url: String,
+    /// Folder of uploaded files.
+    pub upload_dir: PathBuf,
+    /// Largest upload.
+    pub upload_max_bytes: u64,
+}
+
+impl Config {
+    /// Reads the settings, or says everything that is wrong with them.
+    pub fn from_reader(mut reader: Reader) -> Result<Self, Problems> {
+        let config = Self {
+            serve: ServeSettings::from_reader(&mut reader, Service::CreatorHub),
+            database: DatabaseSettings::from_reader(&mut reader),
+            cache: CacheSettings::from_reader(&mut reader),
+            verifier: VerifierSettings::from_reader(&mut reader),
+            ai_engine_url: reader.url(keys::AI_ENGINE_URL),
+            upload_dir: PathBuf::from(reader.required(keys::UPLOAD_DIR)),
+            upload_max_bytes: reader.bounded(
+                keys::UPLOAD_MAX_BYTES,
+                UPLOAD_MAX_BYTES,
+                1,
+                UPLOAD_CEILING,
+            ),
+        };
+        if !config.upload_dir.as_os_str().is_empty() && config.upload_dir.is_relative() {
+            reader.problem(keys::UPLOAD_DIR, "must be an absolute path");
+        }
+        reader.finish(config)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! What a document is called, what kind it is, and where it stands.
+
+use serde::{Deserialize, Serialize};
+use shared_ai_client::TextKind;
+use shared_models::text::Line;
+use utoipa::ToSchema;
+
+/// Longest title, characters.
+pub(crate) const TITLE: usize = 200;
+/// Longest description, characters.
+pub(crate) const DESCRIPTION: usize = 1000;
+/// Most tags of a document.
+pub(crate) const TAGS: usize = 20;
+/// Longest tag, characters.
+pub(crate) const TAG: usize = 50;
+/// Longest file name that is kept, characters.
+const FILENAME: usize = 255;
+
+/// What is accepted, for whoever sent something else.
+pub(crate) const ACCEPTED: &str = "plain text (.txt) and Markdown (.md, .markdown), in UTF-8";
+
+/// Where a document stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DocumentState {
+    /// Waits for a worker.
+    Pending,
+    /// Is being made searchable, or waits for another attempt.
+    Processing,
+    /// Is searchable.
+    Ready,
+    /// Could not be made searchable; `error` says why.
+    Failed,
+}
+
+impl DocumentState {
+    /// The word in the table.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Processing => "processing",
+            Self::Ready => "ready",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The state of that word; none for one that callers never see.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Processing, Self::Ready, Self::Failed]
+            .into_iter()
+            .find(|state| state.as_str() == word)
+    }
+
+    /// Whether work is under way that ends by itself.
+    pub(crate) const fn is_moving(self) -> bool {
+        matches!(self, Self::Pending | Self::Processing)
+    }
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DocumentKind {
+    /// Plain text.
+    Txt,
+    /// Markdown.
+    Md,
+}
+
+impl DocumentKind {
+    /// The kind that a file's name claims.
+    pub(crate) fn of_filename(filename: &str) -> Option<Self> {
+        let (_, extension) = filename.rsplit_once('.')?;
+        match extension.to_ascii_lowercase().as_str() {
+            "txt" => Some(Self::Txt),
+            "md" | "markdown" => Some(Self::Md),
+            _ => None,
+        }
+    }
+
+    /// The word in the table.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Txt => "txt",
+            Self::Md => "md",
+        }
+    }
+
+    /// The kind of that word.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        [Self::Txt, Self::Md]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+    }
+
+    /// How its text is structured.
+    pub(crate) const fn text(self) -> TextKind {
+        match self {
+            Self::Txt => TextKind::Plain,
+            Self::Md => TextKind::Markdown,
+        }
+    }
+}
+
+/// The name of an uploaded file, fit to be shown: no folders, no control characters. It never
+/// names a file of ours.
+pub(crate) fn shown_filename(given: &str) -> String {
+    let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
+    let shown: String = last.chars().filter(|c| !c.is_control()).collect();
+    let (name, extension) = shown.trim().rsplit_once('.').unwrap_or((shown.trim(), ""));
+    let extension: String = extension.chars().take(16).collect();
+    let room = FILENAME - 1 - extension.chars().count();
+    let name: String = name.chars().take(room).collect();
+    format!("{name}.{extension}")
+}
+
+/// The title of a document that was given none: its file's name without the extension.
+pub(crate) fn title_of(filename: &str) -> String {
+    let stem = filename.rsplit_once('.').map_or(filename, |(stem, _)| stem);
+    let short: String = stem.chars().take(TITLE).collect();
+    Line::<TITLE>::parse(&short).map_or_else(|_| "Untitled".to_owned(), String::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extension_tells_the_kind() {
+        for (name, kind) in [
+            ("a.txt", Some(DocumentKind::Txt)),
+            ("a.b.MD", Some(DocumentKind::Md)),
+            ("notes.markdown", Some(DocumentKind::Md)),
+            ("a.pdf", None),
+            ("txt", None),
+            ("", None),
+        ] {
+            assert_eq!(DocumentKind::of_filename(name), kind, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_filename_is_shown_without_its_folders() {
+        assert_eq!(shown_filename("../../etc/pass\u{0}wd.txt"), "passwd.txt");
+        assert_eq!(shown_filename("C:\\notes\\a.md"), "a.md");
+        assert_eq!(
+            shown_filename(&format!("{}.txt", "ä".repeat(400)))
+                .chars()
+                .count(),
+            255
+        );
+    }
+
+    #[test]
+    fn a_document_without_a_title_is_called_like_its_file() {
+        assert_eq!(title_of("Sleep better.md"), "Sleep better");
+        assert_eq!(title_of(".md"), "Untitled");
+        assert_eq!(title_of(&format!("{}.md", "a".repeat(300))).len(), TITLE);
+    }
+}

@@ -1,0 +1,77 @@
+//! A short list of distinct short lines: tags, categories, certifications.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use shared_models::text::Line;
+
+/// At most `COUNT` distinct lines of at most `LENGTH` characters each; a repeated one is dropped.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Line<LENGTH>>", into = "Vec<String>")]
+pub(crate) struct Listed<const COUNT: usize, const LENGTH: usize>(Vec<String>);
+
+/// The list is too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooMany(usize);
+
+impl fmt::Display for TooMany {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "must have at most {} entries", self.0)
+    }
+}
+
+impl<const COUNT: usize, const LENGTH: usize> TryFrom<Vec<Line<LENGTH>>> for Listed<COUNT, LENGTH> {
+    type Error = TooMany;
+
+    fn try_from(lines: Vec<Line<LENGTH>>) -> Result<Self, Self::Error> {
+        let mut kept: Vec<String> = Vec::new();
+        for line in lines {
+            if !kept
+                .iter()
+                .any(|known| known.to_lowercase() == line.as_str().to_lowercase())
+            {
+                kept.push(line.into());
+            }
+        }
+        if kept.len() > COUNT {
+            Err(TooMany(COUNT))
+        } else {
+            Ok(Self(kept))
+        }
+    }
+}
+
+impl<const COUNT: usize, const LENGTH: usize> From<Listed<COUNT, LENGTH>> for Vec<String> {
+    fn from(listed: Listed<COUNT, LENGTH>) -> Self {
+        listed.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<Vec<String>, String> {
+        let listed: Result<Listed<2, 4>, _> = serde_json::from_str(json);
+        listed.map(Vec::from).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_repeated_line_is_dropped_and_the_first_stays() {
+        assert_eq!(read(r#"["Zen", " zen ", "b"]"#).unwrap(), ["Zen", "b"]);
+    }
+
+    #[test]
+    fn a_list_out_of_bounds_is_refused() {
+        assert!(
+            read(r#"["a", "b", "c"]"#)
+                .unwrap_err()
+                .contains("at most 2 entries")
+        );
+        assert!(
+            read(r#"["abcde"]"#)
+                .unwrap_err()
+                .contains("1 to 4 characters")
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! What can go wrong here, and the status table of this service.
+
+use std::io;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use shared_ai_client::AiError;
+use shared_config::Service;
+use shared_models::DocumentId;
+use shared_models::page::BadPage;
+use shared_web::ApiError;
+
+use crate::domain::document::ACCEPTED;
+use crate::files;
+
+/// Why a request was not answered as asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// No such document, or another tenant's.
+    #[error("unknown document")]
+    UnknownDocument,
+    /// No such job, or another tenant's.
+    #[error("unknown job")]
+    UnknownJob,
+    /// The content is there already.
+    #[error("the content is there as document {0}")]
+    Duplicate(DocumentId),
+    /// Work on the document is under way.
+    #[error("the document is being processed")]
+    AlreadyProcessing,
+    /// The caller saw an older version.
+    #[error("the entity tag is not the current one")]
+    Outdated,
+    /// The caller does not say which version it saw.
+    #[error("If-Match is missing")]
+    NoPrecondition,
+    /// The body is no multipart form.
+    #[error("not a multipart form")]
+    NotAForm,
+    /// The form breaks off or is malformed.
+    #[error("the form cannot be read: {0}")]
+    MalformedForm(String),
+    /// Nothing came for too long.
+    #[error("the upload stalled")]
+    Stalled,
+    /// The file is no text of an accepted kind.
+    #[error("unsupported media type")]
+    UnsupportedMediaType,
+    /// The file is larger than this many bytes.
+    #[error("the file is larger than {0} bytes")]
+    TooLarge(u64),
+    /// The file has no bytes.
+    #[error("the file is empty")]
+    EmptyFile,
+    /// A field of the form or of the query is wrong.
+    #[error("{0} {1}")]
+    Field(&'static str, String),
+    /// The page request is out of bounds.
+    #[error(transparent)]
+    Page(#[from] BadPage),
+    /// The file store failed.
+    #[error("the file store: {0}")]
+    Files(#[from] io::Error),
+    /// ai-engine failed.
+    #[error(transparent)]
+    Ai(#[from] AiError),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// The caller was refused.
+    #[error("the caller was refused: {0:?}")]
+    Caller(ApiError),
+}
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        Self::Caller(error)
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::UnknownDocument => Self::not_found("unknown_document"),
+            Error::UnknownJob => Self::not_found("unknown_job"),
+            Error::Duplicate(id) => Self::conflict("duplicate_document")
+                .detail(format!("this content is already there as document {id}")),
+            Error::AlreadyProcessing => Self::conflict("already_processing")
+                .detail("the document is being processed; wait until it is ready or failed"),
+            Error::Outdated => Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed")
+                .detail("it has changed since you read it; read it again"),
+            Error::NoPrecondition => {
+                Self::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required")
+                    .detail("send If-Match with the ETag that you read")
+            }
+            Error::NotAForm => unsupported().detail("send the body as multipart/form-data"),
+            Error::UnsupportedMediaType => unsupported().detail(format!("accepted are {ACCEPTED}")),
+            Error::MalformedForm(cause) => Self::bad_request("malformed_form").detail(cause),
+            Error::Stalled => Self::new(StatusCode::REQUEST_TIMEOUT, "upload_stalled"),
+            Error::TooLarge(bytes) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "file_too_large")
+                .detail(format!("a file may have at most {bytes} bytes")),
+            Error::EmptyFile => {
+                Self::unprocessable("empty_file").field("file", "must not be empty")
+            }
+            Error::Field(field, message) => {
+                Self::unprocessable("invalid_fields").field(field, message)
+            }
+            Error::Page(cause) => Self::unprocessable("invalid_query").detail(cause.to_string()),
+            Error::Files(cause) => Self::unavailable(files::NAME, cause),
+            Error::Ai(cause) => Self::unavailable(Service::AiEngine.name(), cause),
+            Error::Database(cause) => cause.into(),
+            Error::Caller(error) => error,
+        }
+    }
+}
+
+fn unsupported() -> ApiError {
+    ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        ApiError::from(self).into_response()
+    }
+}

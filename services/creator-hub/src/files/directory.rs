@@ -1,0 +1,193 @@
+//! Files in a directory: `<root>/<creator>/<sha256>`, and `<root>/.incoming` for what is not yet
+//! one. A mark there is an empty file named `<creator>_<sha256>`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use shared_models::CreatorId;
+use tokio::fs::{self, File};
+use tokio::io::{AsyncWriteExt as _, BufWriter};
+use uuid::Uuid;
+
+use super::{FileStore, Incoming};
+use crate::domain::content::ContentHash;
+
+/// Bytes between two writes to the disk.
+const BUFFER: usize = 256 * 1024;
+
+/// A directory of files.
+#[derive(Debug, Clone)]
+pub(crate) struct Directory {
+    root: PathBuf,
+}
+
+impl Directory {
+    /// Files below that folder, which is made when the first one comes.
+    pub(crate) const fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    fn incoming(&self) -> PathBuf {
+        self.root.join(".incoming")
+    }
+
+    fn mark(&self, creator: CreatorId, hash: ContentHash) -> PathBuf {
+        self.incoming().join(format!("{creator}_{hash}"))
+    }
+
+    fn folder(&self, creator: CreatorId) -> PathBuf {
+        self.root.join(creator.to_string())
+    }
+
+    fn place(&self, creator: CreatorId, hash: ContentHash) -> PathBuf {
+        self.folder(creator).join(hash.to_string())
+    }
+
+    async fn open(&self) -> io::Result<PartFile> {
+        fs::create_dir_all(self.incoming()).await?;
+        let path = self.incoming().join(Uuid::new_v4().to_string());
+        let file = File::options()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .await?;
+        let file = BufWriter::with_capacity(BUFFER, file);
+        Ok(PartFile {
+            file,
+            path,
+            store: self.clone(),
+        })
+    }
+
+    async fn clear(&self, older_than: Duration) -> io::Result<Vec<(CreatorId, ContentHash)>> {
+        let mut unsettled = Vec::new();
+        let mut entries = match fs::read_dir(self.incoming()).await {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(unsettled),
+            Err(error) => return Err(error),
+        };
+        while let Some(entry) = entries.next_entry().await? {
+            // Another replica may have finished it in the meantime.
+            let Ok(about) = entry.metadata().await else {
+                continue;
+            };
+            let age = about.modified()?.elapsed().unwrap_or_default();
+            if age < older_than {
+                continue;
+            }
+            match marked(&entry.file_name().to_string_lossy()) {
+                Some(file) => unsettled.push(file),
+                None => absent_is_fine(fs::remove_file(entry.path()).await)?,
+            }
+        }
+        Ok(unsettled)
+    }
+}
+
+impl FileStore for Directory {
+    fn begin(&self) -> BoxFuture<'_, io::Result<Box<dyn Incoming>>> {
+        async { Ok(Box::new(self.open().await?) as Box<dyn Incoming>) }.boxed()
+    }
+
+    fn settle(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<()>> {
+        async move { absent_is_fine(fs::remove_file(self.mark(creator, hash)).await) }.boxed()
+    }
+
+    fn read(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<Vec<u8>>> {
+        fs::read(self.place(creator, hash)).boxed()
+    }
+
+    fn remove(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<()>> {
+        async move {
+            absent_is_fine(fs::remove_file(self.place(creator, hash)).await)?;
+            // The last file takes its folder along; one that is not empty stays.
+            let _ = fs::remove_dir(self.folder(creator)).await;
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn check(&self) -> BoxFuture<'_, io::Result<()>> {
+        async {
+            let mut probe = self.open().await?;
+            probe.file.write_all(b"x").await?;
+            probe.file.flush().await
+        }
+        .boxed()
+    }
+
+    fn sweep(
+        &self,
+        older_than: Duration,
+    ) -> BoxFuture<'_, io::Result<Vec<(CreatorId, ContentHash)>>> {
+        self.clear(older_than).boxed()
+    }
+}
+
+/// A file on its way in.
+struct PartFile {
+    file: BufWriter<File>,
+    path: PathBuf,
+    store: Directory,
+}
+
+impl Incoming for PartFile {
+    fn write<'a>(&'a mut self, chunk: &'a [u8]) -> BoxFuture<'a, io::Result<()>> {
+        self.file.write_all(chunk).boxed()
+    }
+
+    fn finish(&mut self) -> BoxFuture<'_, io::Result<()>> {
+        async {
+            self.file.flush().await?;
+            self.file.get_ref().sync_all().await
+        }
+        .boxed()
+    }
+
+    fn keep(
+        self: Box<Self>,
+        creator: CreatorId,
+        hash: ContentHash,
+    ) -> BoxFuture<'static, io::Result<()>> {
+        async move {
+            let (store, folder) = (&self.store, self.store.folder(creator));
+            File::create(store.mark(creator, hash)).await?;
+            sync(&store.incoming()).await?;
+            fs::create_dir_all(&folder).await?;
+            fs::rename(&self.path, store.place(creator, hash)).await?;
+            sync(&folder).await?;
+            sync(&store.root).await
+        }
+        .boxed()
+    }
+}
+
+/// What was kept has left its path; what broke off goes.
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// A new name in a folder lasts only when the folder is written.
+async fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder).await?.sync_all().await
+}
+
+fn marked(name: &str) -> Option<(CreatorId, ContentHash)> {
+    let (creator, hash) = name.split_once('_')?;
+    Some((creator.parse().ok()?, hash.parse().ok()?))
+}
+
+fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests;

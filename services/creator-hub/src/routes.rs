@@ -1,0 +1,38 @@
+//! The whole surface of this service.
+
+mod documents;
+mod jobs;
+mod profile;
+mod progress;
+mod search;
+mod upload;
+
+use axum::extract::DefaultBodyLimit;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
+
+use crate::state::AppState;
+
+/// What the fields and boundaries of an upload may take beside the file, bytes.
+const FORM: u64 = 256 * 1024;
+
+/// The endpoints below `/creator-hub/v1`.
+pub(crate) fn v1(upload_max_bytes: u64) -> OpenApiRouter<AppState> {
+    let body = usize::try_from(upload_max_bytes + FORM).unwrap_or(usize::MAX);
+    OpenApiRouter::new()
+        .routes(routes!(profile::read_profile, profile::save_profile))
+        .routes(
+            routes!(documents::list_documents, upload::upload_document)
+                .layer(DefaultBodyLimit::max(body)),
+        )
+        .routes(routes!(
+            documents::read_document,
+            documents::update_document,
+            documents::delete_document
+        ))
+        .routes(routes!(documents::reprocess_document))
+        .routes(routes!(progress::read_status))
+        .routes(routes!(progress::follow_document))
+        .routes(routes!(jobs::read_job))
+        .routes(routes!(search::search_knowledge))
+}

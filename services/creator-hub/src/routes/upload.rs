@@ -1,0 +1,126 @@
+//! Takes in a file: streamed to the store while it is checked and hashed, then a row and a job.
+
+mod form;
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::multipart::{Multipart, MultipartRejection};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use shared_models::CreatorId;
+use shared_web::{Creator, Problem};
+use utoipa::ToSchema;
+
+use super::documents::{Accepted, enqueue, location};
+use crate::domain::document::title_of;
+use crate::domain::job::JobKind;
+use crate::error::Error;
+use crate::state::AppState;
+use crate::store::documents::{self, NewDocument};
+use form::Form;
+
+/// The fields of the form.
+#[derive(Debug, Deserialize, ToSchema)]
+#[expect(
+    dead_code,
+    reason = "it describes the form; the fields are read one by one"
+)]
+pub(crate) struct Upload {
+    /// Plain text (`.txt`) or Markdown (`.md`, `.markdown`), in UTF-8.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    /// What answers cite; the name of the file when absent.
+    #[schema(max_length = 200)]
+    title: Option<String>,
+    #[schema(max_length = 1000)]
+    description: Option<String>,
+    /// At most 20 of at most 50 characters, parted by commas.
+    tags: Option<String>,
+}
+
+/// Upload a document. It is accepted at once; `status` and `events` tell when it is searchable.
+/// The same content twice is refused, and the answer names the document that has it.
+#[utoipa::path(
+    post, path = "/documents", tag = "documents", security(("bearer" = [])),
+    request_body(content = Upload, content_type = "multipart/form-data"),
+    responses(
+        (status = 202, body = Accepted,
+         headers(("Location" = String, description = "The document"))),
+        (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 408, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem),
+    )
+)]
+pub(crate) async fn upload_document(
+    State(app): State<AppState>,
+    creator: Creator,
+    headers: HeaderMap,
+    multipart: Result<Multipart, MultipartRejection>,
+) -> Result<impl IntoResponse, Error> {
+    creator.may_write()?;
+    let multipart = multipart.map_err(|rejection| match rejection {
+        MultipartRejection::InvalidBoundary(cause) => Error::MalformedForm(cause.body_text()),
+        _ => Error::NotAForm,
+    })?;
+    refuse_early(&headers, app.upload_max_bytes)?;
+    let form = form::receive(app.files.as_ref(), multipart, app.upload_max_bytes).await?;
+    let accepted = keep(&app, creator.id, form).await;
+    metrics::counter!("hub_uploads_total", "accepted" => accepted.is_ok().to_string()).increment(1);
+    let accepted = accepted?;
+    app.wake_workers();
+    let at = location(accepted.document.id());
+    Ok((
+        StatusCode::ACCEPTED,
+        [(header::LOCATION, at)],
+        Json(accepted),
+    ))
+}
+
+/// A body that says itself that it cannot hold an acceptable file need not be sent.
+fn refuse_early(headers: &HeaderMap, most: u64) -> Result<(), Error> {
+    let length = headers.get(header::CONTENT_LENGTH);
+    let length: Option<u64> = length.and_then(|value| value.to_str().ok()?.parse().ok());
+    match length {
+        Some(length) if length > most + super::FORM => Err(Error::TooLarge(most)),
+        _ => Ok(()),
+    }
+}
+
+/// Row, job and file come into being together.
+async fn keep(app: &AppState, creator: CreatorId, form: Form) -> Result<Accepted, Error> {
+    let Form {
+        file,
+        title,
+        description,
+        tags,
+    } = form;
+    let hash = file.hash;
+    let mut tx = app.db.tenant(creator).await?;
+    documents::lock_content(&mut tx, hash).await?;
+    if let Some(existing) = documents::with_content(&mut tx, hash).await? {
+        return Err(Error::Duplicate(existing));
+    }
+    let new = NewDocument {
+        title: title.map_or_else(|| title_of(&file.filename), String::from),
+        description: description.map(String::from),
+        tags: tags.into(),
+        filename: file.filename,
+        kind: file.kind,
+        file_size: i64::try_from(file.size).unwrap_or(i64::MAX),
+        content_hash: hash,
+    };
+    let row = documents::insert(&mut tx, new).await?;
+    let job = enqueue(&mut tx, JobKind::Ingest, row.id).await?;
+    file.incoming.keep(creator, hash).await?;
+    tx.commit().await?;
+    if let Err(error) = app.files.settle(creator, hash).await {
+        tracing::warn!(%error, "an upload stays marked as unsettled until the next sweep");
+    }
+    Ok(Accepted {
+        document: row.into(),
+        job,
+    })
+}

@@ -1,0 +1,188 @@
+//! Reads the form of an upload, part by part.
+
+use std::time::Duration;
+
+use axum::extract::multipart::{Field, Multipart, MultipartError};
+use axum::http::StatusCode;
+use sha2::{Digest as _, Sha256};
+use shared_models::text::{Line, Prose};
+use tokio::time::timeout;
+
+use crate::domain::content::ContentHash;
+use crate::domain::document::{DESCRIPTION, DocumentKind, TAG, TAGS, TITLE, shown_filename};
+use crate::domain::listed::Listed;
+use crate::domain::text::{NotText, TextCheck};
+use crate::error::Error;
+use crate::files::{FileStore, Incoming};
+
+/// Longest wait for the next bytes.
+const STALL: Duration = Duration::from_secs(30);
+/// Longest time that the rest of a refused form is read for.
+const DRAIN: Duration = Duration::from_secs(5);
+/// Largest field beside the file, bytes.
+const FIELD: usize = 16 * 1024;
+
+/// A whole form.
+pub(super) struct Form {
+    pub(super) file: ReceivedFile,
+    pub(super) title: Option<Line<TITLE>>,
+    pub(super) description: Option<Prose<DESCRIPTION>>,
+    pub(super) tags: Listed<TAGS, TAG>,
+}
+
+/// A file that is written, and not yet in its place.
+pub(super) struct ReceivedFile {
+    pub(super) incoming: Box<dyn Incoming>,
+    pub(super) filename: String,
+    pub(super) kind: DocumentKind,
+    pub(super) size: u64,
+    pub(super) hash: ContentHash,
+}
+
+/// What has come so far.
+#[derive(Default)]
+struct Parts {
+    file: Option<ReceivedFile>,
+    title: Option<Line<TITLE>>,
+    description: Option<Prose<DESCRIPTION>>,
+    tags: Vec<Line<TAG>>,
+}
+
+/// Reads a form whose file has at most `most` bytes.
+pub(super) async fn receive(
+    files: &dyn FileStore,
+    mut multipart: Multipart,
+    most: u64,
+) -> Result<Form, Error> {
+    let read = receive_parts(files, &mut multipart, most).await;
+    if read.is_err() {
+        // Whoever still sends would see a broken connection instead of the reason. The body limit
+        // bounds what is read here.
+        let rest = async { while let Ok(Some(_)) = multipart.next_field().await {} };
+        let _ = timeout(DRAIN, rest).await;
+    }
+    let Parts {
+        file,
+        title,
+        description,
+        tags,
+    } = read?;
+    let file = file.ok_or_else(|| Error::Field("file", "is missing".to_owned()))?;
+    let tags = Listed::try_from(tags).map_err(|error| Error::Field("tags", error.to_string()))?;
+    Ok(Form {
+        file,
+        title,
+        description,
+        tags,
+    })
+}
+
+async fn receive_parts(
+    files: &dyn FileStore,
+    multipart: &mut Multipart,
+    most: u64,
+) -> Result<Parts, Error> {
+    let mut parts = Parts::default();
+    while let Some(field) = in_time(multipart.next_field(), most).await? {
+        match field.name().unwrap_or_default() {
+            "file" if parts.file.is_some() => {
+                return Err(Error::Field("file", "must be there once".to_owned()));
+            }
+            "file" => parts.file = Some(receive_file(files, field, most).await?),
+            "title" => {
+                parts.title = parsed("title", &text(field, "title", most).await?, Line::parse)?
+            }
+            "description" => {
+                let description = text(field, "description", most).await?;
+                parts.description = parsed("description", &description, Prose::parse)?;
+            }
+            "tags" => {
+                for tag in text(field, "tags", most).await?.split(',') {
+                    parts.tags.extend(parsed("tags", tag, Line::parse)?);
+                }
+            }
+            _ => {
+                let known = "there may be file, title, description and tags".to_owned();
+                return Err(Error::Field("form", known));
+            }
+        }
+    }
+    Ok(parts)
+}
+
+async fn receive_file(
+    files: &dyn FileStore,
+    mut field: Field<'_>,
+    most: u64,
+) -> Result<ReceivedFile, Error> {
+    let filename = shown_filename(field.file_name().unwrap_or_default());
+    let kind = DocumentKind::of_filename(&filename).ok_or(Error::UnsupportedMediaType)?;
+    let mut incoming = files.begin().await?;
+    let (mut check, mut hasher, mut size) = (TextCheck::default(), Sha256::new(), 0);
+    while let Some(chunk) = in_time(field.chunk(), most).await? {
+        size += chunk.len() as u64;
+        if size > most {
+            return Err(Error::TooLarge(most));
+        }
+        check.push(&chunk)?;
+        hasher.update(&chunk);
+        incoming.write(&chunk).await?;
+    }
+    if size == 0 {
+        return Err(Error::EmptyFile);
+    }
+    check.finish()?;
+    incoming.finish().await?;
+    let digest: [u8; 32] = hasher.finalize().into();
+    Ok(ReceivedFile {
+        incoming,
+        filename,
+        kind,
+        size,
+        hash: digest.into(),
+    })
+}
+
+impl From<NotText> for Error {
+    fn from(NotText: NotText) -> Self {
+        Self::UnsupportedMediaType
+    }
+}
+
+/// A short field; what is longer than any field may be is refused while it comes.
+async fn text(mut field: Field<'_>, name: &'static str, most: u64) -> Result<String, Error> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = in_time(field.chunk(), most).await? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > FIELD {
+            return Err(Error::Field(name, "is too long".to_owned()));
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| Error::Field(name, "must be UTF-8".to_owned()))
+}
+
+/// A field that is left blank counts as absent, as forms send it.
+fn parsed<T, E: std::fmt::Display>(
+    name: &'static str,
+    text: &str,
+    parse: fn(&str) -> Result<T, E>,
+) -> Result<Option<T>, Error> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    parse(text)
+        .map(Some)
+        .map_err(|error| Error::Field(name, error.to_string()))
+}
+
+/// Waits for the next part or chunk, but not for ever.
+async fn in_time<T>(
+    reading: impl Future<Output = Result<T, MultipartError>>,
+    most: u64,
+) -> Result<T, Error> {
+    let read = timeout(STALL, reading).await.map_err(|_| Error::Stalled)?;
+    read.map_err(|error| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge(most),
+        _ => Error::MalformedForm(error.body_text()),
+    })
+}

@@ -1,0 +1,4 @@
+//! Rows and statements, one table a file.
+
+pub(crate) mod documents;
+pub(crate) mod profiles;

@@ -1,0 +1,247 @@
+//! `hub.documents`, as callers see them: none that is being erased. What the worker does with
+//! them is in `documents/processing.rs`.
+
+pub(crate) mod processing;
+
+use jiff::Timestamp;
+use shared_db::TenantTx;
+use shared_models::DocumentId;
+use sqlx::postgres::PgRow;
+use sqlx::{Row as _, error::BoxDynError};
+use uuid::Uuid;
+
+use crate::domain::content::ContentHash;
+use crate::domain::document::{DocumentKind, DocumentState};
+
+/// A document.
+#[derive(Debug, Clone)]
+pub(crate) struct DocumentRow {
+    pub(crate) id: DocumentId,
+    pub(crate) title: String,
+    pub(crate) description: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) filename: String,
+    pub(crate) kind: DocumentKind,
+    pub(crate) file_size: i64,
+    pub(crate) content_hash: ContentHash,
+    pub(crate) state: DocumentState,
+    pub(crate) version: i32,
+    pub(crate) chunk_count: i32,
+    pub(crate) error: Option<(String, String)>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+}
+
+/// A document to be added.
+#[derive(Debug, Clone)]
+pub(crate) struct NewDocument {
+    pub(crate) title: String,
+    pub(crate) description: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) filename: String,
+    pub(crate) kind: DocumentKind,
+    pub(crate) file_size: i64,
+    pub(crate) content_hash: ContentHash,
+}
+
+/// Lets one transaction at a time deal with a content of this tenant: its row and its file change
+/// together.
+pub(crate) async fn lock_content(tx: &mut TenantTx, hash: ContentHash) -> sqlx::Result<()> {
+    let creator = tx.creator();
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))")
+        .bind(creator.to_string())
+        .bind(hash.to_string())
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
+}
+
+/// The document of that content.
+pub(crate) async fn with_content(
+    tx: &mut TenantTx,
+    hash: ContentHash,
+) -> sqlx::Result<Option<DocumentId>> {
+    sqlx::query("select id from hub.documents where content_hash = $1 and state <> 'erasing'")
+        .bind(hash.as_bytes())
+        .fetch_optional(tx.conn())
+        .await?
+        .map(|row| row.try_get("id"))
+        .transpose()
+}
+
+/// Adds a document that waits for its processing.
+pub(crate) async fn insert(tx: &mut TenantTx, new: NewDocument) -> sqlx::Result<DocumentRow> {
+    let creator = tx.creator();
+    let row = sqlx::query(
+        "insert into hub.documents (creator_id, id, title, description, tags, filename, kind,
+             file_size, content_hash)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         returning *",
+    )
+    .bind(creator)
+    .bind(DocumentId::new())
+    .bind(new.title)
+    .bind(new.description)
+    .bind(new.tags)
+    .bind(new.filename)
+    .bind(new.kind.as_str())
+    .bind(new.file_size)
+    .bind(new.content_hash.as_bytes())
+    .fetch_one(tx.conn())
+    .await?;
+    read(&row)
+}
+
+/// One document.
+pub(crate) async fn find(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<Option<DocumentRow>> {
+    sqlx::query("select * from hub.documents where id = $1 and state <> 'erasing'")
+        .bind(id)
+        .fetch_optional(tx.conn())
+        .await?
+        .map(|row| read(&row))
+        .transpose()
+}
+
+/// One document, which nobody else changes before this transaction ends.
+pub(crate) async fn find_to_change(
+    tx: &mut TenantTx,
+    id: DocumentId,
+) -> sqlx::Result<Option<DocumentRow>> {
+    sqlx::query("select * from hub.documents where id = $1 and state <> 'erasing' for update")
+        .bind(id)
+        .fetch_optional(tx.conn())
+        .await?
+        .map(|row| read(&row))
+        .transpose()
+}
+
+/// Up to `limit` documents after that one, newest first.
+pub(crate) async fn list(
+    tx: &mut TenantTx,
+    state: Option<DocumentState>,
+    tag: Option<&str>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> sqlx::Result<Vec<DocumentRow>> {
+    let rows = sqlx::query(
+        "select * from hub.documents
+         where state <> 'erasing' and ($1::text is null or state = $1)
+           and ($2::text is null or $2 = any (tags)) and ($3::uuid is null or id < $3)
+         order by id desc limit $4",
+    )
+    .bind(state.map(DocumentState::as_str))
+    .bind(tag)
+    .bind(after)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Writes what its author may change.
+pub(crate) async fn describe(
+    tx: &mut TenantTx,
+    id: DocumentId,
+    title: &str,
+    description: Option<&str>,
+    tags: &[String],
+) -> sqlx::Result<DocumentRow> {
+    let row = sqlx::query(
+        "update hub.documents set title = $2, description = $3, tags = $4, updated_at = now()
+         where id = $1 and state <> 'erasing'
+         returning *",
+    )
+    .bind(id)
+    .bind(title)
+    .bind(description)
+    .bind(tags)
+    .fetch_one(tx.conn())
+    .await?;
+    read(&row)
+}
+
+/// Makes a document wait for its next processing.
+pub(crate) async fn requeue(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<DocumentRow> {
+    let row = sqlx::query(
+        "update hub.documents
+         set state = 'pending', version = version + 1, error_code = null, error_reason = null,
+             updated_at = now()
+         where id = $1 and state <> 'erasing'
+         returning *",
+    )
+    .bind(id)
+    .fetch_one(tx.conn())
+    .await?;
+    read(&row)
+}
+
+/// Hides a document for good; false when there is none.
+pub(crate) async fn hide(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "update hub.documents set state = 'erasing', updated_at = now()
+         where id = $1 and state <> 'erasing'",
+    )
+    .bind(id)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Those of the documents that callers may see.
+pub(crate) async fn visible(
+    tx: &mut TenantTx,
+    ids: &[DocumentId],
+) -> sqlx::Result<Vec<DocumentId>> {
+    let ids: Vec<Uuid> = ids.iter().map(DocumentId::as_uuid).collect();
+    let rows =
+        sqlx::query("select id from hub.documents where id = any ($1) and state <> 'erasing'")
+            .bind(ids)
+            .fetch_all(tx.conn())
+            .await?;
+    rows.iter().map(|row| row.try_get("id")).collect()
+}
+
+fn read(row: &PgRow) -> sqlx::Result<DocumentRow> {
+    let (code, reason): (Option<String>, Option<String>) =
+        (row.try_get("error_code")?, row.try_get("error_reason")?);
+    Ok(DocumentRow {
+        id: row.try_get("id")?,
+        title: row.try_get("title")?,
+        description: row.try_get("description")?,
+        tags: row.try_get("tags")?,
+        filename: row.try_get("filename")?,
+        kind: word(row, "kind", DocumentKind::from_word)?,
+        file_size: row.try_get("file_size")?,
+        content_hash: hash(row)?,
+        state: word(row, "state", DocumentState::from_word)?,
+        version: row.try_get("version")?,
+        chunk_count: row.try_get("chunk_count")?,
+        error: code.map(|code| (code, reason.unwrap_or_default())),
+        created_at: row
+            .try_get::<jiff_sqlx::Timestamp, _>("created_at")?
+            .to_jiff(),
+        updated_at: row
+            .try_get::<jiff_sqlx::Timestamp, _>("updated_at")?
+            .to_jiff(),
+    })
+}
+
+fn word<T>(row: &PgRow, column: &'static str, meaning: fn(&str) -> Option<T>) -> sqlx::Result<T> {
+    let word: &str = row.try_get(column)?;
+    meaning(word).ok_or_else(|| unreadable(column, format!("unknown word {word}").into()))
+}
+
+fn hash(row: &PgRow) -> sqlx::Result<ContentHash> {
+    let bytes: &[u8] = row.try_get("content_hash")?;
+    let bytes: Result<[u8; 32], _> = bytes.try_into();
+    bytes
+        .map(ContentHash::from)
+        .map_err(|error| unreadable("content_hash", error.into()))
+}
+
+fn unreadable(column: &str, source: BoxDynError) -> sqlx::Error {
+    sqlx::Error::ColumnDecode {
+        index: column.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,28 @@
+//! Clears what uploads left whose process died on the way.
+
+use std::time::Duration;
+
+use shared_models::CreatorId;
+
+use crate::domain::content::ContentHash;
+use crate::error::Error;
+use crate::state::AppState;
+use crate::store::documents;
+
+/// Removes parts of files, and whole files that no row speaks of.
+pub(super) async fn run(state: &AppState, older_than: Duration) -> Result<(), Error> {
+    for (creator, hash) in state.files.sweep(older_than).await? {
+        settle(state, creator, hash).await?;
+    }
+    Ok(())
+}
+
+async fn settle(state: &AppState, creator: CreatorId, hash: ContentHash) -> Result<(), Error> {
+    let mut tx = state.db.tenant(creator).await?;
+    documents::lock_content(&mut tx, hash).await?;
+    if documents::with_content(&mut tx, hash).await?.is_none() {
+        state.files.remove(creator, hash).await?;
+    }
+    state.files.settle(creator, hash).await?;
+    Ok(tx.commit().await?)
+}
