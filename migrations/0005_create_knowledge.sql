@@ -43,7 +43,7 @@ SELECT platform.protect('ai.chunks');
 CREATE INDEX chunks_by_document ON ai.chunks (creator_id, document_id, version);
 CREATE INDEX chunks_by_words ON ai.chunks USING gin (words);
 GRANT SELECT, INSERT, DELETE ON ai.chunks TO ai_app;
-GRANT UPDATE (version) ON ai.chunks TO ai_app;
+GRANT UPDATE (version, ordinal) ON ai.chunks TO ai_app;
 
 -- One row for each answer that was begun. Neither question nor text is kept: channel keeps the
 -- conversation, and nobody needs it twice.

@@ -169,7 +169,7 @@ impl Api {
         for _ in 0..300 {
             let path = format!("/creator-hub/v1/documents/{id}");
             let (_, document) = self.get(&path).await.unwrap();
-            match document["status"].as_str() {
+            match document["state"].as_str() {
                 Some("ready") => return document,
                 Some("failed") => panic!("the document failed: {document}"),
                 _ => tokio::time::sleep(Duration::from_millis(200)).await,

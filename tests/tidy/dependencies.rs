@@ -1,6 +1,7 @@
 //! What a crate does not depend on is its contract.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 use std::sync::LazyLock;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
@@ -27,33 +28,20 @@ fn members() -> Vec<&'static Package> {
     METADATA.workspace_packages()
 }
 
-/// Names of what a package needs, directly or not, to be built for use.
+/// Names of what a package needs, directly or not, to be built for use; asked for that package
+/// alone, since building the whole workspace unites the features of all.
 fn needs(name: &str) -> BTreeSet<String> {
-    let resolve = METADATA.resolve.as_ref().unwrap();
-    let names: BTreeMap<_, _> = METADATA
-        .packages
-        .iter()
-        .map(|package| (&package.id, package.name.to_string()))
-        .collect();
-    let start = METADATA
-        .packages
-        .iter()
-        .find(|package| package.name.as_str() == name)
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--prefix", "none", "--format", "{lib}"])
+        .args(["--edges", "normal", "--package", name])
+        .current_dir(platform_tests::root())
+        .output()
         .unwrap();
-    let (mut open, mut seen) = (vec![&start.id], BTreeSet::new());
-    while let Some(id) = open.pop() {
-        let node = resolve.nodes.iter().find(|node| &node.id == id).unwrap();
-        for next in &node.deps {
-            let used = next
-                .dep_kinds
-                .iter()
-                .any(|kind| kind.kind == DependencyKind::Normal);
-            if used && seen.insert(names[&next.pkg].clone()) {
-                open.push(&next.pkg);
-            }
-        }
-    }
-    seen
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let text = String::from_utf8(tree.stdout).unwrap();
+    let own = name.replace('-', "_");
+    let names = text.lines().map(|line| line.trim_end_matches(" (*)").to_owned());
+    names.filter(|found| *found != own).map(|name| name.replace('_', "-")).collect()
 }
 
 #[track_caller]

@@ -1,6 +1,6 @@
 //! How source files look.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{files, files_ending, none};
 
@@ -18,17 +18,14 @@ fn is_test(path: &Path) -> bool {
 #[test]
 fn files_are_short() {
     // A file that needs more than one sitting to read holds more than one thing.
-    let long = |(path, text): &(_, String)| {
+    let long = |(path, text): (PathBuf, String)| {
         let lines = text.lines().count();
-        (lines > 600).then(|| format!("{}: {lines} lines, at most 600", Path::display(path)))
+        (lines > 600).then(|| format!("{}: {lines} lines, at most 600", path.display()))
     };
     let sources = files_ending("rs")
         .into_iter()
-        .map(|(path, text)| (path, text));
-    let faults: Vec<_> = sources
-        .filter(|(path, _)| !is_test(path))
-        .filter_map(|(path, text)| long(&(path.as_path(), text)))
-        .collect();
+        .filter(|(path, _)| !is_test(path));
+    let faults: Vec<_> = sources.filter_map(long).collect();
     none("split the file by what its parts are about", &faults);
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::context::Context;
 use crate::error::{code, describe};
 use crate::memory;
-use crate::observe::Subject;
+use crate::observe::{Subject, state};
 use crate::seen::Version;
 use crate::{api, random};
 
@@ -94,7 +94,7 @@ impl Hand<'_> {
             Change::Secret(missing) => self.fill_secret(item, missing).await?,
         };
         self.applied.written.push(key.clone());
-        self.remember(key, version, item.desired.body());
+        self.remember(key, version, item.desired.body(), None);
         Ok(())
     }
 
@@ -195,17 +195,22 @@ impl Hand<'_> {
         let Some(live) = self.observed.live(&item.key) else {
             return;
         };
-        if matches!(live.view, View::Unmoved { .. }) {
-            return;
-        }
+        let View::Body(body) = &live.view else { return };
         let version = Version {
             uid: live.uid.as_str().into(),
             resource_version: live.resource_version.as_str().into(),
         };
-        self.remember(&item.key, Some(version), item.desired.body());
+        let state = state::of(item.key.kind, body);
+        self.remember(&item.key, Some(version), item.desired.body(), state);
     }
 
-    fn remember(&self, key: &ObjectKey, version: Option<Version>, body: &Value) {
+    fn remember(
+        &self,
+        key: &ObjectKey,
+        version: Option<Version>,
+        body: &Value,
+        state: Option<Value>,
+    ) {
         let Some(version) = version else { return };
         let hash = body["metadata"]["annotations"][APPLIED_HASH]
             .as_str()
@@ -213,6 +218,7 @@ impl Hand<'_> {
         let applied = memory::Applied {
             version,
             hash: hash.to_owned(),
+            state,
         };
         self.context.memories.change(&self.subject.uid, |memory| {
             memory.applied.insert(key.clone(), applied);

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use operator_core::object::ObjectKey;
 use operator_core::observed::SecretFacts;
+use serde_json::Value;
 
 use crate::seen::Version;
 
@@ -28,6 +29,8 @@ pub struct Applied {
     pub version: Version,
     /// The hash of the body.
     pub hash: String,
+    /// What it is judged by, of kinds whose state matters and once it was read.
+    pub state: Option<Value>,
 }
 
 /// A Secret, hashed.

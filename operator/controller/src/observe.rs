@@ -6,16 +6,17 @@ use operator_core::Observed;
 use operator_core::api::CreatorPlatform;
 use operator_core::object::{Kind, ObjectKey};
 use operator_core::observed::{Live, View};
-use operator_core::plan::{Change, Item, Plan, labels};
+use operator_core::plan::{Change, Item, Plan, UNREAD, labels};
 
 use crate::api;
 use crate::context::Context;
 use crate::error::Error;
-use crate::memory::Memory;
+use crate::memory::{Applied, Memory};
 use crate::seen::{PlatformName, Version};
 
 mod pods;
 mod secrets;
+pub(crate) mod state;
 
 /// A platform as the edge needs it: what an object that was never stored lacks is checked once.
 #[derive(Debug, Clone)]
@@ -77,9 +78,10 @@ pub async fn observe(context: &Context, platform: &CreatorPlatform) -> Result<Ob
     Ok(observed)
 }
 
-/// Reads what a plan would create, since the watches show only what carries our labels; answers
-/// whether anything was there, so that the plan must be made again.
-pub async fn confirm_absent(
+/// Reads what a plan means to write and has not seen whole: what it would create, since the
+/// watches show only what carries our labels, and what it would change without knowing where.
+/// Answers whether anything was there, so that the plan must be made again.
+pub async fn read_before_write(
     context: &Context,
     platform: &CreatorPlatform,
     plan: &Plan,
@@ -93,14 +95,15 @@ pub async fn confirm_absent(
         memory: &memory,
     };
     let mut found = false;
-    let new = |item: &&Item| match item.change {
+    let unread = |item: &&Item| match &item.change {
         Change::Create => true,
         Change::Secret(_) => observed.live(&item.key).is_none(),
-        _ => false,
+        Change::Update(paths) => paths.iter().any(|path| path == UNREAD),
+        Change::None | Change::Replace(_) | Change::Foreign => false,
     };
     let keys: Vec<_> = plan
         .items()
-        .filter(new)
+        .filter(unread)
         .map(|item| item.key.clone())
         .collect();
     for key in keys {
@@ -116,6 +119,19 @@ pub async fn confirm_absent(
     Ok(found)
 }
 
+/// What is remembered of an object that has not moved, if that is enough.
+fn view(kind: Kind, known: &Applied) -> Option<View> {
+    let applied = known.hash.clone();
+    match &known.state {
+        Some(state) => Some(View::Settled {
+            applied,
+            state: state.clone(),
+        }),
+        None if kind.needs_body() => None,
+        None => Some(View::Unmoved { applied }),
+    }
+}
+
 struct Looker<'a> {
     client: &'a Client,
     subject: &'a Subject,
@@ -125,19 +141,20 @@ struct Looker<'a> {
 impl Looker<'_> {
     /// An object that a watch has seen.
     async fn look(&self, key: &ObjectKey, version: &Version) -> Result<Option<Live>, Error> {
-        match self.memory.applied.get(key) {
-            Some(applied) if applied.version == *version && !key.kind.needs_body() => {
-                Ok(Some(Live {
-                    uid: version.uid.to_string(),
-                    resource_version: version.resource_version.to_string(),
-                    owned: true,
-                    view: View::Unmoved {
-                        applied: applied.hash.clone(),
-                    },
-                }))
-            }
-            _ => self.read(key).await,
-        }
+        let known = self
+            .memory
+            .applied
+            .get(key)
+            .filter(|known| known.version == *version);
+        let Some(view) = known.and_then(|known| view(key.kind, known)) else {
+            return self.read(key).await;
+        };
+        Ok(Some(Live {
+            uid: version.uid.to_string(),
+            resource_version: version.resource_version.to_string(),
+            owned: true,
+            view,
+        }))
     }
 
     /// An object as it stands now.

@@ -16,7 +16,7 @@ use crate::apply::apply;
 use crate::context::Context;
 use crate::controller::Primary;
 use crate::error::Error;
-use crate::observe::{Subject, confirm_absent, observe};
+use crate::observe::{Subject, observe, read_before_write};
 use crate::random;
 use crate::report::report;
 
@@ -91,7 +91,7 @@ async fn look(platform: &CreatorPlatform, context: &Context) -> Result<Look, Err
         }
     };
     let mut plan = plan(&resolved, &observed);
-    if confirm_absent(context, platform, &plan, &mut observed).await? {
+    if read_before_write(context, platform, &plan, &mut observed).await? {
         plan = operator_core::plan(&resolved, &observed);
     }
     let planned = Planned {

@@ -45,6 +45,14 @@ pub enum View {
         /// Hash of the body that was then applied.
         applied: String,
     },
+    /// The same, of an object whose state matters; `state` is the part of it that rollouts,
+    /// Jobs and volumes are judged by, as it was when the object was last read.
+    Settled {
+        /// Hash of the body that was then applied.
+        applied: String,
+        /// Generation, amounts, selector and status.
+        state: Value,
+    },
     /// Freshly read.
     Body(Value),
 }
@@ -62,10 +70,10 @@ impl Observed {
         self.objects.get(key)
     }
 
-    /// The whole body of a live object, where it was read.
+    /// The body of a live object, or the state of a settled one.
     pub fn body(&self, key: &ObjectKey) -> Option<&Value> {
         match &self.objects.get(key)?.view {
-            View::Body(body) => Some(body),
+            View::Body(body) | View::Settled { state: body, .. } => Some(body),
             View::Unmoved { .. } => None,
         }
     }

@@ -34,6 +34,8 @@ mod redis;
 mod service;
 mod volume;
 
+pub use compare::UNREAD;
+
 /// Annotation with the hash of an applied body.
 pub const APPLIED_HASH: &str = "creatorplatform.io/applied-hash";
 /// Annotation of a pod template with the hash of what the pods read.

@@ -17,6 +17,7 @@ use reqwest::{Client, RequestBuilder, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use shared_web::telemetry;
 
 pub use error::ChromaError;
 pub use store::VectorStore;
@@ -93,6 +94,7 @@ struct Health {
 impl Chroma {
     /// The Chroma at that base URL.
     pub fn new(base: &str) -> Result<Self, ChromaError> {
+        telemetry::start_tls();
         let http = Client::builder().connect_timeout(CONNECT).timeout(PATIENCE);
         Ok(Self {
             base: format!("{base}/api/v2"),

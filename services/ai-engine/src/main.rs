@@ -12,7 +12,6 @@ use shared_web::telemetry;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    telemetry::start_tls();
     let command = std::env::args().nth(1);
     let done = match command.as_deref() {
         None | Some("serve") => run().await,

@@ -6,12 +6,14 @@ pub mod settings;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use reqwest::Body;
 use serde::Serialize;
 use shared_config::Reader;
 use shared_web::telemetry;
 
 use crate::ollama::library::Step;
 use crate::ollama::{Ollama, OllamaError};
+use download::Remote;
 use settings::{Settings, Source, Use, Wanted};
 
 /// How long Ollama has to come up.
@@ -54,7 +56,7 @@ pub enum Error {
         /// The model.
         model: String,
         /// Why not.
-        cause: download::DownloadError,
+        cause: reqwest::Error,
     },
     /// A model is there and does not work.
     #[error("model {model} is there and does not work: {cause}")]
@@ -175,17 +177,24 @@ async fn provide(ollama: &Ollama, wanted: &Wanted) -> Result<(), Error> {
             .await
             .map_err(fetch),
         Source::Url(url) => {
-            let file = download::download(model, url).await;
-            let file = file.map_err(|cause| Error::Download {
-                model: model.clone(),
-                cause,
-            })?;
-            let imported = ollama.import(model, &file.path, &file.sha256, |step| {
-                progress.tell(step);
-            });
+            let (sha256, body) = downloaded(model, url).await?;
+            let imported = ollama.import(model, body, &sha256, |step| progress.tell(step));
             imported.await.map_err(fetch)
         }
     }
+}
+
+async fn downloaded(model: &str, url: &str) -> Result<(String, Body), Error> {
+    tracing::info!(model, "downloading");
+    let read = async {
+        let remote = Remote::at(url)?;
+        let sha256 = remote.sha256().await?;
+        Ok((sha256, remote.body().await?))
+    };
+    read.await.map_err(|cause| Error::Download {
+        model: model.to_owned(),
+        cause,
+    })
 }
 
 /// The embedding model answers with vectors, and the chat model loads.

@@ -1,1 +1,61 @@
 //! Accounts and tokens: who somebody is, and which tenant that is.
+//!
+//! Is for: registration, sign-in, rotating sessions, the key set that verifies access tokens.
+//! Is not for: what a creator owns beside the account; that is creator-hub's.
+
+mod config;
+mod domain;
+mod error;
+mod hashing;
+mod limits;
+mod routes;
+mod state;
+mod store;
+
+use axum::Router;
+use axum::routing::get;
+use shared_cache::Cache;
+use shared_config::{Service, Store};
+use shared_db::Db;
+use shared_web::{Checks, app as web};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use config::{Config, HashingSettings, TokenSettings};
+pub use state::AppState;
+
+/// What the OpenAPI document says about this service.
+const SUMMARY: &str = "Accounts and tokens. Access tokens are EdDSA JWTs that live for minutes; \
+    `/auth/.well-known/jwks.json` has the keys that verify them. Refresh tokens rotate: each is \
+    used once, and a use of an older one ends its session.";
+
+/// The application and its document.
+pub fn app(state: AppState) -> (Router, OpenApi) {
+    let checks = checks(&state.db, &state.cache);
+    let beside = Router::new()
+        .route("/.well-known/jwks.json", get(routes::key_set::read_key_set))
+        .with_state(state.clone());
+    let v1 = routes::v1().with_state(state);
+    web::assemble(Service::Auth, SUMMARY, v1, beside, checks)
+}
+
+/// The document alone, which needs no running dependency.
+pub fn openapi() -> String {
+    let v1 = OpenApiRouter::with_openapi(routes::v1().into_openapi());
+    let nothing = (Router::new(), Checks::default());
+    let (_, document) = web::assemble(Service::Auth, SUMMARY, v1, nothing.0, nothing.1);
+    document.to_pretty_json().unwrap_or_default()
+}
+
+fn checks(db: &Db, cache: &Cache) -> Checks {
+    let (db, cache) = (db.clone(), cache.clone());
+    Checks::default()
+        .with(Store::Postgres.name(), move || {
+            let db = db.clone();
+            Box::pin(async move { db.ping().await })
+        })
+        .with(Store::Redis.name(), move || {
+            let cache = cache.clone();
+            Box::pin(async move { cache.ping().await })
+        })
+}

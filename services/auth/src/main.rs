@@ -1,2 +1,52 @@
-//! The binary of this service.
-fn main() {}
+//! The binary of this service: `serve` (default), `openapi`, `healthcheck`.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use auth_service::{AppState, Config};
+use shared_config::{Reader, Service};
+use shared_web::serve::{self, ServeError, ServeSettings};
+use shared_web::{healthcheck, telemetry};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let command = std::env::args().nth(1);
+    let mut reader = Reader::from_env();
+    match command.as_deref().unwrap_or("serve") {
+        "serve" => {
+            telemetry::start_logs(&ServeSettings::from_reader(&mut reader.clone(), SELF).log_level);
+            ended(run(reader).await)
+        }
+        "openapi" => ended(writeln!(io::stdout(), "{}", auth_service::openapi())),
+        "healthcheck" => {
+            let listen = ServeSettings::from_reader(&mut reader, SELF).listen;
+            ExitCode::from(u8::from(!healthcheck::is_alive(listen).await))
+        }
+        other => ended(Err(format!("unknown command {other}"))),
+    }
+}
+
+const SELF: Service = Service::Auth;
+
+async fn run(reader: Reader) -> Result<(), ServeError> {
+    let config = Config::from_reader(reader)?;
+    let metrics =
+        telemetry::start_metrics().map_err(|error| ServeError::Start(error.to_string()))?;
+    let (router, _) = auth_service::app(AppState::new(&config)?);
+    serve::serve(
+        &config.serve,
+        SELF,
+        router,
+        metrics,
+        serve::shutdown_signal()?,
+    )
+    .await
+}
+
+fn ended<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    tracing::error!(%error, "ended");
+    ExitCode::FAILURE
+}

@@ -1,1 +1,66 @@
-//! Where end users talk: the web widget.
+//! Where end users talk: channels of a creator, the web widget and its sockets, conversations.
+//!
+//! Is for: who may embed a widget, taking messages in, bringing answers back, transcripts.
+//! Is not for: how an answer comes about; that is ai-engine's.
+
+mod config;
+mod domain;
+mod error;
+mod live;
+mod routes;
+mod state;
+mod store;
+
+use axum::{Router, middleware};
+use shared_config::{Service, Store};
+use shared_web::{Checks, app as web};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use config::Config;
+pub use state::{AppState, SetupError};
+
+/// What the OpenAPI document says of this service.
+const SUMMARY: &str = "Channels, the web widget and conversations. Creators call with an access \
+    token; a widget calls with the session token that a page of an allowed origin asked for.";
+
+/// The application and its document.
+pub fn app(state: AppState) -> (Router, OpenApi) {
+    let checks = checks(&state);
+    let admission = middleware::from_fn_with_state(state.clone(), routes::admission::admit);
+    let v1 = routes::creators()
+        .merge(routes::scripts())
+        .merge(routes::widget().layer(admission));
+    let beside = routes::demo().with_state(state.clone());
+    web::assemble(
+        Service::Channel,
+        SUMMARY,
+        v1.with_state(state),
+        beside,
+        checks,
+    )
+}
+
+/// The document alone, which needs no running dependency.
+pub fn openapi() -> String {
+    let v1 = routes::creators()
+        .merge(routes::scripts())
+        .merge(routes::widget());
+    let v1 = OpenApiRouter::with_openapi(v1.into_openapi());
+    let nothing = (Router::new(), Checks::default());
+    let (_, document) = web::assemble(Service::Channel, SUMMARY, v1, nothing.0, nothing.1);
+    document.to_pretty_json().unwrap_or_default()
+}
+
+fn checks(state: &AppState) -> Checks {
+    let (db, cache) = (state.db.clone(), state.cache.clone());
+    Checks::default()
+        .with(Store::Postgres.name(), move || {
+            let db = db.clone();
+            Box::pin(async move { db.ping().await })
+        })
+        .with(Store::Redis.name(), move || {
+            let cache = cache.clone();
+            Box::pin(async move { cache.ping().await })
+        })
+}

@@ -32,7 +32,8 @@ impl TestDatabase {
     /// Makes a migrated database.
     pub async fn new(stores: &Stores) -> Self {
         let admin = PgConnectOptions::from_str(&stores.postgres).expect("TEST_DATABASE_URL");
-        let template = TEMPLATE.get_or_init(|| template(&admin)).await;
+        let password = password_of(&stores.postgres);
+        let template = TEMPLATE.get_or_init(|| template(&admin, password)).await;
         let name = format!("test_{}", Uuid::new_v4().simple());
         let mut connection = connect(&admin).await;
         // Two clones of one template at once are refused while a third party is connected to it.
@@ -94,7 +95,7 @@ impl Drop for TestDatabase {
     }
 }
 
-async fn template(admin: &PgConnectOptions) -> String {
+async fn template(admin: &PgConnectOptions, password: &str) -> String {
     let mut hasher = DefaultHasher::new();
     MIGRATIONS.hash(&mut hasher);
     let name = format!("template_{:016x}", hasher.finish());
@@ -111,7 +112,7 @@ async fn template(admin: &PgConnectOptions) -> String {
             &format!("drop database if exists {name} with (force)"),
         )
         .await;
-        migrate::run(&migration(admin, &name))
+        migrate::run(&migration(admin, password, &name))
             .await
             .expect("the migrations");
         run(
@@ -125,7 +126,7 @@ async fn template(admin: &PgConnectOptions) -> String {
 }
 
 /// The settings of a migration by the superuser of this server.
-fn migration(admin: &PgConnectOptions, name: &str) -> Settings {
+fn migration(admin: &PgConnectOptions, password: &str, name: &str) -> Settings {
     let secret = || Secret::new(ROLE_PASSWORD.to_owned());
     Settings {
         admin: DatabaseSettings {
@@ -133,7 +134,7 @@ fn migration(admin: &PgConnectOptions, name: &str) -> Settings {
             port: admin.get_port(),
             name: name.to_owned(),
             user: admin.get_username().to_owned(),
-            password: Secret::new(password_of(admin)),
+            password: Secret::new(password.to_owned()),
             ssl_mode: PgSslMode::Disable,
             max_connections: 1,
         },
@@ -147,13 +148,10 @@ fn migration(admin: &PgConnectOptions, name: &str) -> Settings {
     }
 }
 
-/// The options do not give their password away, but their URL does.
-fn password_of(admin: &PgConnectOptions) -> String {
-    admin
-        .to_url_lossy()
-        .password()
-        .unwrap_or_default()
-        .to_owned()
+/// The password of a URL: the parsed options do not give theirs away.
+fn password_of(url: &str) -> &str {
+    let login = url.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
+    login.and_then(|(login, _)| login.split_once(':')).map_or("", |(_, password)| password)
 }
 
 async fn connect(options: &PgConnectOptions) -> PgConnection {

@@ -21,7 +21,7 @@ use super::{Error, print};
 use crate::api;
 use crate::client::connect;
 use crate::context::Context;
-use crate::observe::{confirm_absent, observe};
+use crate::observe::{observe, read_before_write};
 use crate::seen::Watch;
 
 /// Which platform, and against what.
@@ -102,7 +102,7 @@ async fn against_cluster(
     let mut observed = observe(&context, &platform).await?;
     let resolved = resolve(&platform, &observed).map_err(|bad| Error::Invalid(listed(&bad)))?;
     let first = plan(&resolved, &observed);
-    if confirm_absent(&context, &platform, &first, &mut observed).await? {
+    if read_before_write(&context, &platform, &first, &mut observed).await? {
         return Ok((plan(&resolved, &observed), observed));
     }
     Ok((first, observed))

@@ -5,7 +5,6 @@ use kube::Client;
 use kube::api::{Api, ListParams};
 use operator_core::Observed;
 use operator_core::object::{Kind, ObjectKey};
-use operator_core::observed::View;
 use serde_json::Value;
 
 use super::Subject;
@@ -23,15 +22,13 @@ pub(super) async fn listen(
     observed: &mut Observed,
 ) -> Result<(), Error> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), &subject.name.namespace);
-    let unwell = observed
-        .objects
-        .iter()
-        .filter_map(|(key, live)| match &live.view {
-            View::Body(body) if live.owned && is_unwell(key.kind, body) => {
-                Some((key.clone(), selector(body)?))
-            }
-            _ => None,
-        });
+    let ours = observed.objects.iter().filter(|(_, live)| live.owned);
+    let unwell = ours.filter_map(|(key, _)| {
+        let body = observed
+            .body(key)
+            .filter(|body| is_unwell(key.kind, body))?;
+        Some((key.clone(), selector(body)?))
+    });
     let unwell: Vec<(ObjectKey, String)> = unwell.collect();
     for (key, selector) in unwell {
         let failed = |source| Error::Read {

@@ -13,6 +13,7 @@ mod wire;
 mod world;
 
 mod test_chart;
+mod test_command;
 mod test_conflict;
 mod test_converge;
 mod test_crash;

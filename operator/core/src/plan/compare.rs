@@ -7,6 +7,8 @@ use crate::observed::{Live, Observed, View};
 use crate::plan::{APPLIED_HASH, Change, Desired};
 use crate::rollout;
 
+/// The path of a change of which only the hash is known to differ; reading the object tells more.
+pub const UNREAD: &str = "*";
 /// Most paths that one change names.
 const PATHS_MAX: usize = 20;
 
@@ -58,8 +60,10 @@ fn metadata_change(desired: &Value, live: &Live) -> Change {
 fn against(kind: Kind, desired: &Value, live: &Live) -> Change {
     let hash = applied_hash(desired).unwrap_or_default();
     let body = match &live.view {
-        View::Unmoved { applied } if applied == hash => return Change::None,
-        View::Unmoved { .. } => return Change::Update(vec!["*".to_owned()]),
+        View::Unmoved { applied } | View::Settled { applied, .. } => {
+            let same = applied == hash;
+            return if same { Change::None } else { Change::Update(vec![UNREAD.to_owned()]) };
+        }
         View::Body(body) => body,
     };
     let mut paths = Vec::new();
@@ -71,7 +75,7 @@ fn against(kind: Kind, desired: &Value, live: &Live) -> Change {
     if paths.is_empty() {
         return Change::None;
     }
-    if kind == Kind::Job {
+    if kind == Kind::Job && !is_of_labels(&paths) {
         return job_change(body, &paths);
     }
     if let Some(path) = paths.iter().find(|path| is_immutable(kind, path)) {
@@ -79,6 +83,12 @@ fn against(kind: Kind, desired: &Value, live: &Live) -> Change {
     }
     paths.truncate(PATHS_MAX);
     Change::Update(paths)
+}
+
+/// What may be changed of anything, also of what is else immutable.
+fn is_of_labels(paths: &[String]) -> bool {
+    let mut paths = paths.iter();
+    paths.all(|path| path.starts_with("metadata.labels") || path.starts_with("metadata.owner"))
 }
 
 /// A Job cannot be changed. One that runs is left to end, one that did its work is left alone,

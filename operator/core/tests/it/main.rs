@@ -3,6 +3,7 @@
 mod fixtures;
 mod golden;
 mod test_crds;
+mod test_gateway;
 mod test_network;
 mod test_plan;
 mod test_reference;

@@ -230,13 +230,14 @@ fn an_object_that_was_deleted_is_made_again_whatever_its_kind() {
 fn an_object_that_was_edited_is_mended_whatever_its_kind() {
     let platform = sample("full");
     let rest = at_rest(&platform);
+    let resolved = resolved(&platform);
     for (key, body) in &rest.bodies {
         let mut world = rest.clone();
         let mut edited = body.clone();
         edited["metadata"]["labels"]["app.kubernetes.io/part-of"] = json!("something-else");
         let live = world.observed.objects.get_mut(key).expect("it exists");
         live.view = View::Body(edited);
-        let plan = world.plan(&platform);
+        let plan = plan(&resolved, &world.observed);
         let item = plan
             .items()
             .find(|item| item.key == *key)

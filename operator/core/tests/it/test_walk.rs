@@ -162,5 +162,5 @@ fn walks() -> u32 {
     let asked = std::env::vars_os().find(|(key, _)| key == "PROPTEST_CASES");
     asked
         .and_then(|(_, value)| value.to_str()?.parse().ok())
-        .unwrap_or(24)
+        .unwrap_or(12)
 }

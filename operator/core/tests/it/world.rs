@@ -1,6 +1,7 @@
 //! A model of cluster and edge: what the plan sees after it was carried out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use operator_core::api::CreatorPlatform;
 use operator_core::object::{Kind, ObjectKey};
@@ -180,9 +181,15 @@ impl World {
     }
 }
 
-/// A platform that has come to rest.
+/// A platform that has come to rest. Many tests start from the same few: each is made once.
 pub(crate) fn at_rest(platform: &CreatorPlatform) -> World {
+    static KNOWN: Mutex<BTreeMap<String, World>> = Mutex::new(BTreeMap::new());
+    let name = serde_json::to_string(platform).expect("JSON");
+    if let Some(world) = KNOWN.lock().expect("no panic").get(&name) {
+        return world.clone();
+    }
     let mut world = World::rich();
     world.converge(platform);
+    KNOWN.lock().expect("no panic").insert(name, world.clone());
     world
 }

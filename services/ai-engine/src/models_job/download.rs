@@ -1,68 +1,46 @@
-//! Downloads a model file and learns its digest on the way, since Ollama asks for it in advance.
+//! Hands a model file from an address to Ollama, which asks for its digest in advance: so the file
+//! is read twice, and needs no disk of ours.
 
-use std::path::PathBuf;
-
-use futures_util::StreamExt as _;
-use reqwest::Client;
+use futures_util::{Stream, TryStreamExt as _};
+use reqwest::{Body, Client};
 use sha2::{Digest as _, Sha256};
-use tokio::fs::File;
-use tokio::io::AsyncWriteExt as _;
 
-/// What a download can end in.
-#[derive(Debug, thiserror::Error)]
-pub enum DownloadError {
-    /// The address does not answer, or answers with a failure.
-    #[error(transparent)]
-    Http(#[from] reqwest::Error),
-    /// The file cannot be kept. The Job needs a writable temporary folder.
-    #[error("{}: {cause}", path.display())]
-    File {
-        /// Where.
-        path: PathBuf,
-        /// Why not.
-        cause: std::io::Error,
-    },
+/// A file at an address.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    http: Client,
+    url: String,
 }
 
-/// A downloaded file; removed when dropped.
-#[derive(Debug)]
-pub struct Downloaded {
-    /// Where it lies.
-    pub path: PathBuf,
-    /// Its digest in hex.
-    pub sha256: String,
-}
-
-impl Drop for Downloaded {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+impl Remote {
+    /// The file at that address; redirects are followed, as file hosts ask for it.
+    pub fn at(url: &str) -> reqwest::Result<Self> {
+        Ok(Self {
+            http: Client::builder().build()?,
+            url: url.to_owned(),
+        })
     }
-}
 
-/// Downloads into the temporary folder.
-pub async fn download(model: &str, url: &str) -> Result<Downloaded, DownloadError> {
-    tracing::info!(model, "downloading");
-    let response = Client::builder().build()?.get(url).send().await?;
-    let mut body = response.error_for_status()?.bytes_stream();
-    let name = format!("model-{}.gguf", uuid::Uuid::new_v4().simple());
-    let mut downloaded = Downloaded {
-        path: std::env::temp_dir().join(name),
-        sha256: String::new(),
-    };
-    let path = downloaded.path.clone();
-    let failed = |cause| DownloadError::File {
-        path: path.clone(),
-        cause,
-    };
-    let mut file = File::create(&path).await.map_err(failed)?;
-    let mut hasher = Sha256::new();
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk?;
-        hasher.update(&chunk);
-        file.write_all(&chunk).await.map_err(failed)?;
+    /// Reads the file for its digest, in hex.
+    pub async fn sha256(&self) -> reqwest::Result<String> {
+        let add = |mut hasher: Sha256, chunk: bytes::Bytes| async move {
+            hasher.update(&chunk);
+            Ok(hasher)
+        };
+        let hasher = self.read().await?.try_fold(Sha256::new(), add).await?;
+        let hex = |byte: &u8| format!("{byte:02x}");
+        Ok(hasher.finalize().iter().map(hex).collect())
     }
-    file.flush().await.map_err(failed)?;
-    let hex = |byte: &u8| format!("{byte:02x}");
-    downloaded.sha256 = hasher.finalize().iter().map(hex).collect();
-    Ok(downloaded)
+
+    /// Reads the file as the body of an upload.
+    pub async fn body(&self) -> reqwest::Result<Body> {
+        Ok(Body::wrap_stream(self.read().await?))
+    }
+
+    async fn read(
+        &self,
+    ) -> reqwest::Result<impl Stream<Item = reqwest::Result<bytes::Bytes>> + Send + use<>> {
+        let response = self.http.get(&self.url).send().await?;
+        Ok(response.error_for_status()?.bytes_stream())
+    }
 }

@@ -1,6 +1,5 @@
 //! Fills Ollama with models: pull from its library, or import a file.
 
-use std::path::Path;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
@@ -9,7 +8,6 @@ use serde::Deserialize;
 use serde_json::json;
 use shared_ai_client::lines::lines;
 use tokio::time::timeout;
-use tokio_util::io::ReaderStream;
 
 use super::{Ollama, OllamaError, answered};
 
@@ -42,24 +40,17 @@ impl Ollama {
         followed(answered(call, model).await?, progress).await
     }
 
-    /// Makes a model out of a GGUF file that lies in `path`.
+    /// Makes a model out of a GGUF file of that digest.
     pub async fn import(
         &self,
         model: &str,
-        path: &Path,
+        file: Body,
         sha256: &str,
         progress: impl FnMut(&Step) + Send,
     ) -> Result<(), OllamaError> {
-        let file = tokio::fs::File::open(path)
-            .await
-            .map_err(|error| OllamaError::Refused(format!("{}: {error}", path.display())))?;
         let url = format!("{}/api/blobs/sha256:{sha256}", self.base);
         let upload = self.http.post(url);
-        answered(
-            upload.body(Body::wrap_stream(ReaderStream::new(file))),
-            model,
-        )
-        .await?;
+        answered(upload.body(file), model).await?;
         let files = json!({"model.gguf": format!("sha256:{sha256}")});
         let call = self.post("/api/create", &json!({"model": model, "files": files}));
         followed(answered(call, model).await?, progress).await
@@ -72,6 +63,14 @@ impl Ollama {
         timeout(SILENCE, sent)
             .await
             .map_err(|_| OllamaError::Slow("loaded model"))?
+            .map(|_| ())
+    }
+
+    /// Removes a model.
+    pub async fn remove(&self, model: &str) -> Result<(), OllamaError> {
+        let call = self.http.delete(format!("{}/api/delete", self.base));
+        answered(call.json(&json!({"model": model})), model)
+            .await
             .map(|_| ())
     }
 }

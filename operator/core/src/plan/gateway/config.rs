@@ -67,7 +67,7 @@ impl GatewayConfig {
 /// A failure that nginx answers itself: status, reason phrase, code, words for a person.
 type Failure = (u16, &'static str, &'static str, &'static str);
 
-const FAILURES: [Failure; 10] = [
+const FAILURES: [Failure; 11] = [
     (
         400,
         "Bad Request",
@@ -109,6 +109,12 @@ const FAILURES: [Failure; 10] = [
         "Too Many Requests",
         "rate_limited",
         "too many requests from this address",
+    ),
+    (
+        500,
+        "Internal Server Error",
+        "internal",
+        "the gateway failed",
     ),
     (
         502,
@@ -174,12 +180,26 @@ http {
         default "";
         https "max-age=31536000";
     }
-    map $status $retry_after {
+    # What a service says itself counts; these are for answers of the gateway.
+    map $status $own_retry_after {
         default "";
         429 1;
         502 2;
         503 2;
         504 2;
+    }
+    map $upstream_http_retry_after $retry_after {
+        default "";
+        "" $own_retry_after;
+    }
+    map $upstream_http_referrer_policy $referrer_policy {
+        default "";
+        "" strict-origin-when-cross-origin;
+    }
+    # The widget lives inside the pages of others; nothing else does.
+    map $uri $frame_options {
+        default DENY;
+        "~^/channels/" "";
     }
 
     # No query strings: they carry tokens and message text.
@@ -203,6 +223,9 @@ const SERVER: &str = r#"
         proxy_set_header X-Forwarded-Host $http_host;
         proxy_hide_header X-Request-Id;
         proxy_hide_header Server;
+        proxy_hide_header X-Content-Type-Options;
+        proxy_hide_header X-Frame-Options;
+        proxy_hide_header Strict-Transport-Security;
         proxy_connect_timeout 3s;
         proxy_send_timeout 60s;
         proxy_read_timeout 600s;
@@ -212,7 +235,8 @@ const SERVER: &str = r#"
 
         add_header X-Request-Id $request_name always;
         add_header X-Content-Type-Options nosniff always;
-        add_header Referrer-Policy strict-origin-when-cross-origin always;
+        add_header Referrer-Policy $referrer_policy always;
+        add_header X-Frame-Options $frame_options always;
         add_header Strict-Transport-Security $transport_security always;
         add_header Retry-After $retry_after always;
 

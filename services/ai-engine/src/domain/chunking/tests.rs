@@ -1,3 +1,5 @@
+//! What chunking promises, in small cases.
+
 use super::*;
 
 const HANDBOOK: &str = include_str!("../../../tests/it/handbook.md");
@@ -21,7 +23,7 @@ fn every_paragraph_of_the_handbook_is_a_passage_of_its_own() {
 
 #[test]
 fn no_passage_exceeds_either_limit() {
-    let long = HANDBOOK.replace(["\n", "#"], " ").repeat(20);
+    let long = HANDBOOK.replace(['\n', '#'], " ").repeat(20);
     let hostile = "x".repeat(40_000) + &"静".repeat(5_000) + &"1234567890".repeat(500);
     for (text, kind) in [
         (&long, TextKind::Markdown),
@@ -32,7 +34,8 @@ fn no_passage_exceeds_either_limit() {
         assert!(found.len() > 10);
         for passage in found {
             assert!(passage.text.chars().count() <= MAX_CHARACTERS);
-            assert!(tokens::estimate(&passage.text) <= 256 - RESERVE);
+            let estimate = tokens::estimate(&passage.text);
+            assert!(estimate <= 256 - RESERVE, "{estimate}: {}", passage.text);
             assert!(!passage.text.trim().is_empty());
         }
     }

@@ -1,3 +1,5 @@
+//! What prompt promises, in small cases.
+
 use shared_models::text::Prose;
 use shared_models::{ChunkId, DocumentId};
 

@@ -1,3 +1,5 @@
+//! What sections promises, in small cases.
+
 use super::*;
 
 fn markdown(text: &str) -> Vec<(Option<String>, Vec<String>)> {

@@ -1,0 +1,30 @@
+//! What rollouts, Jobs and volumes are judged by: a tenth of the object, kept until it moves.
+
+use operator_core::object::Kind;
+use serde_json::{Map, Value, json};
+
+/// The state of an object whose state matters.
+pub(crate) fn of(kind: Kind, body: &Value) -> Option<Value> {
+    kind.needs_body().then(|| {
+        let conditions = body["status"]["conditions"].as_array();
+        let conditions = conditions.into_iter().flatten();
+        let conditions = conditions.map(|one| only(one, &["type", "status", "reason"]));
+        let conditions: Vec<Value> = conditions.collect();
+        let mut status = body["status"].clone();
+        if let Some(status) = status.as_object_mut() {
+            status.insert("conditions".to_owned(), Value::Array(conditions));
+        }
+        json!({
+            "metadata": only(&body["metadata"], &["generation"]),
+            "spec": only(&body["spec"], &["replicas", "instances", "selector", "resources"]),
+            "status": status,
+        })
+    })
+}
+
+fn only(value: &Value, fields: &[&str]) -> Value {
+    let kept = fields
+        .iter()
+        .filter_map(|field| Some(((*field).to_owned(), value.get(*field)?.clone())));
+    Value::Object(kept.collect::<Map<_, _>>())
+}

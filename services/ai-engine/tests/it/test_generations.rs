@@ -1,0 +1,76 @@
+//! The record of an answer.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use shared_models::{CreatorId, GenerationId};
+
+use crate::world::{World, done};
+
+fn path(id: GenerationId) -> String {
+    format!("/ai-engine/v1/generations/{id}")
+}
+
+#[tokio::test]
+async fn an_answer_leaves_a_record_without_a_word_of_it() {
+    let world = World::with_handbook().await;
+    let question = json!({"question": "How cold should my bedroom be?", "mode": "extractive"});
+    let done = done(&world.events(world.creator, &question).await);
+    let owner = world.owner(world.creator);
+    let record = owner
+        .get(&path(done.generation_id))
+        .await
+        .expect(StatusCode::OK);
+    assert_eq!(record["state"], "completed");
+    assert_eq!(record["mode"], "extractive");
+    assert_eq!(record["citations"], json!([1]));
+    assert_eq!(
+        record["usage"],
+        json!({"prompt_tokens": 0, "completion_tokens": 0})
+    );
+    let pool = world.database.admin().await;
+    let all: String = sqlx::query_scalar("select string_agg(g::text, ' ') from ai.generations g")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert!(!all.contains("bedroom"), "{all}");
+}
+
+#[tokio::test]
+async fn a_generative_record_names_model_and_cost() {
+    let world = World::with_handbook().await;
+    let question = json!({"question": "Can I get a refund?", "mode": "generative", "passages": 1});
+    let done = done(&world.events(world.creator, &question).await);
+    let owner = world.owner(world.creator);
+    let record = owner
+        .get(&path(done.generation_id))
+        .await
+        .expect(StatusCode::OK);
+    assert_eq!(record["model"], "tiny-llama");
+    assert_eq!(
+        record["usage"]["completion_tokens"],
+        done.usage.completion_tokens
+    );
+}
+
+#[tokio::test]
+async fn another_tenants_record_looks_like_a_missing_one() {
+    let world = World::with_handbook().await;
+    let question = json!({"question": "Can I get a refund?", "mode": "extractive"});
+    let done = done(&world.events(world.creator, &question).await);
+    let other = world.owner(CreatorId::new());
+    let without_trace = |mut problem: Value| {
+        problem["trace_id"] = Value::Null;
+        problem
+    };
+    let foreign = other
+        .get(&path(done.generation_id))
+        .await
+        .expect(StatusCode::NOT_FOUND);
+    let missing = other
+        .get(&path(GenerationId::new()))
+        .await
+        .expect(StatusCode::NOT_FOUND);
+    assert_eq!(without_trace(foreign), without_trace(missing));
+    let bad = other.get("/ai-engine/v1/generations/7").await;
+    assert_eq!(bad.code(), "malformed_id");
+}

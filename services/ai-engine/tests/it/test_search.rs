@@ -1,0 +1,241 @@
+//! Search: the right paragraph first, nothing where nothing fits, and never another tenant's.
+
+use axum::http::StatusCode;
+use serde_json::json;
+use shared_ai_client::Source;
+use shared_models::{ChunkId, CreatorId, DocumentId};
+
+use crate::world::{HANDBOOK, World};
+
+/// Questions in other words than the handbook's, and how the right paragraph begins.
+const QUESTIONS: [(&str, &str); 14] = [
+    (
+        "How do I calm down quickly before an important meeting?",
+        "Box breathing",
+    ),
+    (
+        "What should I do when I wake up in the middle of the night?",
+        "If you wake",
+    ),
+    ("How cold should my bedroom be?", "Keep the bedroom cold"),
+    (
+        "When should I have my last coffee of the day?",
+        "Stop drinking coffee",
+    ),
+    (
+        "How much does a private session cost?",
+        "A one-to-one session",
+    ),
+    ("Can I get a refund?", "You get your money back"),
+    ("How do I decline a request politely?", "Say no"),
+    (
+        "My back is sore from sitting at a desk all day",
+        "When the lower back",
+    ),
+    (
+        "How large should my emergency savings be?",
+        "Build an emergency",
+    ),
+    ("What should I eat in the morning?", "Eat thirty grams"),
+    (
+        "When does the next group course begin?",
+        "The group programme",
+    ),
+    (
+        "How do I stop worrying at night?",
+        "Write down your worries",
+    ),
+    ("Can I reach you on Sundays?", "Between the sessions"),
+    (
+        "Which exercises should a beginner do for strength?",
+        "Train strength",
+    ),
+];
+
+/// Questions that the handbook has nothing to do with.
+const UNRELATED: [&str; 12] = [
+    "What is the capital of France?",
+    "Who won the football world cup in 2018?",
+    "How do I repair the carburettor of a motorcycle?",
+    "Explain quantum entanglement",
+    "What time is it in Tokyo?",
+    "Write me a poem about dragons",
+    "how old is the president of brazil",
+    "What is the weather like today?",
+    "hello",
+    "How do I train my dog to sit?",
+    "Which programming language is best for embedded systems?",
+    "zzzz qqqq",
+];
+
+fn starts(found: &[Source]) -> Vec<String> {
+    let start = |source: &Source| source.text.chars().take(30).collect();
+    found.iter().map(start).collect()
+}
+
+#[tokio::test]
+async fn a_question_finds_the_right_paragraph_first() {
+    let world = World::with_handbook().await;
+    for (question, start) in QUESTIONS {
+        let found = world.search(world.creator, question).await;
+        let first = found.first().map_or("", |source| source.text.as_str());
+        assert!(first.starts_with(start), "{question}: {:?}", starts(&found));
+        assert_eq!(found[0].number, 1);
+        assert_eq!(found[0].title, "Handbook");
+        assert!(HANDBOOK.contains(first));
+    }
+}
+
+#[tokio::test]
+async fn an_unrelated_question_finds_nothing() {
+    let world = World::with_handbook().await;
+    for question in UNRELATED {
+        let found = world.search(world.creator, question).await;
+        assert!(found.is_empty(), "{question}: {:?}", starts(&found));
+    }
+}
+
+#[tokio::test]
+async fn a_rare_word_is_found_by_itself() {
+    let world = World::with_handbook().await;
+    for (word, start) in [
+        ("skyr", "Eat thirty"),
+        ("ghrelin", "Eat thirty"),
+        ("120", "A one-to"),
+    ] {
+        let found = world.search(world.creator, word).await;
+        assert!(
+            found[0].text.starts_with(start),
+            "{word}: {:?}",
+            starts(&found)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_source_tells_where_it_stands() {
+    let world = World::with_handbook().await;
+    let found = world
+        .search(world.creator, "How cold should my bedroom be?")
+        .await;
+    let heading = found[0].heading.as_deref();
+    assert_eq!(heading, Some("The Quiet Morning Handbook > Sleep"));
+    assert_eq!(found[0].ordinal, 3);
+    assert!(found[0].score > 0.0);
+}
+
+#[tokio::test]
+async fn two_tenants_never_see_each_other() {
+    let world = World::with_handbook().await;
+    let other = CreatorId::new();
+    assert!(
+        world
+            .search(other, "How cold should my bedroom be?")
+            .await
+            .is_empty()
+    );
+    world
+        .learn(
+            other,
+            "# Bees\n\nA hive needs about twenty kilograms of honey in winter.",
+        )
+        .await;
+    let question = "How much honey does a hive need in winter?";
+    assert_eq!(world.search(other, question).await.len(), 1);
+    assert!(world.search(world.creator, question).await.is_empty());
+}
+
+#[tokio::test]
+async fn foreign_ids_in_chroma_vanish_when_they_are_read_again() {
+    let world = World::with_handbook().await;
+    let stranger = CreatorId::new();
+    let question = "How cold should my bedroom be?";
+    let vector = world.state.embedder.query(question).await.unwrap();
+    let before = world.search(world.creator, question).await;
+    // Chroma now names passages of the owner as the stranger's, and some that nobody has, all of
+    // them nearer than anything else can be.
+    let forged: Vec<_> = before
+        .iter()
+        .map(|source| source.chunk_id)
+        .chain([ChunkId::new(), ChunkId::new()])
+        .map(|id| (id, vector.clone()))
+        .collect();
+    let vectors = &world.state.vectors;
+    let document = DocumentId::new();
+    vectors
+        .add(stranger, document, 1, forged.clone())
+        .await
+        .unwrap();
+    let near = vectors.nearest(stranger, &vector, 10).await.unwrap();
+    assert_eq!(near.len(), forged.len(), "the forgery is in place");
+    assert!(world.search(stranger, question).await.is_empty());
+
+    let unknown: Vec<_> = (0..3).map(|_| (ChunkId::new(), vector.clone())).collect();
+    vectors
+        .add(world.creator, document, 1, unknown)
+        .await
+        .unwrap();
+    let after = world.search(world.creator, question).await;
+    let ids = |found: &[Source]| found.iter().map(|s| s.chunk_id).collect::<Vec<_>>();
+    assert_eq!(ids(&after), ids(&before), "what is real stays");
+}
+
+#[tokio::test]
+async fn full_text_uses_its_index_under_row_level_security() {
+    let world = World::with_handbook().await;
+    let mut tx = world.state.db.tenant_read(world.creator).await.unwrap();
+    sqlx::query("set local enable_seqscan = off")
+        .execute(tx.conn())
+        .await
+        .unwrap();
+    let plan = "explain select id from ai.chunks
+                where words @@ to_tsquery('pg_catalog.simple', 'breathing')";
+    let rows = sqlx::query(plan).fetch_all(tx.conn()).await.unwrap();
+    let text = |row: &sqlx::postgres::PgRow| sqlx::Row::get::<String, _>(row, 0);
+    let plan: Vec<String> = rows.iter().map(text).collect();
+    assert!(plan.join("\n").contains("chunks_by_words"), "{plan:#?}");
+}
+
+#[tokio::test]
+async fn a_search_out_of_bounds_is_refused() {
+    let world = World::new().await;
+    let owner = world.owner(world.creator);
+    for body in [
+        json!({"query": ""}),
+        json!({"query": "x".repeat(1001)}),
+        json!({"query": "x", "limit": 0}),
+        json!({"query": "x", "limit": 21}),
+        json!({"query": "x", "tenant": world.creator}),
+        json!({}),
+    ] {
+        let answer = owner.post("/ai-engine/v1/search", &body).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        assert_eq!(answer.code(), "invalid_fields");
+    }
+    let found = owner
+        .post("/ai-engine/v1/search", &json!({"query": "x", "limit": 20}))
+        .await;
+    found.expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn nobody_searches_without_a_token() {
+    let world = World::new().await;
+    let anonymous = shared_testkit::TestClient::new(world.router.clone());
+    let answer = anonymous
+        .post("/ai-engine/v1/search", &json!({"query": "x"}))
+        .await;
+    answer.expect(StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_question_longer_than_the_models_window_is_answered() {
+    let world = World::with_handbook().await;
+    let long = "How cold should my bedroom be, please? ".repeat(25);
+    let found = world.search(world.creator, &long).await;
+    assert!(
+        found[0].text.starts_with("Keep the bedroom cold"),
+        "{:?}",
+        starts(&found)
+    );
+}

@@ -1,0 +1,140 @@
+//! The only settings that this service has.
+
+use std::thread;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use shared_cache::CacheSettings;
+use shared_config::{Problems, Reader, Secret, Service, keys};
+use shared_db::DatabaseSettings;
+use shared_web::VerifierSettings;
+use shared_web::serve::ServeSettings;
+
+use crate::domain::password;
+
+/// The floor of Argon2id (OWASP): less is refused, not merely advised against.
+const MEMORY_FLOOR_KIB: u32 = 19 * 1024;
+const ITERATIONS_FLOOR: u32 = 2;
+
+/// Seconds of a day.
+const DAY: u64 = 86_400;
+
+/// Everything that `serve` reads.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Listeners and log level.
+    pub serve: ServeSettings,
+    /// PostgreSQL.
+    pub database: DatabaseSettings,
+    /// Redis.
+    pub cache: CacheSettings,
+    /// How callers are verified.
+    pub verifier: VerifierSettings,
+    /// How tokens are made.
+    pub tokens: TokenSettings,
+    /// How passwords are hashed.
+    pub hashing: HashingSettings,
+    /// Fewest characters of a password.
+    pub password_min_length: usize,
+    /// Whether anybody may register.
+    pub self_registration: bool,
+}
+
+/// How tokens are made.
+#[derive(Debug, Clone)]
+pub struct TokenSettings {
+    /// The Ed25519 seed.
+    pub seed: Secret<[u8; 32]>,
+    /// Life of an access token.
+    pub access_life: Duration,
+    /// Life of a refresh token.
+    pub refresh_life: Duration,
+}
+
+/// How passwords are hashed.
+#[derive(Debug, Clone, Copy)]
+pub struct HashingSettings {
+    /// Memory of one hash.
+    pub memory_kib: u32,
+    /// Passes of one hash.
+    pub iterations: u32,
+    /// Hashes computed at once.
+    pub concurrency: usize,
+}
+
+impl Config {
+    /// Reads the settings, or says everything that is wrong with them.
+    pub fn from_reader(mut reader: Reader) -> Result<Self, Problems> {
+        let reader_ref = &mut reader;
+        let config = Self {
+            serve: ServeSettings::from_reader(reader_ref, Service::Auth),
+            database: DatabaseSettings::from_reader(reader_ref),
+            cache: CacheSettings::from_reader(reader_ref),
+            verifier: VerifierSettings::from_reader(reader_ref),
+            tokens: TokenSettings::from_reader(reader_ref),
+            hashing: HashingSettings::from_reader(reader_ref),
+            password_min_length: reader_ref.bounded(
+                keys::PASSWORD_MIN_LENGTH,
+                password::MIN_LENGTH,
+                password::MIN_LENGTH,
+                password::MAX_LENGTH,
+            ),
+            self_registration: self_registration(reader_ref),
+        };
+        reader.finish(config)
+    }
+}
+
+impl TokenSettings {
+    fn from_reader(reader: &mut Reader) -> Self {
+        let seconds = |reader: &mut Reader, key, default, low, high| {
+            Duration::from_secs(reader.bounded(key, default, low, high))
+        };
+        Self {
+            seed: seed(reader),
+            access_life: seconds(reader, keys::ACCESS_TOKEN_SECONDS, 900, 1, 7 * DAY),
+            refresh_life: seconds(
+                reader,
+                keys::REFRESH_TOKEN_SECONDS,
+                30 * DAY,
+                60,
+                3660 * DAY,
+            ),
+        }
+    }
+}
+
+impl HashingSettings {
+    fn from_reader(reader: &mut Reader) -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let (memory, iterations) = (MEMORY_FLOOR_KIB, ITERATIONS_FLOOR);
+        Self {
+            memory_kib: reader.bounded(keys::ARGON2_MEMORY_KIB, memory, memory, 1024 * 1024),
+            iterations: reader.bounded(keys::ARGON2_ITERATIONS, iterations, iterations, 100),
+            concurrency: reader.bounded(keys::ARGON2_CONCURRENCY, cores, 1, 256),
+        }
+    }
+}
+
+fn seed(reader: &mut Reader) -> Secret<[u8; 32]> {
+    let text = reader.secret(keys::SIGNING_SEED);
+    let decoded = BASE64_STANDARD.decode(text.expose());
+    let seed: Option<[u8; 32]> = decoded.ok().and_then(|bytes| bytes.try_into().ok());
+    let random = seed.filter(|seed| seed.iter().any(|byte| *byte != seed[0]));
+    if random.is_none() && !text.expose().is_empty() {
+        reader.problem(keys::SIGNING_SEED, "must be 32 random bytes in base64");
+    }
+    Secret::new(random.unwrap_or_default())
+}
+
+fn self_registration(reader: &mut Reader) -> bool {
+    let word = reader.optional(keys::SELF_REGISTRATION, "open");
+    if word != "open" && word != "closed" {
+        reader.problem(keys::SELF_REGISTRATION, "must be open or closed");
+    }
+    word == "open"
+}
+
+#[cfg(test)]
+mod tests;

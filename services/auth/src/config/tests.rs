@@ -1,0 +1,86 @@
+//! What this service refuses to start with.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+fn complete() -> BTreeMap<String, String> {
+    [
+        (keys::DATABASE_HOST, "postgres"),
+        (keys::DATABASE_USER, "auth_app"),
+        (keys::DATABASE_PASSWORD, "a-long-one-of-this-test"),
+        (keys::REDIS_HOST, "redis"),
+        (keys::AUTH_URL, "http://auth:8001"),
+        (keys::TOKEN_ISSUER, "issuer"),
+        (keys::TOKEN_AUDIENCE, "audience"),
+        (keys::INTERNAL_TOKEN_KEY, "0123456789abcdef0123456789abcdef"),
+        (
+            keys::SIGNING_SEED,
+            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        ),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into()
+}
+
+fn read(changes: &[(&'static str, &str)]) -> Result<Config, Problems> {
+    let mut values = complete();
+    for (key, value) in changes {
+        values.insert((*key).to_owned(), (*value).to_owned());
+    }
+    Config::from_reader(Reader::from_map(values))
+}
+
+fn complaints(changes: &[(&'static str, &str)]) -> Vec<&'static str> {
+    let problems = read(changes).expect_err("settings that are refused").0;
+    problems.into_iter().map(|problem| problem.key).collect()
+}
+
+#[test]
+fn what_is_left_out_has_the_documented_default() {
+    let config = read(&[]).unwrap();
+    assert_eq!(config.tokens.access_life, Duration::from_mins(15));
+    assert_eq!(config.tokens.refresh_life, Duration::from_hours(720));
+    assert_eq!(
+        (config.hashing.memory_kib, config.hashing.iterations),
+        (19_456, 2)
+    );
+    assert!(config.hashing.concurrency >= 1);
+    assert!(config.self_registration);
+    assert_eq!(config.password_min_length, 8);
+    assert_eq!(config.tokens.seed.expose()[31], 31);
+}
+
+#[test]
+fn a_seed_that_is_not_32_random_bytes_is_refused() {
+    for seed in [
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==", // 31 bytes
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gIQ==", // 34 bytes
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", // zeros
+        "not base64 at all, but long enough",
+    ] {
+        assert_eq!(
+            complaints(&[(keys::SIGNING_SEED, seed)]),
+            [keys::SIGNING_SEED],
+            "{seed}"
+        );
+    }
+    assert_eq!(
+        complaints(&[(keys::SIGNING_SEED, "")]),
+        [keys::SIGNING_SEED]
+    );
+}
+
+#[test]
+fn all_problems_are_told_at_once_and_none_shows_its_value() {
+    let problems = read(&[
+        (keys::SIGNING_SEED, "a-seed-that-nobody-may-see"),
+        (keys::SELF_REGISTRATION, "perhaps"),
+        (keys::ARGON2_MEMORY_KIB, "64"),
+        (keys::PASSWORD_MIN_LENGTH, "4"),
+        (keys::DATABASE_HOST, ""),
+    ])
+    .unwrap_err();
+    assert_eq!(problems.0.len(), 5, "{problems}");
+    assert!(!problems.to_string().contains("nobody-may-see"));
+}

@@ -1,0 +1,8 @@
+//! Pure rules: no waiting, no database, no HTTP.
+
+pub(crate) mod full_name;
+pub(crate) mod lockout;
+pub(crate) mod password;
+pub(crate) mod password_text;
+pub(crate) mod refresh_token;
+pub(crate) mod token;

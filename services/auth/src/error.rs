@@ -1,0 +1,104 @@
+//! What can go wrong, in the words of this service, and the status of each.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use shared_config::Store;
+use shared_web::ApiError;
+
+use crate::domain::password::Violation;
+use crate::hashing::{BUSY_WAIT, HashError};
+use crate::limits::Refusal;
+
+/// A request that failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("registration is closed")]
+    RegistrationClosed,
+    #[error("the e-mail address has an account")]
+    EmailTaken,
+    #[error("the password breaks rules")]
+    WeakPassword(Vec<Violation>),
+    /// Unknown address, wrong password, locked account: one answer for all.
+    #[error("wrong credentials")]
+    InvalidCredentials,
+    /// Unknown, expired, reused, revoked: one answer for all.
+    #[error("the refresh token opens no session")]
+    InvalidRefreshToken,
+    #[error("the session of the token has ended")]
+    SessionEnded,
+    #[error("too many requests")]
+    TooMany(Refusal),
+    #[error("the limits cannot be counted")]
+    Limiter(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    #[error("a token could not be made")]
+    Token(#[from] jsonwebtoken::errors::Error),
+    #[error("no randomness")]
+    Random(#[from] getrandom::Error),
+    #[error("an account without its own row")]
+    Inconsistent,
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// Refused before this service had a word to say.
+    #[error("refused")]
+    Refused(ApiError),
+}
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::RegistrationClosed => Self::forbidden("registration_closed")
+                .detail("accounts are made by invitation here"),
+            Error::EmailTaken => {
+                Self::conflict("email_taken").detail("this e-mail address has an account; sign in")
+            }
+            Error::WeakPassword(violations) => weak(&violations),
+            Error::InvalidCredentials => {
+                Self::unauthorized("invalid_credentials").detail("e-mail or password is wrong")
+            }
+            Error::InvalidRefreshToken => Self::unauthorized("invalid_refresh_token")
+                .detail("the refresh token opens no session; sign in"),
+            Error::SessionEnded => {
+                Self::unauthorized("session_ended").detail("this session has ended; sign in")
+            }
+            Error::TooMany(refusal) => Self::too_many(refusal.wait),
+            Error::Limiter(cause) => Self::unavailable(Store::Redis.name(), cause),
+            Error::Hash(HashError::Busy) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded")
+                    .detail("too many sign-ins at once; try again shortly")
+                    .retry_after(BUSY_WAIT)
+            }
+            Error::Hash(cause) => Self::internal(cause),
+            Error::Token(cause) => Self::internal(cause),
+            Error::Random(cause) => Self::internal(cause.to_string()),
+            Error::Inconsistent => Self::internal(error),
+            Error::Database(cause) => cause.into(),
+            Error::Refused(refused) => refused,
+        }
+    }
+}
+
+fn weak(violations: &[Violation]) -> ApiError {
+    violations.iter().fold(
+        ApiError::unprocessable("weak_password").detail("the password breaks rules"),
+        |error, violation| error.field("password", violation.message()),
+    )
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        if let Self::TooMany(refusal) = self {
+            let mut response = ApiError::too_many(refusal.wait).into_response();
+            refusal.describe(&mut response);
+            return response;
+        }
+        ApiError::from(self).into_response()
+    }
+}

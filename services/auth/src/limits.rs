@@ -1,0 +1,118 @@
+//! Who may ask how often: every number of this service in one place.
+
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+use shared_cache::{Cache, Key, Limit, Verdict};
+use shared_models::Email;
+use shared_web::ClientIp;
+
+use crate::error::Error;
+
+/// One limit, and what happens while Redis does not answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rule {
+    name: &'static str,
+    limit: Limit,
+    /// Whether the request is refused (503) while nobody counts.
+    fails_closed: bool,
+}
+
+/// Accounts from one address. Closed: nobody mass-registers while Redis is away.
+pub(crate) const REGISTER: Rule = Rule {
+    name: "register",
+    limit: per(30, Duration::from_hours(1), 10),
+    fails_closed: true,
+};
+
+/// Wrong passwords from one address for one account; a right one clears the count. Closed: nobody
+/// guesses while Redis is away.
+pub(crate) const LOGIN: Rule = Rule {
+    name: "login",
+    limit: per(10, Duration::from_mins(15), 10),
+    fails_closed: true,
+};
+
+/// Refreshes from one address, behind which there may be an office. Open: a refresh token cannot
+/// be guessed, and who is signed in stays so.
+pub(crate) const REFRESH: Rule = Rule {
+    name: "refresh",
+    limit: per(600, Duration::from_mins(1), 200),
+    fails_closed: false,
+};
+
+/// Passwords rated for one address. Open: it is arithmetic.
+pub(crate) const RATE_PASSWORD: Rule = Rule {
+    name: "password_validate",
+    limit: per(120, Duration::from_mins(1), 60),
+    fails_closed: false,
+};
+
+const fn per(count: u32, window: Duration, burst: u32) -> Limit {
+    Limit {
+        count,
+        window,
+        burst,
+    }
+}
+
+/// What is counted together: an address.
+pub(crate) fn address(ip: ClientIp) -> String {
+    ip.network().to_string()
+}
+
+/// What is counted together: an address and an account, of which the key shows a hash only.
+pub(crate) fn address_and_account(ip: ClientIp, email: &Email) -> String {
+    let hash = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(email.as_str()));
+    format!("{}:{hash}", ip.network())
+}
+
+/// Counts a request, or refuses it.
+pub(crate) async fn take(cache: &Cache, rule: Rule, subject: &str) -> Result<(), Error> {
+    let key = Key::limit(rule.name, subject);
+    match cache.take(&key, &rule.limit, 1).await {
+        Ok(Verdict::Allowed { .. }) => Ok(()),
+        Ok(Verdict::Refused { wait }) => {
+            metrics::counter!("auth_limited_total", "limit" => rule.name).increment(1);
+            Err(Error::TooMany(Refusal { rule, wait }))
+        }
+        Err(cause) if rule.fails_closed => Err(Error::Limiter(Box::new(cause))),
+        Err(cause) => {
+            tracing::warn!(limit = rule.name, %cause, "nobody counts: let through");
+            Ok(())
+        }
+    }
+}
+
+/// Forgets what was counted. A hint: if it is lost, the count ends by itself.
+pub(crate) async fn clear(cache: &Cache, rule: Rule, subject: &str) {
+    if let Err(cause) = cache.forget(&Key::limit(rule.name, subject)).await {
+        tracing::warn!(limit = rule.name, %cause, "the count was not cleared");
+    }
+}
+
+/// A request over a limit.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    rule: Rule,
+    pub(crate) wait: Duration,
+}
+
+impl Refusal {
+    /// The headers of draft-ietf-httpapi-ratelimit-headers.
+    pub(crate) fn describe(&self, response: &mut Response) {
+        let Rule { name, limit, .. } = self.rule;
+        let wait = self.wait.as_millis().div_ceil(1000).max(1);
+        let policy = format!("\"{name}\";q={};w={}", limit.count, limit.window.as_secs());
+        let state = format!("\"{name}\";r=0;t={wait}");
+        for (header, text) in [("ratelimit-policy", policy), ("ratelimit", state)] {
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                response.headers_mut().insert(header, value);
+            }
+        }
+    }
+}

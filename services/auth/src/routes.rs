@@ -1,0 +1,26 @@
+//! Every endpoint, one line each.
+
+mod answer;
+mod device;
+pub(crate) mod key_set;
+mod login;
+mod me;
+mod password;
+mod refusals;
+mod registration;
+mod session;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::AppState;
+
+pub(crate) fn v1() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(registration::register))
+        .routes(routes!(login::login))
+        .routes(routes!(session::refresh))
+        .routes(routes!(session::logout))
+        .routes(routes!(me::read_me, me::update_me))
+        .routes(routes!(password::validate_password))
+}

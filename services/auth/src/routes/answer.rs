@@ -1,0 +1,174 @@
+//! What sign-ins answer: the account, the person, the tokens.
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde::Serialize;
+use shared_db::TenantTx;
+use shared_models::{CreatorId, Role, SessionId, UserId};
+use utoipa::ToSchema;
+
+use crate::domain::refresh_token::RefreshToken;
+use crate::domain::token::Identity;
+use crate::error::Error;
+use crate::state::AppState;
+use crate::store::creators::CreatorRow;
+use crate::store::sessions::{self, Device};
+use crate::store::users::{self, UserRow};
+
+/// A creator account: the tenant.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CreatorAccount {
+    id: CreatorId,
+    /// The company, or the person where there is none.
+    display_name: String,
+    company_name: Option<String>,
+    #[schema(example = "free")]
+    plan: String,
+    created_at: Timestamp,
+}
+
+/// A person, with the role in this account.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct User {
+    id: UserId,
+    email: String,
+    full_name: String,
+    role: Role,
+    last_login_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+/// What opens the API, and what renews it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Tokens {
+    /// Send it as `Authorization: Bearer`.
+    access_token: String,
+    /// Used once: each refresh gives the next one.
+    refresh_token: String,
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// Life of the access token, seconds.
+    #[schema(example = 900)]
+    expires_in: u64,
+}
+
+/// An account and its person.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Me {
+    creator: CreatorAccount,
+    user: User,
+}
+
+/// An account, its person, and a new session.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SignedIn {
+    creator: CreatorAccount,
+    user: User,
+    tokens: Tokens,
+}
+
+impl Me {
+    pub(crate) fn of(creator: CreatorRow, user: UserRow) -> Self {
+        let (creator, user) = (creator.into(), user.into());
+        Self { creator, user }
+    }
+}
+
+impl From<CreatorRow> for CreatorAccount {
+    fn from(row: CreatorRow) -> Self {
+        let CreatorRow {
+            id,
+            display_name,
+            company_name,
+            plan,
+            created_at,
+        } = row;
+        Self {
+            id,
+            display_name,
+            company_name,
+            plan,
+            created_at,
+        }
+    }
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        let UserRow {
+            id,
+            email,
+            full_name,
+            role,
+            last_login_at,
+            created_at,
+        } = row;
+        Self {
+            id,
+            email,
+            full_name,
+            role,
+            last_login_at,
+            created_at,
+        }
+    }
+}
+
+impl Tokens {
+    /// Signs an access token beside that refresh token.
+    pub(crate) fn of(
+        app: &AppState,
+        whom: Identity,
+        refresh_token: RefreshToken,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            access_token: app.signer.sign(whom, Timestamp::now().as_second())?,
+            refresh_token: refresh_token.into_text(),
+            token_type: "Bearer",
+            expires_in: app.signer.life().as_secs(),
+        })
+    }
+}
+
+/// Opens a session of a member; the caller commits before the tokens leave.
+pub(crate) async fn sign_in(
+    app: &AppState,
+    tx: &mut TenantTx,
+    creator: CreatorRow,
+    user: UserId,
+    device: &Device,
+) -> Result<SignedIn, Error> {
+    let token = RefreshToken::random()?;
+    let life = app.accounts.refresh_seconds;
+    let session = sessions::open(tx, user, device, &token.hash(), life).await?;
+    let user = users::find(tx, user).await?.ok_or(Error::Inconsistent)?;
+    let tokens = Tokens::of(app, identity(tx, &user, session), token)?;
+    let Me { creator, user } = Me::of(creator, user);
+    Ok(SignedIn {
+        creator,
+        user,
+        tokens,
+    })
+}
+
+/// Whom the tokens of a session speak for.
+pub(crate) const fn identity(tx: &TenantTx, user: &UserRow, session: SessionId) -> Identity {
+    Identity {
+        creator: tx.creator(),
+        user: user.id,
+        role: user.role,
+        session,
+    }
+}
+
+/// A body that no cache may keep.
+#[derive(Debug)]
+pub(crate) struct Confidential<T>(pub(crate) StatusCode, pub(crate) T);
+
+impl<T: Serialize> IntoResponse for Confidential<T> {
+    fn into_response(self) -> Response {
+        (self.0, [(header::CACHE_CONTROL, "no-store")], Json(self.1)).into_response()
+    }
+}

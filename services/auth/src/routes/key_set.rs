@@ -1,0 +1,21 @@
+//! The keys that verify access tokens (RFC 7517).
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderName, header};
+use jsonwebtoken::jwk::JwkSet;
+
+use crate::domain::token::Signer;
+
+/// How long others may keep the key set, as HTTP says it.
+const KEEP: &str = "public, max-age=300";
+
+/// Publishes the key set; not part of the versioned API.
+pub(crate) async fn read_key_set(
+    State(signer): State<Signer>,
+) -> ([(HeaderName, &'static str); 1], Json<JwkSet>) {
+    (
+        [(header::CACHE_CONTROL, KEEP)],
+        Json(signer.key_set().clone()),
+    )
+}

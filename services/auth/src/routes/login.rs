@@ -1,0 +1,105 @@
+//! Signing in with a password.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use shared_models::{CreatorId, Email, UserId};
+use shared_web::{Body, Problem};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::answer::{Confidential, SignedIn, sign_in};
+use super::refusals::{BodyRefused, Limited, Unavailable};
+use crate::domain::password_text::PasswordText;
+use crate::error::Error;
+use crate::hashing::Verdict;
+use crate::limits;
+use crate::state::AppState;
+use crate::store::directory::{self, Login};
+use crate::store::sessions::Device;
+use crate::store::{creators, users};
+
+/// An address and its password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Credentials {
+    email: Email,
+    password: PasswordText,
+}
+
+/// Sign in.
+///
+/// An unknown address, a wrong password and a locked account give one and the same answer after
+/// the same work. Five wrong passwords in a row lock an account for 30 minutes, in which the right
+/// one is refused like a wrong one.
+#[utoipa::path(post, path = "/login", tag = "sign-in", request_body = Credentials,
+    responses(
+        (status = 200, description = "The account, the person, and a new session",
+            body = SignedIn),
+        (status = 401, description = "invalid_credentials", body = Problem,
+            content_type = "application/problem+json"),
+        BodyRefused, Limited, Unavailable))]
+pub(crate) async fn login(
+    State(app): State<AppState>,
+    device: Device,
+    Body(Credentials { email, password }): Body<Credentials>,
+) -> Result<Confidential<SignedIn>, Error> {
+    let subject = limits::address_and_account(device.ip, &email);
+    limits::take(&app.cache, limits::LOGIN, &subject).await?;
+    let (login, stored) = find(&app, &email).await?;
+    let signed_in = match app.hashing.verify(password.into_secret(), stored).await? {
+        Verdict::Right { rehashed } => admit(&app, login, rehashed.as_deref(), &device).await?,
+        Verdict::Wrong => return Err(reject(&app, login).await?),
+    };
+    limits::clear(&app.cache, limits::LOGIN, &subject).await;
+    count("success");
+    Ok(Confidential(StatusCode::OK, signed_in))
+}
+
+/// Finds account and hash of an address. For an unknown one the account is nobody's, and every
+/// statement that would follow for a known one follows for it too.
+async fn find(app: &AppState, email: &Email) -> Result<(Login, Option<String>), Error> {
+    let mut before = app.db.system().await?;
+    let known = directory::find_login(&mut before, email).await?;
+    drop(before);
+    let login = known.unwrap_or_else(|| Login {
+        creator: CreatorId::from(Uuid::nil()),
+        user: UserId::from(Uuid::nil()),
+    });
+    let mut tx = app.db.tenant_read(login.creator).await?;
+    let stored = users::password_hash(&mut tx, login.user).await?;
+    Ok((login, stored))
+}
+
+async fn admit(
+    app: &AppState,
+    login: Login,
+    rehashed: Option<&str>,
+    device: &Device,
+) -> Result<SignedIn, Error> {
+    let mut tx = app.db.tenant(login.creator).await?;
+    if !users::count_success(&mut tx, login.user, rehashed).await? {
+        count("locked");
+        return Err(Error::InvalidCredentials);
+    }
+    let creator = creators::read(&mut tx).await?;
+    let signed_in = sign_in(app, &mut tx, creator, login.user, device).await?;
+    tx.commit().await?;
+    Ok(signed_in)
+}
+
+/// The failure is committed before it is answered: no rollback forgets it.
+async fn reject(app: &AppState, login: Login) -> Result<Error, Error> {
+    let mut tx = app.db.tenant(login.creator).await?;
+    let locked = users::count_failure(&mut tx, login.user).await?;
+    tx.commit().await?;
+    if locked {
+        tracing::warn!(user = %login.user, "account locked after wrong passwords");
+    }
+    count(if locked { "locked" } else { "wrong" });
+    Ok(Error::InvalidCredentials)
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("auth_logins_total", "outcome" => outcome).increment(1);
+}

@@ -1,0 +1,62 @@
+//! The signed-in person.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use shared_web::{Body, Creator};
+use utoipa::ToSchema;
+
+use super::answer::Me;
+use super::refusals::{BodyRefused, TokenRefused, Unavailable};
+use crate::domain::full_name::FullName;
+use crate::error::Error;
+use crate::state::AppState;
+use crate::store::{creators, users};
+
+/// What a person may change; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UserChange {
+    full_name: Option<FullName>,
+}
+
+/// Read who is signed in.
+#[utoipa::path(get, path = "/me", tag = "me", security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The account and the person", body = Me),
+        TokenRefused, Unavailable))]
+pub(crate) async fn read_me(
+    State(app): State<AppState>,
+    caller: Creator,
+) -> Result<Json<Me>, Error> {
+    let (id, _, session) = caller.user()?;
+    let mut tx = app.db.tenant_read(caller.id).await?;
+    let user = users::find_signed_in(&mut tx, id, session).await?;
+    let user = user.ok_or(Error::SessionEnded)?;
+    Ok(Json(Me::of(creators::read(&mut tx).await?, user)))
+}
+
+/// Change the signed-in person.
+#[utoipa::path(patch, path = "/me", tag = "me", request_body = UserChange,
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The account and the changed person", body = Me),
+        TokenRefused, BodyRefused, Unavailable))]
+pub(crate) async fn update_me(
+    State(app): State<AppState>,
+    caller: Creator,
+    Body(UserChange { full_name }): Body<UserChange>,
+) -> Result<Json<Me>, Error> {
+    let (id, _, session) = caller.user()?;
+    let mut tx = app.db.tenant(caller.id).await?;
+    if let Some(name) = full_name {
+        users::rename(&mut tx, id, &name).await?;
+    }
+    let user = users::find_signed_in(&mut tx, id, session).await?;
+    let me = Me::of(
+        creators::read(&mut tx).await?,
+        user.ok_or(Error::SessionEnded)?,
+    );
+    tx.commit().await?;
+    Ok(Json(me))
+}

@@ -1,0 +1,103 @@
+//! New accounts.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use shared_models::text::Line;
+use shared_models::{CreatorId, Email, Role, UserId};
+use shared_web::{Body, Problem};
+use utoipa::ToSchema;
+
+use super::answer::{Confidential, SignedIn, sign_in};
+use super::refusals::{BodyRefused, Limited, Unavailable};
+use crate::domain::full_name::FullName;
+use crate::domain::password_text::PasswordText;
+use crate::error::Error;
+use crate::limits;
+use crate::state::AppState;
+use crate::store::sessions::Device;
+use crate::store::{creators, directory, memberships, users};
+
+/// Who wants an account.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewAccount {
+    email: Email,
+    password: PasswordText,
+    full_name: FullName,
+    company_name: Option<Line<200>>,
+}
+
+impl NewAccount {
+    /// The company, or the person where there is none.
+    fn display_name(&self) -> &str {
+        let company = self.company_name.as_ref().map(Line::as_str);
+        company.unwrap_or_else(|| self.full_name.as_str())
+    }
+
+    /// What a password must not contain.
+    fn personal(&self) -> [&str; 3] {
+        let company = self.company_name.as_ref().map_or("", Line::as_str);
+        [self.email.as_str(), self.full_name.as_str(), company]
+    }
+}
+
+/// Register a creator account.
+///
+/// The caller becomes its owner and is signed in.
+#[utoipa::path(post, path = "/register", tag = "sign-in", request_body = NewAccount,
+    responses(
+        (status = 201, description = "The account, its owner, and a first session",
+            body = SignedIn),
+        (status = 403, description = "registration_closed", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 409, description = "email_taken", body = Problem,
+            content_type = "application/problem+json"),
+        BodyRefused, Limited, Unavailable))]
+pub(crate) async fn register(
+    State(app): State<AppState>,
+    device: Device,
+    Body(account): Body<NewAccount>,
+) -> Result<Confidential<SignedIn>, Error> {
+    if !app.accounts.self_registration {
+        return Err(Error::RegistrationClosed);
+    }
+    let assessed = app
+        .accounts
+        .passwords
+        .assess(account.password.as_str(), &account.personal());
+    if !assessed.violations.is_empty() {
+        return Err(Error::WeakPassword(assessed.violations));
+    }
+    limits::take(&app.cache, limits::REGISTER, &limits::address(device.ip)).await?;
+    let hash = app
+        .hashing
+        .hash(account.password.clone().into_secret())
+        .await?;
+    let created = create(&app, &account, &hash, &device).await?;
+    metrics::counter!("auth_registrations_total").increment(1);
+    Ok(Confidential(StatusCode::CREATED, created))
+}
+
+/// The account comes into being whole or not at all.
+async fn create(
+    app: &AppState,
+    account: &NewAccount,
+    hash: &str,
+    device: &Device,
+) -> Result<SignedIn, Error> {
+    let mut tx = app.db.tenant(CreatorId::new()).await?;
+    let (user, company) = (
+        UserId::new(),
+        account.company_name.as_ref().map(Line::as_str),
+    );
+    let creator = creators::insert(&mut tx, account.display_name(), company).await?;
+    users::insert(&mut tx, user, &account.email, &account.full_name, hash).await?;
+    if !directory::claim_login(&mut tx, &account.email, user).await? {
+        return Err(Error::EmailTaken);
+    }
+    memberships::insert(&mut tx, user, Role::Owner).await?;
+    let signed_in = sign_in(app, &mut tx, creator, user, device).await?;
+    tx.commit().await?;
+    Ok(signed_in)
+}

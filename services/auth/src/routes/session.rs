@@ -1,0 +1,153 @@
+//! Renewing a session, and ending it.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use shared_db::TenantTx;
+use shared_models::{CreatorId, SessionId};
+use shared_web::{ApiError, Body, ClientIp, Creator, Problem};
+use utoipa::ToSchema;
+
+use super::answer::{Confidential, Tokens, identity};
+use super::refusals::{BodyRefused, Limited, Unavailable};
+use crate::domain::refresh_token::RefreshToken;
+use crate::error::Error;
+use crate::limits;
+use crate::state::AppState;
+use crate::store::directory::{self, TokenOwner};
+use crate::store::refresh_tokens::{self, TokenState};
+use crate::store::sessions::{self, Revocation};
+use crate::store::users;
+
+/// A refresh token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RefreshRequest {
+    refresh_token: String,
+}
+
+/// Which session to end.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogoutRequest {
+    /// Its refresh token; without one, the session of the bearer token ends.
+    refresh_token: Option<String>,
+}
+
+/// Renew the tokens.
+///
+/// Each refresh token is used once. Sent again within ten seconds it gives the same successor, so
+/// that requests side by side share one session; sent again later, it ends the session.
+#[utoipa::path(post, path = "/refresh", tag = "sign-in", request_body = RefreshRequest,
+    responses(
+        (status = 200, description = "New tokens", body = Tokens),
+        (status = 401, description = "invalid_refresh_token", body = Problem,
+            content_type = "application/problem+json"),
+        BodyRefused, Limited, Unavailable))]
+pub(crate) async fn refresh(
+    State(app): State<AppState>,
+    ip: ClientIp,
+    Body(request): Body<RefreshRequest>,
+) -> Result<Confidential<Tokens>, Error> {
+    limits::take(&app.cache, limits::REFRESH, &limits::address(ip)).await?;
+    let received = RefreshToken::received(request.refresh_token);
+    let owner = owner_of(&app, &received)
+        .await?
+        .ok_or_else(|| refused("unknown"))?;
+    let mut tx = app.db.tenant(owner.creator).await?;
+    let tokens = rotate(&app, &mut tx, owner.session, &received).await;
+    // A refusal may have ended the session: that must last, too.
+    if matches!(tokens, Ok(_) | Err(Error::InvalidRefreshToken)) {
+        tx.commit().await?;
+    }
+    Ok(Confidential(StatusCode::OK, tokens?))
+}
+
+async fn owner_of(app: &AppState, token: &RefreshToken) -> Result<Option<TokenOwner>, Error> {
+    let mut before = app.db.system().await?;
+    Ok(directory::find_refresh_token(&mut before, &token.hash()).await?)
+}
+
+/// Gives the successor of a token, the same one to all who ask side by side: they queue up for the
+/// session's row, the first one rotates, and the others find that done.
+async fn rotate(
+    app: &AppState,
+    tx: &mut TenantTx,
+    session: SessionId,
+    received: &RefreshToken,
+) -> Result<Tokens, Error> {
+    let held = sessions::hold(tx, session).await?;
+    let held = held
+        .filter(|held| held.open)
+        .ok_or_else(|| refused("ended"))?;
+    let token = refresh_tokens::find(tx, session, &received.hash()).await?;
+    let token = token.ok_or_else(|| refused("unknown"))?;
+    let successor = app.accounts.successors.successor_of(token.id);
+    match token.state {
+        TokenState::Fresh => {
+            let life = app.accounts.refresh_seconds;
+            refresh_tokens::replace(tx, session, token.id, &successor.hash(), life).await?;
+            count("rotated");
+        }
+        TokenState::JustUsed => {
+            // Made with another signing seed, the successor cannot be told again.
+            let known = refresh_tokens::find(tx, session, &successor.hash()).await?;
+            known.ok_or_else(|| refused("unknown"))?;
+            count("repeated");
+        }
+        TokenState::Expired => return Err(refused("expired")),
+        TokenState::Reused => {
+            sessions::revoke(tx, session, Revocation::Reuse).await?;
+            tracing::warn!(%session, "a used refresh token came again: session ended");
+            return Err(refused("reused"));
+        }
+    }
+    let user = users::find(tx, held.user)
+        .await?
+        .ok_or_else(|| refused("no_member"))?;
+    Tokens::of(app, identity(tx, &user, session), successor)
+}
+
+/// Sign out.
+///
+/// Ends the session of the refresh token in the body, or else that of the bearer token. A refresh
+/// token that opens no session has none to end, and that is no error.
+#[utoipa::path(post, path = "/logout", tag = "sign-in", request_body = Option<LogoutRequest>,
+    security((), ("bearer" = [])),
+    responses(
+        (status = 204, description = "The session has ended"),
+        (status = 401, description = "missing_token, invalid_token or expired_token, when there is
+            no refresh token", body = Problem, content_type = "application/problem+json"),
+        BodyRefused, Unavailable))]
+pub(crate) async fn logout(
+    State(app): State<AppState>,
+    caller: Result<Creator, ApiError>,
+    body: Option<Body<LogoutRequest>>,
+) -> Result<StatusCode, Error> {
+    if let Some(text) = body.and_then(|Body(request)| request.refresh_token) {
+        let token = RefreshToken::received(text);
+        if let Some(TokenOwner { creator, session }) = owner_of(&app, &token).await? {
+            end(&app, creator, session).await?;
+        }
+    } else {
+        let caller = caller?;
+        let (_, _, session) = caller.user()?;
+        end(&app, caller.id, session).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn end(app: &AppState, creator: CreatorId, session: SessionId) -> Result<(), Error> {
+    let mut tx = app.db.tenant(creator).await?;
+    sessions::revoke(&mut tx, session, Revocation::Logout).await?;
+    Ok(tx.commit().await?)
+}
+
+fn refused(outcome: &'static str) -> Error {
+    count(outcome);
+    Error::InvalidRefreshToken
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("auth_refreshes_total", "outcome" => outcome).increment(1);
+}

@@ -1,0 +1,62 @@
+//! What every handler has at hand.
+
+use axum::extract::FromRef;
+use shared_cache::Cache;
+use shared_config::Service;
+use shared_db::Db;
+use shared_web::serve::ServeError;
+use shared_web::{Verifier, outbound};
+
+use crate::config::Config;
+use crate::domain::password::PasswordRules;
+use crate::domain::refresh_token::SuccessorKey;
+use crate::domain::token::Signer;
+use crate::hashing::Hashing;
+
+/// The parts of a running service; clones share them.
+#[derive(Debug, Clone, FromRef)]
+pub struct AppState {
+    pub(crate) db: Db,
+    pub(crate) cache: Cache,
+    pub(crate) verifier: Verifier,
+    pub(crate) signer: Signer,
+    pub(crate) hashing: Hashing,
+    pub(crate) accounts: AccountSettings,
+}
+
+/// The rules of accounts.
+#[derive(Debug, Clone)]
+pub(crate) struct AccountSettings {
+    pub(crate) self_registration: bool,
+    pub(crate) passwords: PasswordRules,
+    pub(crate) successors: SuccessorKey,
+    pub(crate) refresh_seconds: f64,
+}
+
+impl AppState {
+    /// Builds the parts; connects to nothing.
+    pub fn new(config: &Config) -> Result<Self, ServeError> {
+        let (tokens, seed) = (&config.tokens, config.tokens.seed.expose());
+        let rules = &config.verifier;
+        let signer = Signer::new(seed, &rules.issuer, &rules.audience, tokens.access_life)
+            .map_err(|error| ServeError::Start(format!("SIGNING_SEED: {error}")))?;
+        let http = outbound::client().map_err(|error| ServeError::Start(error.to_string()))?;
+        let verifier = Verifier::new(Service::Auth, rules.clone(), http);
+        verifier.learn(signer.key_set());
+        Ok(Self {
+            db: Db::new(&config.database),
+            cache: Cache::new(&config.cache)
+                .map_err(|error| ServeError::Start(format!("REDIS_HOST: {error}")))?,
+            verifier,
+            signer,
+            hashing: Hashing::new(config.hashing)
+                .map_err(|error| ServeError::Start(format!("ARGON2_*: {error}")))?,
+            accounts: AccountSettings {
+                self_registration: config.self_registration,
+                passwords: PasswordRules::new(config.password_min_length),
+                successors: SuccessorKey::derive(seed),
+                refresh_seconds: tokens.refresh_life.as_secs_f64(),
+            },
+        })
+    }
+}

@@ -1,0 +1,8 @@
+//! Rows and statements, one table a file.
+
+pub(crate) mod creators;
+pub(crate) mod directory;
+pub(crate) mod memberships;
+pub(crate) mod refresh_tokens;
+pub(crate) mod sessions;
+pub(crate) mod users;

@@ -1,0 +1,63 @@
+//! Creator accounts: the tenants themselves.
+
+use jiff::Timestamp;
+use shared_db::TenantTx;
+use shared_models::CreatorId;
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+
+/// A creator account.
+#[derive(Debug, Clone)]
+pub(crate) struct CreatorRow {
+    pub(crate) id: CreatorId,
+    pub(crate) display_name: String,
+    pub(crate) company_name: Option<String>,
+    pub(crate) plan: String,
+    pub(crate) created_at: Timestamp,
+}
+
+impl TryFrom<PgRow> for CreatorRow {
+    type Error = sqlx::Error;
+
+    fn try_from(row: PgRow) -> Result<Self, Self::Error> {
+        Ok(Self {
+            id: row.try_get("creator_id")?,
+            display_name: row.try_get("display_name")?,
+            company_name: row.try_get("company_name")?,
+            plan: row.try_get("plan")?,
+            created_at: row
+                .try_get::<jiff_sqlx::Timestamp, _>("created_at")?
+                .to_jiff(),
+        })
+    }
+}
+
+/// Makes the account of this transaction's tenant.
+pub(crate) async fn insert(
+    tx: &mut TenantTx,
+    display_name: &str,
+    company_name: Option<&str>,
+) -> sqlx::Result<CreatorRow> {
+    sqlx::query(
+        "insert into auth.creators (creator_id, display_name, company_name) values ($1, $2, $3)
+         returning creator_id, display_name, company_name, plan, created_at",
+    )
+    .bind(tx.creator())
+    .bind(display_name)
+    .bind(company_name)
+    .fetch_one(tx.conn())
+    .await?
+    .try_into()
+}
+
+/// Reads the account of this transaction's tenant.
+pub(crate) async fn read(tx: &mut TenantTx) -> sqlx::Result<CreatorRow> {
+    sqlx::query(
+        "select creator_id, display_name, company_name, plan, created_at
+         from auth.creators where creator_id = $1",
+    )
+    .bind(tx.creator())
+    .fetch_one(tx.conn())
+    .await?
+    .try_into()
+}

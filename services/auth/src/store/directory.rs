@@ -1,0 +1,66 @@
+//! The named functions that run before a tenant is known.
+
+use shared_db::{SystemTx, TenantTx};
+use shared_models::{CreatorId, Email, SessionId, UserId};
+use sqlx::Row as _;
+
+/// The account that an address signs in to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Login {
+    pub(crate) creator: CreatorId,
+    pub(crate) user: UserId,
+}
+
+/// The session that a refresh token belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TokenOwner {
+    pub(crate) creator: CreatorId,
+    pub(crate) session: SessionId,
+}
+
+/// Finds the account of an address.
+pub(crate) async fn find_login(tx: &mut SystemTx, email: &Email) -> sqlx::Result<Option<Login>> {
+    let row = sqlx::query("select tenant, user_id from auth.find_login($1)")
+        .bind(email.as_str())
+        .fetch_optional(tx.conn())
+        .await?;
+    let login = |row: sqlx::postgres::PgRow| {
+        Ok(Login {
+            creator: row.try_get("tenant")?,
+            user: row.try_get("user_id")?,
+        })
+    };
+    row.map(login).transpose()
+}
+
+/// Takes an address for a user of this transaction's tenant; false when somebody has it.
+pub(crate) async fn claim_login(
+    tx: &mut TenantTx,
+    email: &Email,
+    user: UserId,
+) -> sqlx::Result<bool> {
+    sqlx::query("select auth.claim_login($1, $2)")
+        .bind(email.as_str())
+        .bind(user)
+        .fetch_one(tx.conn())
+        .await?
+        .try_get(0)
+}
+
+/// Finds the session of a refresh token by the token's hash.
+pub(crate) async fn find_refresh_token(
+    tx: &mut SystemTx,
+    hash: &[u8; 32],
+) -> sqlx::Result<Option<TokenOwner>> {
+    let row = sqlx::query("select tenant, session_id from auth.find_refresh_token($1)")
+        .bind(&hash[..])
+        .fetch_optional(tx.conn())
+        .await?;
+    let owner = |row: sqlx::postgres::PgRow| {
+        Ok(TokenOwner {
+            creator: row.try_get("tenant")?,
+            session: row.try_get("session_id")?,
+        })
+    };
+    row.map(owner).transpose()
+}

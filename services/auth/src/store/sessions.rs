@@ -1,0 +1,107 @@
+//! Sign-ins: the families of refresh tokens.
+
+use shared_db::TenantTx;
+use shared_models::{SessionId, UserId};
+use shared_web::ClientIp;
+use sqlx::Row as _;
+use uuid::Uuid;
+
+/// Where a sign-in comes from.
+#[derive(Debug, Clone)]
+pub(crate) struct Device {
+    pub(crate) ip: ClientIp,
+    pub(crate) user_agent: Option<String>,
+}
+
+/// A session, held by this transaction.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SessionRow {
+    pub(crate) user: UserId,
+    /// Neither revoked nor expired.
+    pub(crate) open: bool,
+}
+
+/// Why a session was ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Revocation {
+    Logout,
+    Reuse,
+}
+
+impl Revocation {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::Reuse => "refresh_token_reuse",
+        }
+    }
+}
+
+/// Opens a session with its first token, and sweeps out what the user let expire.
+pub(crate) async fn open(
+    tx: &mut TenantTx,
+    user: UserId,
+    device: &Device,
+    token_hash: &[u8; 32],
+    life_seconds: f64,
+) -> sqlx::Result<SessionId> {
+    let id = SessionId::new();
+    sqlx::query(
+        "with swept as (
+           delete from auth.sessions where creator_id = $1 and user_id = $3 and expires_at < now()),
+         opened as (
+           insert into auth.sessions (creator_id, id, user_id, user_agent, ip, expires_at)
+           values ($1, $2, $3, $4, $5::inet, now() + make_interval(secs => $8))
+           returning creator_id, id, expires_at)
+         insert into auth.refresh_tokens (creator_id, id, session_id, token_hash, expires_at)
+         select creator_id, $6, id, $7, expires_at from opened",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .bind(user)
+    .bind(device.user_agent.as_deref())
+    .bind(device.ip.0.to_string())
+    .bind(Uuid::now_v7())
+    .bind(&token_hash[..])
+    .bind(life_seconds)
+    .execute(tx.conn())
+    .await?;
+    Ok(id)
+}
+
+/// Holds a session for this transaction: whatever rotates or ends it waits its turn.
+pub(crate) async fn hold(tx: &mut TenantTx, id: SessionId) -> sqlx::Result<Option<SessionRow>> {
+    let row = sqlx::query(
+        "select user_id, revoked_at is null and expires_at > now() as open
+         from auth.sessions where creator_id = $1 and id = $2 for update",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(|row| {
+        Ok(SessionRow {
+            user: row.try_get("user_id")?,
+            open: row.try_get("open")?,
+        })
+    })
+    .transpose()
+}
+
+/// Ends a session, and with it all its tokens; one that has ended stays as it is.
+pub(crate) async fn revoke(
+    tx: &mut TenantTx,
+    id: SessionId,
+    reason: Revocation,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "update auth.sessions set revoked_at = now(), revoked_reason = $3
+         where creator_id = $1 and id = $2 and revoked_at is null",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .bind(reason.as_str())
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}

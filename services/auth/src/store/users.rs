@@ -1,0 +1,167 @@
+//! People who sign in.
+
+use jiff::Timestamp;
+use shared_db::TenantTx;
+use shared_models::{Email, Role, SessionId, UserId};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+
+use crate::domain::full_name::FullName;
+use crate::domain::lockout;
+
+/// A person, with the role in this account.
+#[derive(Debug, Clone)]
+pub(crate) struct UserRow {
+    pub(crate) id: UserId,
+    pub(crate) email: String,
+    pub(crate) full_name: String,
+    pub(crate) role: Role,
+    pub(crate) last_login_at: Option<Timestamp>,
+    pub(crate) created_at: Timestamp,
+}
+
+impl TryFrom<PgRow> for UserRow {
+    type Error = sqlx::Error;
+
+    fn try_from(row: PgRow) -> Result<Self, Self::Error> {
+        let role = row.try_get::<&str, _>("role")?.parse();
+        let last_login_at: Option<jiff_sqlx::Timestamp> = row.try_get("last_login_at")?;
+        Ok(Self {
+            id: row.try_get("id")?,
+            email: row.try_get("email")?,
+            full_name: row.try_get("full_name")?,
+            role: role.map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+            last_login_at: last_login_at.map(jiff_sqlx::Timestamp::to_jiff),
+            created_at: row
+                .try_get::<jiff_sqlx::Timestamp, _>("created_at")?
+                .to_jiff(),
+        })
+    }
+}
+
+/// Makes a user of this tenant.
+pub(crate) async fn insert(
+    tx: &mut TenantTx,
+    id: UserId,
+    email: &Email,
+    name: &FullName,
+    password_hash: &str,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into auth.users (creator_id, id, email, full_name, password_hash)
+         values ($1, $2, $3, $4, $5)",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .bind(email.as_str())
+    .bind(name.as_str())
+    .bind(password_hash)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// Reads a member.
+pub(crate) async fn find(tx: &mut TenantTx, id: UserId) -> sqlx::Result<Option<UserRow>> {
+    let row = sqlx::query(
+        "select u.id, u.email, u.full_name, u.last_login_at, u.created_at, m.role
+         from auth.users u
+         join auth.memberships m on m.creator_id = u.creator_id and m.user_id = u.id
+         where u.creator_id = $1 and u.id = $2",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// Reads a member whose session is still open.
+pub(crate) async fn find_signed_in(
+    tx: &mut TenantTx,
+    id: UserId,
+    session: SessionId,
+) -> sqlx::Result<Option<UserRow>> {
+    let row = sqlx::query(
+        "select u.id, u.email, u.full_name, u.last_login_at, u.created_at, m.role
+         from auth.users u
+         join auth.memberships m on m.creator_id = u.creator_id and m.user_id = u.id
+         join auth.sessions s on s.creator_id = u.creator_id and s.user_id = u.id
+         where u.creator_id = $1 and u.id = $2 and s.id = $3
+           and s.revoked_at is null and s.expires_at > now()",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .bind(session)
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// Gives the stored hash of a user's password.
+pub(crate) async fn password_hash(tx: &mut TenantTx, id: UserId) -> sqlx::Result<Option<String>> {
+    let row = sqlx::query("select password_hash from auth.users where creator_id = $1 and id = $2")
+        .bind(tx.creator())
+        .bind(id)
+        .fetch_optional(tx.conn())
+        .await?;
+    row.map(|row| row.try_get(0)).transpose()
+}
+
+/// Counts a wrong password, and locks the account when there were too many in a row. A lock is
+/// not prolonged while it lasts, and the count begins anew when it is over. Says whether the
+/// account is locked now.
+pub(crate) async fn count_failure(tx: &mut TenantTx, id: UserId) -> sqlx::Result<bool> {
+    let row = sqlx::query(
+        "update auth.users
+         set failed_logins = case when locked_until <= now() then 1
+                                  else least(failed_logins + 1, $3) end,
+             locked_until = case when locked_until > now() then locked_until
+                                 when locked_until is null and failed_logins + 1 >= $3
+                                   then now() + make_interval(secs => $4) end
+         where creator_id = $1 and id = $2
+         returning locked_until is not null",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .bind(lockout::FAILURES)
+    .bind(lockout::LOCK_SECONDS)
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map_or(Ok(false), |row| row.try_get(0))
+}
+
+/// Records a right password and takes over a new hash, unless the account is locked: then nothing
+/// changes, and the answer is false.
+pub(crate) async fn count_success(
+    tx: &mut TenantTx,
+    id: UserId,
+    new_hash: Option<&str>,
+) -> sqlx::Result<bool> {
+    let updated = sqlx::query(
+        "update auth.users
+         set failed_logins = 0, locked_until = null, last_login_at = now(),
+             password_hash = coalesce($3, password_hash)
+         where creator_id = $1 and id = $2 and (locked_until is null or locked_until <= now())",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .bind(new_hash)
+    .execute(tx.conn())
+    .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Changes a user's name.
+pub(crate) async fn rename(tx: &mut TenantTx, id: UserId, name: &FullName) -> sqlx::Result<()> {
+    sqlx::query(
+        "update auth.users set full_name = $3, updated_at = now()
+         where creator_id = $1 and id = $2",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .bind(name.as_str())
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}

@@ -1,0 +1,14 @@
+//! Auth against a real PostgreSQL and Redis, called in this process.
+
+mod gate;
+mod test_key_set;
+mod test_login;
+mod test_me;
+mod test_openapi;
+mod test_outage;
+mod test_password;
+mod test_registration;
+mod test_rows;
+mod test_session;
+mod test_start;
+mod world;

@@ -1,0 +1,155 @@
+//! Who is signed in, and who is not.
+
+use http::{Method, StatusCode, header};
+use serde_json::json;
+use shared_config::Service;
+use shared_models::SessionId;
+use shared_testkit::TokenMint;
+use shared_web::{Verifier, outbound};
+
+use crate::world::{World, without_trace};
+
+const PATH: &str = "/auth/v1/me";
+
+#[tokio::test]
+async fn a_person_changes_the_name_and_reads_it_back() {
+    let world = World::new().await;
+    let account = world.register("ana@example.com").await;
+    let client = world.client.with_token(&account.access);
+    let change = json!({"full_name": "  Ána Lima e Silva "});
+    let changed = client.json(Method::PATCH, PATH, &change).await;
+    let changed = changed.expect(StatusCode::OK);
+    assert_eq!(changed["user"]["full_name"], "Ána Lima e Silva");
+    assert_eq!(client.get(PATH).await.expect(StatusCode::OK), changed);
+    let unchanged = client.json(Method::PATCH, PATH, &json!({})).await;
+    assert_eq!(unchanged.expect(StatusCode::OK), changed);
+}
+
+#[tokio::test]
+async fn a_wrong_change_is_refused_and_changes_nothing() {
+    let world = World::new().await;
+    let account = world.register("ana@example.com").await;
+    let client = world.client.with_token(&account.access);
+    for (body, field) in [
+        (json!({"full_name": "A"}), "full_name"),
+        (json!({"full_name": 7}), "full_name"),
+        (json!({"full_name": "A".repeat(101)}), "full_name"),
+        (json!({"email": "b@example.com"}), "email"),
+        (json!({"role": "owner"}), "role"),
+    ] {
+        let answer = client.json(Method::PATCH, PATH, &body).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (422, "invalid_fields")
+        );
+        assert_eq!(answer.json()["errors"][0]["field"], field, "{body}");
+    }
+    let me = client.get(PATH).await.expect(StatusCode::OK);
+    assert_eq!(me["user"]["full_name"], "Ana Lima");
+}
+
+#[tokio::test]
+async fn without_a_good_token_nobody_is_anybody() {
+    let world = World::new().await;
+    let account = world.register("ana@example.com").await;
+    let mut expired = world.claims(&account);
+    expired.exp -= 1000;
+    let mut elsewhere = world.claims(&account);
+    elsewhere.aud = "another-api".to_owned();
+    let mut forger = world.claims(&account);
+    forger.iss = "another-platform".to_owned();
+    let (head, rest) = account.access.split_once('.').unwrap();
+    let (claims, _) = rest.split_once('.').unwrap();
+    for (token, code) in [
+        ("x".to_owned(), "invalid_token"),
+        ("a.b.c".to_owned(), "invalid_token"),
+        (format!("{head}.{claims}."), "invalid_token"),
+        // {"alg":"none"}
+        (format!("eyJhbGciOiJub25lIn0.{claims}."), "invalid_token"),
+        (account.refresh.clone(), "invalid_token"),
+        (TokenMint::new().owner(account.creator), "invalid_token"),
+        (world.sign(&elsewhere).await, "invalid_token"),
+        (world.sign(&forger).await, "invalid_token"),
+        (world.sign(&expired).await, "expired_token"),
+    ] {
+        let answer = world.me(&token).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (401, code),
+            "{token}"
+        );
+        assert!(answer.headers.contains_key(header::WWW_AUTHENTICATE));
+    }
+    let nobody = world.client.get(PATH).await;
+    assert_eq!(
+        (nobody.status.as_u16(), nobody.code().as_str()),
+        (401, "missing_token")
+    );
+    let basic = world
+        .client
+        .request(Method::GET, PATH)
+        .header("authorization", "Basic YTpi");
+    let basic = world.client.send(basic.body("".into()).unwrap()).await;
+    assert_eq!(
+        (basic.status.as_u16(), basic.code().as_str()),
+        (401, "missing_token")
+    );
+    world
+        .me(&world.sign(&world.claims(&account)).await)
+        .await
+        .expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn ids_of_another_tenant_reach_nothing() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    let ben = world.register("ben@example.com").await;
+    // As if auth had signed nonsense: Ana's user and session under Ben's tenant.
+    let mut crossed = world.claims(&ana);
+    crossed.creator_id = ben.creator;
+    let crossed = world.sign(&crossed).await;
+    let mut missing = world.claims(&ben);
+    missing.sid = SessionId::new();
+    let missing = world.sign(&missing).await;
+    let (crossed_me, missing_me) = (world.me(&crossed).await, world.me(&missing).await);
+    assert_eq!(crossed_me.code(), "session_ended");
+    assert_eq!(without_trace(&crossed_me), without_trace(&missing_me));
+    let client = world.client.with_token(&crossed);
+    let renamed = client
+        .json(Method::PATCH, PATH, &json!({"full_name": "Mallory"}))
+        .await;
+    assert_eq!(renamed.code(), "session_ended");
+    let logout = client
+        .json(Method::POST, "/auth/v1/logout", &json!({}))
+        .await;
+    assert_eq!(logout.status, StatusCode::NO_CONTENT);
+    let me = world.me(&ana.access).await.expect(StatusCode::OK);
+    assert_eq!(
+        me["user"]["full_name"], "Ana Lima",
+        "neither renamed nor signed out"
+    );
+}
+
+#[tokio::test]
+async fn a_service_is_no_person() {
+    let world = World::new().await;
+    let account = world.register("ana@example.com").await;
+    let channel = Verifier::new(
+        Service::Channel,
+        world.config.verifier.clone(),
+        outbound::client().unwrap(),
+    );
+    let token = channel
+        .internal_token(Service::Auth, account.creator)
+        .unwrap();
+    let answer = world.me(&token).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (403, "users_only")
+    );
+    let elsewhere = channel
+        .internal_token(Service::AiEngine, account.creator)
+        .unwrap();
+    assert_eq!(world.me(&elsewhere).await.status, StatusCode::UNAUTHORIZED);
+}

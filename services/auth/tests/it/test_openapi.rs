@@ -1,0 +1,45 @@
+//! The document is the handlers' own, and committed.
+
+use std::path::Path;
+
+use serde_json::Value;
+use shared_testkit::assert_golden;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn generated_openapi_is_committed() {
+    let text = format!("{}\n", auth_service::openapi());
+    assert_golden(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json"),
+        &text,
+    );
+}
+
+#[tokio::test]
+async fn the_document_that_is_served_is_the_one_that_is_printed() {
+    let world = World::new().await;
+    let served = world.client.get("/auth/openapi.json").await.json();
+    let printed: Value = serde_json::from_str(&auth_service::openapi()).unwrap();
+    assert_eq!(served, printed);
+    assert_eq!(
+        served["openapi"].as_str().map(|version| &version[..3]),
+        Some("3.1")
+    );
+    let page = world.client.get("/auth/docs/").await;
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("swagger-ui"));
+}
+
+#[test]
+fn every_reference_of_the_document_resolves() {
+    let text = auth_service::openapi();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let mut references = 0;
+    for part in text.split("\"$ref\": \"#").skip(1) {
+        let pointer = part.split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some(), "{pointer}");
+        references += 1;
+    }
+    assert!(references > 10, "{references}");
+}

@@ -1,0 +1,265 @@
+//! New accounts: whole or not at all.
+
+use http::{Method, StatusCode, header};
+use serde_json::{Value, json};
+use sqlx::Row as _;
+
+use crate::world::{Account, PASSWORD, World};
+
+const PATH: &str = "/auth/v1/register";
+
+fn form() -> Value {
+    json!({"email": "ana@example.com", "password": PASSWORD, "full_name": "Ana Lima"})
+}
+
+fn form_with(field: &str, value: Value) -> Value {
+    let mut form = form();
+    form[field] = value;
+    form
+}
+
+#[tokio::test]
+async fn a_registration_gives_the_account_its_owner_and_a_session() {
+    let world = World::new().await;
+    let answer = world
+        .client
+        .post(PATH, &form_with("email", json!(" Ana@Example.COM ")))
+        .await;
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    let body = answer.expect(StatusCode::CREATED);
+    assert_eq!(body["user"]["email"], "ana@example.com");
+    assert_eq!(
+        (&body["user"]["full_name"], &body["user"]["role"]),
+        (&"Ana Lima".into(), &"owner".into())
+    );
+    assert_eq!(body["creator"]["display_name"], "Ana Lima");
+    assert_eq!(
+        (&body["creator"]["company_name"], &body["creator"]["plan"]),
+        (&Value::Null, &"free".into())
+    );
+    assert_eq!(
+        (&body["tokens"]["token_type"], &body["tokens"]["expires_in"]),
+        (&"Bearer".into(), &900.into())
+    );
+    assert!(!body.to_string().contains("argon2"));
+    let account = Account::of(&body);
+    let me = world.me(&account.access).await.expect(StatusCode::OK);
+    assert_eq!(
+        (&me["creator"], &me["user"]),
+        (&body["creator"], &body["user"])
+    );
+}
+
+#[tokio::test]
+async fn a_company_names_the_account() {
+    let world = World::new().await;
+    let body = world
+        .client
+        .post(PATH, &form_with("company_name", json!("Harvest & Co")))
+        .await;
+    let body = body.expect(StatusCode::CREATED);
+    assert_eq!(body["creator"]["display_name"], "Harvest & Co");
+    assert_eq!(body["creator"]["company_name"], "Harvest & Co");
+}
+
+#[tokio::test]
+async fn passwords_and_refresh_tokens_are_kept_as_hashes_only() {
+    let world = World::new().await;
+    let account = world.register("ana@example.com").await;
+    let row = sqlx::query(
+        "select (select password_hash from auth.users),
+                (select encode(token_hash, 'hex') from auth.refresh_tokens)",
+    );
+    let row = row.fetch_one(&world.admin().await).await.unwrap();
+    let (password, token): (String, String) = (row.get(0), row.get(1));
+    assert!(
+        password.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+        "{password}"
+    );
+    assert!(!password.contains(PASSWORD) && !token.contains(&account.refresh));
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_leaves_nothing_behind() {
+    let world = World::new().await;
+    world.register("ana@example.com").await;
+    let answer = world
+        .client
+        .post(PATH, &form_with("email", json!("ANA@example.com")))
+        .await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (StatusCode::CONFLICT, "email_taken")
+    );
+    let counts = sqlx::query(
+        "select (select count(*) from auth.creators), (select count(*) from auth.users)",
+    );
+    let row = counts.fetch_one(&world.admin().await).await.unwrap();
+    assert_eq!((row.get::<i64, _>(0), row.get::<i64, _>(1)), (1, 1));
+}
+
+#[tokio::test]
+async fn of_many_who_want_one_address_at_once_one_gets_it() {
+    let world = World::new().await;
+    let many = (0..6).map(|number| {
+        let client = world.client.clone();
+        let form = form_with("full_name", json!(format!("Ana {number} Lima")));
+        tokio::spawn(async move { client.post(PATH, &form).await.status.as_u16() })
+    });
+    let mut statuses = Vec::new();
+    for one in many.collect::<Vec<_>>() {
+        statuses.push(one.await.unwrap());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409, 409, 409]);
+}
+
+#[tokio::test]
+async fn a_weak_password_is_refused_with_every_reason_at_its_field() {
+    let world = World::new().await;
+    let answer = world
+        .client
+        .post(PATH, &form_with("password", json!("lima1234")))
+        .await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (422, "weak_password")
+    );
+    let errors = answer.json()["errors"].as_array().unwrap().clone();
+    assert!(errors.iter().all(|error| error["field"] == "password"));
+    let messages: Vec<&str> = errors
+        .iter()
+        .map(|e| e["message"].as_str().unwrap())
+        .collect();
+    for part in [
+        "upper-case",
+        "neither letter nor digit",
+        "sequence",
+        "your name",
+    ] {
+        assert!(
+            messages.iter().any(|message| message.contains(part)),
+            "{part}: {messages:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_field_is_named() {
+    let world = World::new().await;
+    for (body, field) in [
+        (form_with("colour", json!("red")), "colour"),
+        (form_with("email", json!("ana")), "email"),
+        (form_with("email", json!(7)), "email"),
+        (form_with("email", json!(["ana@example.com"])), "email"),
+        (form_with("password", json!("")), "password"),
+        (form_with("password", json!("x".repeat(129))), "password"),
+        (form_with("full_name", json!("A")), "full_name"),
+        (form_with("full_name", json!("A".repeat(101))), "full_name"),
+        (form_with("full_name", json!("A\nB")), "full_name"),
+        (form_with("company_name", json!("")), "company_name"),
+        (
+            form_with("creator_id", json!("0198d1a2-0000-7000-8000-000000000000")),
+            "creator_id",
+        ),
+        (json!({"email": "ana@example.com"}), "."),
+        (json!([]), "."),
+    ] {
+        let answer = world.client.post(PATH, &body).await;
+        let seen = (answer.status.as_u16(), answer.code());
+        assert_eq!(
+            seen,
+            (422, "invalid_fields".to_owned()),
+            "{body}: {}",
+            answer.text()
+        );
+        assert_eq!(answer.json()["errors"][0]["field"], field, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_a_json_body_is_refused() {
+    let world = World::new().await;
+    let send = |kind: &'static str, body: String| {
+        let request = world
+            .client
+            .request(Method::POST, PATH)
+            .header(header::CONTENT_TYPE, kind);
+        world.client.send(request.body(body.into()).unwrap())
+    };
+    let form = form().to_string();
+    let large = format!("{{\"email\":\"{}\"}}", "a".repeat(2 * 1024 * 1024));
+    for (kind, body, status, code) in [
+        ("text/plain", form.clone(), 415, "unsupported_media_type"),
+        (
+            "application/x-www-form-urlencoded",
+            "email=a".to_owned(),
+            415,
+            "unsupported_media_type",
+        ),
+        (
+            "application/json",
+            "{\"email\":".to_owned(),
+            400,
+            "malformed_json",
+        ),
+        ("application/json", String::new(), 400, "malformed_json"),
+        (
+            "application/json",
+            format!("{form} x"),
+            400,
+            "malformed_json",
+        ),
+        ("application/json", large, 413, "body_too_large"),
+        (
+            "application/json",
+            "\u{feff}{}".to_owned(),
+            400,
+            "malformed_json",
+        ),
+    ] {
+        let answer = send(kind, body).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (status, code),
+            "{kind}"
+        );
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+    }
+    let get = world.client.get(PATH).await;
+    assert_eq!(
+        (get.status.as_u16(), get.code().as_str()),
+        (405, "method_not_allowed")
+    );
+    let json = send("Application/JSON; charset=utf-8", form).await;
+    assert_eq!(json.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_closed_platform_registers_nobody() {
+    let world = World::with(|config| config.self_registration = false).await;
+    let answer = world.client.post(PATH, &form()).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (403, "registration_closed")
+    );
+}
+
+#[tokio::test]
+async fn one_address_registers_a_few_accounts_and_another_is_not_in_its_way() {
+    let world = World::new().await;
+    for number in 0..10 {
+        let form = form_with("email", json!(format!("ana{number}@example.com")));
+        let answer = world.post_from("203.0.113.7", PATH, &form).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    }
+    let form = form_with("email", json!("late@example.com"));
+    let answer = world.post_from("203.0.113.7", PATH, &form).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (429, "rate_limited")
+    );
+    assert!(answer.headers.contains_key("retry-after"));
+    let answer = world.post_from("203.0.113.8", PATH, &form).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+}

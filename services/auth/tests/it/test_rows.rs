@@ -1,0 +1,161 @@
+//! What the role of this service sees: one tenant, or nothing.
+
+use shared_config::Service;
+use shared_models::{CreatorId, UserId};
+use sqlx::{AssertSqlSafe, Row as _};
+
+use crate::world::{PASSWORD, World};
+
+/// Every tenant table of this service, as the catalogue knows it.
+async fn tenant_tables(world: &World) -> Vec<String> {
+    let rows = sqlx::query(
+        "select format('%I.%I', n.nspname, c.relname) from pg_class c
+         join pg_namespace n on n.oid = c.relnamespace
+         join pg_attribute a on a.attrelid = c.oid and a.attname = 'creator_id'
+         where n.nspname = 'auth' and c.relkind = 'r' order by 1",
+    );
+    let rows = rows.fetch_all(&world.admin().await).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn without_a_tenant_every_table_is_empty_and_with_one_it_holds_its_rows() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    world.register("ben@example.com").await;
+    world
+        .login("ben@example.com", PASSWORD, "203.0.113.7")
+        .await;
+    let tables = tenant_tables(&world).await;
+    let expected = [
+        "creators",
+        "memberships",
+        "refresh_tokens",
+        "sessions",
+        "users",
+    ];
+    assert_eq!(tables, expected.map(|name| format!("auth.{name}")));
+    let db = world.database.as_service(Service::Auth);
+    for table in tables {
+        let count = || AssertSqlSafe(format!("select count(*) from {table}"));
+        let all: i64 = sqlx::query(count())
+            .fetch_one(&world.admin().await)
+            .await
+            .unwrap()
+            .get(0);
+        assert!(all >= 2, "{table} holds both tenants");
+        let mut nobody = db.system().await.unwrap();
+        let seen: i64 = sqlx::query(count())
+            .fetch_one(nobody.conn())
+            .await
+            .unwrap()
+            .get(0);
+        assert_eq!(seen, 0, "{table} without a tenant");
+        let mut tx = db.tenant_read(ana.creator).await.unwrap();
+        let seen: i64 = sqlx::query(count())
+            .fetch_one(tx.conn())
+            .await
+            .unwrap()
+            .get(0);
+        assert_eq!(seen, 1, "{table} of one tenant");
+    }
+}
+
+#[tokio::test]
+async fn a_row_of_another_tenant_cannot_be_written() {
+    let world = World::new().await;
+    let (ana, ben) = (
+        world.register("ana@example.com").await,
+        world.register("ben@example.com").await,
+    );
+    let db = world.database.as_service(Service::Auth);
+    let mut tx = db.tenant(ana.creator).await.unwrap();
+    let insert =
+        "insert into auth.memberships (creator_id, user_id, role) values ($1, $2, 'owner')";
+    let error = sqlx::query(insert)
+        .bind(ben.creator)
+        .bind(ana.user)
+        .execute(tx.conn())
+        .await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("row-level security"), "{error}");
+    let mut tx = db.tenant(ana.creator).await.unwrap();
+    let update = "update auth.users set full_name = 'Mallory' where id = $1";
+    let changed = sqlx::query(update)
+        .bind(ben.user)
+        .execute(tx.conn())
+        .await
+        .unwrap();
+    assert_eq!(changed.rows_affected(), 0);
+}
+
+#[tokio::test]
+async fn the_directory_is_reached_by_its_functions_only() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    let db = world.database.as_service(Service::Auth);
+    for statement in [
+        "select * from auth.login_directory",
+        "delete from auth.login_directory",
+        "update auth.login_directory set email = 'x@example.com'",
+        "truncate auth.users cascade",
+        "drop table auth.users",
+        "set role auth_lookup",
+    ] {
+        let mut tx = db.system().await.unwrap();
+        let error = sqlx::query(statement)
+            .execute(tx.conn())
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("permission denied") || error.contains("owner"),
+            "{error}"
+        );
+    }
+    let claim = "select auth.claim_login('new@example.com', $1)";
+    let mut nobody = db.system().await.unwrap();
+    let error = sqlx::query(claim)
+        .bind(ana.user)
+        .execute(nobody.conn())
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("tenant"),
+        "no tenant, no claim: {error}"
+    );
+    let mut other = db.tenant(CreatorId::new()).await.unwrap();
+    let error = sqlx::query(claim)
+        .bind(ana.user)
+        .execute(other.conn())
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("foreign key"),
+        "another tenant's user: {error}"
+    );
+    let mut own = db.tenant(ana.creator).await.unwrap();
+    let error = sqlx::query(claim)
+        .bind(UserId::new())
+        .execute(own.conn())
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("foreign key"),
+        "a user that is not there: {error}"
+    );
+}
+
+#[tokio::test]
+async fn a_deleted_user_frees_the_address() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    let delete = sqlx::query("delete from auth.users where id = $1").bind(ana.user);
+    delete.execute(&world.admin().await).await.unwrap();
+    assert_eq!(
+        world.refresh(&ana.refresh).await.code(),
+        "invalid_refresh_token"
+    );
+    assert_eq!(world.me(&ana.access).await.code(), "session_ended");
+    world.register("ana@example.com").await;
+}

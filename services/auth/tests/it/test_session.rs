@@ -1,0 +1,285 @@
+//! Sessions: rotating tokens, one session for requests side by side, an end to stolen ones.
+
+use std::collections::BTreeSet;
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use sqlx::{PgPool, Row as _};
+
+use crate::world::{Account, PASSWORD, World, client, without_trace};
+
+const EMAIL: &str = "ana@example.com";
+
+async fn count(admin: &PgPool, what: &'static str) -> i64 {
+    sqlx::query(what).fetch_one(admin).await.unwrap().get(0)
+}
+
+/// Moves the use of every token into the past, beyond the window.
+async fn let_the_window_pass(admin: &PgPool) {
+    let statement = "update auth.refresh_tokens set used_at = used_at - interval '11 seconds'";
+    sqlx::query(statement).execute(admin).await.unwrap();
+}
+
+fn token(body: &Value) -> String {
+    body["refresh_token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_refresh_gives_new_tokens_of_the_same_session() {
+    let world = World::new().await;
+    let account = world.register(EMAIL).await;
+    let answer = world.refresh(&account.refresh).await;
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    let tokens = answer.expect(StatusCode::OK);
+    assert_ne!(token(&tokens), account.refresh);
+    assert_ne!(tokens["access_token"], account.access.as_str());
+    let me = world.me(tokens["access_token"].as_str().unwrap()).await;
+    assert_eq!(
+        me.expect(StatusCode::OK)["user"]["id"],
+        account.user.to_string()
+    );
+    let again = world.refresh(&token(&tokens)).await.expect(StatusCode::OK);
+    assert_ne!(token(&again), token(&tokens));
+    assert_eq!(
+        count(&world.admin().await, "select count(*) from auth.sessions").await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn fifty_refreshes_side_by_side_are_one_session_with_one_successor() {
+    let world = World::new().await;
+    let account = world.register(EMAIL).await;
+    // Two processes, as two replicas behind one gateway.
+    let replicas = [world.client.clone(), client(&world.config)];
+    let many = (0..50).map(|number| {
+        let replica = replicas[number % 2].clone();
+        let body = json!({"refresh_token": account.refresh});
+        tokio::spawn(async move { replica.post("/auth/v1/refresh", &body).await })
+    });
+    let mut successors = BTreeSet::new();
+    for one in many.collect::<Vec<_>>() {
+        let tokens = one.await.unwrap().expect(StatusCode::OK);
+        world
+            .me(tokens["access_token"].as_str().unwrap())
+            .await
+            .expect(StatusCode::OK);
+        successors.insert(token(&tokens));
+    }
+    assert_eq!(successors.len(), 1, "one identical successor");
+    let admin = world.admin().await;
+    let open = "select count(*) from auth.sessions where revoked_at is null";
+    assert_eq!(count(&admin, open).await, 1);
+    assert_eq!(
+        count(&admin, "select count(*) from auth.refresh_tokens").await,
+        2
+    );
+    let unused = "select count(*) from auth.refresh_tokens where used_at is null";
+    assert_eq!(count(&admin, unused).await, 1);
+    world
+        .refresh(successors.first().unwrap())
+        .await
+        .expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_used_token_that_comes_again_later_ends_its_session_for_thief_and_owner() {
+    let world = World::new().await;
+    let account = world.register(EMAIL).await;
+    let other = world
+        .login(EMAIL, PASSWORD, "203.0.113.7")
+        .await
+        .expect(StatusCode::OK);
+    let next = token(&world.refresh(&account.refresh).await.expect(StatusCode::OK));
+    let admin = world.admin().await;
+    let_the_window_pass(&admin).await;
+
+    let reused = world.refresh(&account.refresh).await;
+    assert_eq!(
+        (reused.status.as_u16(), reused.code().as_str()),
+        (401, "invalid_refresh_token")
+    );
+    let owner = world.refresh(&next).await;
+    assert_eq!(
+        (owner.status.as_u16(), owner.code().as_str()),
+        (401, "invalid_refresh_token")
+    );
+    let me = world.me(&account.access).await;
+    assert_eq!(
+        (me.status.as_u16(), me.code().as_str()),
+        (401, "session_ended")
+    );
+    let reason = "select count(*) from auth.sessions where revoked_reason = 'refresh_token_reuse'";
+    assert_eq!(
+        count(&admin, reason).await,
+        1,
+        "the kill survived its own refusal"
+    );
+    let other = Account::of(&other);
+    world.refresh(&other.refresh).await.expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_retry_within_the_window_gives_the_same_successor_even_when_that_was_used() {
+    let world = World::new().await;
+    let account = world.register(EMAIL).await;
+    let second = token(&world.refresh(&account.refresh).await.expect(StatusCode::OK));
+    let third = token(&world.refresh(&second).await.expect(StatusCode::OK));
+    let retried = token(&world.refresh(&account.refresh).await.expect(StatusCode::OK));
+    assert_eq!(retried, second);
+    let again = token(&world.refresh(&retried).await.expect(StatusCode::OK));
+    assert_eq!(again, third);
+}
+
+#[tokio::test]
+async fn tokens_that_open_nothing_read_the_same() {
+    let world = World::new().await;
+    let account = world.register(EMAIL).await;
+    let unknown = world
+        .refresh("0123456789abcdef0123456789abcdef0123456789a")
+        .await;
+    let malformed = world.refresh("").await;
+    let access = world.refresh(&account.access).await;
+    let expire = "update auth.refresh_tokens set expires_at = now() - interval '1 second'";
+    sqlx::query(expire)
+        .execute(&world.admin().await)
+        .await
+        .unwrap();
+    let expired = world.refresh(&account.refresh).await;
+    for answer in [&unknown, &malformed, &access, &expired] {
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.text());
+        assert_eq!(without_trace(answer), without_trace(&unknown));
+    }
+}
+
+#[tokio::test]
+async fn another_signing_seed_repeats_no_successor_and_ends_no_session() {
+    let mut world = World::new().await;
+    let account = world.register(EMAIL).await;
+    let next = token(&world.refresh(&account.refresh).await.expect(StatusCode::OK));
+    world.config.tokens.seed = shared_config::Secret::new([9; 32]);
+    world.client = client(&world.config);
+    let repeated = world.refresh(&account.refresh).await;
+    assert_eq!(repeated.status, StatusCode::UNAUTHORIZED);
+    world.refresh(&next).await.expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn each_refresh_prolongs_the_session_and_sweeps_out_what_expired() {
+    let world = World::new().await;
+    let account = world.register(EMAIL).await;
+    let admin = world.admin().await;
+    let next = token(&world.refresh(&account.refresh).await.expect(StatusCode::OK));
+    let age = "update auth.refresh_tokens set expires_at = now() - interval '1 day'
+               where used_at is not null";
+    sqlx::query(age).execute(&admin).await.unwrap();
+    let age = "update auth.sessions set expires_at = now() + interval '1 minute'";
+    sqlx::query(age).execute(&admin).await.unwrap();
+    world.refresh(&next).await.expect(StatusCode::OK);
+    assert_eq!(
+        count(&admin, "select count(*) from auth.refresh_tokens").await,
+        2
+    );
+    let days = "select extract(day from expires_at - now())::bigint from auth.sessions";
+    assert_eq!(count(&admin, days).await, 29);
+}
+
+#[tokio::test]
+async fn logout_ends_the_session_of_the_refresh_token_or_of_the_bearer() {
+    let world = World::new().await;
+    let first = world.register(EMAIL).await;
+    let second = Account::of(&world.login(EMAIL, PASSWORD, "203.0.113.7").await.json());
+    let third = Account::of(&world.login(EMAIL, PASSWORD, "203.0.113.7").await.json());
+
+    // The refresh token is the one that counts, whatever the bearer says.
+    let body = json!({"refresh_token": second.refresh});
+    let answer = world
+        .client
+        .with_token(&first.access)
+        .post("/auth/v1/logout", &body)
+        .await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert!(answer.body.is_empty());
+    assert_eq!(world.me(&second.access).await.code(), "session_ended");
+    assert_eq!(
+        world.refresh(&second.refresh).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+
+    for body in ["", "{}"] {
+        let client = world.client.with_token(&third.access);
+        let request = client.request(Method::POST, "/auth/v1/logout");
+        let request = request.header("content-type", "application/json");
+        let answer = client.send(request.body(body.into()).unwrap()).await;
+        assert_eq!(
+            answer.status,
+            StatusCode::NO_CONTENT,
+            "{body:?}: {}",
+            answer.text()
+        );
+    }
+    assert_eq!(world.me(&third.access).await.code(), "session_ended");
+    world.me(&first.access).await.expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn logout_needs_one_of_the_two_and_forgives_a_token_that_opens_nothing() {
+    let world = World::new().await;
+    let account = world.register(EMAIL).await;
+    let request = world.client.request(Method::POST, "/auth/v1/logout");
+    let nobody = world.client.send(request.body("".into()).unwrap()).await;
+    assert_eq!(
+        (nobody.status.as_u16(), nobody.code().as_str()),
+        (401, "missing_token")
+    );
+    let unknown = world
+        .client
+        .post("/auth/v1/logout", &json!({"refresh_token": "x"}))
+        .await;
+    assert_eq!(unknown.status, StatusCode::NO_CONTENT);
+    let stale = world.client.with_token("not-a-token");
+    let stale = stale
+        .post(
+            "/auth/v1/logout",
+            &json!({"refresh_token": account.refresh}),
+        )
+        .await;
+    assert_eq!(
+        stale.status,
+        StatusCode::NO_CONTENT,
+        "an expired bearer keeps nobody signed in"
+    );
+    assert_eq!(world.me(&account.access).await.code(), "session_ended");
+    for body in [
+        json!({"refresh_token": 7}),
+        json!({"token": "x"}),
+        json!([1]),
+    ] {
+        let answer = world.client.post("/auth/v1/logout", &body).await;
+        assert_eq!(answer.status.as_u16(), 422, "{body}");
+    }
+    let request = world.client.request(Method::POST, "/auth/v1/logout");
+    let text = world
+        .client
+        .send(request.body("refresh".into()).unwrap())
+        .await;
+    assert_eq!(text.status.as_u16(), 415);
+}
+
+#[tokio::test]
+async fn what_is_not_a_refresh_request_is_refused() {
+    let world = World::new().await;
+    for (body, field) in [
+        (json!({}), "."),
+        (json!({"refresh_token": null}), "refresh_token"),
+        (json!({"refresh_token": ["x"]}), "refresh_token"),
+        (json!({"refresh_token": "x", "scope": "all"}), "scope"),
+    ] {
+        let answer = world.client.post("/auth/v1/refresh", &body).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (422, "invalid_fields")
+        );
+        assert_eq!(answer.json()["errors"][0]["field"], field, "{body}");
+    }
+}

@@ -1,0 +1,111 @@
+//! The binary itself: what it says when it cannot start, and how it ends.
+
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use shared_config::{Service, keys};
+use shared_web::outbound;
+
+use crate::world::World;
+
+fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_auth-service"));
+    command.env_clear();
+    command
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn without_settings_it_names_them_all_and_fails() {
+    let output = binary().output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    for key in [
+        keys::DATABASE_HOST,
+        keys::REDIS_HOST,
+        keys::SIGNING_SEED,
+        keys::INTERNAL_TOKEN_KEY,
+        keys::TOKEN_ISSUER,
+        keys::AUTH_URL,
+    ] {
+        assert!(said(&output).contains(key), "{key}: {}", said(&output));
+    }
+}
+
+#[test]
+fn it_prints_its_document_without_any_setting() {
+    let output = binary().arg("openapi").output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(said(&output), format!("{}\n", auth_service::openapi()));
+    assert_eq!(
+        binary().arg("dance").output().unwrap().status.code(),
+        Some(1)
+    );
+}
+
+#[tokio::test]
+async fn it_serves_is_healthy_and_ends_when_told() {
+    let world = World::new().await;
+    let database = world.database.settings(Service::Auth);
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let listen = format!("127.0.0.1:{port}");
+    let mut command = binary();
+    command
+        .env(keys::LISTEN_ADDR, &listen)
+        .env(keys::METRICS_ADDR, "127.0.0.1:0")
+        .env(keys::DATABASE_HOST, &database.host)
+        .env(keys::DATABASE_PORT, database.port.to_string())
+        .env(keys::DATABASE_NAME, &database.name)
+        .env(keys::DATABASE_USER, &database.user)
+        .env(keys::DATABASE_PASSWORD, database.password.expose())
+        .env(keys::REDIS_HOST, &world.config.cache.host)
+        .env(keys::REDIS_PORT, world.config.cache.port.to_string())
+        .env(keys::AUTH_URL, format!("http://{listen}"))
+        .env(keys::TOKEN_ISSUER, "issuer")
+        .env(keys::TOKEN_AUDIENCE, "audience")
+        .env(keys::INTERNAL_TOKEN_KEY, "0123456789abcdef0123456789abcdef")
+        .env(
+            keys::SIGNING_SEED,
+            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        )
+        .stdout(Stdio::null());
+    let mut process = command.spawn().unwrap();
+    let healthy = || {
+        binary()
+            .arg("healthcheck")
+            .env(keys::LISTEN_ADDR, &listen)
+            .status()
+            .unwrap()
+    };
+    let started = Instant::now();
+    while !healthy().success() {
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "it does not start"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let ready = outbound::client()
+        .unwrap()
+        .get(format!("http://{listen}/auth/readyz"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(ready.status(), 200);
+    let pid = process.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(process.wait().unwrap().code(), Some(0));
+    assert!(!healthy().success(), "nobody answers any more");
+}

@@ -1,0 +1,261 @@
+//! Channels: where a creator's assistant can be talked to.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use shared_models::text::Line;
+use shared_models::{ChannelId, Page, PageRequest};
+use shared_web::{Body, Creator, Id, Problem, Query};
+use utoipa::ToSchema;
+
+use super::script;
+use crate::domain::appearance::{ChannelKind, WidgetChange, WidgetSettings};
+use crate::error::Error;
+use crate::state::AppState;
+use crate::store::channels::{self, ChannelRow};
+
+/// Most channels of one creator.
+const MAX_CHANNELS: i64 = 50;
+
+/// A channel to open.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewChannel {
+    /// What it is connected to.
+    #[serde(rename = "kind")]
+    _kind: ChannelKind,
+    /// Stands at the head of the widget, so visitors read it.
+    name: Line<100>,
+    /// Who may embed the widget, how it looks, how it answers.
+    widget: WidgetSettings,
+}
+
+/// What to change; absent fields stay.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChannelChange {
+    /// Stands at the head of the widget.
+    name: Option<Line<100>>,
+    /// A channel that is not enabled answers nobody.
+    enabled: Option<bool>,
+    /// Fields of the widget.
+    widget: Option<WidgetChange>,
+}
+
+/// A channel.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Channel {
+    /// The channel.
+    id: ChannelId,
+    /// What it is connected to.
+    kind: ChannelKind,
+    /// Stands at the head of the widget.
+    name: String,
+    /// Whether it answers.
+    enabled: bool,
+    /// Who may embed the widget, how it looks, how it answers.
+    widget: WidgetSettings,
+    /// When it was opened.
+    created_at: Timestamp,
+    /// When it was changed last.
+    updated_at: Timestamp,
+}
+
+impl From<ChannelRow> for Channel {
+    fn from(row: ChannelRow) -> Self {
+        let ChannelRow {
+            id,
+            name,
+            enabled,
+            widget,
+            created_at,
+            updated_at,
+        } = row;
+        Self {
+            id,
+            kind: ChannelKind::WebWidget,
+            name,
+            enabled,
+            widget,
+            created_at,
+            updated_at,
+        }
+    }
+}
+
+/// What to paste into a page.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Embed {
+    /// The script of this version; its content never changes.
+    script_url: String,
+    /// Its hash: a browser runs nothing else (Subresource Integrity).
+    integrity: &'static str,
+    /// Put it before `</body>`. It names one version: take the new snippet after an upgrade.
+    snippet: String,
+    /// The same without a version: always the newest script, without the hash.
+    latest_snippet: String,
+    /// What the page's Content-Security-Policy must allow, if it has one.
+    content_security_policy: String,
+}
+
+/// List channels, newest first.
+#[utoipa::path(get, path = "/channels", tag = "channels", params(PageRequest),
+    security(("bearer" = [])),
+    responses((status = 200, body = Page<Channel>),
+        (status = 401, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub(crate) async fn list_channels(
+    State(app): State<AppState>,
+    creator: Creator,
+    Query(page): Query<PageRequest>,
+) -> Result<Json<Page<Channel>>, Error> {
+    let (limit, after) = (page.limit()?, page.after()?);
+    let mut tx = app.db.tenant_read(creator.id).await?;
+    let rows = channels::list(&mut tx, after, limit + 1).await?;
+    let rows = rows.into_iter().map(Channel::from).collect();
+    Ok(Json(Page::of(rows, limit, |channel: &Channel| {
+        channel.id.as_uuid()
+    })))
+}
+
+/// Open a channel.
+#[utoipa::path(post, path = "/channels", tag = "channels", request_body = NewChannel,
+    security(("bearer" = [])),
+    responses((status = 201, body = Channel),
+        (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 409, body = Problem),
+        (status = 413, body = Problem), (status = 415, body = Problem),
+        (status = 422, body = Problem), (status = 503, body = Problem)))]
+pub(crate) async fn create_channel(
+    State(app): State<AppState>,
+    creator: Creator,
+    Body(new): Body<NewChannel>,
+) -> Result<impl IntoResponse, Error> {
+    creator.may_write()?;
+    let mut tx = app.db.tenant(creator.id).await?;
+    let row = channels::insert(&mut tx, new.name.as_str(), &new.widget, MAX_CHANNELS).await?;
+    let row = row.ok_or(Error::TooManyChannels)?;
+    tx.commit().await?;
+    let location = [(
+        header::LOCATION,
+        format!("/channels/v1/channels/{}", row.id),
+    )];
+    Ok((StatusCode::CREATED, location, Json(Channel::from(row))))
+}
+
+/// Read one channel.
+#[utoipa::path(get, path = "/channels/{id}", tag = "channels",
+    params(("id" = ChannelId, Path)), security(("bearer" = [])),
+    responses((status = 200, body = Channel),
+        (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 404, body = Problem), (status = 503, body = Problem)))]
+pub(crate) async fn read_channel(
+    State(app): State<AppState>,
+    creator: Creator,
+    Id(id): Id<ChannelId>,
+) -> Result<Json<Channel>, Error> {
+    let mut tx = app.db.tenant_read(creator.id).await?;
+    let row = channels::find(&mut tx, id)
+        .await?
+        .ok_or(Error::UnknownChannel)?;
+    Ok(Json(row.into()))
+}
+
+/// Change a channel; what is named changes, the rest stays.
+#[utoipa::path(patch, path = "/channels/{id}", tag = "channels",
+    params(("id" = ChannelId, Path)), request_body = ChannelChange, security(("bearer" = [])),
+    responses((status = 200, body = Channel),
+        (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 413, body = Problem), (status = 415, body = Problem),
+        (status = 422, body = Problem), (status = 503, body = Problem)))]
+pub(crate) async fn update_channel(
+    State(app): State<AppState>,
+    creator: Creator,
+    Id(id): Id<ChannelId>,
+    Body(change): Body<ChannelChange>,
+) -> Result<Json<Channel>, Error> {
+    creator.may_write()?;
+    let mut tx = app.db.tenant(creator.id).await?;
+    let old = channels::lock(&mut tx, id)
+        .await?
+        .ok_or(Error::UnknownChannel)?;
+    let name = change.name.as_ref().map_or(old.name.as_str(), Line::as_str);
+    let enabled = change.enabled.unwrap_or(old.enabled);
+    let widget = match change.widget {
+        Some(change) => old.widget.changed(change),
+        None => old.widget,
+    };
+    let row = channels::update(&mut tx, id, name, enabled, &widget).await?;
+    tx.commit().await?;
+    Ok(Json(row.into()))
+}
+
+/// Close a channel for good. Its conversations stay readable.
+#[utoipa::path(delete, path = "/channels/{id}", tag = "channels",
+    params(("id" = ChannelId, Path)), security(("bearer" = [])),
+    responses((status = 204),
+        (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 503, body = Problem)))]
+pub(crate) async fn delete_channel(
+    State(app): State<AppState>,
+    creator: Creator,
+    Id(id): Id<ChannelId>,
+) -> Result<StatusCode, Error> {
+    creator.may_write()?;
+    let mut tx = app.db.tenant(creator.id).await?;
+    if !channels::delete(&mut tx, id).await? {
+        return Err(Error::UnknownChannel);
+    }
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Read what to paste into a page to embed the widget.
+#[utoipa::path(get, path = "/channels/{id}/embed", tag = "channels",
+    params(("id" = ChannelId, Path)), security(("bearer" = [])),
+    responses((status = 200, body = Embed),
+        (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 404, body = Problem), (status = 503, body = Problem)))]
+pub(crate) async fn read_embed(
+    State(app): State<AppState>,
+    creator: Creator,
+    Id(id): Id<ChannelId>,
+) -> Result<Json<Embed>, Error> {
+    let mut tx = app.db.tenant_read(creator.id).await?;
+    let row = channels::find(&mut tx, id)
+        .await?
+        .ok_or(Error::UnknownChannel)?;
+    let base = format!("{}/channels/v1", app.public_url);
+    let script_url = format!("{base}{}", script::versioned_path());
+    let integrity = script::integrity();
+    let socket = base_of_sockets(&app.public_url);
+    Ok(Json(Embed {
+        snippet: format!(
+            "<script src=\"{script_url}\" integrity=\"{integrity}\" crossorigin=\"anonymous\" \
+             data-channel=\"{}\" async></script>",
+            row.id
+        ),
+        latest_snippet: format!(
+            "<script src=\"{base}/widget.js\" data-channel=\"{}\" async></script>",
+            row.id
+        ),
+        content_security_policy: format!(
+            "script-src {script_url}; connect-src {} {socket}",
+            app.public_url
+        ),
+        script_url,
+        integrity,
+    }))
+}
+
+fn base_of_sockets(public_url: &str) -> String {
+    match public_url.strip_prefix("http") {
+        Some(rest) => format!("ws{rest}"),
+        None => public_url.to_owned(),
+    }
+}

@@ -1,0 +1,187 @@
+//! `channel.channels`.
+
+use jiff::Timestamp;
+use shared_db::{SystemTx, TenantTx};
+use shared_models::{ChannelId, CreatorId};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::domain::appearance::{ChannelKind, WidgetSettings};
+
+/// A channel.
+#[derive(Debug, Clone)]
+pub(crate) struct ChannelRow {
+    pub(crate) id: ChannelId,
+    pub(crate) name: String,
+    pub(crate) enabled: bool,
+    pub(crate) widget: WidgetSettings,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+}
+
+/// A widget, found by the id that its page names.
+#[derive(Debug, Clone)]
+pub(crate) struct WidgetRow {
+    pub(crate) creator: CreatorId,
+    pub(crate) name: String,
+    pub(crate) settings: WidgetSettings,
+}
+
+/// Adds a widget, unless the tenant has `most` channels already.
+pub(crate) async fn insert(
+    tx: &mut TenantTx,
+    name: &str,
+    widget: &WidgetSettings,
+    most: i64,
+) -> sqlx::Result<Option<ChannelRow>> {
+    let creator = tx.creator();
+    sqlx::query(
+        "insert into channel.channels (creator_id, id, kind, name, settings)
+         select $1, $2, $3, $4, $5
+         where (select count(*) from channel.channels where deleted_at is null) < $6
+         returning id, name, enabled, settings, created_at, updated_at",
+    )
+    .bind(creator)
+    .bind(ChannelId::new())
+    .bind(ChannelKind::WebWidget.as_str())
+    .bind(name)
+    .bind(Json(widget))
+    .bind(most)
+    .fetch_optional(tx.conn())
+    .await?
+    .map(|row| read(&row))
+    .transpose()
+}
+
+/// Up to `limit` channels after that one, newest first.
+pub(crate) async fn list(
+    tx: &mut TenantTx,
+    after: Option<Uuid>,
+    limit: i64,
+) -> sqlx::Result<Vec<ChannelRow>> {
+    let rows = sqlx::query(
+        "select id, name, enabled, settings, created_at, updated_at from channel.channels
+         where deleted_at is null and ($1::uuid is null or id < $1)
+         order by id desc limit $2",
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+/// One channel.
+pub(crate) async fn find(tx: &mut TenantTx, id: ChannelId) -> sqlx::Result<Option<ChannelRow>> {
+    sqlx::query(
+        "select id, name, enabled, settings, created_at, updated_at from channel.channels
+         where id = $1 and deleted_at is null",
+    )
+    .bind(id)
+    .fetch_optional(tx.conn())
+    .await?
+    .map(|row| read(&row))
+    .transpose()
+}
+
+/// One channel, kept from others who would change it.
+pub(crate) async fn lock(tx: &mut TenantTx, id: ChannelId) -> sqlx::Result<Option<ChannelRow>> {
+    sqlx::query(
+        "select id, name, enabled, settings, created_at, updated_at from channel.channels
+         where id = $1 and deleted_at is null for update",
+    )
+    .bind(id)
+    .fetch_optional(tx.conn())
+    .await?
+    .map(|row| read(&row))
+    .transpose()
+}
+
+/// Writes what may change of a channel.
+pub(crate) async fn update(
+    tx: &mut TenantTx,
+    id: ChannelId,
+    name: &str,
+    enabled: bool,
+    widget: &WidgetSettings,
+) -> sqlx::Result<ChannelRow> {
+    let row = sqlx::query(
+        "update channel.channels
+         set name = $2, enabled = $3, settings = $4, updated_at = now()
+         where id = $1
+         returning id, name, enabled, settings, created_at, updated_at",
+    )
+    .bind(id)
+    .bind(name)
+    .bind(enabled)
+    .bind(Json(widget))
+    .fetch_one(tx.conn())
+    .await?;
+    read(&row)
+}
+
+/// Takes a channel out of service for good; its transcripts stay. False when there is none.
+pub(crate) async fn delete(tx: &mut TenantTx, id: ChannelId) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "update channel.channels set deleted_at = now(), enabled = false
+         where id = $1 and deleted_at is null",
+    )
+    .bind(id)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The settings of a channel that takes messages.
+pub(crate) async fn open_widget(
+    tx: &mut TenantTx,
+    id: ChannelId,
+) -> sqlx::Result<Option<WidgetSettings>> {
+    let row = sqlx::query(
+        "select settings from channel.channels
+         where id = $1 and enabled and deleted_at is null",
+    )
+    .bind(id)
+    .fetch_optional(tx.conn())
+    .await?;
+    let read = |row: PgRow| row.try_get("settings").map(|Json(settings)| settings);
+    row.map(read).transpose()
+}
+
+/// The widget of that id, before any tenant is known.
+pub(crate) async fn find_widget(
+    tx: &mut SystemTx,
+    id: ChannelId,
+) -> sqlx::Result<Option<WidgetRow>> {
+    let row = sqlx::query("select creator_id, name, settings from channel.find_widget($1)")
+        .bind(id)
+        .fetch_optional(tx.conn())
+        .await?;
+    let read = |row: PgRow| -> sqlx::Result<WidgetRow> {
+        let Json(settings) = row.try_get("settings")?;
+        Ok(WidgetRow {
+            creator: row.try_get("creator_id")?,
+            name: row.try_get("name")?,
+            settings,
+        })
+    };
+    row.map(read).transpose()
+}
+
+fn read(row: &PgRow) -> sqlx::Result<ChannelRow> {
+    let Json(widget) = row.try_get("settings")?;
+    Ok(ChannelRow {
+        id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        enabled: row.try_get("enabled")?,
+        widget,
+        created_at: row
+            .try_get::<jiff_sqlx::Timestamp, _>("created_at")?
+            .to_jiff(),
+        updated_at: row
+            .try_get::<jiff_sqlx::Timestamp, _>("updated_at")?
+            .to_jiff(),
+    })
+}

@@ -1,0 +1,20 @@
+//! The channel service against real PostgreSQL and Redis, over real sockets.
+
+mod browser;
+mod engine;
+mod gate;
+mod talk;
+mod test_admission;
+mod test_answers;
+mod test_channels;
+mod test_config;
+mod test_conversations;
+mod test_faults;
+mod test_limits;
+mod test_openapi;
+mod test_page;
+mod test_script;
+mod test_sessions;
+mod test_shutdown;
+mod test_socket;
+mod world;

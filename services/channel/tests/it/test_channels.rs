@@ -1,0 +1,255 @@
+//! Channels of a creator: good, bad, and another tenant's.
+
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+use shared_models::Role;
+use uuid::Uuid;
+
+use crate::world::World;
+
+const CHANNELS: &str = "/channels/v1/channels";
+
+fn new_channel() -> Value {
+    json!({"kind": "web_widget", "name": "Maya's assistant", "widget": {
+        "allowed_origins": ["https://example.com", "*.shop.example", "http://localhost:3000"],
+        "welcome_message": "Hello!\nAsk away.", "placeholder": "Your question",
+        "theme": "dark", "position": "bottom-left", "primary_color": "#B4532A",
+        "answer_mode": "extractive"}})
+}
+
+#[tokio::test]
+async fn a_channel_is_opened_read_changed_listed_and_deleted() {
+    let world = World::new().await;
+    let owner = world.owner();
+    let answer = owner.post(CHANNELS, &new_channel()).await;
+    let location = answer.headers["location"].to_str().unwrap().to_owned();
+    let channel = answer.expect(StatusCode::CREATED);
+    assert_eq!(
+        location,
+        format!("{CHANNELS}/{}", channel["id"].as_str().unwrap())
+    );
+    let widget = &channel["widget"];
+    assert_eq!(
+        widget["allowed_origins"],
+        json!([
+            "https://example.com",
+            "https://*.shop.example",
+            "http://localhost:3000"
+        ])
+    );
+    assert_eq!(widget["primary_color"], "#b4532a");
+    assert_eq!(widget["messages_per_minute"], 10);
+    assert_eq!(owner.get(&location).await.expect(StatusCode::OK), channel);
+
+    let change = json!({"name": "Ask Maya", "widget": {"theme": "light"}});
+    let changed = owner
+        .json(Method::PATCH, &location, &change)
+        .await
+        .expect(StatusCode::OK);
+    assert_eq!(changed["name"], "Ask Maya");
+    assert_eq!(changed["widget"]["theme"], "light");
+    assert_eq!(changed["widget"]["position"], "bottom-left");
+    assert_eq!(changed["enabled"], true);
+
+    let list = owner.get(CHANNELS).await.expect(StatusCode::OK);
+    assert_eq!(list["items"], json!([changed]));
+    assert_eq!(owner.delete(&location).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(owner.get(&location).await.code(), "unknown_channel");
+    assert_eq!(owner.delete(&location).await.code(), "unknown_channel");
+    assert_eq!(
+        owner.json(Method::PATCH, &location, &change).await.code(),
+        "unknown_channel"
+    );
+    assert_eq!(
+        owner.get(CHANNELS).await.expect(StatusCode::OK)["items"],
+        json!([])
+    );
+}
+
+#[tokio::test]
+async fn a_list_is_read_page_by_page_newest_first() {
+    let world = World::new().await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(world.widget().await);
+    }
+    ids.reverse();
+    let (mut seen, mut path) = (Vec::new(), format!("{CHANNELS}?limit=2"));
+    loop {
+        let page = world.owner().get(&path).await.expect(StatusCode::OK);
+        let items = page["items"].as_array().unwrap();
+        seen.extend(
+            items
+                .iter()
+                .map(|item| item["id"].as_str().unwrap().to_owned()),
+        );
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
+        path = format!("{CHANNELS}?limit=2&cursor={cursor}");
+    }
+    assert_eq!(seen, ids);
+    for query in [
+        "limit=0",
+        "limit=101",
+        "limit=x",
+        "cursor=nonsense",
+        "page=2",
+    ] {
+        let answer = world.owner().get(&format!("{CHANNELS}?{query}")).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");
+        assert_eq!(answer.code(), "invalid_query", "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_is_wrong_is_named() {
+    let world = World::new().await;
+    let with = |path: &str, value: Value| {
+        let mut body = new_channel();
+        *body.pointer_mut(path).unwrap() = value;
+        body
+    };
+    let origins = |count: usize| {
+        let many = (0..count).map(|n| json!(format!("https://s{n}.example")));
+        Value::Array(many.collect())
+    };
+    for (body, field) in [
+        (with("/kind", json!("telegram")), "kind"),
+        (with("/name", json!("")), "name"),
+        (with("/name", json!("x".repeat(101))), "name"),
+        (with("/name", json!(7)), "name"),
+        (
+            with("/widget/allowed_origins", json!([])),
+            "widget.allowed_origins",
+        ),
+        (
+            with("/widget/allowed_origins", origins(21)),
+            "widget.allowed_origins",
+        ),
+        (
+            with("/widget/allowed_origins", json!(["*"])),
+            "widget.allowed_origins[0]",
+        ),
+        (
+            with("/widget/allowed_origins", json!(["https://*.com"])),
+            "widget.allowed_origins[0]",
+        ),
+        (
+            with("/widget/primary_color", json!("red")),
+            "widget.primary_color",
+        ),
+        (with("/widget/theme", json!("neon")), "widget.theme"),
+        (with("/widget/position", json!("middle")), "widget.position"),
+        (
+            with("/widget/answer_mode", json!("guess")),
+            "widget.answer_mode",
+        ),
+        (
+            with("/widget/welcome_message", json!("x".repeat(501))),
+            "widget.welcome_message",
+        ),
+        (
+            with(
+                "/widget",
+                json!({"allowed_origins": ["a.example"], "css": "x"}),
+            ),
+            "widget.css",
+        ),
+        (with("/widget", json!({})), "widget"),
+    ] {
+        let answer = world.owner().post(CHANNELS, &body).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        assert_eq!(answer.code(), "invalid_fields", "{body}");
+        let problem = answer.json();
+        assert_eq!(problem["errors"][0]["field"], field, "{problem}");
+    }
+    let mut foreign = new_channel();
+    foreign["creator_id"] = json!(Uuid::new_v4());
+    let answer = world.owner().post(CHANNELS, &foreign).await;
+    assert_eq!(answer.code(), "invalid_fields");
+}
+
+#[tokio::test]
+async fn a_channel_of_another_tenant_looks_like_none() {
+    let world = World::new().await;
+    let theirs = world.widget().await;
+    let stranger = world.stranger();
+    for tail in ["", "/embed"] {
+        let foreign = stranger.get(&format!("{CHANNELS}/{theirs}{tail}")).await;
+        let missing = stranger
+            .get(&format!("{CHANNELS}/{}{tail}", Uuid::now_v7()))
+            .await;
+        assert_eq!(foreign.status, StatusCode::NOT_FOUND);
+        assert_eq!(without_trace(foreign.json()), without_trace(missing.json()));
+    }
+    let path = format!("{CHANNELS}/{theirs}");
+    let change = stranger
+        .json(Method::PATCH, &path, &json!({"name": "Mine"}))
+        .await;
+    assert_eq!(change.status, StatusCode::NOT_FOUND);
+    assert_eq!(stranger.delete(&path).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(stranger.get(CHANNELS).await.json()["items"], json!([]));
+    assert_eq!(
+        world.owner().get(&path).await.json()["name"],
+        "Maya's assistant"
+    );
+}
+
+#[tokio::test]
+async fn a_caller_without_right_is_refused() {
+    let world = World::new().await;
+    let anonymous = world.replica.client.get(CHANNELS).await;
+    assert_eq!(anonymous.status, StatusCode::UNAUTHORIZED);
+    assert!(anonymous.headers.contains_key("www-authenticate"));
+    let viewer = world
+        .mint
+        .sign(&world.mint.claims(world.creator, Role::Viewer));
+    let viewer = world.replica.client.with_token(&viewer);
+    assert_eq!(viewer.get(CHANNELS).await.status, StatusCode::OK);
+    let refused = viewer.post(CHANNELS, &new_channel()).await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (StatusCode::FORBIDDEN, "read_only_role".into())
+    );
+    let malformed = world.owner().get(&format!("{CHANNELS}/not-an-id")).await;
+    assert_eq!(
+        (malformed.status.as_u16(), malformed.code()),
+        (400, "malformed_id".into())
+    );
+}
+
+#[tokio::test]
+async fn a_creator_has_at_most_fifty_channels() {
+    let world = World::new().await;
+    for _ in 0..50 {
+        world.widget().await;
+    }
+    let answer = world.owner().post(CHANNELS, &new_channel()).await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::CONFLICT, "too_many_channels".into())
+    );
+}
+
+#[tokio::test]
+async fn the_embed_snippet_names_the_script_and_its_hash() {
+    let world = World::new().await;
+    let id = world.widget().await;
+    let embed = world.owner().get(&format!("{CHANNELS}/{id}/embed")).await;
+    let embed = embed.expect(StatusCode::OK);
+    let url = embed["script_url"].as_str().unwrap();
+    let path = url.strip_prefix("https://platform.example").unwrap();
+    let script = world.replica.client.get(path).await;
+    assert_eq!(script.status, StatusCode::OK);
+    let integrity = embed["integrity"].as_str().unwrap();
+    let snippet = embed["snippet"].as_str().unwrap();
+    assert!(snippet.contains(url) && snippet.contains(integrity) && snippet.contains(&id));
+    let policy = embed["content_security_policy"].as_str().unwrap();
+    assert!(policy.contains("wss://platform.example"), "{policy}");
+}
+
+fn without_trace(mut problem: Value) -> Value {
+    problem["trace_id"].take();
+    problem
+}

@@ -1,0 +1,66 @@
+//! Settings: all problems at once, no weak keys.
+
+use std::collections::BTreeMap;
+
+use channel_service::Config;
+use shared_config::Reader;
+
+fn good() -> BTreeMap<String, String> {
+    let pairs = [
+        ("DATABASE_HOST", "postgres"),
+        ("DATABASE_USER", "channel_app"),
+        ("DATABASE_PASSWORD", "a long enough word of no meaning"),
+        ("REDIS_HOST", "redis"),
+        ("TOKEN_ISSUER", "creator-platform"),
+        ("TOKEN_AUDIENCE", "creator-platform-api"),
+        ("AUTH_URL", "http://auth:8001"),
+        ("INTERNAL_TOKEN_KEY", "kZ4mW8rT1vX6yB3nC9dF2gH7jL0pQ5sU"),
+        ("AI_ENGINE_URL", "http://ai-engine:8003/"),
+        ("PUBLIC_URL", "https://platform.example"),
+        ("WIDGET_TOKEN_KEY", "qL7wE2rT9yU4iO1pA6sD3fG8hJ5kZ0xC"),
+        ("DEMO_PAGE", "true"),
+    ];
+    pairs
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
+}
+
+#[test]
+fn a_whole_environment_is_accepted() {
+    let config = Config::from_reader(Reader::from_map(good())).unwrap();
+    assert_eq!(config.serve.listen.port(), 8004);
+    assert_eq!(config.ai_engine_url, "http://ai-engine:8003");
+    assert!(config.demo_page);
+}
+
+#[test]
+fn everything_that_is_missing_is_named_at_once() {
+    let problems = Config::from_reader(Reader::from_map(BTreeMap::new())).unwrap_err();
+    let missing: Vec<_> = problems
+        .0
+        .iter()
+        .map(|problem| problem.key.to_owned())
+        .collect();
+    let expected: Vec<_> = good()
+        .into_keys()
+        .filter(|key| key != "DEMO_PAGE")
+        .collect();
+    for key in &expected {
+        assert!(missing.contains(key), "{key}");
+    }
+    assert_eq!(missing.len(), expected.len());
+}
+
+#[test]
+fn a_key_that_is_short_or_a_placeholder_is_refused() {
+    for weak in [
+        "changeme-changeme-changeme-changeme",
+        "twenty-characters-xx",
+    ] {
+        let mut values = good();
+        values.insert("WIDGET_TOKEN_KEY".to_owned(), weak.to_owned());
+        let problems = Config::from_reader(Reader::from_map(values)).unwrap_err();
+        assert_eq!(problems.0[0].key, "WIDGET_TOKEN_KEY", "{weak}");
+        assert!(!problems.to_string().contains(weak));
+    }
+}

@@ -1,0 +1,319 @@
+//! The widget in a real browser, on the demo page, under its strict policy.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::browser::Browser;
+use crate::engine::Play;
+use crate::gate::Gate;
+use crate::world::World;
+
+/// The widget's shadow root, as an expression.
+const ROOT: &str = "document.querySelector('#creator-widget').shadowRoot";
+
+const ANSWER: &str = "Strength is made while you rest. [1] Three things help most:\n\n\
+    - **Sleep** seven to nine hours, at the same time each night\n\
+    - Eat `1.6 g` of protein per kilogram\n\
+    - Walk twenty minutes on days without training\n\n\
+    Begin with sleep: it costs nothing. [1]";
+
+struct Page {
+    world: World,
+    gate: Gate,
+    browser: Browser,
+    channel: String,
+}
+
+impl Page {
+    /// A widget on the demo page, not yet opened.
+    async fn open(widget: Value) -> Self {
+        let world = World::new().await;
+        let gate = Gate::before(world.replica.address).await;
+        let host = format!("http://{}", gate.address);
+        let mut settings = json!({"allowed_origins": [host], "messages_per_minute": 100,
+            "welcome_message": "Hi, I am Maya's assistant. Ask me about training, food or rest."});
+        settings
+            .as_object_mut()
+            .unwrap()
+            .extend(widget.as_object().unwrap().clone());
+        let channel = world.widget_of(&settings).await;
+        let mut browser = Browser::start().await;
+        browser.resize(1280, 860, false).await;
+        let mut page = Self {
+            world,
+            gate,
+            browser,
+            channel,
+        };
+        page.visit().await;
+        page
+    }
+
+    async fn visit(&mut self) {
+        let (address, channel) = (self.gate.address, &self.channel);
+        let url = format!("http://{address}/channels/demo?channel={channel}");
+        self.browser.visit(&url).await;
+        self.browser
+            .wait_for("document.querySelector('#creator-widget')")
+            .await;
+    }
+
+    async fn toggle(&mut self) {
+        self.browser
+            .click(&format!("{ROOT}.querySelector('.launcher')"))
+            .await;
+    }
+
+    async fn online(&mut self) {
+        self.browser
+            .wait_for(&format!("{ROOT}.querySelector('.state.online')"))
+            .await;
+    }
+
+    async fn ask(&mut self, question: &str) {
+        self.browser.write(question).await;
+        self.browser.press("Enter", 13).await;
+    }
+
+    /// Waits for so many finished turns of the assistant, the welcome included.
+    async fn answers(&mut self, count: usize) {
+        let expression = format!(
+            "{ROOT}.querySelectorAll('.turn.bot:not(.writing) .bubble:not(:has(.dots))').length \
+             === {count}"
+        );
+        self.browser.wait_for(&expression).await;
+    }
+
+    async fn turns(&mut self) -> Vec<String> {
+        let expression = format!(
+            "[...{ROOT}.querySelectorAll('.turn .bubble')].map((bubble) => bubble.innerText)"
+        );
+        let turns = self.browser.value(&expression).await;
+        serde_json::from_value(turns).unwrap()
+    }
+
+    async fn stored(&self) -> Vec<(String, String)> {
+        let rows = sqlx::query_as("select role, content from channel.messages order by seq");
+        rows.fetch_all(&self.world.admin().await).await.unwrap()
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: make test"]
+async fn a_visitor_asks_and_reads_a_streamed_answer_with_its_source() {
+    let mut page = Page::open(json!({"primary_color": "#b4532a"})).await;
+    page.browser.picture("closed").await;
+    page.toggle().await;
+    page.online().await;
+    page.browser.picture("opened").await;
+    page.world
+        .engine
+        .next(Play::slowly(ANSWER, Duration::from_millis(60)));
+    page.ask("How do I recover between sessions?").await;
+    page.browser
+        .wait_for(&format!("{ROOT}.querySelector('.writing')"))
+        .await;
+    let early = page.turns().await.pop().unwrap();
+    page.browser.picture("streaming").await;
+    page.answers(2).await;
+    let late = page.turns().await.pop().unwrap();
+    assert!(
+        early.len() < late.len(),
+        "the text grew: {early:?}, {late:?}"
+    );
+    assert!(late.starts_with("Strength is made while you rest."));
+    let bold = page
+        .browser
+        .value(&format!("{ROOT}.querySelector('li strong').textContent"))
+        .await;
+    assert_eq!(bold, "Sleep");
+    let source = format!("{ROOT}.querySelector('.sources').innerText");
+    let source = page.browser.value(&source).await;
+    let source = source.as_str().unwrap();
+    assert!(source.contains("First Twelve Weeks — Recovery"), "{source}");
+    assert!(!source.contains("Kitchen notes"), "only what is cited");
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    page.browser.picture("answered").await;
+    let stored = page.stored().await;
+    assert_eq!(stored[0].1, "How do I recover between sessions?");
+    assert_eq!(stored[1], ("assistant".to_owned(), ANSWER.to_owned()));
+    assert_eq!(
+        page.browser.complaints, [""; 0],
+        "nothing was refused by the page's policy"
+    );
+
+    // A reload brings back the conversation, and the panel as it was.
+    page.visit().await;
+    page.answers(2).await;
+    assert_eq!(page.turns().await.len(), 3);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: make test"]
+async fn words_are_shown_as_words_and_never_as_markup() {
+    let mut page = Page::open(json!({"theme": "dark", "position": "bottom-left"})).await;
+    page.toggle().await;
+    page.online().await;
+    let attack = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>";
+    let reply = format!("{attack} [x](javascript:window.hacked=1) https://example.com/a?b=1.");
+    page.world.engine.next(Play::say(&reply));
+    page.ask(attack).await;
+    page.answers(2).await;
+    let turns = page.turns().await;
+    assert_eq!(turns[1], attack);
+    assert!(turns[2].starts_with(attack));
+    assert_eq!(
+        page.browser.value("window.hacked === undefined").await,
+        true
+    );
+    let links = format!("[...{ROOT}.querySelectorAll('a')].map((a) => a.href + ' ' + a.rel)");
+    let links = page.browser.value(&links).await;
+    assert_eq!(
+        links,
+        json!(["https://example.com/a?b=1 noopener nofollow ugc"])
+    );
+    page.browser.picture("dark").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: make test"]
+async fn what_is_said_offline_is_sent_when_the_network_is_back() {
+    let mut page = Page::open(json!({})).await;
+    page.toggle().await;
+    page.online().await;
+    page.ask("Before?").await;
+    page.answers(2).await;
+    page.gate.set_open(false);
+    page.browser
+        .wait_for(&format!("!{ROOT}.querySelector('.state.online')"))
+        .await;
+    page.ask("While away?").await;
+    page.browser
+        .wait_for(&format!("{ROOT}.querySelector('.unsent')"))
+        .await;
+    page.browser.picture("offline").await;
+    page.gate.set_open(true);
+    // As a phone does that wakes up: at once, not after the pause.
+    page.browser
+        .value("dispatchEvent(new Event('online'))")
+        .await;
+    page.answers(3).await;
+    let said: Vec<_> = page.stored().await.into_iter().map(|row| row.1).collect();
+    assert_eq!(said.iter().filter(|text| *text == "While away?").count(), 1);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: make test"]
+async fn a_failed_answer_can_be_asked_for_again() {
+    let mut page = Page::open(json!({})).await;
+    page.toggle().await;
+    page.online().await;
+    page.world
+        .engine
+        .next(Play::Refuse(StatusCode::SERVICE_UNAVAILABLE));
+    page.ask("Anybody?").await;
+    page.browser
+        .wait_for(&format!("{ROOT}.querySelector('.trouble button')"))
+        .await;
+    page.browser.picture("trouble").await;
+    page.browser
+        .click(&format!("{ROOT}.querySelector('.trouble button')"))
+        .await;
+    page.answers(2).await;
+    assert_eq!(page.turns().await[2], "You asked: Anybody? 1");
+    let gone = format!("!{ROOT}.querySelector('.trouble')");
+    page.browser.wait_for(&gone).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: make test"]
+async fn keyboard_and_screen_reader_find_everything() {
+    let mut page = Page::open(json!({})).await;
+    let launcher = ("button".to_owned(), "Chat with Maya's assistant".to_owned());
+    assert!(page.browser.accessible().await.contains(&launcher));
+    page.browser
+        .value(&format!("{ROOT}.querySelector('.launcher').focus()"))
+        .await;
+    page.browser.press("Enter", 13).await;
+    page.online().await;
+    let focus = format!("{ROOT}.activeElement.id");
+    assert_eq!(page.browser.value(&focus).await, "input");
+    let found = page.browser.accessible().await;
+    for (role, name) in [
+        ("dialog", "Maya's assistant"),
+        ("log", "Conversation"),
+        ("textbox", "Your message"),
+        ("button", "Send"),
+        ("button", "Close chat"),
+    ] {
+        assert!(
+            found.contains(&(role.to_owned(), name.to_owned())),
+            "{role} {name}: {found:?}"
+        );
+    }
+    page.ask("Do you hear me?").await;
+    page.answers(2).await;
+    let announced = format!("{ROOT}.querySelector('[aria-live=polite][role=status]').textContent");
+    assert_eq!(
+        page.browser.value(&announced).await,
+        "You asked: Do you hear me? [1]"
+    );
+    page.browser.press("Escape", 27).await;
+    page.browser
+        .wait_for(&format!("{ROOT}.querySelector('.panel').hidden"))
+        .await;
+    let focus = format!("{ROOT}.activeElement.className");
+    assert_eq!(page.browser.value(&focus).await, "launcher");
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: make test"]
+async fn on_a_phone_the_chat_fills_the_screen_in_the_systems_colours() {
+    let mut page = Page::open(json!({"primary_color": "#7dd3a8"})).await;
+    page.browser.resize(390, 780, true).await;
+    page.browser.prefer("prefers-color-scheme", "dark").await;
+    page.visit().await;
+    page.browser.picture("phone-closed").await;
+    page.toggle().await;
+    page.online().await;
+    page.world.engine.next(Play::say(ANSWER));
+    page.ask("How do I recover between sessions?").await;
+    page.answers(2).await;
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let size = format!(
+        "(() => {{ const r = {ROOT}.querySelector('.panel').getBoundingClientRect();
+           return [r.x, r.y, r.width, r.height]; }})()"
+    );
+    assert_eq!(page.browser.value(&size).await, json!([0, 0, 390, 780]));
+    let theme = page
+        .browser
+        .value("document.querySelector('#creator-widget').getAttribute('theme')");
+    assert_eq!(theme.await, "dark");
+    page.browser.picture("phone-open").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: make test"]
+async fn a_page_that_is_not_allowed_shows_no_widget() {
+    let world = World::new().await;
+    let channel = world.widget().await;
+    let mut browser = Browser::start().await;
+    let address = world.replica.address;
+    browser
+        .visit(&format!("http://{address}/channels/demo?channel={channel}"))
+        .await;
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    assert_eq!(
+        browser
+            .value("document.querySelector('#creator-widget') === null")
+            .await,
+        true
+    );
+    browser
+        .visit(&format!("http://{address}/channels/demo"))
+        .await;
+    browser.resize(1280, 860, false).await;
+    browser.picture("form").await;
+}

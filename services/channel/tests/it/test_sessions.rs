@@ -1,0 +1,250 @@
+//! Sessions of visitors: what the token says, and what it is not good for.
+
+use axum::http::{Method, StatusCode};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde_json::{Value, json};
+
+use crate::talk::Talk;
+use crate::world::{PAGE, WIDGET_KEY, World};
+
+fn claims_of(token: &str) -> Value {
+    let mut rules = Validation::new(Algorithm::HS256);
+    rules.validate_aud = false;
+    rules.validate_exp = false;
+    let key = DecodingKey::from_secret(WIDGET_KEY.as_bytes());
+    jsonwebtoken::decode::<Value>(token, &key, &rules)
+        .unwrap()
+        .claims
+}
+
+fn signed(claims: &Value, key: &str) -> String {
+    let key = EncodingKey::from_secret(key.as_bytes());
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).unwrap()
+}
+
+fn changed(token: &str, field: &str, value: Value) -> String {
+    let mut claims = claims_of(token);
+    claims[field] = value;
+    signed(&claims, WIDGET_KEY)
+}
+
+#[tokio::test]
+async fn a_session_says_who_talks_where_and_for_how_long() {
+    let world = World::new().await;
+    let channel = world.widget().await;
+    let answer = world.ask_session(&channel, PAGE, &json!({})).await;
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    let session = answer.expect(StatusCode::CREATED);
+    let claims = claims_of(session["token"].as_str().unwrap());
+    assert_eq!(claims["channel"], channel);
+    assert_eq!(claims["creator"], world.creator.to_string());
+    assert_eq!(claims["conversation"], session["conversation_id"]);
+    assert_eq!(claims["origin"], PAGE);
+    let left = claims["exp"].as_i64().unwrap() - jiff::Timestamp::now().as_second();
+    assert!((3590..=3600).contains(&left), "{left}");
+    let appearance = &session["appearance"];
+    assert_eq!(appearance["name"], "Maya's assistant");
+    assert_eq!(appearance["position"], "bottom-right");
+    assert!(appearance.get("allowed_origins").is_none());
+    let admin = world.admin().await;
+    let rows = sqlx::query("select 1 from channel.conversations")
+        .fetch_all(&admin)
+        .await;
+    assert!(rows.unwrap().is_empty(), "a page view stores nothing");
+}
+
+#[tokio::test]
+async fn a_visitor_comes_back_to_the_same_conversation() {
+    let world = World::new().await;
+    let channel = world.widget().await;
+    let first = world.session(&channel).await;
+    let known = json!({"visitor_token": first["visitor_token"]});
+    let again = world
+        .ask_session(&channel, PAGE, &known)
+        .await
+        .expect(StatusCode::CREATED);
+    assert_eq!(again["conversation_id"], first["conversation_id"]);
+    assert_ne!(
+        world.session(&channel).await["conversation_id"],
+        first["conversation_id"]
+    );
+
+    let mut talk = world.talk(&channel, &again).await;
+    talk.ask("Are you there?").await;
+    talk.find("ai_response").await;
+    sqlx::query("update channel.conversations set owner = 'closed'")
+        .execute(&world.admin().await)
+        .await
+        .unwrap();
+    talk.ask("And now?").await;
+    assert_eq!(talk.close_code().await, 4401);
+    let fresh = world
+        .ask_session(&channel, PAGE, &known)
+        .await
+        .expect(StatusCode::CREATED);
+    assert_ne!(fresh["conversation_id"], first["conversation_id"]);
+}
+
+#[tokio::test]
+async fn a_visitor_token_that_is_not_good_is_refused() {
+    let world = World::new().await;
+    let channel = world.widget().await;
+    let other = world
+        .widget_of(&json!({"allowed_origins": [PAGE, "https://b.example"]}))
+        .await;
+    let session = world.session(&channel).await;
+    let token = session["visitor_token"].as_str().unwrap();
+    let elsewhere = world
+        .ask_session(&other, "https://b.example", &json!({}))
+        .await
+        .json();
+    let long_ago = jiff::Timestamp::now().as_second() - 1;
+    for (what, bad) in [
+        ("nonsense", "nonsense".to_owned()),
+        (
+            "another key",
+            signed(&claims_of(token), "another key of thirty-two characters"),
+        ),
+        ("expired", changed(token, "exp", json!(long_ago))),
+        (
+            "a session's token",
+            session["token"].as_str().unwrap().to_owned(),
+        ),
+        (
+            "another channel",
+            elsewhere["visitor_token"].as_str().unwrap().to_owned(),
+        ),
+        (
+            "another page",
+            changed(token, "origin", json!("https://b.example")),
+        ),
+    ] {
+        let body = json!({"visitor_token": bad});
+        let answer = world.ask_session(&channel, PAGE, &body).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}");
+        assert_eq!(answer.code(), "invalid_visitor_token", "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_socket_with_a_token_that_is_not_good_is_closed_with_the_reason() {
+    let world = World::new().await;
+    let origins = json!({"allowed_origins": [PAGE, "https://b.example"]});
+    let channel = world.widget_of(&origins).await;
+    let other = world.widget_of(&origins).await;
+    let session = world.session(&channel).await;
+    let token = session["token"].as_str().unwrap();
+    let long_ago = jiff::Timestamp::now().as_second() - 1;
+    let (head, tail) = token.rsplit_once('.').unwrap();
+    let flipped: String = tail.chars().rev().collect();
+    for (what, bad, page, code) in [
+        ("nonsense", "nonsense".to_owned(), PAGE, 4401),
+        (
+            "a flipped signature",
+            format!("{head}.{flipped}"),
+            PAGE,
+            4401,
+        ),
+        (
+            "another key",
+            signed(&claims_of(token), "another key of thirty-two chars!"),
+            PAGE,
+            4401,
+        ),
+        (
+            "expired",
+            changed(token, "exp", json!(long_ago)),
+            PAGE,
+            4401,
+        ),
+        (
+            "a visitor's token",
+            session["visitor_token"].as_str().unwrap().to_owned(),
+            PAGE,
+            4401,
+        ),
+        ("another page", token.to_owned(), "https://b.example", 4403),
+        (
+            "another tenant",
+            changed(token, "creator", json!(uuid::Uuid::now_v7())),
+            PAGE,
+            4403,
+        ),
+    ] {
+        let talk = Talk::connect(world.replica.address, &channel, &bad, 0, page).await;
+        assert_eq!(talk.expect(what).close_code().await, code, "{what}");
+    }
+    let talk = Talk::connect(world.replica.address, &other, token, 0, PAGE).await;
+    assert_eq!(talk.unwrap().close_code().await, 4403, "another channel");
+}
+
+#[tokio::test]
+async fn a_socket_ends_with_its_token() {
+    let world = World::new().await;
+    let channel = world.widget().await;
+    let session = world.session(&channel).await;
+    let soon = jiff::Timestamp::now().as_second() + 2;
+    let token = changed(session["token"].as_str().unwrap(), "exp", json!(soon));
+    let mut talk = Talk::connect(world.replica.address, &channel, &token, 0, PAGE)
+        .await
+        .unwrap();
+    assert_eq!(talk.next().await["type"], "status");
+    assert_eq!(talk.close_code().await, 4401);
+}
+
+#[tokio::test]
+async fn the_history_is_read_with_the_token_only() {
+    let world = World::new().await;
+    let channel = world.widget().await;
+    let session = world.session(&channel).await;
+    let mut talk = world.talk(&channel, &session).await;
+    for question in ["One?", "Two?", "Three?"] {
+        talk.ask(question).await;
+        talk.find("ai_response").await;
+    }
+    let client = &world.replica.client;
+    let read = |token: &str, query: &str, headers: &[(&str, &str)]| {
+        let path = format!("/channels/v1/widget/{channel}/history{query}");
+        let mut request = client.with_token(token).request(Method::GET, &path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        client.send(request.body(axum::body::Body::empty()).unwrap())
+    };
+    let token = session["token"].as_str().unwrap();
+    let page = [("origin", PAGE)];
+    let all = read(token, "", &page).await.expect(StatusCode::OK);
+    assert_eq!(all["last_seq"], 6);
+    let seqs: Vec<_> = all["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["seq"].clone())
+        .collect();
+    assert_eq!(seqs, [1, 2, 3, 4, 5, 6]);
+    let rest = read(token, "?after_seq=4&limit=1", &page)
+        .await
+        .expect(StatusCode::OK);
+    assert_eq!(rest["items"][0]["content"], "Three?");
+    let same_host = [("sec-fetch-site", "same-origin")];
+    assert_eq!(read(token, "", &same_host).await.status, StatusCode::OK);
+    assert_eq!(read(token, "", &[]).await.status, StatusCode::FORBIDDEN);
+    let cross_site = [("sec-fetch-site", "cross-site")];
+    assert_eq!(
+        read(token, "", &cross_site).await.status,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(read("nonsense", "", &page).await.code(), "invalid_token");
+    let expired = changed(token, "exp", json!(1));
+    assert_eq!(read(&expired, "", &page).await.code(), "expired_token");
+    assert_eq!(
+        read(token, "?limit=101", &page).await.code(),
+        "invalid_query"
+    );
+    let path = format!("/channels/v1/widget/{channel}/history");
+    let bare = client.request(Method::GET, &path).header("origin", PAGE);
+    let bare = client
+        .send(bare.body(axum::body::Body::empty()).unwrap())
+        .await;
+    assert_eq!(bare.code(), "missing_token");
+}
