@@ -62,7 +62,11 @@ fn against(kind: Kind, desired: &Value, live: &Live) -> Change {
     let body = match &live.view {
         View::Unmoved { applied } | View::Settled { applied, .. } => {
             let same = applied == hash;
-            return if same { Change::None } else { Change::Update(vec![UNREAD.to_owned()]) };
+            return if same {
+                Change::None
+            } else {
+                Change::Update(vec![UNREAD.to_owned()])
+            };
         }
         View::Body(body) => body,
     };

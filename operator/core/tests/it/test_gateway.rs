@@ -91,10 +91,18 @@ fn start(change: impl Fn(&mut GatewayConfig)) -> Gateway {
     }
 }
 
+/// One process: a worker would outlive its killed master.
 fn run(file: &Path) -> Child {
     Command::new("nginx")
-        .args(["-e", "stderr", "-g", "daemon off;", "-c"])
+        .args([
+            "-e",
+            "stderr",
+            "-g",
+            "daemon off; master_process off;",
+            "-c",
+        ])
         .arg(file)
+        .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("nginx is installed")
@@ -253,7 +261,7 @@ fn streams_pass_as_they_are_written_and_sockets_are_upgraded() {
         text.push_str(&String::from_utf8_lossy(&buffer[..read]));
     }
     let upgrade = gateway.ask(
-        "GET /channels/v1/socket HTTP/1.1\nHost: demo\nConnection: Upgrade\nUpgrade: websocket",
+        "GET /channels/v1/socket HTTP/1.1\nHost: demo\nConnection: close, Upgrade\nUpgrade: websocket",
     );
     assert!(upgrade.contains("Upgrade: websocket") && upgrade.contains("Connection: upgrade"));
 }

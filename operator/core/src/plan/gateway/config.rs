@@ -338,7 +338,11 @@ fn location(config: &GatewayConfig, upstream: &Upstream) -> String {
          set $upstream http://{host}:{port};\n            proxy_pass $upstream;\n",
         config.burst
     );
-    let mut text = format!("\n        location {prefix}/ {{\n{extra}{pass}        }}\n");
+    // Without the first, nginx answers the bare prefix with a redirect to its own address.
+    let mut text = format!(
+        "\n        location = {prefix} {{ return 404; }}\n        \
+         location {prefix}/ {{\n{extra}{pass}        }}\n"
+    );
     if *service == Service::Channel {
         let _ = write!(
             text,
