@@ -1,4 +1,5 @@
 //! Auth against a real PostgreSQL and Redis, called in this process.
+#![expect(clippy::unwrap_used, reason = "tests stop at faults")]
 
 mod gate;
 mod test_key_set;

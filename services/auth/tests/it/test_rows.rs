@@ -2,7 +2,7 @@
 
 use shared_config::Service;
 use shared_models::{CreatorId, UserId};
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use crate::world::{PASSWORD, World};
 
@@ -92,7 +92,7 @@ async fn a_row_of_another_tenant_cannot_be_written() {
 #[tokio::test]
 async fn the_directory_is_reached_by_its_functions_only() {
     let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
+    world.register("ana@example.com").await;
     let db = world.database.as_service(Service::Auth);
     for statement in [
         "select * from auth.login_directory",
@@ -113,35 +113,31 @@ async fn the_directory_is_reached_by_its_functions_only() {
             "{error}"
         );
     }
-    let claim = "select auth.claim_login('new@example.com', $1)";
+}
+
+#[tokio::test]
+async fn an_address_is_claimed_for_a_user_of_the_own_tenant_only() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    let db = world.database.as_service(Service::Auth);
+    let claim = async |connection: &mut PgConnection, user: UserId| {
+        let claim = "select auth.claim_login('new@example.com', $1)";
+        let claimed = sqlx::query(claim).bind(user).execute(connection).await;
+        claimed.unwrap_err().to_string()
+    };
     let mut nobody = db.system().await.unwrap();
-    let error = sqlx::query(claim)
-        .bind(ana.user)
-        .execute(nobody.conn())
-        .await
-        .unwrap_err();
-    assert!(
-        error.to_string().contains("tenant"),
-        "no tenant, no claim: {error}"
-    );
+    let error = claim(nobody.conn(), ana.user).await;
+    assert!(error.contains("\"tenant\""), "no tenant, no claim: {error}");
     let mut other = db.tenant(CreatorId::new()).await.unwrap();
-    let error = sqlx::query(claim)
-        .bind(ana.user)
-        .execute(other.conn())
-        .await
-        .unwrap_err();
+    let error = claim(other.conn(), ana.user).await;
     assert!(
-        error.to_string().contains("foreign key"),
+        error.contains("foreign key"),
         "another tenant's user: {error}"
     );
     let mut own = db.tenant(ana.creator).await.unwrap();
-    let error = sqlx::query(claim)
-        .bind(UserId::new())
-        .execute(own.conn())
-        .await
-        .unwrap_err();
+    let error = claim(own.conn(), UserId::new()).await;
     assert!(
-        error.to_string().contains("foreign key"),
+        error.contains("foreign key"),
         "a user that is not there: {error}"
     );
 }

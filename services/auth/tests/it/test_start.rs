@@ -1,5 +1,6 @@
 //! The binary itself: what it says when it cannot start, and how it ends.
 
+use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -45,19 +46,12 @@ fn it_prints_its_document_without_any_setting() {
     );
 }
 
-#[tokio::test]
-async fn it_serves_is_healthy_and_ends_when_told() {
-    let world = World::new().await;
+/// The command that serves that world's database.
+fn serving(world: &World, listen: &str) -> Command {
     let database = world.database.settings(Service::Auth);
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let listen = format!("127.0.0.1:{port}");
     let mut command = binary();
     command
-        .env(keys::LISTEN_ADDR, &listen)
+        .env(keys::LISTEN_ADDR, listen)
         .env(keys::METRICS_ADDR, "127.0.0.1:0")
         .env(keys::DATABASE_HOST, &database.host)
         .env(keys::DATABASE_PORT, database.port.to_string())
@@ -75,7 +69,19 @@ async fn it_serves_is_healthy_and_ends_when_told() {
             "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         )
         .stdout(Stdio::null());
-    let mut process = command.spawn().unwrap();
+    command
+}
+
+#[tokio::test]
+async fn it_serves_is_healthy_and_ends_when_told() {
+    let world = World::new().await;
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let listen = format!("127.0.0.1:{port}");
+    let mut process = serving(&world, &listen).spawn().unwrap();
     let healthy = || {
         binary()
             .arg("healthcheck")
@@ -99,13 +105,8 @@ async fn it_serves_is_healthy_and_ends_when_told() {
         .unwrap();
     assert_eq!(ready.status(), 200);
     let pid = process.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    let told = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    assert!(told.success());
     assert_eq!(process.wait().unwrap().code(), Some(0));
     assert!(!healthy().success(), "nobody answers any more");
 }

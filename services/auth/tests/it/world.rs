@@ -94,7 +94,8 @@ impl World {
         let seed = self.config.tokens.seed.expose();
         let key = EncodingKey::from_ed_der(&[&PKCS8_HEAD[..], &seed[..]].concat());
         let mut head = Header::new(Algorithm::EdDSA);
-        head.kid = self.key_set().await.keys[0].common.key_id.clone();
+        let kid = &self.key_set().await.keys[0].common.key_id;
+        head.kid.clone_from(kid);
         jsonwebtoken::encode(&head, claims, &key).unwrap()
     }
 
