@@ -9,6 +9,7 @@ pub mod object;
 pub mod observed;
 pub mod plan;
 pub mod reason;
+pub mod reference;
 pub mod resolve;
 pub mod rollout;
 pub mod status;

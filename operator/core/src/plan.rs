@@ -10,7 +10,7 @@ use crate::observed::Observed;
 use crate::reason::Reason;
 use crate::resolve::Resolved;
 
-use draft::{Draft, Sketch};
+use draft::Draft;
 
 mod availability;
 mod chroma;
@@ -232,9 +232,8 @@ impl Plan {
 
 /// Plans a platform.
 pub fn plan(resolved: &Resolved, observed: &Observed) -> Plan {
-    let Sketch {
-        drafts, missing, ..
-    } = draft::all(resolved, observed);
+    let mut sketch = draft::all(resolved, observed);
+    let drafts = std::mem::take(&mut sketch.drafts);
     let mut items: BTreeMap<StageName, Vec<Item>> = BTreeMap::new();
     for Draft {
         stage,
@@ -255,7 +254,7 @@ pub fn plan(resolved: &Resolved, observed: &Observed) -> Plan {
         .into_iter()
         .map(|name| {
             let items = items.remove(&name).unwrap_or_default();
-            let gate = gate::of(name, &items, &missing, observed);
+            let gate = gate::of(name, &items, &sketch);
             Stage { name, items, gate }
         })
         .collect();

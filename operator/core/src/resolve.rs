@@ -119,12 +119,10 @@ impl Resolved {
 /// # Errors
 /// Every problem of the spec at once; nothing but a change of the spec mends it.
 pub fn resolve(platform: &CreatorPlatform, _observed: &Observed) -> Result<Resolved, Invalid> {
-    let mut problems = Vec::new();
-    if let Ok(value) = serde_json::to_value(platform) {
-        if let Some(known) = schema::of("CreatorPlatform") {
-            problems.extend(broken_rules(&known.rules, &value, None));
-        }
-    }
+    let known = schema::of("CreatorPlatform").zip(serde_json::to_value(platform).ok());
+    let mut problems = known.map_or_else(Vec::new, |(known, value)| {
+        broken_rules(&known.rules, &value, None)
+    });
     problems.extend(checks::problems(platform));
     problems.sort();
     problems.dedup();

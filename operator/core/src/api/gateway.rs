@@ -61,7 +61,7 @@ pub struct Gateway {
     /// Type of the Service.
     #[serde(default)]
     pub service_type: ServiceType,
-    /// Port of the nodes, for types NodePort and LoadBalancer.
+    /// Port of the nodes, for types `NodePort` and `LoadBalancer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 30000, max = 32767))]
     pub node_port: Option<i32>,

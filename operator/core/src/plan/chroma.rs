@@ -37,6 +37,23 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
         &[("http", 8000)],
         false,
     );
+    let pod = chroma_pod(sketch, &name);
+    let template = pod::template(sketch, pod);
+    let set = json!({
+        "spec": {
+            "replicas": 1,
+            "serviceName": name,
+            "podManagementPolicy": "Parallel",
+            "selector": {"matchLabels": labels::selector(sketch.resolved, COMPONENT)},
+            "template": template,
+        },
+    });
+    let key = ObjectKey::new(Kind::StatefulSet, &name);
+    sketch.apply(StageName::Stores, COMPONENT, key, set);
+}
+
+fn chroma_pod(sketch: &Sketch<'_>, name: &str) -> Pod {
+    let settings = &sketch.resolved.spec.chroma;
     let beat = |period: i32, failures: i32| {
         json!({
             "httpGet": {"path": "/api/v2/healthcheck", "port": "http"},
@@ -58,7 +75,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
             "volumeMounts": [{"name": "data", "mountPath": "/data"}],
         }),
     );
-    let pod = Pod {
+    Pod {
         component: COMPONENT,
         service_account: foundation::service_account(sketch.resolved),
         init_containers: Vec::new(),
@@ -67,17 +84,5 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
         grace_seconds: 30,
         spread: None,
         overrides: None,
-    };
-    let template = pod::template(sketch, pod);
-    let set = json!({
-        "spec": {
-            "replicas": 1,
-            "serviceName": name,
-            "podManagementPolicy": "Parallel",
-            "selector": {"matchLabels": labels::selector(sketch.resolved, COMPONENT)},
-            "template": template,
-        },
-    });
-    let key = ObjectKey::new(Kind::StatefulSet, &name);
-    sketch.apply(StageName::Stores, COMPONENT, key, set);
+    }
 }

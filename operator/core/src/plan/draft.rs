@@ -40,6 +40,8 @@ pub(crate) struct Sketch<'a> {
     /// Content of the `ConfigMap`s so far, since the hash of a pod template needs it.
     pub(crate) config: BTreeMap<String, Value>,
     pub(crate) missing: BTreeSet<MissingKey>,
+    /// Kinds of other products that the spec needs and the API server does not serve.
+    pub(crate) missing_kinds: BTreeSet<(Component, Kind)>,
 }
 
 impl<'a> Sketch<'a> {
@@ -50,6 +52,7 @@ impl<'a> Sketch<'a> {
             drafts: Vec::new(),
             config: BTreeMap::new(),
             missing: BTreeSet::new(),
+            missing_kinds: BTreeSet::new(),
         }
     }
 
@@ -96,7 +99,7 @@ impl<'a> Sketch<'a> {
     }
 
     /// A `ConfigMap`: before the workloads that read it.
-    pub(crate) fn config_map(&mut self, component: Component, name: &str, data: Value) {
+    pub(crate) fn config_map(&mut self, component: Component, name: &str, data: &Value) {
         self.config.insert(name.to_owned(), data.clone());
         let key = ObjectKey::new(Kind::ConfigMap, name);
         self.apply(StageName::Foundation, component, key, json!({"data": data}));

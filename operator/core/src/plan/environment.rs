@@ -63,26 +63,22 @@ fn shared(resolved: &Resolved, service: Service) -> Vec<Value> {
 }
 
 fn redis(resolved: &Resolved, service: Service) -> Vec<Value> {
-    match &resolved.spec.redis.external {
-        Some(external) => {
-            let from = &external.password_secret_ref;
-            vec![
-                pod::variable(keys::REDIS_HOST, &external.host),
-                pod::variable(keys::REDIS_PORT, external.port.to_string()),
-                pod::variable(keys::REDIS_USERNAME, &external.username),
-                pod::secret_variable(keys::REDIS_PASSWORD, &from.name, &from.key),
-            ]
-        }
-        None => {
-            let secret = resolved.object_name(service.name());
-            vec![
-                pod::variable(keys::REDIS_HOST, resolved.object_name(Store::Redis.name())),
-                pod::variable(keys::REDIS_PORT, Store::Redis.port().to_string()),
-                pod::variable(keys::REDIS_USERNAME, service.name()),
-                pod::secret_variable(keys::REDIS_PASSWORD, &secret, keys::REDIS_PASSWORD),
-            ]
-        }
+    if let Some(external) = &resolved.spec.redis.external {
+        let from = &external.password_secret_ref;
+        return vec![
+            pod::variable(keys::REDIS_HOST, &external.host),
+            pod::variable(keys::REDIS_PORT, external.port.to_string()),
+            pod::variable(keys::REDIS_USERNAME, &external.username),
+            pod::secret_variable(keys::REDIS_PASSWORD, &from.name, &from.key),
+        ];
     }
+    let secret = resolved.object_name(service.name());
+    vec![
+        pod::variable(keys::REDIS_HOST, resolved.object_name(Store::Redis.name())),
+        pod::variable(keys::REDIS_PORT, Store::Redis.port().to_string()),
+        pod::variable(keys::REDIS_USERNAME, service.name()),
+        pod::secret_variable(keys::REDIS_PASSWORD, &secret, keys::REDIS_PASSWORD),
+    ]
 }
 
 fn auth(resolved: &Resolved) -> Vec<Value> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::component::Component;
 use crate::object::Kind;
 use crate::observed::Observed;
-use crate::plan::draft::MissingKey;
+use crate::plan::draft::{MissingKey, Sketch};
 use crate::plan::{Change, Desired, Gate, Item, StageName, Wait};
 use crate::reason::Reason;
 use crate::rollout::{self, JobState, Rollout};
@@ -18,12 +18,8 @@ enum Verdict {
 }
 
 /// The gate of a stage.
-pub(crate) fn of(
-    stage: StageName,
-    items: &[Item],
-    missing: &BTreeSet<MissingKey>,
-    observed: &Observed,
-) -> Gate {
+pub(crate) fn of(stage: StageName, items: &[Item], sketch: &Sketch<'_>) -> Gate {
+    let observed = sketch.observed;
     let mut waits = Vec::new();
     let mut failures = Vec::new();
     for item in items {
@@ -34,7 +30,13 @@ pub(crate) fn of(
         }
     }
     if stage == StageName::Foundation {
-        waits.extend(foreign_secrets(items, missing));
+        waits.extend(
+            sketch
+                .missing_kinds
+                .iter()
+                .map(|(component, kind)| missing_kind(*component, *kind)),
+        );
+        waits.extend(foreign_secrets(items, &sketch.missing));
         if waits.is_empty() && !observed.hash_key_present {
             waits.push(Wait {
                 component: Component::Platform,
@@ -50,6 +52,20 @@ pub(crate) fn of(
         Gate::Open
     } else {
         Gate::Waiting(waits)
+    }
+}
+
+/// Nothing of the later stages is written before the product that they need is there.
+fn missing_kind(component: Component, kind: Kind) -> Wait {
+    Wait {
+        component,
+        reason: Reason::OperatorMissing,
+        message: format!(
+            "The API server does not serve {} of {}. Install the operator it belongs to, and this \
+             one goes on.",
+            kind.kind(),
+            kind.api_version(),
+        ),
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
         "start.sh": START,
         "nginx.conf": nginx_config(&cluster_config(resolved)),
     });
-    sketch.config_map(COMPONENT, &name, config);
+    sketch.config_map(COMPONENT, &name, &config);
     service(sketch, &name);
     let pod = gateway_pod(sketch, &name);
     let template = pod::template(sketch, pod);

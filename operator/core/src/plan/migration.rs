@@ -1,20 +1,52 @@
 //! The Job that makes roles, applies migrations and grants.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared_config::{Service, keys};
 
 use crate::component::Component;
 use crate::plan::draft::Sketch;
+use crate::plan::postgres::Address;
 use crate::plan::{StageName, foundation, job, pod, postgres};
+use crate::resolve::Resolved;
 
 const COMPONENT: Component = Component::Migration;
 
 /// The migrations of the spec's version.
 pub(crate) fn draft(sketch: &mut Sketch<'_>) {
     let resolved = sketch.resolved;
-    let settings = &resolved.spec.migrations;
     let address = postgres::address(resolved);
+    let container = pod::container(
+        sketch,
+        COMPONENT.name(),
+        &resolved.migrate_image(),
+        json!({
+            "command": ["migrate"],
+            "env": environment(resolved, &address),
+            "resources": pod::resources(None, "50m", "32Mi", "256Mi"),
+            "terminationMessagePolicy": "FallbackToLogsOnError",
+        }),
+    );
+    let (init_containers, volumes) = dump_first(sketch);
+    let run = job::Run {
+        stage: StageName::Migration,
+        component: COMPONENT,
+        init_containers,
+        container,
+        volumes,
+        backoff_limit: resolved.spec.migrations.backoff_limit,
+        facts: vec![
+            resolved.spec.version.clone(),
+            format!("{}:{}/{}", address.host, address.port, address.database),
+        ],
+    };
+    job::draft(sketch, run);
+}
+
+fn environment(resolved: &Resolved, address: &Address) -> Vec<Value> {
+    let settings = &resolved.spec.migrations;
     let migrator = foundation::migrator_secret(resolved);
+    let lock = settings.lock_timeout.seconds().to_string();
+    let statement = settings.statement_timeout.seconds().to_string();
     let mut env = vec![
         pod::variable(keys::LOG_LEVEL, "info"),
         pod::variable(keys::DATABASE_HOST, &address.host),
@@ -28,56 +60,21 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
         pod::secret_variable(keys::ADMIN_PASSWORD, &address.admin_secret, "password"),
         pod::secret_variable(keys::MIGRATOR_PASSWORD, &migrator, "password"),
     ];
-    for service in Service::ALL {
+    env.extend(Service::ALL.map(|service| {
         let secret = resolved.object_name(service.name());
         let variable = keys::database_password_of(service);
-        env.push(pod::secret_variable(
-            variable,
-            &secret,
-            keys::DATABASE_PASSWORD,
-        ));
-    }
-    let seconds = |span: &crate::api::bounds::Span| span.seconds().to_string();
-    env.push(pod::variable(
-        keys::LOCK_TIMEOUT_SECONDS,
-        seconds(&settings.lock_timeout),
-    ));
-    env.push(pod::variable(
-        keys::STATEMENT_TIMEOUT_SECONDS,
-        seconds(&settings.statement_timeout),
-    ));
-    env.push(pod::variable(keys::TERMINATION_LOG, job::TERMINATION_LOG));
-    let container = pod::container(
-        sketch,
-        COMPONENT.name(),
-        &resolved.migrate_image(),
-        json!({
-            "command": ["migrate"],
-            "env": env,
-            "resources": pod::resources(None, "50m", "32Mi", "256Mi"),
-            "terminationMessagePolicy": "FallbackToLogsOnError",
-        }),
-    );
-    let (init_containers, volumes) = dump_first(sketch);
-    job::draft(
-        sketch,
-        job::Run {
-            stage: StageName::Migration,
-            component: COMPONENT,
-            init_containers,
-            container,
-            volumes,
-            backoff_limit: settings.backoff_limit,
-            facts: vec![
-                resolved.spec.version.clone(),
-                format!("{}:{}/{}", address.host, address.port, address.database),
-            ],
-        },
-    );
+        pod::secret_variable(variable, &secret, keys::DATABASE_PASSWORD)
+    }));
+    env.extend([
+        pod::variable(keys::LOCK_TIMEOUT_SECONDS, lock),
+        pod::variable(keys::STATEMENT_TIMEOUT_SECONDS, statement),
+        pod::variable(keys::TERMINATION_LOG, job::TERMINATION_LOG),
+    ]);
+    env
 }
 
 /// A dump before the migrations, where the spec asks for one.
-fn dump_first(sketch: &Sketch<'_>) -> (Vec<serde_json::Value>, Vec<serde_json::Value>) {
+fn dump_first(sketch: &Sketch<'_>) -> (Vec<Value>, Vec<Value>) {
     let spec = &sketch.resolved.spec;
     let backup = spec
         .postgres

@@ -76,7 +76,7 @@ pub(crate) fn policies(sketch: &mut Sketch<'_>) {
         }},
         "policyTypes": ["Ingress", "Egress"],
     });
-    policy(sketch, Component::Platform, "default-deny", everything);
+    policy(sketch, Component::Platform, "default-deny", &everything);
     for component in Component::all() {
         if !has_pods(sketch.resolved, component) {
             continue;
@@ -106,11 +106,11 @@ pub(crate) fn policies(sketch: &mut Sketch<'_>) {
                 spec[field] = json!(rules);
             }
         }
-        policy(sketch, component, component.name(), spec);
+        policy(sketch, component, component.name(), &spec);
     }
 }
 
-fn policy(sketch: &mut Sketch<'_>, component: Component, suffix: &str, spec: Value) {
+fn policy(sketch: &mut Sketch<'_>, component: Component, suffix: &str, spec: &Value) {
     let key = ObjectKey::new(Kind::NetworkPolicy, sketch.resolved.object_name(suffix));
     sketch.apply(StageName::Foundation, component, key, json!({"spec": spec}));
 }
@@ -154,62 +154,65 @@ fn has_pods(resolved: &Resolved, component: Component) -> bool {
 /// Every connection that is allowed, in one place.
 fn table(resolved: &Resolved) -> Vec<Allowed> {
     use Component::{Gateway, Migration, Models};
-    let part = |service| End::Part(Component::Service(service));
-    let mut rows = vec![allowed(
-        End::Anybody,
-        End::Part(Gateway),
-        wiring::GATEWAY_CONTAINER_PORT,
-    )];
+    let gateway_port = wiring::GATEWAY_CONTAINER_PORT;
     let (database, database_port) = database(resolved);
-    let (cache, cache_port) = cache(resolved);
-    rows.push(allowed(
-        End::Part(Migration),
-        database.clone(),
-        database_port,
-    ));
-    for service in Service::ALL {
-        rows.push(allowed(End::Part(Gateway), part(service), service.port()));
-        rows.push(allowed(part(service), database.clone(), database_port));
-        rows.push(allowed(part(service), cache.clone(), cache_port));
-        if service != Service::Auth {
-            rows.push(allowed(
-                part(service),
-                part(Service::Auth),
-                Service::Auth.port(),
-            ));
-        }
-        if resolved.spec.monitoring.service_monitor {
-            rows.push(allowed(End::AnyPod, part(service), service.metrics_port()));
-        }
-    }
+    let (models, models_port) = by_url(resolved, Store::Ollama);
+    let (index, index_port) = by_url(resolved, Store::Chroma);
+    let ai_engine = part(Service::AiEngine);
+    let mut rows = vec![
+        allowed(End::Anybody, End::Part(Gateway), gateway_port),
+        allowed(End::Part(Migration), database, database_port),
+        allowed(End::Part(Models), models.clone(), models_port),
+        allowed(ai_engine.clone(), models, models_port),
+        allowed(ai_engine.clone(), index, index_port),
+        allowed(
+            End::Operator,
+            part(Service::Auth),
+            wiring::AUTH_INTERNAL_PORT,
+        ),
+    ];
     for caller in [Service::CreatorHub, Service::Channel] {
         rows.push(allowed(
             part(caller),
-            part(Service::AiEngine),
+            ai_engine.clone(),
             Service::AiEngine.port(),
         ));
     }
-    let (index, index_port) = by_url(resolved, Store::Chroma);
-    let (models, models_port) = by_url(resolved, Store::Ollama);
-    rows.push(allowed(part(Service::AiEngine), index, index_port));
-    rows.push(allowed(
-        part(Service::AiEngine),
-        models.clone(),
-        models_port,
-    ));
-    rows.push(allowed(End::Part(Models), models, models_port));
-    rows.push(allowed(
-        End::Operator,
-        part(Service::Auth),
-        wiring::AUTH_INTERNAL_PORT,
-    ));
+    for service in Service::ALL {
+        rows.extend(of_service(resolved, service));
+    }
     rows.extend(outside(resolved));
+    rows
+}
+
+const fn part(service: Service) -> End {
+    End::Part(Component::Service(service))
+}
+
+/// What every service has: the gateway in front, database and cache behind, auth beside it.
+fn of_service(resolved: &Resolved, service: Service) -> Vec<Allowed> {
+    let (database, database_port) = database(resolved);
+    let (cache, cache_port) = cache(resolved);
+    let mut rows = vec![
+        allowed(End::Part(Component::Gateway), part(service), service.port()),
+        allowed(part(service), database, database_port),
+        allowed(part(service), cache, cache_port),
+    ];
+    if service != Service::Auth {
+        rows.push(allowed(
+            part(service),
+            part(Service::Auth),
+            Service::Auth.port(),
+        ));
+    }
+    if resolved.spec.monitoring.service_monitor {
+        rows.push(allowed(End::AnyPod, part(service), service.metrics_port()));
+    }
     rows
 }
 
 /// What goes out of the cluster: providers of channels, documents by URL, models.
 fn outside(resolved: &Resolved) -> Vec<Allowed> {
-    let part = |service| End::Part(Component::Service(service));
     let mut rows = vec![
         allowed(part(Service::Channel), End::Anybody, 443),
         allowed(part(Service::CreatorHub), End::Anybody, 443),
@@ -254,8 +257,8 @@ fn by_url(resolved: &Resolved, store: Store) -> (End, u16) {
         Store::Chroma => &resolved.spec.chroma.external,
         _ => &resolved.spec.ollama.external,
     };
-    external.as_ref().map_or(
-        (End::Part(Component::Store(store)), store.port()),
+    external.as_ref().map_or_else(
+        || (End::Part(Component::Store(store)), store.port()),
         |external| (End::Anybody, port_of_url(&external.url)),
     )
 }

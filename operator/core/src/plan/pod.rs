@@ -156,61 +156,46 @@ fn config_hash(sketch: &mut Sketch<'_>, component: Component, spec: &Value) -> S
         .filter_map(|field| spec[*field].as_array())
         .flatten()
     {
-        for SecretKey {
-            secret,
-            key,
-            optional,
-        } in secret_keys(container)
-        {
-            let known = sketch
-                .observed
-                .secrets
-                .get(secret)
-                .and_then(|facts| facts.keys.get(key));
-            if known.is_none() && !optional {
-                let missing = MissingKey {
+        for from in secret_keys(container) {
+            let known = fact(sketch, from.secret, from.key).cloned();
+            if known.is_none() && !from.optional {
+                let (secret, key) = (from.secret.to_owned(), from.key.to_owned());
+                sketch.missing.insert(MissingKey {
                     component,
-                    secret: secret.into(),
-                    key: key.into(),
-                };
-                sketch.missing.insert(missing);
+                    secret,
+                    key,
+                });
             }
-            let known = known.map_or("missing", String::as_str);
-            read.insert(format!("secret/{secret}/{key}"), known.to_owned());
+            let name = format!("secret/{}/{}", from.secret, from.key);
+            read.insert(name, known.unwrap_or_else(|| "missing".to_owned()));
         }
     }
     for volume in spec["volumes"].as_array().into_iter().flatten() {
         if let Some(name) = volume["configMap"]["name"].as_str() {
-            let content = sketch
-                .config
-                .get(name)
-                .map(hash::of_value)
-                .unwrap_or_default();
-            read.insert(format!("config/{name}"), content);
+            let content = sketch.config.get(name).map(hash::of_value);
+            read.insert(format!("config/{name}"), content.unwrap_or_default());
         }
         if let Some(name) = volume["secret"]["secretName"].as_str() {
-            let facts = sketch
-                .observed
-                .secrets
-                .get(name)
-                .map(|facts| json!(facts.keys));
-            let content = facts
-                .map(|facts| hash::of_value(&facts))
-                .unwrap_or_default();
-            read.insert(format!("secret/{name}"), content);
+            let facts = sketch.observed.secrets.get(name);
+            let content = facts.map(|facts| hash::of_value(&json!(facts.keys)));
+            read.insert(format!("secret/{name}"), content.unwrap_or_default());
         }
     }
     hash::of_value(&json!(read))
 }
 
+/// Keyed hash of a value of a Secret.
+fn fact<'a>(sketch: &'a Sketch<'_>, secret: &str, key: &str) -> Option<&'a String> {
+    sketch.observed.secrets.get(secret)?.keys.get(key)
+}
+
 /// Hash of the values of Secrets that one container reads.
 pub(crate) fn credentials_hash(sketch: &Sketch<'_>, container: &Value) -> String {
-    let facts = |secret: &str, key: &str| sketch.observed.secrets.get(secret)?.keys.get(key);
     let read: BTreeMap<String, Option<&String>> = secret_keys(container)
         .map(|from| {
             (
                 format!("{}/{}", from.secret, from.key),
-                facts(from.secret, from.key),
+                fact(sketch, from.secret, from.key),
             )
         })
         .collect();

@@ -87,7 +87,7 @@ fn managed(sketch: &mut Sketch<'_>, settings: &ManagedPostgres) {
         "pg_hba.conf": HBA,
         "passwd": PASSWD,
     });
-    sketch.config_map(COMPONENT, &name, config);
+    sketch.config_map(COMPONENT, &name, &config);
     volume::claim(sketch, COMPONENT, &name, &settings.storage, "ReadWriteOnce");
     network::service(
         sketch,
@@ -114,7 +114,24 @@ fn managed(sketch: &mut Sketch<'_>, settings: &ManagedPostgres) {
 }
 
 fn pod_template(sketch: &mut Sketch<'_>, name: &str, settings: &ManagedPostgres) -> Value {
-    let image = sketch.resolved.spec.images.postgres.clone();
+    let container = server(sketch, name, settings);
+    let pod = Pod {
+        component: COMPONENT,
+        service_account: foundation::service_account(sketch.resolved),
+        init_containers: Vec::new(),
+        containers: vec![container],
+        volumes: vec![
+            json!({"name": "data", "persistentVolumeClaim": {"claimName": name}}),
+            json!({"name": "config", "configMap": {"name": name}}),
+        ],
+        grace_seconds: 60,
+        spread: None,
+        overrides: None,
+    };
+    pod::template(sketch, pod)
+}
+
+fn server(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> Value {
     let ready = |period: i32, failures: i32| {
         json!({
             "exec": {"command": ["pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"]},
@@ -123,10 +140,10 @@ fn pod_template(sketch: &mut Sketch<'_>, name: &str, settings: &ManagedPostgres)
             "failureThreshold": failures,
         })
     };
-    let container = pod::container(
+    pod::container(
         sketch,
         COMPONENT.name(),
-        &image,
+        &sketch.resolved.spec.images.postgres,
         json!({
             "command": ["sh", "/etc/creator/start.sh"],
             "env": [
@@ -152,21 +169,7 @@ fn pod_template(sketch: &mut Sketch<'_>, name: &str, settings: &ManagedPostgres)
                 {"name": "config", "mountPath": "/etc/passwd", "subPath": "passwd"},
             ],
         }),
-    );
-    let pod = Pod {
-        component: COMPONENT,
-        service_account: foundation::service_account(sketch.resolved),
-        init_containers: Vec::new(),
-        containers: vec![container],
-        volumes: vec![
-            json!({"name": "data", "persistentVolumeClaim": {"claimName": name}}),
-            json!({"name": "config", "configMap": {"name": name}}),
-        ],
-        grace_seconds: 60,
-        spread: None,
-        overrides: None,
-    };
-    pod::template(sketch, pod)
+    )
 }
 
 /// `postgresql.conf`: ours, then the spec's parameters, of which the last word counts.
@@ -202,6 +205,9 @@ fn configuration(settings: &ManagedPostgres) -> String {
 }
 
 fn cluster(sketch: &mut Sketch<'_>, settings: &CloudnativePg) {
+    if !sketch.observed.optional_kinds.contains(&Kind::CnpgCluster) {
+        sketch.missing_kinds.insert((COMPONENT, Kind::CnpgCluster));
+    }
     let name = sketch.resolved.object_name(Store::Postgres.name());
     let secret = json!({
         "type": "kubernetes.io/basic-auth",

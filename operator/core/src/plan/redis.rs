@@ -28,7 +28,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
     }
     let name = sketch.resolved.object_name(Store::Redis.name());
     let script = start_script(settings.resources.as_ref());
-    sketch.config_map(COMPONENT, &name, json!({"start.sh": script}));
+    sketch.config_map(COMPONENT, &name, &json!({"start.sh": script}));
     volume::claim(sketch, COMPONENT, &name, &settings.storage, "ReadWriteOnce");
     network::service(
         sketch,

@@ -73,9 +73,9 @@ fn object(schema: &Value, value: &Value, path: &str, found: &mut Vec<Problem>) {
         }
     }
     let count = fields.clone().count();
-    length(schema, "Properties", count, "entry")
-        .into_iter()
-        .for_each(|what| wrong(path, what));
+    for what in length(schema, "Properties", count, "entry") {
+        wrong(path, what);
+    }
     let open = schema["x-kubernetes-preserve-unknown-fields"] == true || path == "metadata";
     for (name, field) in fields {
         // The server itself checks these three, by schemas of its own.
@@ -98,11 +98,10 @@ fn object(schema: &Value, value: &Value, path: &str, found: &mut Vec<Problem>) {
 
 fn string(schema: &Value, text: &str) -> Vec<String> {
     let mut wrong = length(schema, "Length", text.chars().count(), "character");
-    if let Some(choices) = schema["enum"].as_array() {
-        if !choices.iter().any(|choice| choice == text) {
-            let choices: Vec<&str> = choices.iter().filter_map(Value::as_str).collect();
-            wrong.push(format!("must be one of {}", choices.join(", ")));
-        }
+    let choices = schema["enum"].as_array();
+    if let Some(choices) = choices.filter(|all| !all.iter().any(|choice| choice == text)) {
+        let choices: Vec<&str> = choices.iter().filter_map(Value::as_str).collect();
+        wrong.push(format!("must be one of {}", choices.join(", ")));
     }
     if let Some(pattern) = schema["pattern"].as_str() {
         let fits = Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text));

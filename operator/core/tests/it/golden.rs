@@ -22,11 +22,10 @@ pub(crate) fn file(path: &Path, text: &str) {
     }
     let diff = TextDiff::from_lines(old.as_str(), text);
     let diff = diff.unified_diff().context_radius(3).to_string();
-    let diff: String = diff
-        .lines()
-        .take(40)
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let diff = diff.lines().take(40).collect::<Vec<_>>().join(
+        "
+",
+    );
     panic!(
         "{} is stale (UPDATE_GOLDEN=1 rewrites):\n{diff}",
         path.display()

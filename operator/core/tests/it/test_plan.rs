@@ -71,9 +71,7 @@ fn stages_start_one_after_the_other() {
         world.step(&platform);
         seen.push(blocked(&world));
     }
-    use StageName::{Foundation, Gateway, Migration, Models, Services, Stores};
-    let stages = [Foundation, Stores, Migration, Models, Services, Gateway];
-    let wanted: Vec<_> = stages.into_iter().map(Some).chain([None]).collect();
+    let wanted: Vec<_> = StageName::ALL.into_iter().map(Some).chain([None]).collect();
     assert_eq!(seen, wanted);
 }
 
@@ -329,6 +327,29 @@ fn a_secret_that_the_spec_names_is_waited_for_by_name() {
         waits[0].message.contains("database-admin"),
         "{}",
         waits[0].message
+    );
+}
+
+#[test]
+fn a_database_of_another_operator_is_waited_for_until_that_is_installed() {
+    let platform = sample("cloudnative-pg");
+    let mut world = World::rich();
+    world.observed.optional_kinds.remove(&Kind::CnpgCluster);
+    for _ in 0..3 {
+        world.step(&platform);
+    }
+    let plan = world.plan(&platform);
+    let stage = plan.blocked_at().expect("blocked");
+    let Gate::Waiting(waits) = &stage.gate else {
+        panic!("it must wait")
+    };
+    assert_eq!(
+        (stage.name, waits[0].reason),
+        (StageName::Foundation, Reason::OperatorMissing)
+    );
+    assert!(
+        world.bodies.keys().all(|key| key.kind != Kind::CnpgCluster),
+        "never written"
     );
 }
 

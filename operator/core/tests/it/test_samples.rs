@@ -1,6 +1,7 @@
 //! Every sample as complete YAML: the diff of the golden files is the review of a change.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use operator_core::api::Tenant;
 use operator_core::plan::Desired;
@@ -20,7 +21,7 @@ fn every_sample_is_planned_as_its_golden_files_say() {
                 let mut text = serde_yaml_ng::to_string(item.desired.body()).expect("YAML");
                 if let Desired::Secret { generate, .. } = &item.desired {
                     for (key, how) in generate {
-                        text.push_str(&format!("# generated once: {key} ({how:?})\n"));
+                        writeln!(text, "# generated once: {key} ({how:?})").expect("a String");
                     }
                 }
                 let kind = item.key.kind.kind().to_lowercase();

@@ -22,7 +22,7 @@ pub(crate) fn name(resolved: &Resolved) -> String {
 /// The objects of the dumps.
 pub(crate) fn draft(sketch: &mut Sketch<'_>, settings: &Backup) {
     let name = name(sketch.resolved);
-    sketch.config_map(COMPONENT, &name, json!({"backup.sh": SCRIPT}));
+    sketch.config_map(COMPONENT, &name, &json!({"backup.sh": SCRIPT}));
     volume::claim(sketch, COMPONENT, &name, &settings.storage, "ReadWriteOnce");
     let container = container(sketch, "backup", "scheduled", settings.retain);
     let pod = Pod {
