@@ -68,19 +68,20 @@ async fn owner_of(app: &AppState, token: &RefreshToken) -> Result<Option<TokenOw
     Ok(directory::find_refresh_token(&mut before, &token.hash()).await?)
 }
 
-/// Gives the successor of a token, the same one to all who ask side by side: they queue up for the
-/// session's row, the first one rotates, and the others find that done.
+/// Gives the successor of a token, the same one to all who ask side by side.
 async fn rotate(
     app: &AppState,
     tx: &mut TenantTx,
     session: SessionId,
     received: &RefreshToken,
 ) -> Result<Tokens, Error> {
-    let held = sessions::hold(tx, session).await?;
-    let held = held
-        .filter(|held| held.open)
-        .ok_or_else(|| refused("ended"))?;
-    let token = refresh_tokens::find(tx, session, &received.hash()).await?;
+    let hash = received.hash();
+    let mut token = refresh_tokens::find(tx, session, &hash).await?;
+    if token.is_some_and(|token| token.state == TokenState::Fresh) {
+        // Who finds it unused queues up; whoever was first has used it when the turn comes.
+        sessions::hold(tx, session).await?;
+        token = refresh_tokens::find(tx, session, &hash).await?;
+    }
     let token = token.ok_or_else(|| refused("unknown"))?;
     let successor = app.accounts.successors.successor_of(token.id);
     match token.state {
@@ -96,13 +97,14 @@ async fn rotate(
             count("repeated");
         }
         TokenState::Expired => return Err(refused("expired")),
+        TokenState::SessionEnded => return Err(refused("ended")),
         TokenState::Reused => {
             sessions::revoke(tx, session, Revocation::Reuse).await?;
             tracing::warn!(%session, "a used refresh token came again: session ended");
             return Err(refused("reused"));
         }
     }
-    let user = users::find(tx, held.user)
+    let user = users::find(tx, token.user)
         .await?
         .ok_or_else(|| refused("no_member"))?;
     Tokens::of(app, identity(tx, &user, session), successor)

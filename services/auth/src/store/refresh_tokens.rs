@@ -1,8 +1,9 @@
 //! The tokens of a session, each used once.
 
 use shared_db::TenantTx;
-use shared_models::SessionId;
+use shared_models::{SessionId, UserId};
 use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::domain::refresh_token::SAME_SUCCESSOR_SECONDS;
@@ -16,27 +17,54 @@ pub(crate) enum TokenState {
     JustUsed,
     /// Used long ago: whoever has it stole it, or was stolen from.
     Reused,
-    /// Its life is over.
+    /// Its own life is over.
     Expired,
+    /// Its session has ended or expired.
+    SessionEnded,
 }
 
 /// A token of a session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TokenRow {
     pub(crate) id: Uuid,
+    pub(crate) user: UserId,
     pub(crate) state: TokenState,
 }
 
-/// Reads a token of a session that this transaction holds.
+impl TryFrom<PgRow> for TokenRow {
+    type Error = sqlx::Error;
+
+    fn try_from(row: PgRow) -> Result<Self, Self::Error> {
+        let is = |column| row.try_get::<bool, _>(column);
+        let state = if !is("open")? {
+            TokenState::SessionEnded
+        } else if !is("alive")? {
+            TokenState::Expired
+        } else if !is("used")? {
+            TokenState::Fresh
+        } else if is("just_used")? {
+            TokenState::JustUsed
+        } else {
+            TokenState::Reused
+        };
+        let (id, user) = (row.try_get("id")?, row.try_get("user_id")?);
+        Ok(Self { id, user, state })
+    }
+}
+
+/// Reads a token of a session, as this moment knows it.
 pub(crate) async fn find(
     tx: &mut TenantTx,
     session: SessionId,
     hash: &[u8; 32],
 ) -> sqlx::Result<Option<TokenRow>> {
     let row = sqlx::query(
-        "select id, expires_at > now() as alive, used_at is not null as used,
-                coalesce(used_at > now() - make_interval(secs => $4), false) as just_used
-         from auth.refresh_tokens where creator_id = $1 and session_id = $2 and token_hash = $3",
+        "select t.id, s.user_id, s.revoked_at is null and s.expires_at > now() as open,
+                t.expires_at > now() as alive, t.used_at is not null as used,
+                coalesce(t.used_at > now() - make_interval(secs => $4), false) as just_used
+         from auth.refresh_tokens t
+         join auth.sessions s on s.creator_id = t.creator_id and s.id = t.session_id
+         where t.creator_id = $1 and t.session_id = $2 and t.token_hash = $3",
     )
     .bind(tx.creator())
     .bind(session)
@@ -44,23 +72,7 @@ pub(crate) async fn find(
     .bind(SAME_SUCCESSOR_SECONDS)
     .fetch_optional(tx.conn())
     .await?;
-    row.map(|row| {
-        let state = match (
-            row.try_get("alive")?,
-            row.try_get("used")?,
-            row.try_get("just_used")?,
-        ) {
-            (false, _, _) => TokenState::Expired,
-            (true, false, _) => TokenState::Fresh,
-            (true, true, true) => TokenState::JustUsed,
-            (true, true, false) => TokenState::Reused,
-        };
-        Ok(TokenRow {
-            id: row.try_get("id")?,
-            state,
-        })
-    })
-    .transpose()
+    row.map(TryInto::try_into).transpose()
 }
 
 /// Marks a token as used, puts its successor in its place, and prolongs the session with it.

@@ -3,7 +3,6 @@
 use shared_db::TenantTx;
 use shared_models::{SessionId, UserId};
 use shared_web::ClientIp;
-use sqlx::Row as _;
 use uuid::Uuid;
 
 /// Where a sign-in comes from.
@@ -11,14 +10,6 @@ use uuid::Uuid;
 pub(crate) struct Device {
     pub(crate) ip: ClientIp,
     pub(crate) user_agent: Option<String>,
-}
-
-/// A session, held by this transaction.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SessionRow {
-    pub(crate) user: UserId,
-    /// Neither revoked nor expired.
-    pub(crate) open: bool,
 }
 
 /// Why a session was ended.
@@ -70,22 +61,13 @@ pub(crate) async fn open(
 }
 
 /// Holds a session for this transaction: whatever rotates or ends it waits its turn.
-pub(crate) async fn hold(tx: &mut TenantTx, id: SessionId) -> sqlx::Result<Option<SessionRow>> {
-    let row = sqlx::query(
-        "select user_id, revoked_at is null and expires_at > now() as open
-         from auth.sessions where creator_id = $1 and id = $2 for update",
-    )
-    .bind(tx.creator())
-    .bind(id)
-    .fetch_optional(tx.conn())
-    .await?;
-    row.map(|row| {
-        Ok(SessionRow {
-            user: row.try_get("user_id")?,
-            open: row.try_get("open")?,
-        })
-    })
-    .transpose()
+pub(crate) async fn hold(tx: &mut TenantTx, id: SessionId) -> sqlx::Result<()> {
+    sqlx::query("select 1 from auth.sessions where creator_id = $1 and id = $2 for update")
+        .bind(tx.creator())
+        .bind(id)
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
 }
 
 /// Ends a session, and with it all its tokens; one that has ended stays as it is.

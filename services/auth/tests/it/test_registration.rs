@@ -209,13 +209,15 @@ async fn what_is_not_a_json_body_is_refused() {
             "unsupported_media_type",
         );
     }
-    for body in ["", "{\"email\":", "{} x", "\u{feff}{}", "nonsense"] {
+    for body in ["", "{\"email\":", "\u{feff}{}", "nonsense"] {
         refused(
             send("application/json", body.to_owned()).await,
             400,
             "malformed_json",
         );
     }
+    let longer = send("application/json", format!("{form} x")).await;
+    refused(longer, 400, "malformed_json");
     refused(send("application/json", large).await, 413, "body_too_large");
     refused(world.client.get(PATH).await, 405, "method_not_allowed");
     let json = send("Application/JSON; charset=utf-8", form).await;
