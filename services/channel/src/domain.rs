@@ -3,4 +3,5 @@
 pub(crate) mod appearance;
 pub(crate) mod frame;
 pub(crate) mod origin;
+pub(crate) mod sequence;
 pub(crate) mod visitor_token;

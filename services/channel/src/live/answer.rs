@@ -21,7 +21,7 @@ const HISTORY: i64 = 20;
 /// Longest answer that is stored, characters.
 const MAX_ANSWER: usize = 32_000;
 /// Longest time for one answer.
-const MAX_TIME: Duration = Duration::from_secs(180);
+const MAX_TIME: Duration = Duration::from_mins(3);
 /// How often a waiting widget is told that the answer is still being made.
 const STILL: Duration = Duration::from_secs(4);
 /// How often the lease is renewed.
@@ -98,7 +98,12 @@ async fn make(
         loop {
             match events.next().await {
                 Some(Ok(AnswerEvent::Done(done))) => return Ok((draft, done)),
-                Some(event) => draft.take(app, room, turn.seq, event.map_err(of_client)?)?,
+                Some(event) => draft.take(
+                    app,
+                    room,
+                    turn.seq,
+                    event.map_err(|error| of_client(&error))?,
+                )?,
                 None => return Err(broken()),
             }
         }
@@ -135,16 +140,19 @@ async fn ask(
     turn: &conversations::Turn,
     before: &[MessageRow],
 ) -> Result<Events<AnswerEvent>, Failed> {
-    let refused = |_| Failed::new("internal", "the question could not be asked");
+    let refused = || Failed::new("internal", "the question could not be asked");
     let token = app.verifier.internal_token(Service::AiEngine, room.creator);
     let question = Question {
-        question: spoken(&turn.content, 4000).ok_or_else(|| refused(()))?,
+        question: spoken(&turn.content, 4000).ok_or_else(refused)?,
         mode: turn.mode,
         history: before.iter().filter_map(history_turn).collect(),
         passages: None,
     };
-    let token = token.map_err(|_| refused(()))?;
-    app.ai.answer(&token, &question).await.map_err(of_client)
+    let token = token.map_err(|_| refused())?;
+    app.ai
+        .answer(&token, &question)
+        .await
+        .map_err(|error| of_client(&error))
 }
 
 impl Draft {
@@ -304,7 +312,7 @@ fn broken() -> Failed {
 }
 
 /// The words of a dependency stay in the log; the visitor learns its name.
-fn of_client(error: AiError) -> Failed {
+fn of_client(error: &AiError) -> Failed {
     tracing::warn!(%error, "no answer");
     match error {
         AiError::Unavailable(_) => Failed::new(

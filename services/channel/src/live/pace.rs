@@ -10,7 +10,7 @@ use crate::domain::visitor_token::SessionClaims;
 use crate::error::Error;
 
 /// The window of every limit here.
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 /// Sessions a minute from one address: an office shares one.
 const SESSIONS: Limit = Limit {
     count: 120,

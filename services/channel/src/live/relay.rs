@@ -2,6 +2,7 @@
 //! be lost: then each process tells its own sockets, and the database tells the rest.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -88,7 +89,7 @@ impl Relay {
     /// Starts the two tasks; they end with the last clone of the relay.
     pub(crate) fn start(cache: Cache, rooms: Rooms) -> Self {
         let process = Uuid::new_v4();
-        let (wishes, wished) = mpsc::unbounded_channel();
+        let (wishes, granting) = mpsc::unbounded_channel();
         let (outgoing, leaving) = mpsc::channel(OUTGOING);
         tokio::spawn(publish(cache.clone(), process, leaving));
         let listener = Listener {
@@ -97,7 +98,7 @@ impl Relay {
             process,
             channels: HashMap::new(),
         };
-        tokio::spawn(listener.run(wished));
+        tokio::spawn(listener.run(granting));
         Self { wishes, outgoing }
     }
 
@@ -259,9 +260,9 @@ impl Listener {
         };
         let channel = self.cache.channel(&room.key());
         if self.rooms.is_attended(room) {
-            if !self.channels.contains_key(&channel) {
-                in_time(sink.subscribe(&channel)).await?;
-                self.channels.insert(channel, room);
+            if let Entry::Vacant(free) = self.channels.entry(channel) {
+                in_time(sink.subscribe(free.key())).await?;
+                free.insert(room);
             }
         } else if self.channels.remove(&channel).is_some() {
             in_time(sink.unsubscribe(&channel)).await?;

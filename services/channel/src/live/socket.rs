@@ -1,5 +1,7 @@
 //! One socket of a widget, from its first frame to its close code.
 
+mod hearing;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -9,8 +11,8 @@ use tokio::time::{Instant, Sleep, interval, sleep, sleep_until, timeout};
 
 use super::answer;
 use super::hub::{Hub, Room, Seat, Signal};
-use super::inbox::{self, Outcome};
-use crate::domain::frame::{ClientFrame, ErrorFrame, ServerFrame};
+use crate::domain::frame::ServerFrame;
+use crate::domain::sequence::Sequence;
 use crate::domain::visitor_token::SessionClaims;
 use crate::state::AppState;
 use crate::store::{conversations, messages};
@@ -18,13 +20,15 @@ use crate::store::{conversations, messages};
 /// How often the client is pinged.
 const PING: Duration = Duration::from_secs(25);
 /// Two pings without any sign of life, and a little patience.
-const DEAD: Duration = Duration::from_secs(60);
+const DEAD: Duration = Duration::from_mins(1);
 /// Longest wait for a client to take a frame.
 const SEND: Duration = Duration::from_secs(10);
 /// Missed messages that are sent one by one; with more, the view starts anew.
 const MAX_MISSED: i64 = 1000;
 /// Messages of a view that starts anew.
 const FRESH: i64 = 100;
+/// Longest wait for a message that another has overtaken.
+const OVERTAKEN: Duration = Duration::from_millis(50);
 /// Frames that make no sense, before the connection ends.
 const MAX_NONSENSE: u32 = 50;
 /// Longest wait for an answer to end when this process stops.
@@ -51,8 +55,22 @@ const AWAY: Close = Close(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Close(u16, &'static str);
 
-/// What a step may end in: a close, or a client that is gone.
-type Step = Result<(), Option<Close>>;
+/// What a connection may end in.
+enum End {
+    /// The client is told why.
+    Told(Close),
+    /// The client is gone.
+    Gone,
+}
+
+impl From<Close> for End {
+    fn from(close: Close) -> Self {
+        Self::Told(close)
+    }
+}
+
+/// A step of a connection.
+type Step = Result<(), End>;
 
 /// Sends a close frame and nothing else.
 pub(crate) async fn turn_away(mut socket: WebSocket, close: Close) {
@@ -78,7 +96,9 @@ struct Connection {
     session: SessionClaims,
     room: Room,
     socket: WebSocket,
-    last: i64,
+    sequence: Sequence<(i64, Utf8Bytes)>,
+    /// When to look for a message that others wait for.
+    look_at: Option<Instant>,
     /// The last question whose answer is sent.
     answered: i64,
     own: HashSet<i64>,
@@ -98,7 +118,8 @@ pub(crate) async fn run(app: AppState, session: SessionClaims, since: i64, socke
         session,
         room,
         socket,
-        last: since,
+        sequence: Sequence::after(since),
+        look_at: None,
         answered: 0,
         own: HashSet::new(),
         nonsense: 0,
@@ -107,7 +128,7 @@ pub(crate) async fn run(app: AppState, session: SessionClaims, since: i64, socke
     metrics::gauge!("widget_sockets").increment(1);
     let ended = connection.serve(&hub).await;
     metrics::gauge!("widget_sockets").decrement(1);
-    if let Err(Some(close)) = ended {
+    if let Err(End::Told(close)) = ended {
         metrics::counter!("widget_closes_total", "code" => close.0.to_string()).increment(1);
         say_goodbye(&mut connection.socket, close).await;
     }
@@ -116,7 +137,7 @@ pub(crate) async fn run(app: AppState, session: SessionClaims, since: i64, socke
 impl Connection {
     async fn serve(&mut self, hub: &Hub) -> Step {
         // First the seat, then the read: what happens in between is told twice, not never.
-        let (mut seat, heard) = hub.join(self.room).await.ok_or(Some(TOO_MANY))?;
+        let (mut seat, heard) = hub.join(self.room).await.ok_or(TOO_MANY)?;
         let open = self.greet().await?;
         for line in heard {
             self.say(line.into()).await?;
@@ -139,15 +160,16 @@ impl Connection {
                     stopping = true;
                     leave.as_mut().reset(Instant::now() + self.time_to_leave(hub));
                 }
-                () = &mut leave => return Err(Some(RESTART)),
-                () = &mut expiry => return Err(Some(EXPIRED)),
+                () = &mut leave => return Err(RESTART.into()),
+                () = &mut expiry => return Err(EXPIRED.into()),
                 _ = ping.tick() => self.ping().await?,
                 signal = seat.next() => {
-                    self.pass_on(signal.ok_or(Some(SLOW))?).await?;
+                    self.pass_on(signal.ok_or(SLOW)?).await?;
                     if stopping && !hub.is_answering(self.room) {
-                        return Err(Some(RESTART));
+                        return Err(RESTART.into());
                     }
                 }
+                () = at(self.look_at) => self.catch_up().await?,
                 message = self.socket.recv() => self.hear(message).await?,
             }
         }
@@ -166,15 +188,16 @@ impl Connection {
     }
 
     /// Says where the conversation stands and what was missed; whether a question is open.
-    async fn greet(&mut self) -> Result<bool, Option<Close>> {
+    async fn greet(&mut self) -> Result<bool, End> {
         let read = async {
             let mut tx = self.app.db.tenant_read(self.session.creator).await?;
             let row = conversations::find(&mut tx, self.session.conversation).await?;
             let last_seq = row.as_ref().map_or(0, |row| row.last_seq);
-            let missed = last_seq - self.last;
+            let known = self.sequence.last();
+            let missed = last_seq - known;
             let recovered = (0..=MAX_MISSED).contains(&missed);
             let since = if recovered {
-                self.last
+                known
             } else {
                 (last_seq - FRESH).max(0)
             };
@@ -192,9 +215,9 @@ impl Connection {
             answering,
         };
         self.say(status.line().into()).await?;
-        self.last = since;
+        self.sequence = Sequence::after(since);
         for row in rows {
-            self.show(row.seq, row.reply_to.unwrap_or(0), row.line().into())
+            self.take(row.seq, row.reply_to.unwrap_or(0), row.line().into())
                 .await?;
         }
         let open = row.is_some_and(|row| row.last_seq > row.answered_seq);
@@ -210,145 +233,50 @@ impl Connection {
                 seq,
                 reply_to,
                 line,
-            } if seq == self.last + 1 => self.show(seq, reply_to, line).await,
-            Signal::Stored { seq, .. } if seq <= self.last => Ok(()),
-            Signal::Stored { .. } | Signal::Look => self.catch_up().await,
+            } => {
+                self.take(seq, reply_to, line).await?;
+                if self.sequence.is_full() {
+                    self.catch_up().await?;
+                }
+                Ok(())
+            }
+            Signal::Look => self.catch_up().await,
         }
     }
 
-    /// Sends a message, unless it came over this socket and is known by its ack.
-    async fn show(&mut self, seq: i64, reply_to: i64, line: Utf8Bytes) -> Step {
-        self.last = seq;
-        self.answered = self.answered.max(reply_to);
-        if self.own.remove(&seq) {
-            return Ok(());
+    /// Shows a message when its turn has come. One that was overtaken on the way comes in a
+    /// moment; one that was lost is read from the database.
+    async fn take(&mut self, seq: i64, reply_to: i64, line: Utf8Bytes) -> Step {
+        for (seq, (reply_to, line)) in self.sequence.take(seq, (reply_to, line)) {
+            self.answered = self.answered.max(reply_to);
+            // What came over this socket is known by its ack.
+            if !self.own.remove(&seq) {
+                self.say(line).await?;
+            }
         }
-        self.say(line).await
+        let look_at = self.look_at.unwrap_or_else(|| Instant::now() + OVERTAKEN);
+        self.look_at = self.sequence.has_gap().then_some(look_at);
+        Ok(())
     }
 
     /// Reads what a lost event did not tell. Numbers are committed in order, so no gap is left.
     async fn catch_up(&mut self) -> Step {
         let read = async {
             let mut tx = self.app.db.tenant_read(self.session.creator).await?;
-            messages::after(&mut tx, self.session.conversation, self.last, MAX_MISSED).await
+            let last = self.sequence.last();
+            messages::after(&mut tx, self.session.conversation, last, MAX_MISSED).await
         };
+        self.look_at = None;
         for row in read.await.map_err(away)? {
-            self.show(row.seq, row.reply_to.unwrap_or(0), row.line().into())
+            self.take(row.seq, row.reply_to.unwrap_or(0), row.line().into())
                 .await?;
         }
         Ok(())
     }
 
-    async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Step {
-        self.seen = Instant::now();
-        match message {
-            Some(Ok(Message::Text(text))) => self.read(text.as_str()).await,
-            Some(Ok(Message::Binary(_))) => {
-                self.refuse("unsupported_frame", "send text frames").await
-            }
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            Some(Err(error)) if is_too_large(&error) => Err(Some(TOO_LARGE)),
-            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(None),
-        }
-    }
-
-    async fn read(&mut self, text: &str) -> Step {
-        match serde_json::from_str(text) {
-            Ok(ClientFrame::Ping) => self.say(ServerFrame::Pong.line().into()).await,
-            Ok(ClientFrame::Retry) => self.retry().await,
-            Ok(ClientFrame::UserMessage {
-                client_msg_id,
-                content,
-            }) => {
-                let stored =
-                    inbox::take_in(&self.app, &self.session, client_msg_id, content.as_str()).await;
-                self.reply(client_msg_id, stored).await
-            }
-            Err(error) => {
-                let reason = error.to_string();
-                let reason = reason.split(" at line ").next().unwrap_or_default();
-                self.refuse("malformed_message", reason).await
-            }
-        }
-    }
-
-    async fn reply(&mut self, client_msg_id: uuid::Uuid, stored: sqlx::Result<Outcome>) -> Step {
-        let error = |code, message, retry_after| {
-            ServerFrame::Error(ErrorFrame {
-                code,
-                message,
-                retry_after,
-                client_msg_id: Some(client_msg_id),
-                reply_to: None,
-            })
-        };
-        let frame = match stored {
-            Ok(Outcome::Stored(row)) => {
-                let seq = row.seq;
-                self.own.insert(seq);
-                let ack = ServerFrame::Ack { client_msg_id, seq };
-                self.say(ack.line().into()).await?;
-                self.app.hub.stored(self.room, &row);
-                answer::wake(&self.app, self.room);
-                return Ok(());
-            }
-            Ok(Outcome::Known(seq)) => ServerFrame::Ack { client_msg_id, seq },
-            Ok(Outcome::Paced(wait)) => {
-                let seconds = u64::try_from(wait.as_millis().div_ceil(1000))
-                    .unwrap_or(60)
-                    .max(1);
-                error(
-                    "rate_limited",
-                    "too many messages; wait a moment",
-                    Some(seconds),
-                )
-            }
-            Ok(Outcome::ChannelGone) => return Err(Some(FORBIDDEN)),
-            Ok(Outcome::Closed) => return Err(Some(EXPIRED)),
-            Err(cause) => {
-                tracing::error!(error = %cause, "a message was not stored");
-                error(
-                    "dependency_unavailable",
-                    "postgres does not answer; try again shortly",
-                    Some(2),
-                )
-            }
-        };
-        self.say(frame.line().into()).await
-    }
-
-    /// Asks again for the answer of the last question, if that had failed.
-    async fn retry(&mut self) -> Step {
-        let reopened = async {
-            let mut tx = self.app.db.tenant(self.session.creator).await?;
-            let reopened = conversations::reopen(&mut tx, self.session.conversation).await?;
-            tx.commit().await?;
-            Ok::<_, sqlx::Error>(reopened)
-        };
-        if reopened.await.map_err(away)? {
-            answer::wake(&self.app, self.room);
-            return Ok(());
-        }
-        self.refuse("nothing_to_retry", "the last message is answered already")
-            .await
-    }
-
-    async fn refuse(&mut self, code: &str, message: &str) -> Step {
-        self.nonsense += 1;
-        if self.nonsense > MAX_NONSENSE {
-            return Err(Some(NONSENSE));
-        }
-        let frame = ServerFrame::Error(ErrorFrame {
-            code,
-            message,
-            ..ErrorFrame::default()
-        });
-        self.say(frame.line().into()).await
-    }
-
     async fn ping(&mut self) -> Step {
         if self.seen.elapsed() > DEAD {
-            return Err(None);
+            return Err(End::Gone);
         }
         self.send(Message::Ping(axum::body::Bytes::new())).await
     }
@@ -360,9 +288,16 @@ impl Connection {
     async fn send(&mut self, message: Message) -> Step {
         match timeout(SEND, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(None),
-            Err(_) => Err(Some(SLOW)),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_) => Err(SLOW.into()),
         }
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -375,12 +310,7 @@ fn until(epoch_seconds: i64) -> Sleep {
     clippy::needless_pass_by_value,
     reason = "the shape that map_err asks for"
 )]
-fn away(error: sqlx::Error) -> Option<Close> {
+fn away(error: sqlx::Error) -> End {
     tracing::error!(%error, "a conversation could not be read");
-    Some(AWAY)
-}
-
-/// axum hides the kind of a protocol error, and this one has a close code of its own.
-fn is_too_large(error: &axum::Error) -> bool {
-    error.to_string().contains("too long") || error.to_string().contains("too large")
+    AWAY.into()
 }

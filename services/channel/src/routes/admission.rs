@@ -1,5 +1,5 @@
 //! The door of the widget's endpoints: the page's origin is checked on every request, the upgrade
-//! included, since CORS does not protect WebSockets.
+//! included, since CORS does not protect sockets.
 
 use axum::RequestPartsExt as _;
 use axum::extract::{FromRequestParts, Path, Request, State};

@@ -19,10 +19,8 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// The first digits of the script's hash.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     let hash = Sha256::digest(SCRIPT);
-    hash.iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let first: [u8; 8] = std::array::from_fn(|at| hash[at]);
+    format!("{:016x}", u64::from_be_bytes(first))
 });
 
 static INTEGRITY: LazyLock<String> = LazyLock::new(|| {

@@ -102,12 +102,11 @@ pub(crate) async fn create_session(
     let origin = admitted.origin.as_deref().ok_or(Error::OriginNotAllowed)?;
     pace::session(&app.cache, admitted.channel, &address.network().to_string()).await?;
     let creator = admitted.widget.creator;
-    let visitor = match new.visitor_token {
-        Some(token) => resumed(&app, creator, admitted.channel, origin, &token).await?,
-        None => {
-            let (visitor, conversation) = (VisitorId::new(), ConversationId::new());
-            VisitorClaims::new(admitted.channel, visitor, conversation, origin)
-        }
+    let visitor = if let Some(token) = new.visitor_token {
+        resumed(&app, creator, admitted.channel, origin, &token).await?
+    } else {
+        let (visitor, conversation) = (VisitorId::new(), ConversationId::new());
+        VisitorClaims::new(admitted.channel, visitor, conversation, origin)
     };
     let now = Timestamp::now().as_second();
     let (token, visitor_token, exp) = app.tokens.issue(now, creator, &visitor)?;

@@ -1,4 +1,4 @@
-//! A real Chromium, driven over the DevTools protocol: one page, what a visitor can do, and a look.
+//! A real Chromium, driven over its debugging protocol: what a visitor can do, and pictures.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,10 @@
 //! The channel service against real PostgreSQL and Redis, over real sockets.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests stop at faults"
+)]
 
 mod browser;
 mod engine;

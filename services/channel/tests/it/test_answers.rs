@@ -7,7 +7,24 @@ use serde_json::json;
 use shared_ai_client::{AnswerMode, TurnRole};
 
 use crate::engine::Play;
+use crate::talk::Talk;
 use crate::world::World;
+
+/// Asks once, and listens until the other 39 messages and the ack have come.
+async fn ask_and_hear_all(mut talk: Talk, question: String) -> Vec<i64> {
+    talk.ask(&question).await;
+    let (mut seqs, mut acked) = (Vec::new(), false);
+    while seqs.len() < 39 || !acked {
+        let frame = talk.next().await;
+        match frame["type"].as_str().unwrap() {
+            "ack" => acked = true,
+            "user_message" | "ai_response" => seqs.push(frame["seq"].as_i64().unwrap()),
+            "error" => panic!("{frame}"),
+            _ => {}
+        }
+    }
+    seqs
+}
 
 #[tokio::test]
 async fn twenty_senders_at_once_get_gap_free_numbers_and_one_answer_each() {
@@ -18,26 +35,10 @@ async fn twenty_senders_at_once_get_gap_free_numbers_and_one_answer_each() {
     let mut senders = Vec::new();
     for number in 0..20 {
         // Half of them at another process: the numbers come from the database.
-        let at = if number % 2 == 0 {
-            &world.replica
-        } else {
-            &replica
-        };
-        let mut talk = at.connect(&channel, &session, 0).await;
-        senders.push(tokio::spawn(async move {
-            talk.ask(&format!("Question {number}?")).await;
-            let (mut seqs, mut acked) = (Vec::new(), 0);
-            while seqs.len() + acked < 40 {
-                let frame = talk.next().await;
-                match frame["type"].as_str().unwrap() {
-                    "ack" => acked = 1,
-                    "user_message" | "ai_response" => seqs.push(frame["seq"].as_i64().unwrap()),
-                    "error" => panic!("{frame}"),
-                    _ => {}
-                }
-            }
-            seqs
-        }));
+        let at = [&world.replica, &replica][number % 2];
+        let talk = at.connect(&channel, &session, 0).await;
+        let question = format!("Question {number}?");
+        senders.push(tokio::spawn(ask_and_hear_all(talk, question)));
     }
     for sender in senders {
         let seqs = sender.await.unwrap();
@@ -51,22 +52,11 @@ async fn twenty_senders_at_once_get_gap_free_numbers_and_one_answer_each() {
         "select seq, role, reply_to from channel.messages order by seq",
     );
     let rows = rows.fetch_all(&world.admin().await).await.unwrap();
-    assert_eq!(
-        rows.iter().map(|row| row.0).collect::<Vec<_>>(),
-        (1..=40).collect::<Vec<_>>()
-    );
-    let asked: Vec<_> = rows
-        .iter()
-        .filter(|r| r.1 == "user")
-        .map(|r| Some(r.0))
-        .collect();
-    let replies: Vec<_> = rows
-        .iter()
-        .filter(|r| r.1 == "assistant")
-        .map(|r| r.2)
-        .collect();
-    assert_eq!(
-        asked, replies,
+    assert!(rows.iter().map(|row| row.0).eq(1..=40));
+    let asked = rows.iter().filter(|r| r.1 == "user").map(|r| Some(r.0));
+    let replies = rows.iter().filter(|r| r.1 == "assistant").map(|r| r.2);
+    assert!(
+        asked.eq(replies),
         "every question has one answer, in their order"
     );
     assert_eq!(world.engine.asked().len(), 20);

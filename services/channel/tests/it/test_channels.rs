@@ -102,62 +102,47 @@ async fn a_list_is_read_page_by_page_newest_first() {
     }
 }
 
-#[tokio::test]
-async fn a_field_that_is_wrong_is_named() {
-    let world = World::new().await;
-    let with = |path: &str, value: Value| {
-        let mut body = new_channel();
-        *body.pointer_mut(path).unwrap() = value;
-        body
-    };
-    let origins = |count: usize| {
-        let many = (0..count).map(|n| json!(format!("https://s{n}.example")));
-        Value::Array(many.collect())
-    };
-    for (body, field) in [
-        (with("/kind", json!("telegram")), "kind"),
-        (with("/name", json!("")), "name"),
-        (with("/name", json!("x".repeat(101))), "name"),
-        (with("/name", json!(7)), "name"),
+/// Where in the body, what stands there instead, and the field that is then named.
+fn wrong_fields() -> Vec<(&'static str, Value, &'static str)> {
+    let many: Vec<_> = (0..21).map(|n| format!("https://s{n}.example")).collect();
+    let (origins, first) = ("widget.allowed_origins", "widget.allowed_origins[0]");
+    vec![
+        ("/kind", json!("telegram"), "kind"),
+        ("/name", json!(""), "name"),
+        ("/name", json!("x".repeat(101)), "name"),
+        ("/name", json!(7), "name"),
+        ("/widget/allowed_origins", json!([]), origins),
+        ("/widget/allowed_origins", json!(many), origins),
+        ("/widget/allowed_origins", json!(["*"]), first),
+        ("/widget/allowed_origins", json!(["https://*.com"]), first),
         (
-            with("/widget/allowed_origins", json!([])),
-            "widget.allowed_origins",
-        ),
-        (
-            with("/widget/allowed_origins", origins(21)),
-            "widget.allowed_origins",
-        ),
-        (
-            with("/widget/allowed_origins", json!(["*"])),
-            "widget.allowed_origins[0]",
-        ),
-        (
-            with("/widget/allowed_origins", json!(["https://*.com"])),
-            "widget.allowed_origins[0]",
-        ),
-        (
-            with("/widget/primary_color", json!("red")),
+            "/widget/primary_color",
+            json!("red"),
             "widget.primary_color",
         ),
-        (with("/widget/theme", json!("neon")), "widget.theme"),
-        (with("/widget/position", json!("middle")), "widget.position"),
+        ("/widget/theme", json!("neon"), "widget.theme"),
+        ("/widget/position", json!("middle"), "widget.position"),
+        ("/widget/answer_mode", json!("guess"), "widget.answer_mode"),
         (
-            with("/widget/answer_mode", json!("guess")),
-            "widget.answer_mode",
-        ),
-        (
-            with("/widget/welcome_message", json!("x".repeat(501))),
+            "/widget/welcome_message",
+            json!("x".repeat(501)),
             "widget.welcome_message",
         ),
         (
-            with(
-                "/widget",
-                json!({"allowed_origins": ["a.example"], "css": "x"}),
-            ),
+            "/widget",
+            json!({"allowed_origins": ["a.example"], "css": "x"}),
             "widget.css",
         ),
-        (with("/widget", json!({})), "widget"),
-    ] {
+        ("/widget", json!({}), "widget"),
+    ]
+}
+
+#[tokio::test]
+async fn a_field_that_is_wrong_is_named() {
+    let world = World::new().await;
+    for (path, value, field) in wrong_fields() {
+        let mut body = new_channel();
+        *body.pointer_mut(path).unwrap() = value;
         let answer = world.owner().post(CHANNELS, &body).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
         assert_eq!(answer.code(), "invalid_fields", "{body}");

@@ -1,8 +1,10 @@
 //! Sessions of visitors: what the token says, and what it is not good for.
 
+use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Value, json};
+use shared_testkit::Answer;
 
 use crate::talk::Talk;
 use crate::world::{PAGE, WIDGET_KEY, World};
@@ -192,8 +194,26 @@ async fn a_socket_ends_with_its_token() {
     assert_eq!(talk.close_code().await, 4401);
 }
 
+async fn history(
+    world: &World,
+    channel: &str,
+    token: &str,
+    query: &str,
+    header: Option<(&str, &str)>,
+) -> Answer {
+    let path = format!("/channels/v1/widget/{channel}/history{query}");
+    let client = world.replica.client.with_token(token);
+    let mut request = client.request(Method::GET, &path);
+    if let Some((name, value)) = header {
+        request = request.header(name, value);
+    }
+    client.send(request.body(Body::empty()).unwrap()).await
+}
+
+const HERE: Option<(&str, &str)> = Some(("origin", PAGE));
+
 #[tokio::test]
-async fn the_history_is_read_with_the_token_only() {
+async fn the_history_is_read_number_by_number() {
     let world = World::new().await;
     let channel = world.widget().await;
     let session = world.session(&channel).await;
@@ -202,49 +222,50 @@ async fn the_history_is_read_with_the_token_only() {
         talk.ask(question).await;
         talk.find("ai_response").await;
     }
-    let client = &world.replica.client;
-    let read = |token: &str, query: &str, headers: &[(&str, &str)]| {
-        let path = format!("/channels/v1/widget/{channel}/history{query}");
-        let mut request = client.with_token(token).request(Method::GET, &path);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        client.send(request.body(axum::body::Body::empty()).unwrap())
-    };
     let token = session["token"].as_str().unwrap();
-    let page = [("origin", PAGE)];
-    let all = read(token, "", &page).await.expect(StatusCode::OK);
-    assert_eq!(all["last_seq"], 6);
-    let seqs: Vec<_> = all["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|m| m["seq"].clone())
-        .collect();
-    assert_eq!(seqs, [1, 2, 3, 4, 5, 6]);
-    let rest = read(token, "?after_seq=4&limit=1", &page)
+    let all = history(&world, &channel, token, "", HERE)
         .await
         .expect(StatusCode::OK);
-    assert_eq!(rest["items"][0]["content"], "Three?");
-    let same_host = [("sec-fetch-site", "same-origin")];
-    assert_eq!(read(token, "", &same_host).await.status, StatusCode::OK);
-    assert_eq!(read(token, "", &[]).await.status, StatusCode::FORBIDDEN);
-    let cross_site = [("sec-fetch-site", "cross-site")];
-    assert_eq!(
-        read(token, "", &cross_site).await.status,
-        StatusCode::FORBIDDEN
+    assert_eq!(all["last_seq"], 6);
+    let items = all["items"].as_array().unwrap();
+    assert!(
+        items
+            .iter()
+            .map(|message| message["seq"].as_i64().unwrap())
+            .eq(1..=6)
     );
-    assert_eq!(read("nonsense", "", &page).await.code(), "invalid_token");
+    let rest = history(&world, &channel, token, "?after_seq=4&limit=1", HERE).await;
+    assert_eq!(rest.expect(StatusCode::OK)["items"][0]["content"], "Three?");
+    let out_of_bounds = history(&world, &channel, token, "?limit=101", HERE).await;
+    assert_eq!(out_of_bounds.code(), "invalid_query");
+}
+
+#[tokio::test]
+async fn the_history_is_read_with_the_token_and_from_its_page_only() {
+    let world = World::new().await;
+    let channel = world.widget().await;
+    let session = world.session(&channel).await;
+    let token = session["token"].as_str().unwrap();
+    let same_host = Some(("sec-fetch-site", "same-origin"));
+    let ok = history(&world, &channel, token, "", same_host).await;
+    assert_eq!(ok.expect(StatusCode::OK)["items"], json!([]));
+    let elsewhere = Some(("sec-fetch-site", "cross-site"));
+    for header in [None, elsewhere, Some(("origin", "https://evil.example"))] {
+        let refused = history(&world, &channel, token, "", header).await;
+        assert_eq!(refused.code(), "origin_not_allowed", "{header:?}");
+    }
     let expired = changed(token, "exp", json!(1));
-    assert_eq!(read(&expired, "", &page).await.code(), "expired_token");
     assert_eq!(
-        read(token, "?limit=101", &page).await.code(),
-        "invalid_query"
+        history(&world, &channel, &expired, "", HERE).await.code(),
+        "expired_token"
+    );
+    assert_eq!(
+        history(&world, &channel, "nonsense", "", HERE).await.code(),
+        "invalid_token"
     );
     let path = format!("/channels/v1/widget/{channel}/history");
+    let client = &world.replica.client;
     let bare = client.request(Method::GET, &path).header("origin", PAGE);
-    let bare = client
-        .send(bare.body(axum::body::Body::empty()).unwrap())
-        .await;
+    let bare = client.send(bare.body(Body::empty()).unwrap()).await;
     assert_eq!(bare.code(), "missing_token");
 }

@@ -65,7 +65,17 @@ async fn a_question_is_acked_answered_in_pieces_and_stored() {
         answer["sources"][0].get("text").is_none(),
         "passages stay with the creator"
     );
+}
 
+#[tokio::test]
+async fn question_and_answer_are_stored_with_what_they_cost() {
+    let world = World::new().await;
+    let channel = world.widget().await;
+    let session = world.session(&channel).await;
+    let mut talk = world.talk(&channel, &session).await;
+    world.engine.next(Play::say("Sleep eight hours. [1]"));
+    talk.ask("How do I recover?").await;
+    talk.find("ai_response").await;
     let asked = world.engine.asked();
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].creator, world.creator);
@@ -242,10 +252,10 @@ async fn a_socket_at_another_process_shows_the_same() {
     let mut there = replica.connect(&channel, &session, 0).await;
     assert_eq!(there.next().await["type"], "status");
     here.ask("Shared?").await;
-    let of_here = here.until("ai_response").await;
-    let of_there = there.until("ai_response").await;
-    assert_eq!(of_there[0]["type"], "user_message");
-    assert_eq!(of_here[1..], of_there[1..]);
+    let near = here.until("ai_response").await;
+    let far = there.until("ai_response").await;
+    assert_eq!(far[0]["type"], "user_message");
+    assert_eq!(near[1..], far[1..]);
 }
 
 #[tokio::test]
