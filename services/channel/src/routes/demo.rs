@@ -1,15 +1,17 @@
 //! A page as a creator might have one, with the widget on it: to see that all works.
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use shared_models::ChannelId;
 use shared_web::Query;
 
 use super::script;
+use crate::domain::origin::Origin;
 use crate::error::Error;
 use crate::state::AppState;
+use crate::store::channels;
 
 const PAGE: &str = include_str!("../widget/demo.html");
 const STYLE: &str = include_str!("../widget/demo.css");
@@ -28,13 +30,18 @@ pub(crate) struct DemoQuery {
 /// Shows the page; without a channel, a form that asks for one.
 pub(crate) async fn read_page(
     State(app): State<AppState>,
+    headers: HeaderMap,
     Query(query): Query<DemoQuery>,
 ) -> Result<Response, Error> {
     if !app.demo_page {
         return Err(Error::NoPage);
     }
     let given = query.channel.unwrap_or_default();
-    let channel = given.trim().parse::<ChannelId>().ok();
+    let origin = origin_of(&headers).ok_or(Error::OriginNotAllowed)?;
+    let channel = match given.trim().parse() {
+        Ok(id) => allowing(&app, id, &origin).await?,
+        Err(_) => None,
+    };
     let embed = channel.map(|id| {
         let (path, integrity) = (script::versioned_path(), script::integrity());
         format!(
@@ -45,11 +52,12 @@ pub(crate) async fn read_page(
     let (state, note) = match (&channel, given.trim().is_empty()) {
         (Some(_), _) => ("with-widget", ""),
         (None, true) => ("without-widget", ""),
-        (None, false) => ("without-widget", "That is not the id of a channel."),
+        (None, false) => ("without-widget", "No widget with this id allows this page."),
     };
     let page = PAGE
         .replace("{{state}}", state)
         .replace("{{note}}", note)
+        .replace("{{origin}}", &escaped(origin.as_str()))
         .replace("{{embed}}", &embed.unwrap_or_default());
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -58,6 +66,33 @@ pub(crate) async fn read_page(
         (header::REFERRER_POLICY, "no-referrer"),
     ];
     Ok((headers, page).into_response())
+}
+
+/// The origin of this page, as the browser's address line has it.
+fn origin_of(headers: &HeaderMap) -> Option<Origin> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let scheme = text("x-forwarded-proto").unwrap_or("http");
+    let host = text("x-forwarded-host").or_else(|| text("host"))?;
+    Origin::parse(&format!("{scheme}://{host}"))
+}
+
+/// The channel, if there is one and its widget may be embedded here.
+async fn allowing(
+    app: &AppState,
+    id: ChannelId,
+    origin: &Origin,
+) -> sqlx::Result<Option<ChannelId>> {
+    let mut tx = app.db.system().await?;
+    let widget = channels::find_widget(&mut tx, id).await?;
+    Ok(widget
+        .filter(|widget| widget.settings.allowed_origins.admit(origin))
+        .map(|_| id))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('"', "&quot;")
 }
 
 /// The page's style sheet.

@@ -65,7 +65,9 @@ svg{width:24px;height:24px;fill:none;stroke:currentColor;stroke-width:2;stroke-l
 .launcher{pointer-events:auto;position:absolute;width:60px;height:60px;border-radius:50%;
  background:var(--accent);color:var(--on-accent);display:grid;place-items:center;
  box-shadow:0 6px 22px rgb(15 15 30/.28);transition:transform .18s ease,box-shadow .18s ease}
-.launcher svg{width:28px;height:28px}
+.launcher svg{width:28px;height:28px;grid-area:1/1;transition:opacity .18s,rotate .18s}
+.launcher svg+svg,.open .launcher svg{opacity:0;rotate:-45deg}
+.open .launcher svg+svg{opacity:1;rotate:0deg}
 .launcher:hover{transform:translateY(-2px) scale(1.04);box-shadow:0 10px 28px rgb(15 15 30/.34)}
 .launcher:active{transform:scale(.96)}
 .badge{position:absolute;top:2px;right:2px;width:14px;height:14px;border-radius:50%;
@@ -88,7 +90,7 @@ h2{margin:0;font-size:16px;line-height:1.25;font-weight:650;overflow:hidden;
 .titles{flex:1;min-width:0}
 .state{font-size:12.5px;line-height:1.3;opacity:.88;display:flex;align-items:center;gap:6px}
 .state::before{content:"";width:7px;height:7px;border-radius:50%;background:currentColor}
-.state.online::before{background:#5ee27f}
+.state.online::before{background:var(--online)}
 .close{width:40px;height:40px;border-radius:12px;display:grid;place-items:center}
 .close:hover{background:color-mix(in srgb,var(--on-accent) 16%,transparent)}
 header :focus-visible{outline-color:var(--on-accent)}
@@ -96,6 +98,7 @@ header :focus-visible{outline-color:var(--on-accent)}
  flex-direction:column;gap:12px;scrollbar-width:thin;scrollbar-color:var(--line) transparent}
 .log>:first-child{margin-top:auto}
 .turn{max-width:88%;display:flex;flex-direction:column;gap:6px;animation:appear .2s ease}
+.turn.still{animation:none}
 @keyframes appear{from{opacity:0;transform:translateY(6px)}}
 .user{align-self:flex-end;align-items:flex-end}
 .bot{align-self:flex-start}
@@ -219,7 +222,8 @@ textarea:focus{outline:none;border-color:var(--ring);box-shadow:0 0 0 1px var(--
   const launcher = el("button", {
     class: "launcher", type: "button", "aria-expanded": "false", "aria-controls": "panel",
     onclick: () => toggle(),
-  }, icon("M21 12a8.5 8.5 0 0 1-12.4 7.6L3 21l1.5-5.3A8.5 8.5 0 1 1 21 12z"), badge);
+  }, icon("M21 12a8.5 8.5 0 0 1-12.4 7.6L3 21l1.5-5.3A8.5 8.5 0 1 1 21 12z"),
+  icon("M6 9l6 6 6-6"), badge);
   const title = el("h2", { id: "title" });
   const avatar = el("div", { class: "avatar", "aria-hidden": "true" });
   const state = el("div", { class: "state" }, "Connecting…");
@@ -313,11 +317,13 @@ textarea:focus{outline:none;border-color:var(--ring);box-shadow:0 0 0 1px var(--
   function showAnswer(message) {
     last = Math.max(last, message.seq);
     const spoken = answer && answer.replyTo === message.reply_to;
+    const shownAlready = restoring || (spoken && answer.node);
     keepEnd(() => {
       if (spoken) endAnswer();
       if (!answer) stopTyping();
       clearTrouble();
-      const node = turn("bot", prose(message.content));
+      // The words are on the screen already: no second entrance.
+      const node = turn(shownAlready ? "bot still" : "bot", prose(message.content));
       const cited = (message.sources || []).filter((source) => source.cited);
       if (cited.length) {
         node.append(el("ul", { class: "sources", "aria-label": "Sources" }, ...cited.map(line)));
@@ -425,9 +431,7 @@ textarea:focus{outline:none;border-color:var(--ring);box-shadow:0 0 0 1px var(--
     const [{ text }] = unsent.splice(at, 1).map((one) => { one.node.remove(); return one; });
     last = Math.max(last, seq);
     keepEnd(() => {
-      const node = turn("user", text);
-      node.style.setProperty("animation", "none");
-      place(seq, node);
+      place(seq, turn("user still", text));
     });
     keep();
   }
@@ -656,6 +660,7 @@ textarea:focus{outline:none;border-color:var(--ring);box-shadow:0 0 0 1px var(--
     host.setAttribute("theme", theme);
     host.style.setProperty("--accent", look.primary_color);
     host.style.setProperty("--on-accent", bright > 0.36 ? "#15151a" : "#ffffff");
+    host.style.setProperty("--online", bright > 0.36 ? "#0b6b35" : "#5ee27f");
     // A ring has to stand out from the ground, whatever colour the creator chose.
     const weak = theme === "dark" ? bright < 0.12 : bright > 0.3;
     host.style.setProperty("--ring", weak ? "var(--dim)" : look.primary_color);

@@ -107,6 +107,7 @@ async fn a_visitor_asks_and_reads_a_streamed_answer_with_its_source() {
     page.browser.picture("closed").await;
     page.toggle().await;
     page.online().await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     page.browser.picture("opened").await;
     page.world
         .engine
@@ -301,19 +302,24 @@ async fn a_page_that_is_not_allowed_shows_no_widget() {
     let channel = world.widget().await;
     let mut browser = Browser::start().await;
     let address = world.replica.address;
-    browser
-        .visit(&format!("http://{address}/channels/demo?channel={channel}"))
-        .await;
-    tokio::time::sleep(Duration::from_millis(800)).await;
-    assert_eq!(
-        browser
-            .value("document.querySelector('#creator-widget') === null")
-            .await,
-        true
-    );
-    browser
-        .visit(&format!("http://{address}/channels/demo"))
-        .await;
     browser.resize(1280, 860, false).await;
+    let form = format!("http://{address}/channels/demo");
+    browser.visit(&form).await;
     browser.picture("form").await;
+    // The page would not embed it by itself, so its script is put there by hand.
+    let embed = format!(
+        "(() => {{ const script = document.createElement('script');
+           script.src = '/channels/v1/widget.js'; script.dataset.channel = '{channel}';
+           document.body.append(script); }})()"
+    );
+    browser.value(&embed).await;
+    browser.wait_for("window.__creatorWidget").await;
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    let absent = "document.querySelector('#creator-widget') === null";
+    assert_eq!(browser.value(absent).await, true);
+    let refused = browser
+        .complaints
+        .iter()
+        .any(|complaint| complaint.contains("403"));
+    assert!(refused, "it had asked: {:?}", browser.complaints);
 }

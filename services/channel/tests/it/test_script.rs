@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
+use serde_json::json;
 use shared_testkit::TokenMint;
 use uuid::Uuid;
 
@@ -86,24 +87,48 @@ async fn the_script_is_kept_for_ever_under_its_hash_and_for_a_while_under_its_na
 async fn the_demo_page_is_there_when_it_is_asked_for() {
     let world = World::new().await;
     let client = &world.replica.client;
-    let form = client.get("/channels/demo").await;
+    let show = |query: &str| {
+        let request = client.request(Method::GET, &format!("/channels/demo{query}"));
+        let request = request
+            .header("host", "demo.example")
+            .header("x-forwarded-proto", "https");
+        client.send(request.body(Body::empty()).unwrap())
+    };
+    let form = show("").await;
     assert_eq!(form.status, StatusCode::OK);
     assert!(!form.text().contains("{{") && !form.text().contains("<script"));
+    assert!(form.text().contains("https://demo.example"));
     let policy = form.headers["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"));
-    let id = Uuid::now_v7();
-    let shown = client.get(&format!("/channels/demo?channel={id}")).await;
-    assert!(shown.text().contains(&format!("data-channel=\"{id}\"")));
-    let attack = client
-        .get("/channels/demo?channel=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
+    let id = world
+        .widget_of(&json!({"allowed_origins": ["https://demo.example"]}))
         .await;
-    assert!(!attack.text().contains("alert(1)"));
-    assert!(attack.text().contains("That is not the id of a channel."));
+    let shown = show(&format!("?channel={id}")).await.text();
+    assert!(shown.contains(&format!("data-channel=\"{id}\"")));
+    let elsewhere = world.widget().await;
+    for other in [
+        elsewhere.as_str(),
+        &Uuid::now_v7().to_string(),
+        "%22%3E%3Cscript%3Ealert(1)",
+    ] {
+        let page = show(&format!("?channel={other}")).await.text();
+        assert!(
+            !page.contains("<script") && !page.contains("alert(1)"),
+            "{other}"
+        );
+        assert!(
+            page.contains("No widget with this id allows this page."),
+            "{other}"
+        );
+    }
     assert_eq!(
         client.get("/channels/demo.css").await.status,
         StatusCode::OK
     );
+}
 
+#[tokio::test]
+async fn the_demo_page_is_not_there_unless_it_is_asked_for() {
     let mint = TokenMint::new();
     let engine = Engine::start(&mint).await;
     let closed = World::with(mint, engine, "http://127.0.0.1:1", |c| c.demo_page = false).await;
