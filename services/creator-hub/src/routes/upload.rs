@@ -61,10 +61,7 @@ pub(crate) async fn upload_document(
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<impl IntoResponse, Error> {
     creator.may_write()?;
-    let multipart = multipart.map_err(|rejection| match rejection {
-        MultipartRejection::InvalidBoundary(cause) => Error::MalformedForm(cause.body_text()),
-        _ => Error::NotAForm,
-    })?;
+    let multipart = multipart.map_err(|rejection| not_a_form(&headers, &rejection))?;
     refuse_early(&headers, app.upload_max_bytes)?;
     let form = form::receive(app.files.as_ref(), multipart, app.upload_max_bytes).await?;
     let accepted = keep(&app, creator.id, form).await;
@@ -77,6 +74,19 @@ pub(crate) async fn upload_document(
         [(header::LOCATION, at)],
         Json(accepted),
     ))
+}
+
+/// One that says that it is a form, and is none that can be read, differs from something else.
+fn not_a_form(headers: &HeaderMap, rejection: &MultipartRejection) -> Error {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if kind.to_ascii_lowercase().starts_with("multipart/form-data") {
+        Error::MalformedForm(rejection.body_text())
+    } else {
+        Error::NotAForm
+    }
 }
 
 /// A body that says itself that it cannot hold an acceptable file need not be sent.

@@ -99,6 +99,10 @@ impl From<AiError> for Fault {
                 let reason = "ai-engine failed; this is not the document's fault";
                 Self::new("ai_engine_failed", reason, Again::Few)
             }
+            AiError::Refused { status: 413, .. } => {
+                let reason = "the text is too large to be made searchable; split it";
+                Self::new("document_too_large", reason, Again::Never)
+            }
             AiError::Refused { code, detail, .. } => Self::new(&code, &detail, Again::Never),
         }
     }

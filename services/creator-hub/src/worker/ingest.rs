@@ -177,9 +177,10 @@ async fn relay(
                 retry,
             } => {
                 // Outages are told within the stream too, once it has begun.
-                let again = match (retry, code.as_str()) {
-                    (true, "dependency_unavailable") => Again::Always,
-                    (true, _) => Again::Few,
+                let outage = ["dependency_unavailable", "overloaded", "model_missing"];
+                let again = match (retry, outage.contains(&code.as_str())) {
+                    (true, true) => Again::Always,
+                    (true, false) => Again::Few,
                     (false, _) => Again::Never,
                 };
                 return Err(Fault {

@@ -1,0 +1,59 @@
+//! A door before a store: shut it, and the store is away; open it, and it is back.
+
+use std::net::TcpListener as StdListener;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+pub(crate) struct Gate {
+    pub(crate) port: u16,
+    behind: (String, u16),
+    open: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Gate {
+    /// A door that is shut: nothing listens at its port.
+    pub(crate) fn shut(behind: (String, u16)) -> Self {
+        let port = StdListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        Self {
+            port,
+            behind,
+            open: None,
+        }
+    }
+
+    pub(crate) async fn open(&mut self) {
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
+        let behind = self.behind.clone();
+        self.open = Some(tokio::spawn(async move {
+            // Dropped with this task, the set ends what still flows.
+            let mut flowing = JoinSet::new();
+            while let Ok((mut from, _)) = listener.accept().await {
+                let behind = behind.clone();
+                flowing.spawn(async move {
+                    let mut to = TcpStream::connect(behind).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
+                });
+            }
+        }));
+    }
+
+    pub(crate) async fn close(&mut self) {
+        if let Some(open) = self.open.take() {
+            open.abort();
+            let _ = open.await;
+        }
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        if let Some(open) = &self.open {
+            open.abort();
+        }
+    }
+}

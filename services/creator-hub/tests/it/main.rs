@@ -1,0 +1,18 @@
+//! creator-hub against a real PostgreSQL, Redis and file system, called in this process; ai-engine
+//! is played where it has to fail.
+
+mod engine;
+mod gate;
+mod test_documents;
+mod test_erase;
+mod test_openapi;
+mod test_outage;
+mod test_profile;
+mod test_progress;
+mod test_search;
+mod test_start;
+mod test_tenancy;
+mod test_upload;
+mod test_worker;
+mod test_worker_faults;
+mod world;

@@ -1,0 +1,100 @@
+//! A store that is away is named, and its return needs no restart.
+
+use std::fs;
+
+use http::StatusCode;
+use shared_config::Service;
+use shared_testkit::{Answer, Stores, TestDatabase};
+
+use crate::gate::Gate;
+use crate::world::{DOCUMENTS, World, upload};
+
+fn away(answer: &Answer, dependency: &str) {
+    assert_eq!(
+        answer.status,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "{}",
+        answer.text()
+    );
+    assert_eq!(answer.code(), "dependency_unavailable");
+    let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.starts_with(dependency), "{detail}");
+    assert!(answer.headers.contains_key("retry-after"));
+}
+
+fn unready(answer: &Answer) -> Vec<String> {
+    let body = answer.json();
+    assert_eq!(body["ready"], answer.status == StatusCode::OK);
+    let checks = body["checks"].as_array().unwrap();
+    assert_eq!(checks.len(), 3);
+    let names = checks.iter().filter(|check| check["ready"] == false);
+    names
+        .map(|check| check["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn the_database_goes_and_comes_back() {
+    let stores = Stores::from_env();
+    let database = TestDatabase::new(&stores).await;
+    let direct = database.settings(Service::CreatorHub);
+    let mut gate = Gate::shut((direct.host.clone(), direct.port));
+    let port = gate.port;
+    let world = World::with(|config| {
+        config.database.host = "127.0.0.1".to_owned();
+        config.database.port = port;
+    })
+    .await;
+    away(&world.ana.get(DOCUMENTS).await, "postgres");
+    away(&upload(&world.ana, "a.txt", b"text").await, "postgres");
+    assert!(world.files().is_empty());
+    assert_eq!(unready(&world.anonymous.get("/readyz").await), ["postgres"]);
+    assert_eq!(world.anonymous.get("/livez").await.status, StatusCode::OK);
+
+    gate.open().await;
+    let id = world.uploaded("a.txt", "text").await;
+    assert_eq!(
+        unready(&world.anonymous.get("/creator-hub/readyz").await),
+        [] as [String; 0]
+    );
+    gate.close().await;
+    away(
+        &world.ana.get(&format!("{DOCUMENTS}/{id}")).await,
+        "postgres",
+    );
+    gate.open().await;
+    world.work_off().await;
+    assert_eq!(world.status(&id).await["state"], "ready");
+}
+
+#[tokio::test]
+async fn without_redis_uploads_are_accepted_and_processed() {
+    let world = World::with(|config| config.cache.port = 1).await;
+    assert_eq!(unready(&world.anonymous.get("/readyz").await), ["redis"]);
+    world.ready("a.txt", "text").await;
+}
+
+#[tokio::test]
+async fn without_ai_engine_the_hub_is_ready() {
+    let world = World::with(|config| config.ai_engine_url = "http://127.0.0.1:1".to_owned()).await;
+    assert_eq!(
+        unready(&world.anonymous.get("/readyz").await),
+        [] as [String; 0]
+    );
+    world.uploaded("a.txt", "text").await;
+}
+
+#[tokio::test]
+async fn a_file_store_that_cannot_be_written_is_named() {
+    let world = World::new().await;
+    fs::write(&world.config.upload_dir, "in the way").unwrap();
+    away(&upload(&world.ana, "a.txt", b"text").await, "files");
+    assert_eq!(unready(&world.anonymous.get("/readyz").await), ["files"]);
+    assert_eq!(world.count("select count(*) from hub.documents").await, 0);
+    fs::remove_file(&world.config.upload_dir).unwrap();
+    world.uploaded("a.txt", "text").await;
+    assert_eq!(
+        unready(&world.anonymous.get("/readyz").await),
+        [] as [String; 0]
+    );
+}

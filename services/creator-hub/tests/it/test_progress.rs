@@ -1,0 +1,156 @@
+//! Following a document to its end.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use shared_ai_client::IngestionEvent;
+use shared_testkit::Answer;
+use tokio::time::{sleep, timeout};
+
+use crate::engine::{Reply, failed, progress};
+use crate::world::{DOCUMENTS, World};
+
+/// The events of a stream: name and data.
+fn events(answer: &Answer) -> Vec<(String, Value)> {
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.headers["content-type"], "text/event-stream");
+    let text = answer.text();
+    let blocks = text.split("\n\n").filter(|block| block.contains("event:"));
+    let line = |block: &str, name: &str| {
+        let found = block.lines().find_map(|line| line.strip_prefix(name));
+        found.unwrap().trim().to_owned()
+    };
+    let read = |block: &str| {
+        let data = serde_json::from_str(&line(block, "data:")).unwrap();
+        (line(block, "event:"), data)
+    };
+    blocks.map(read).collect()
+}
+
+async fn follow(world: &World, id: &str) -> Answer {
+    let path = format!("{DOCUMENTS}/{id}/events");
+    timeout(Duration::from_secs(20), world.ana.get(&path))
+        .await
+        .expect("the stream ends")
+}
+
+#[tokio::test]
+async fn a_document_is_followed_until_it_is_done() {
+    let world = World::new().await;
+    let id = world.uploaded("a.txt", "text").await;
+    let work = async {
+        sleep(Duration::from_millis(200)).await;
+        world.work_off().await;
+    };
+    let (answer, ()) = tokio::join!(follow(&world, &id), work);
+    let events = events(&answer);
+    let (first, last) = (&events[0], &events[events.len() - 1]);
+    assert_eq!(
+        (&first.0[..], &first.1["state"]),
+        ("progress", &json!("pending"))
+    );
+    assert_eq!((&last.0[..], &last.1["state"]), ("done", &json!("ready")));
+    assert_eq!(
+        (&last.1["progress"], &last.1["chunk_count"]),
+        (&json!(100), &json!(3))
+    );
+    let percents: Vec<_> = events
+        .iter()
+        .map(|event| event.1["progress"].as_i64().unwrap())
+        .collect();
+    assert!(percents.is_sorted(), "{percents:?}");
+    assert!(
+        events[..events.len() - 1]
+            .iter()
+            .all(|event| event.0 == "progress")
+    );
+}
+
+#[tokio::test]
+async fn a_failure_is_the_last_event_with_its_reason() {
+    let world = World::new().await;
+    world
+        .engine
+        .reply(Reply::Lines(vec![failed("too_many_chunks", false)]));
+    let id = world.uploaded("a.txt", "text").await;
+    let (answer, ()) = tokio::join!(follow(&world, &id), world.work_off());
+    let events = events(&answer);
+    let last = &events[events.len() - 1];
+    assert_eq!(
+        (&last.0[..], &last.1["error"]["code"]),
+        ("error", &json!("too_many_chunks"))
+    );
+}
+
+#[tokio::test]
+async fn what_has_ended_is_told_in_one_event() {
+    let world = World::new().await;
+    let id = world.ready("a.txt", "text").await;
+    let events = events(&follow(&world, &id).await);
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].0, "done");
+}
+
+#[tokio::test]
+async fn a_document_that_is_deleted_ends_its_stream() {
+    let world = World::new().await;
+    let id = world.uploaded("a.txt", "text").await;
+    let delete = async {
+        sleep(Duration::from_millis(200)).await;
+        world
+            .ana
+            .delete(&format!("{DOCUMENTS}/{id}"))
+            .await
+            .expect(StatusCode::ACCEPTED)
+    };
+    let (answer, _) = tokio::join!(follow(&world, &id), delete);
+    let events = events(&answer);
+    let last = &events[events.len() - 1];
+    assert_eq!(
+        (&last.0[..], &last.1["error"]["code"]),
+        ("error", &json!("unknown_document"))
+    );
+}
+
+#[tokio::test]
+async fn progress_between_the_ends_is_shown_without_redis_too() {
+    let world = World::with(|config| config.cache.port = 1).await;
+    world.engine.reply(Reply::Stalls(vec![progress(1, 2)]));
+    let id = world.uploaded("a.txt", "text").await;
+    let worker = world.worker();
+    let stalled = tokio::spawn(async move { worker.step().await });
+    let finish = async {
+        while world.status(&id).await["stage"] != "indexing" {
+            sleep(Duration::from_millis(20)).await;
+        }
+        sleep(Duration::from_millis(1500)).await;
+        world
+            .execute("update platform.jobs set lease_until = now() - interval '1 s'")
+            .await;
+        world
+            .engine
+            .reply(Reply::Lines(vec![IngestionEvent::Done { chunks: 1 }]));
+        world.work_off().await;
+    };
+    let (answer, ()) = tokio::join!(follow(&world, &id), finish);
+    let events = events(&answer);
+    assert!(
+        events.iter().any(|event| event.1["stage"] == "indexing"),
+        "{events:?}"
+    );
+    assert_eq!(events[events.len() - 1].0, "done");
+    stalled.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_the_service_stops() {
+    let world = World::new().await;
+    let id = world.uploaded("a.txt", "text").await;
+    let stop = async {
+        sleep(Duration::from_millis(200)).await;
+        world.stop.cancel();
+    };
+    let (answer, ()) = tokio::join!(follow(&world, &id), stop);
+    assert_eq!(events(&answer).len(), 1);
+}
