@@ -1,6 +1,6 @@
 //! Random walks: whatever way a spec came about, the end equals a fresh install of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use operator_core::api::gateway::Ingress;
 use operator_core::api::postgres::Backup;
@@ -122,11 +122,30 @@ fn apply(edit: &Edit, platform: &mut CreatorPlatform, world: &mut World) {
 }
 
 /// What must be equal at the end: all that goes with the platform. Volumes and Secrets that are
-/// no longer asked for are kept on purpose.
+/// no longer asked for are kept on purpose, and a Job that is done is left as it was: of Jobs only
+/// the names count, which carry the hash of all that makes another run necessary.
 fn comparable(world: &World) -> BTreeMap<ObjectKey, Value> {
     let data = |kind| matches!(kind, Kind::PersistentVolumeClaim | Kind::Secret);
     let all = world.bodies.iter().filter(|(key, _)| !data(key.kind));
-    all.map(|(key, body)| (key.clone(), body.clone())).collect()
+    all.map(|(key, body)| {
+        let body = if key.kind == Kind::Job {
+            Value::Null
+        } else {
+            body.clone()
+        };
+        (key.clone(), body)
+    })
+    .collect()
+}
+
+/// The objects in which two worlds differ.
+fn divergences(one: &World, other: &World) -> Vec<String> {
+    let (one, other) = (comparable(one), comparable(other));
+    let keys: BTreeSet<&ObjectKey> = one.keys().chain(other.keys()).collect();
+    let differing = keys
+        .into_iter()
+        .filter(|key| one.get(*key) != other.get(*key));
+    differing.map(ToString::to_string).collect()
 }
 
 proptest! {
@@ -152,7 +171,7 @@ proptest! {
         }
         world.converge(&platform);
         let fresh = at_rest(&platform);
-        prop_assert_eq!(comparable(&world), comparable(&fresh));
+        prop_assert_eq!(divergences(&world, &fresh), Vec::<String>::new());
         prop_assert!(world.plan(&platform).is_empty());
     }
 }
