@@ -107,7 +107,10 @@ impl DocumentKind {
 pub(crate) fn shown_filename(given: &str) -> String {
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
     let shown: String = last.chars().filter(|c| !c.is_control()).collect();
-    let (name, extension) = shown.trim().rsplit_once('.').unwrap_or((shown.trim(), ""));
+    let (name, extension) = shown
+        .trim()
+        .rsplit_once('.')
+        .unwrap_or_else(|| (shown.trim(), ""));
     let extension: String = extension.chars().take(16).collect();
     let room = FILENAME - 1 - extension.chars().count();
     let name: String = name.chars().take(room).collect();

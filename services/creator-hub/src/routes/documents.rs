@@ -31,7 +31,8 @@ pub(crate) struct Document {
     tags: Vec<String>,
     /// The name of the uploaded file.
     filename: String,
-    document_type: DocumentKind,
+    #[serde(rename = "document_type")]
+    kind: DocumentKind,
     /// Bytes.
     file_size: i64,
     /// SHA-256 of the file.
@@ -79,7 +80,7 @@ impl From<DocumentRow> for Document {
             description,
             tags,
             filename,
-            document_type: kind,
+            kind,
             file_size,
             content_hash: content_hash.to_string(),
             state,
@@ -127,6 +128,7 @@ pub(crate) struct DocumentFilter {
 /// What to change; a field that is left out stays as it is.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::option_option, reason = "absent leaves it, null removes it")]
 pub(crate) struct DocumentChange {
     /// What answers cite. A searchable document is processed anew under a new title; it stays
     /// searchable meanwhile, and passages that did not change keep their vectors.

@@ -52,35 +52,29 @@ impl DocumentStatus {
         let (attempts, progress) = job
             .as_ref()
             .map_or((0, 0), |job| (job.attempts, job.progress));
-        let stage = match (row.state, &job) {
+        let step = match (row.state, &job) {
             (DocumentState::Ready, _) => "done",
             (DocumentState::Failed, _) => "failed",
             (_, Some(job)) if job.state == "queued" && attempts > 0 => "retrying",
             (_, Some(job)) => &job.stage,
             (_, None) => "queued",
         };
-        let stage = stage.to_owned();
+        let stage = step.to_owned();
         let last = job.and_then(|job| WorkError::of(job.error_code, job.error_reason));
         let error = match row.error {
             Some((code, reason)) => Some(WorkError { code, reason }),
             None => last.filter(|_| row.state.is_moving()),
         };
-        let progress = if row.state == DocumentState::Ready {
-            100
-        } else {
-            progress
-        };
-        let (document_id, state, chunk_count) = (row.id, row.state, row.chunk_count);
-        let updated_at = row.updated_at;
+        let is_ready = row.state == DocumentState::Ready;
         Self {
-            document_id,
-            state,
+            document_id: row.id,
+            state: row.state,
             stage,
-            progress,
-            chunk_count,
+            progress: if is_ready { 100 } else { progress },
+            chunk_count: row.chunk_count,
             attempts,
             error,
-            updated_at,
+            updated_at: row.updated_at,
         }
     }
 }

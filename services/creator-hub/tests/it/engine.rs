@@ -161,13 +161,11 @@ async fn forget(
 ) -> Response {
     let creator = engine.tenant(&headers).await;
     let mut script = engine.script.lock().unwrap();
-    match script.forgetting.pop_front() {
-        Some(status) => problem(status, "dependency_unavailable"),
-        None => {
-            script.forgotten.push((creator, document));
-            StatusCode::NO_CONTENT.into_response()
-        }
+    if let Some(status) = script.forgetting.pop_front() {
+        return problem(status, "dependency_unavailable");
     }
+    script.forgotten.push((creator, document));
+    StatusCode::NO_CONTENT.into_response()
 }
 
 async fn search(

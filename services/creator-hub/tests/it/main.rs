@@ -1,5 +1,10 @@
 //! creator-hub against a real PostgreSQL, Redis and file system, called in this process; ai-engine
 //! is played where it has to fail.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests stop at faults"
+)]
 
 mod engine;
 mod gate;

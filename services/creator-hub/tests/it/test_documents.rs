@@ -72,7 +72,7 @@ async fn a_list_is_filtered_by_state_and_tag() {
             .await
             .expect(StatusCode::OK))
     };
-    assert_eq!(list("state=ready").await, [ready.clone()]);
+    assert_eq!(list("state=ready").await, std::slice::from_ref(&ready));
     assert_eq!(list("state=pending").await, [pending]);
     assert_eq!(list("state=failed").await, [] as [String; 0]);
     assert_eq!(list("tag=calm").await, [ready]);

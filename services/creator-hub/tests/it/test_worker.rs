@@ -14,12 +14,12 @@ use crate::world::{DOCUMENTS, World, upload};
 const QUEUE: &str = "creator-hub";
 
 /// Waits until the document's state is one of them.
-async fn until(client: &TestClient, id: &str, states: &[&str]) -> serde_json::Value {
+async fn until(client: &TestClient, id: &str, wanted: &[&str]) -> serde_json::Value {
     let path = format!("{DOCUMENTS}/{id}/status");
     let arrived = async {
         loop {
             let status = client.get(&path).await.json();
-            if states.iter().any(|state| status["state"] == *state) {
+            if wanted.iter().any(|state| status["state"] == *state) {
                 return status;
             }
             sleep(Duration::from_millis(20)).await;

@@ -75,7 +75,7 @@ async fn a_sweep_clears_old_parts_and_names_what_is_unsettled() {
     put(&at, b"calm").await;
     let part = at.store.incoming().join(Uuid::new_v4().to_string());
     std::fs::write(&part, "half").unwrap();
-    assert_eq!(at.store.sweep(Duration::from_secs(3600)).await.unwrap(), []);
+    assert_eq!(at.store.sweep(Duration::from_hours(1)).await.unwrap(), []);
     assert!(part.exists(), "it may still be growing");
     assert_eq!(
         at.store.sweep(Duration::ZERO).await.unwrap(),

@@ -90,7 +90,8 @@ async fn receive_parts(
             }
             "file" => parts.file = Some(receive_file(files, field, most).await?),
             "title" => {
-                parts.title = parsed("title", &text(field, "title", most).await?, Line::parse)?
+                let title = text(field, "title", most).await?;
+                parts.title = parsed("title", &title, Line::parse)?;
             }
             "description" => {
                 let description = text(field, "description", most).await?;
