@@ -15,7 +15,8 @@ use super::quantity::Quantity;
     validation = Rule::new("has(self.className) == has(oldSelf.className) && \
         (!has(self.className) || self.className == oldSelf.className)")
         .message("the storage class cannot change once the volume exists"),
-    validation = Rule::new("isQuantity(self.size) && quantity(self.size).isGreaterThan(quantity('0'))")
+    validation = Rule::new("isQuantity(self.size) && \
+        quantity(self.size).isGreaterThan(quantity('0'))")
         .message("size must be an amount of bytes above zero, such as 10Gi")
 )]
 pub struct Storage {

@@ -59,7 +59,8 @@ fn rules(namespace: &str, name: &str) -> Value {
         alert(
             "CreatorPlatformVolumeNearlyFull",
             format!(
-                "kubelet_volume_stats_available_bytes{{{ours},persistentvolumeclaim=~\"{name}-.*\"}} \
+                "kubelet_volume_stats_available_bytes\
+                 {{{ours},persistentvolumeclaim=~\"{name}-.*\"}} \
                  / kubelet_volume_stats_capacity_bytes < 0.1"
             ),
             15,

@@ -58,7 +58,8 @@ fn nothing_in_the_definitions_is_null_empty_or_unsigned() {
     let text = crds_yaml().expect("YAML");
     for word in ["null", "[]", "{}", "format: uint", "nullable"] {
         let found = text.lines().find(|line| {
-            let status = line.trim_start() == "status: {}"; // this is how a subresource is asked for
+            // This is how a subresource is asked for.
+            let status = line.trim_start() == "status: {}";
             (line.ends_with(&format!(" {word}")) && !status)
                 || line.trim_start().starts_with("nullable")
         });

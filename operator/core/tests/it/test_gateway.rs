@@ -261,7 +261,8 @@ fn streams_pass_as_they_are_written_and_sockets_are_upgraded() {
         text.push_str(&String::from_utf8_lossy(&buffer[..read]));
     }
     let upgrade = gateway.ask(
-        "GET /channels/v1/socket HTTP/1.1\nHost: demo\nConnection: close, Upgrade\nUpgrade: websocket",
+        "GET /channels/v1/socket HTTP/1.1\nHost: demo\n\
+         Connection: close, Upgrade\nUpgrade: websocket",
     );
     assert!(upgrade.contains("Upgrade: websocket") && upgrade.contains("Connection: upgrade"));
 }

@@ -311,7 +311,8 @@ fn refused(config: &GatewayConfig) -> String {
         .collect();
     let prefixes = prefixes.join("|");
     format!(
-        "\n        location ~* ^({prefixes})/(v[0-9]+/)?(internal(/|$)|metrics$) {{ return 404; }}\n"
+        "\n        location ~* ^({prefixes})/(v[0-9]+/)?(internal(/|$)|metrics$) \
+         {{ return 404; }}\n"
     )
 }
 
@@ -347,8 +348,8 @@ fn location(config: &GatewayConfig, upstream: &Upstream) -> String {
         let _ = write!(
             text,
             "\n        # The one static file that every visitor of every site fetches.\n        \
-             location ~ ^{prefix}/(v[0-9]+/)?widget\\.js$ {{\n            proxy_buffering on;\n            \
-             proxy_cache static;\n            proxy_cache_lock on;\n{pass}        }}\n"
+             location ~ ^{prefix}/(v[0-9]+/)?widget\\.js$ {{\n            \
+             proxy_buffering on;\n            proxy_cache static;\n            proxy_cache_lock on;\n{pass}        }}\n"
         );
     }
     text
@@ -362,7 +363,9 @@ fn problem((status, title, code, detail): Failure) -> String {
          \"trace_id\":\"$request_name\"}}"
     );
     format!(
-        "\n        error_page {status} @problem_{status};\n        location @problem_{status} {{\n            \
-         default_type application/problem+json;\n            return {status} '{body}';\n        }}\n"
+        "\n        error_page {status} @problem_{status};\n        \
+         location @problem_{status} {{\n            \
+         default_type application/problem+json;\n            \
+         return {status} '{body}';\n        }}\n"
     )
 }
