@@ -349,7 +349,8 @@ fn location(config: &GatewayConfig, upstream: &Upstream) -> String {
             text,
             "\n        # The one static file that every visitor of every site fetches.\n        \
              location ~ ^{prefix}/(v[0-9]+/)?widget\\.js$ {{\n            \
-             proxy_buffering on;\n            proxy_cache static;\n            proxy_cache_lock on;\n{pass}        }}\n"
+             proxy_buffering on;\n            \
+             proxy_cache static;\n            proxy_cache_lock on;\n{pass}        }}\n"
         );
     }
     text
