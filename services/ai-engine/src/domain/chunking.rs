@@ -45,9 +45,7 @@ impl Passage {
 
 /// The passages of a text, for a model that reads `window` tokens.
 pub fn passages(kind: TextKind, text: &str, window: usize) -> Vec<Passage> {
-    let measure = Measure {
-        tokens: window.saturating_sub(RESERVE).max(1),
-    };
+    let measure = Measure::for_window(window);
     let found = sections(kind, &normalised(text));
     let texts = found.into_iter().flat_map(|section| {
         let Section {
@@ -69,16 +67,34 @@ pub fn passages(kind: TextKind, text: &str, window: usize) -> Vec<Passage> {
         .collect()
 }
 
-/// One size out of two limits: characters, or estimated tokens scaled to characters.
+/// One size out of two limits: estimated tokens, or characters scaled to tokens. The splitter takes
+/// it for granted that a size never exceeds the bytes, so tokens, the scarcer, are the unit.
 #[derive(Debug, Clone, Copy)]
 struct Measure {
-    tokens: usize,
+    capacity: usize,
+}
+
+impl Measure {
+    fn for_window(window: usize) -> Self {
+        let tokens = window.saturating_sub(RESERVE);
+        // A token has at least one character, so a larger window changes nothing.
+        let capacity = tokens.clamp(2, MAX_CHARACTERS);
+        Self { capacity }
+    }
+
+    const fn scaled(self, characters: usize) -> usize {
+        (characters * self.capacity).div_ceil(MAX_CHARACTERS)
+    }
+
+    fn fits(self, text: &str) -> bool {
+        self.size(text) <= self.capacity
+    }
 }
 
 impl ChunkSizer for Measure {
     fn size(&self, chunk: &str) -> usize {
-        let scaled = tokens::estimate(chunk) * MAX_CHARACTERS / self.tokens;
-        chunk.chars().count().max(scaled)
+        let characters = self.scaled(chunk.chars().count());
+        tokens::estimate(chunk).max(characters)
     }
 }
 
@@ -95,7 +111,7 @@ fn pieces(kind: TextKind, paragraphs: Vec<String>, measure: Measure) -> Vec<Stri
         }
     }
     let cut_long = |text: String| {
-        if measure.size(&text) <= MAX_CHARACTERS {
+        if measure.fits(&text) {
             vec![text]
         } else {
             cut(kind, &text, measure)
@@ -106,17 +122,18 @@ fn pieces(kind: TextKind, paragraphs: Vec<String>, measure: Measure) -> Vec<Stri
 
 fn fits_after(last: &str, next: &str, measure: Measure) -> bool {
     last.chars().count() < MIN_CHARACTERS
-        && measure.size(last) + measure.size(next) + 2 <= MAX_CHARACTERS
+        && measure.size(last) + measure.size(next) < measure.capacity
 }
 
 #[expect(
     clippy::expect_used,
-    reason = "the overlap is a constant below the capacity, which is all that can be wrong"
+    reason = "the overlap is below the capacity, which is all that can be wrong"
 )]
 fn cut(kind: TextKind, text: &str, measure: Measure) -> Vec<String> {
-    let config = ChunkConfig::new(DESIRED_CHARACTERS..MAX_CHARACTERS)
+    let desired = measure.scaled(DESIRED_CHARACTERS);
+    let config = ChunkConfig::new(desired..measure.capacity)
         .with_sizer(measure)
-        .with_overlap(OVERLAP)
+        .with_overlap(measure.scaled(OVERLAP).min(desired - 1))
         .expect("an overlap below the capacity");
     match kind {
         TextKind::Plain => TextSplitter::new(config)

@@ -10,11 +10,12 @@ use crate::domain::embedding::EmbeddingModel;
 use crate::gate::{Gate, Limits, Overloaded};
 use crate::ollama::{Ollama, OllamaError};
 
-/// Texts of one call.
-pub const BATCH: usize = 16;
+/// Texts of one call. Ollama serves in order of arrival, so a question waits behind the texts that
+/// came before it: few at once, and one call at a time.
+pub const BATCH: usize = 8;
 /// Batches at once and waiting; documents are not in a hurry.
 const DOCUMENTS: Limits = Limits {
-    at_once: 2,
+    at_once: 1,
     waiting: 256,
 };
 /// Questions at once and waiting.
@@ -23,7 +24,7 @@ const QUERIES: Limits = Limits {
     waiting: 64,
 };
 /// How long a question waits for its turn, and for its vector: a cold model loads first.
-const QUERY: Duration = Duration::from_secs(20);
+const QUERY: Duration = Duration::from_secs(30);
 /// How long a batch waits for its turn.
 const TURN: Duration = Duration::from_secs(300);
 /// Tries of a batch while Ollama is busy or its runner has just died.

@@ -1,19 +1,26 @@
 //! Stands before the real engines and breaks what a test asks it to break.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use axum::{Json, Router};
 use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+use shared_web::telemetry;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+/// Vectors that the real Ollama made in this run, by the input they were made of: every test reads
+/// the same handbook, and it is read once.
+static MADE: LazyLock<Mutex<HashMap<String, Value>>> = LazyLock::new(Mutex::default);
 
 /// A TCP door before a store: open, or shut for old and new connections alike.
 pub(crate) struct Door {
@@ -86,13 +93,14 @@ struct Inner {
     tags: Mutex<Option<String>>,
     embedded: AtomicUsize,
     batches: AtomicUsize,
-    hold: watch::Sender<bool>,
+    allowed: watch::Sender<usize>,
     left: AtomicBool,
 }
 
 impl StandIn {
     /// Before the Ollama of that URL.
     pub(crate) async fn before(url: &str) -> Self {
+        telemetry::start_tls();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let inner = Inner {
             url: format!("http://{}", listener.local_addr().unwrap()),
@@ -103,7 +111,7 @@ impl StandIn {
             tags: Mutex::default(),
             embedded: AtomicUsize::new(0),
             batches: AtomicUsize::new(0),
-            hold: watch::channel(false).0,
+            allowed: watch::channel(usize::MAX).0,
             left: AtomicBool::new(false),
         };
         let this = Self(Arc::new(inner));
@@ -131,9 +139,9 @@ impl StandIn {
         *self.0.tags.lock().unwrap() = Some(body.to_owned());
     }
 
-    /// Lets embedding wait, or go on.
-    pub(crate) fn hold(&self, hold: bool) {
-        self.0.hold.send_replace(hold);
+    /// Lets so many batches through from the first on; further ones wait.
+    pub(crate) fn allow(&self, batches: usize) {
+        self.0.allowed.send_replace(batches);
     }
 
     /// Texts that were embedded.
@@ -183,20 +191,48 @@ async fn serve(State(this): State<StandIn>, request: Request) -> Response {
         }
     }
     if path == "/api/embed" {
-        this.0.batches.fetch_add(1, Ordering::SeqCst);
-        let mut hold = this.0.hold.subscribe();
-        hold.wait_for(|hold| !hold).await.unwrap();
+        let number = this.0.batches.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut allowed = this.0.allowed.subscribe();
+        allowed.wait_for(|last| number <= *last).await.unwrap();
         let poison = this.0.poison.lock().unwrap().clone();
         let text = String::from_utf8_lossy(&body).into_owned();
         if poison.is_some_and(|word| text.contains(&word)) {
             let error = r#"{"error":"unsupported value: NaN"}"#;
             return (StatusCode::INTERNAL_SERVER_ERROR, error).into_response();
         }
-        let asked: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let asked: Value = serde_json::from_slice(&body).unwrap();
         let texts = asked["input"].as_array().map_or(1, Vec::len);
         this.0.embedded.fetch_add(texts, Ordering::SeqCst);
+        return embed(&this, asked, body).await;
     }
     forward(&this, &parts.method, &path, body).await
+}
+
+/// Answers with vectors that were made before, or lets the real Ollama make them.
+async fn embed(this: &StandIn, mut asked: Value, body: Bytes) -> Response {
+    let model = asked["model"].to_string();
+    let inputs = asked["input"].as_array_mut().unwrap();
+    let keys: Vec<String> = inputs.iter().map(|text| format!("{model}{text}")).collect();
+    let known = |keys: &[String]| {
+        let made = MADE.lock().unwrap();
+        keys.iter()
+            .map(|key| made.get(key).cloned())
+            .collect::<Option<Vec<_>>>()
+    };
+    if let Some(vectors) = known(&keys) {
+        return Json(json!({"embeddings": vectors})).into_response();
+    }
+    let response = forward(this, &Method::POST, "/api/embed", body).await;
+    if response.status() != StatusCode::OK {
+        return response;
+    }
+    let bytes = axum::body::to_bytes(response.into_body(), usize::MAX)
+        .await
+        .unwrap();
+    let answer: Value = serde_json::from_slice(&bytes).unwrap();
+    let vectors = answer["embeddings"].as_array().unwrap().clone();
+    MADE.lock().unwrap().extend(keys.into_iter().zip(vectors));
+    Json(answer).into_response()
 }
 
 fn scripted(this: &StandIn, chat: Chat) -> Option<Response> {

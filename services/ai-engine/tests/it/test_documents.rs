@@ -12,18 +12,11 @@ use shared_models::{ChunkId, CreatorId, DocumentId};
 use shared_testkit::TestClient;
 use tower::ServiceExt as _;
 
-use crate::stand_in::{Door, StandIn};
+use crate::stand_in::Door;
 use crate::world::{HANDBOOK, World, document_path, ingestion};
 
 const SECOND: &str = "# Bees\n\nA hive needs about twenty kilograms of honey to survive the winter, \
     and the keeper who takes more than that has to feed sugar in October.";
-
-async fn world_with_stand_in() -> (World, StandIn) {
-    let stand_in = StandIn::before(&shared_testkit::Stores::from_env().ollama).await;
-    let url = stand_in.url();
-    let world = World::with(|config| config.engines.ollama_url = url).await;
-    (world, stand_in)
-}
 
 async fn vectors(world: &World, creator: CreatorId, document: DocumentId) -> HashSet<String> {
     let found = world
@@ -58,6 +51,7 @@ async fn a_text_becomes_searchable_and_tells_how_far_it_is() {
     let progress = |done| IngestionEvent::Progress { done, total: 23 };
     let expected = [
         progress(0),
+        progress(8),
         progress(16),
         progress(23),
         IngestionEvent::Done { chunks: 23 },
@@ -73,18 +67,18 @@ async fn a_text_becomes_searchable_and_tells_how_far_it_is() {
 
 #[tokio::test]
 async fn repeating_a_version_does_no_work_twice() {
-    let (world, stand_in) = world_with_stand_in().await;
+    let world = World::new().await;
     let document = DocumentId::new();
     world.ingest(world.creator, document, 1, HANDBOOK).await;
-    assert_eq!(stand_in.embedded(), 23);
+    assert_eq!(world.ollama.embedded(), 23);
     let again = world.ingest(world.creator, document, 1, HANDBOOK).await;
     assert_eq!(again.last(), Some(&IngestionEvent::Done { chunks: 23 }));
-    assert_eq!(stand_in.embedded(), 23, "no text was embedded again");
+    assert_eq!(world.ollama.embedded(), 23, "no text was embedded again");
 }
 
 #[tokio::test]
 async fn a_new_version_replaces_the_old_one_and_keeps_what_did_not_change() {
-    let (world, stand_in) = world_with_stand_in().await;
+    let world = World::new().await;
     let document = DocumentId::new();
     world.ingest(world.creator, document, 1, HANDBOOK).await;
     let changed = HANDBOOK.replace("costs 120 euros", "costs 150 euros");
@@ -94,7 +88,7 @@ async fn a_new_version_replaces_the_old_one_and_keeps_what_did_not_change() {
     );
     world.ingest(world.creator, document, 2, &changed).await;
     assert_eq!(
-        stand_in.embedded(),
+        world.ollama.embedded(),
         25,
         "the new paragraph and the changed one"
     );
@@ -125,18 +119,18 @@ async fn an_older_version_does_not_come_back() {
 
 #[tokio::test]
 async fn nothing_of_a_new_version_is_seen_before_it_is_complete() {
-    let (world, stand_in) = world_with_stand_in().await;
+    let world = World::new().await;
     let document = DocumentId::new();
     world.ingest(world.creator, document, 1, HANDBOOK).await;
-    stand_in.hold(true);
-    let before = stand_in.batches();
+    let before = world.ollama.batches();
+    world.ollama.allow(before);
     let (router, token) = (world.hub(world.creator), document);
     let put = tokio::spawn(async move {
         router
             .json(Method::PUT, &document_path(token), &ingestion(2, SECOND))
             .await
     });
-    while stand_in.batches() == before {
+    while world.ollama.batches() == before {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     // A word needs no vector, so this search is not held.
@@ -156,7 +150,7 @@ async fn nothing_of_a_new_version_is_seen_before_it_is_complete() {
             .is_empty()
     );
     drop(tx);
-    stand_in.hold(false);
+    world.ollama.allow(usize::MAX);
     put.await.unwrap();
     assert!(!world.search(world.creator, "honey").await.is_empty());
     assert!(world.search(world.creator, "ghrelin").await.is_empty());
@@ -224,9 +218,9 @@ async fn a_hostile_text_becomes_passages_like_any_other() {
     let world = World::new().await;
     let text = format!(
         "{}\n\n{}\n\n{}\n\n'; drop table ai.chunks; --\u{0}",
-        "x".repeat(3000),
-        "静かな朝".repeat(400),
-        "1234567890".repeat(120)
+        "x".repeat(1500),
+        "静かな朝".repeat(100),
+        "1234567890".repeat(40)
     );
     let events = world
         .ingest(world.creator, DocumentId::new(), 1, &text)
@@ -239,8 +233,8 @@ async fn a_hostile_text_becomes_passages_like_any_other() {
 
 #[tokio::test]
 async fn one_bad_passage_does_not_stop_a_document() {
-    let (world, stand_in) = world_with_stand_in().await;
-    stand_in.poison("ghrelin");
+    let world = World::new().await;
+    world.ollama.poison("ghrelin");
     let document = DocumentId::new();
     let events = world.ingest(world.creator, document, 1, HANDBOOK).await;
     assert_eq!(events.last(), Some(&IngestionEvent::Done { chunks: 23 }));
@@ -254,8 +248,8 @@ async fn one_bad_passage_does_not_stop_a_document() {
 
 #[tokio::test]
 async fn when_every_passage_fails_the_document_fails_and_may_be_tried_again() {
-    let (world, stand_in) = world_with_stand_in().await;
-    stand_in.poison("hive");
+    let world = World::new().await;
+    world.ollama.poison("hive");
     let events = world
         .ingest(world.creator, DocumentId::new(), 1, SECOND)
         .await;
@@ -264,8 +258,9 @@ async fn when_every_passage_fails_the_document_fails_and_may_be_tried_again() {
 
 #[tokio::test]
 async fn a_caller_who_leaves_stops_the_work_and_a_repeat_goes_on_from_there() {
-    let (world, stand_in) = world_with_stand_in().await;
+    let world = World::new().await;
     let document = DocumentId::new();
+    world.ollama.allow(1);
     let request = world
         .hub(world.creator)
         .request(Method::PUT, &document_path(document))
@@ -275,33 +270,25 @@ async fn a_caller_who_leaves_stops_the_work_and_a_repeat_goes_on_from_there() {
     let response = world.router.clone().oneshot(request).await.unwrap();
     let mut body = response.into_body();
     let mut seen = String::new();
-    while !seen.contains(r#""done":16"#) {
+    while !seen.contains(r#""done":8"#) {
         let frame = body.frame().await.unwrap().unwrap();
-        stand_in.hold(true);
         seen += &String::from_utf8_lossy(&frame.into_data().unwrap());
-        if seen.contains(r#""done":0"#) && !seen.contains(r#""done":16"#) {
-            stand_in.hold(false);
-        }
     }
-    stand_in.hold(true);
     drop(body);
     tokio::time::sleep(Duration::from_millis(100)).await;
-    stand_in.hold(false);
+    world.ollama.allow(usize::MAX);
     assert!(
         world.search(world.creator, "ghrelin").await.is_empty(),
         "incomplete is unseen"
     );
-    let before = stand_in.embedded();
+    let before = world.ollama.embedded();
     let events = world.ingest(world.creator, document, 1, HANDBOOK).await;
     assert_eq!(
         events.first(),
-        Some(&IngestionEvent::Progress {
-            done: 16,
-            total: 23
-        })
+        Some(&IngestionEvent::Progress { done: 8, total: 23 })
     );
     assert_eq!(events.last(), Some(&IngestionEvent::Done { chunks: 23 }));
-    assert_eq!(stand_in.embedded() - before, 7);
+    assert_eq!(world.ollama.embedded() - before, 15);
     assert_eq!(vectors(&world, world.creator, document).await.len(), 23);
 }
 
@@ -407,7 +394,7 @@ async fn many_documents_at_once_go_through_one_writer() {
         let world = &world;
         async move { world.learn(world.creator, &text(n)).await }
     };
-    let documents = futures_util::future::join_all((0..12).map(one)).await;
+    let documents = futures_util::future::join_all((0..8).map(one)).await;
     for document in documents {
         assert_eq!(
             vectors(&world, world.creator, document).await,

@@ -20,13 +20,10 @@ fn question(mode: &str) -> Value {
     json!({"question": COLD, "mode": mode})
 }
 
-async fn broken(chat: Chat) -> (World, StandIn) {
-    let stand_in = StandIn::before(&Stores::from_env().ollama).await;
-    let url = stand_in.url();
-    let world = World::with(|config| config.engines.ollama_url = url).await;
-    world.learn(world.creator, HANDBOOK).await;
-    stand_in.chat(chat);
-    (world, stand_in)
+async fn broken(chat: Chat) -> World {
+    let world = World::with_handbook().await;
+    world.ollama.chat(chat);
+    world
 }
 
 fn error_code(events: &[AnswerEvent]) -> &str {
@@ -61,7 +58,7 @@ async fn characters_and_lines_split_anywhere_arrive_whole() {
         bytes.extend_from_slice(&part);
     }
     let one_by_one: Vec<Bytes> = bytes.chunks(3).map(Bytes::copy_from_slice).collect();
-    let (world, stand_in) = broken(Chat::Chunks(one_by_one)).await;
+    let world = broken(Chat::Chunks(one_by_one)).await;
     let events = world.events(world.creator, &question("generative")).await;
     assert_eq!(text(&events), "Kühl: 16 °C [1] 静か ");
     let done = done(&events);
@@ -71,7 +68,7 @@ async fn characters_and_lines_split_anywhere_arrive_whole() {
         completion_tokens: 7,
     };
     assert_eq!(done.usage, usage);
-    stand_in.chat(Chat::Chunks(vec![Bytes::from(bytes)]));
+    world.ollama.chat(Chat::Chunks(vec![Bytes::from(bytes)]));
     let events = world.events(world.creator, &question("generative")).await;
     assert_eq!(
         text(&events),
@@ -84,7 +81,7 @@ async fn characters_and_lines_split_anywhere_arrive_whole() {
 async fn an_error_line_after_some_words_ends_the_stream_as_an_error() {
     let error = Bytes::from("{\"error\":\"llama runner process has terminated\"}\n");
     for mode in ["generative", "auto"] {
-        let (world, _) = broken(Chat::Chunks(vec![delta("It is "), error.clone()])).await;
+        let world = broken(Chat::Chunks(vec![delta("It is "), error.clone()])).await;
         let events = world.events(world.creator, &question(mode)).await;
         assert_eq!(text(&events), "It is ", "what was said stays");
         assert_eq!(error_code(&events), "model_failed");
@@ -99,7 +96,7 @@ async fn a_stream_that_is_cut_is_an_error() {
         Chat::Cut(vec![delta("It is ")]),
         Chat::Chunks(vec![delta("It is ")]),
     ] {
-        let (world, _) = broken(chat).await;
+        let world = broken(chat).await;
         let events = world.events(world.creator, &question("generative")).await;
         assert_eq!(error_code(&events), "stream_cut");
         assert_eq!(sources(&events).len(), 1);
@@ -112,9 +109,8 @@ async fn while_the_chat_model_fails_auto_quotes_and_generative_says_so() {
         (Chat::Status(503), "overloaded"),
         (Chat::Status(500), "model_failed"),
         (Chat::Status(404), "model_missing"),
-        (Chat::Cut(vec![]), "stream_cut"),
     ] {
-        let (world, _) = broken(chat).await;
+        let world = broken(chat).await;
         let events = world.events(world.creator, &question("auto")).await;
         let done = done(&events);
         assert_eq!((done.mode, done.fell_back), (AnswerMode::Extractive, true));
@@ -126,11 +122,11 @@ async fn while_the_chat_model_fails_auto_quotes_and_generative_says_so() {
 
 #[tokio::test]
 async fn after_repeated_failures_the_model_is_left_alone_and_then_tried_again() {
-    let (world, stand_in) = broken(Chat::Status(500)).await;
+    let world = broken(Chat::Status(500)).await;
     for _ in 0..3 {
         world.events(world.creator, &question("generative")).await;
     }
-    stand_in.chat(Chat::Chunks(vec![delta("Cold."), end()]));
+    world.ollama.chat(Chat::Chunks(vec![delta("Cold."), end()]));
     let answer = world.ask(world.creator, &question("generative")).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.code(), "overloaded");
@@ -146,8 +142,10 @@ async fn after_repeated_failures_the_model_is_left_alone_and_then_tried_again() 
 
 #[tokio::test]
 async fn without_the_chat_model_auto_quotes_and_generative_is_refused() {
-    let (world, stand_in) = broken(Chat::Real).await;
-    stand_in.tags(r#"{"models":[{"name":"all-minilm:latest","size":1}]}"#);
+    let world = broken(Chat::Real).await;
+    world
+        .ollama
+        .tags(r#"{"models":[{"name":"all-minilm:latest","size":1}]}"#);
     let events = world.events(world.creator, &question("auto")).await;
     assert!(done(&events).fell_back);
     let answer = world.ask(world.creator, &question("generative")).await;
@@ -163,7 +161,8 @@ async fn without_the_chat_model_auto_quotes_and_generative_is_refused() {
 
 #[tokio::test]
 async fn without_ollama_only_a_question_with_a_known_vector_is_quoted() {
-    let ollama = Door::before(&Stores::from_env().ollama, true).await;
+    let behind = StandIn::before(&Stores::from_env().ollama).await;
+    let ollama = Door::before(&behind.url(), true).await;
     let url = ollama.url.clone();
     let world = World::with(|config| config.engines.ollama_url = url).await;
     world.learn(world.creator, HANDBOOK).await;
@@ -233,7 +232,7 @@ async fn without_postgres_nothing_is_answered() {
 
 #[tokio::test]
 async fn a_caller_who_leaves_stops_the_model() {
-    let (world, stand_in) = broken(Chat::Endless).await;
+    let world = broken(Chat::Endless).await;
     let request = world
         .owner(world.creator)
         .request(Method::POST, "/ai-engine/v1/answers")
@@ -247,10 +246,10 @@ async fn a_caller_who_leaves_stops_the_model() {
         let frame = body.frame().await.unwrap().unwrap();
         seen += &String::from_utf8_lossy(&frame.into_data().unwrap());
     }
-    assert!(!stand_in.left());
+    assert!(!world.ollama.left());
     drop(body);
     let started = std::time::Instant::now();
-    while !stand_in.left() {
+    while !world.ollama.left() {
         assert!(
             started.elapsed() < Duration::from_secs(2),
             "the model still runs"
@@ -262,7 +261,7 @@ async fn a_caller_who_leaves_stops_the_model() {
 
 #[tokio::test]
 async fn more_answers_than_the_queue_holds_are_refused_or_quoted() {
-    let (world, _stand_in) = broken(Chat::Endless).await;
+    let world = broken(Chat::Endless).await;
     let mut held = Vec::new();
     for _ in 0..4 {
         held.push(world.state.chat.enter(Duration::ZERO).await.unwrap());

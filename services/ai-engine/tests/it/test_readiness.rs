@@ -5,7 +5,7 @@ use serde_json::Value;
 use shared_ai_client::AnswerMode;
 use shared_testkit::{Stores, TestClient};
 
-use crate::stand_in::{Door, StandIn};
+use crate::stand_in::Door;
 use crate::world::World;
 
 async fn readiness(world: &World) -> (StatusCode, Vec<(String, bool)>) {
@@ -56,15 +56,9 @@ async fn a_missing_embedding_model_is_unready_and_a_missing_chat_model_only_wher
         ("all-minilm", AnswerMode::Extractive, true),
         ("all-minilm", AnswerMode::Generative, false),
     ] {
-        let stand_in = StandIn::before(&Stores::from_env().ollama).await;
-        stand_in.tags(&format!(
-            r#"{{"models":[{{"name":"{tags}:latest","size":1}}]}}"#
-        ));
-        let world = World::with(|config| {
-            config.engines.ollama_url = stand_in.url();
-            config.engines.answer_mode = mode;
-        })
-        .await;
+        let world = World::with(|config| config.engines.answer_mode = mode).await;
+        let listed = format!(r#"{{"models":[{{"name":"{tags}:latest","size":1}}]}}"#);
+        world.ollama.tags(&listed);
         let (_, checks) = readiness(&world).await;
         assert_eq!(away(&checks).is_empty(), ready, "{tags} {mode:?}");
     }

@@ -183,11 +183,21 @@ async fn foreign_ids_in_chroma_vanish_when_they_are_read_again() {
 #[tokio::test]
 async fn full_text_uses_its_index_under_row_level_security() {
     let world = World::with_handbook().await;
-    let mut tx = world.state.db.tenant_read(world.creator).await.unwrap();
-    sqlx::query("set local enable_seqscan = off")
-        .execute(tx.conn())
+    // Enough rows that reading all of the tenant's is the worse plan.
+    let pool = world.database.admin().await;
+    sqlx::query(
+        "insert into ai.chunks (creator_id, id, document_id, version, ordinal, content)
+         select creator_id, gen_random_uuid(), id, 1, n, 'filler number ' || n
+         from ai.indexed_documents, generate_series(100, 5000) n",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    sqlx::query("analyze ai.chunks")
+        .execute(&pool)
         .await
         .unwrap();
+    let mut tx = world.state.db.tenant_read(world.creator).await.unwrap();
     let plan = "explain select id from ai.chunks
                 where words @@ to_tsquery('pg_catalog.simple', 'breathing')";
     let rows = sqlx::query(plan).fetch_all(tx.conn()).await.unwrap();

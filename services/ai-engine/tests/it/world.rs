@@ -14,12 +14,16 @@ use shared_testkit::{Answer, Stores, TestClient, TestDatabase, TokenMint};
 use shared_web::serve::ServeSettings;
 use uuid::Uuid;
 
+use crate::stand_in::StandIn;
+
 /// 23 paragraphs about habits, with headings.
 pub(crate) const HANDBOOK: &str = include_str!("handbook.md");
 
 pub(crate) struct World {
     pub(crate) stores: Stores,
     pub(crate) database: TestDatabase,
+    /// Stands before the real Ollama.
+    pub(crate) ollama: StandIn,
     pub(crate) state: AppState,
     pub(crate) router: Router,
     pub(crate) creator: CreatorId,
@@ -37,6 +41,7 @@ impl World {
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let stores = Stores::from_env();
         let database = TestDatabase::new(&stores).await;
+        let ollama = StandIn::before(&stores.ollama).await;
         let mint = TokenMint::new();
         let any = ([127, 0, 0, 1], 0).into();
         let collections = format!("t{}", Uuid::new_v4().simple());
@@ -50,7 +55,7 @@ impl World {
             cache: stores.cache_settings(),
             verifier: mint.settings("http://127.0.0.1:1"),
             engines: Engines {
-                ollama_url: stores.ollama.clone(),
+                ollama_url: ollama.url(),
                 chroma_url: stores.chroma.clone(),
                 chat_model: "tiny-llama".to_owned(),
                 embedding_model: "all-minilm".to_owned(),
@@ -64,6 +69,7 @@ impl World {
         Self {
             stores,
             database,
+            ollama,
             router: app(state.clone()).0,
             state,
             creator: CreatorId::new(),
