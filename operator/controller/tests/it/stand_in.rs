@@ -19,7 +19,7 @@ impl StandIn {
             loop {
                 // What vanishes between list and patch is no concern of a controller either.
                 let _ = round(&client, &namespace).await;
-                sleep(Duration::from_millis(50)).await;
+                sleep(Duration::from_millis(150)).await;
             }
         }))
     }

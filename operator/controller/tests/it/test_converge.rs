@@ -40,10 +40,13 @@ async fn every_sample_becomes_ready_and_then_nothing_is_written() {
         operator.calls.clear();
         world.look_again(&name).await;
         world.until_quiet(&operator).await;
-        assert!(
-            !operator.calls.all().is_empty(),
-            "{file}: there was no second look"
+        let reads = operator.calls.all();
+        assert!(!reads.is_empty(), "{file}: there was no second look");
+        println!(
+            "{file}: {} reads of a look that finds nothing to do",
+            reads.len()
         );
+        assert!(reads.len() <= 3, "{file}: {reads:#?}");
         assert_no_writes(&file, "a second look", &operator.calls.writes());
         operator.stop().await;
 

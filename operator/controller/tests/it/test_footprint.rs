@@ -83,6 +83,7 @@ impl Process {
                 &admin.to_string(),
             ])
             .env("KUBECONFIG", &world.kubeconfig)
+            .env("MALLOC_ARENA_MAX", "1") // as the chart sets it
             .stdout(Stdio::null())
             .spawn()
             .unwrap();

@@ -2,11 +2,14 @@
 
 use std::process::Command;
 
-use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
+use kube::Client;
+use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::GroupVersionKind;
+use operator_core::object::Kind;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::server;
 use crate::wire::Fault;
 use crate::world::World;
 
@@ -20,6 +23,7 @@ async fn the_rights_that_the_chart_grants_suffice() {
     let account = grant(&world).await;
     let mut config = world.config.clone();
     config.auth_info.impersonate = Some(account);
+    until_granted(&world, &server::client(&config)).await;
     let operator = world.operator_as(&config, Fault::None);
     let name = world.apply_everything().await;
     world.until_ready(&name).await;
@@ -47,6 +51,13 @@ async fn the_rights_that_the_chart_grants_suffice() {
         "nothing was pruned, so that right was not tried"
     );
     operator.stop().await;
+}
+
+/// The server's authorizer learns of a new Role by a watch of its own.
+async fn until_granted(world: &World, client: &Client) {
+    let secrets = operator::api::objects(client, &world.namespace, Kind::Secret);
+    let list = async || secrets.list(&ListParams::default()).await.ok();
+    world.until_some("granted", list).await;
 }
 
 /// Applies the Roles of the rendered chart; answers whom they are bound to.

@@ -24,10 +24,13 @@ pub(crate) struct Call {
 pub(crate) enum Fault {
     /// Never.
     None,
-    /// Write n is not sent; nothing is, from then on: the process died before it.
-    BeforeWrite(usize),
-    /// Write n is sent and its answer lost; nothing is sent from then on: it died after it.
-    AfterWrite(usize),
+    /// After write n nothing is sent and no answer arrives any more: the process died. To those
+    /// who come after, dying before write n + 1 looks the same.
+    Crash(usize),
+    /// Write n is not sent, once.
+    Refused(usize),
+    /// Write n is sent and its answer is lost, once.
+    Lost(usize),
 }
 
 /// What went over the wire.
@@ -38,6 +41,7 @@ struct State {
     calls: Vec<Call>,
     fault: Fault,
     writes: usize,
+    struck: bool,
     dead: bool,
 }
 
@@ -47,6 +51,7 @@ impl Calls {
             calls: Vec::new(),
             fault,
             writes: 0,
+            struck: false,
             dead: false,
         };
         Self(Arc::new(Mutex::new(state)))
@@ -77,8 +82,8 @@ impl Calls {
     }
 
     /// Whether the fault has struck.
-    pub(crate) fn died(&self) -> bool {
-        self.0.lock().unwrap().dead
+    pub(crate) fn struck(&self) -> bool {
+        self.0.lock().unwrap().struck
     }
 
     fn decide(&self, method: &Method) -> Fate {
@@ -91,11 +96,14 @@ impl Calls {
         }
         state.writes += 1;
         let fate = match state.fault {
-            Fault::BeforeWrite(n) if n == state.writes => Fate::Refuse,
-            Fault::AfterWrite(n) if n == state.writes => Fate::LoseAnswer,
+            Fault::Crash(n) if n < state.writes => Fate::Refuse,
+            Fault::Crash(n) if n == state.writes => Fate::LoseAnswer,
+            Fault::Refused(n) if n == state.writes => Fate::Refuse,
+            Fault::Lost(n) if n == state.writes => Fate::LoseAnswer,
             _ => Fate::Pass,
         };
-        state.dead = fate != Fate::Pass;
+        state.struck |= fate != Fate::Pass;
+        state.dead = state.struck && matches!(state.fault, Fault::Crash(_));
         fate
     }
 }

@@ -217,7 +217,7 @@ impl World {
                 }
                 last = platform.status;
             }
-            sleep(Duration::from_millis(25)).await;
+            sleep(Duration::from_millis(50)).await;
         }
         panic!("{name} in {} never was {what}: {last:#?}", self.namespace);
     }
@@ -240,7 +240,7 @@ impl World {
             if let Some(found) = look().await {
                 return found;
             }
-            sleep(Duration::from_millis(25)).await;
+            sleep(Duration::from_millis(50)).await;
         }
         panic!("never in {}: {what}", self.namespace);
     }
