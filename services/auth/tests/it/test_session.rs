@@ -82,6 +82,42 @@ async fn fifty_refreshes_side_by_side_are_one_session_with_one_successor() {
         .expect(StatusCode::OK);
 }
 
+/// Holds the row of the only token until two requests wait for a lock: however the machine is
+/// loaded, they meet.
+const UNTIL_TWO_MEET: &str = "do $$ begin
+      perform 1 from auth.refresh_tokens for update;
+      for attempt in 1..250 loop
+        perform pg_sleep(0.01), pg_stat_clear_snapshot();
+        if (select count(*) >= 2 from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock') then return; end if;
+      end loop;
+      raise exception 'they did not meet';
+    end $$";
+
+#[tokio::test]
+async fn two_who_find_a_token_unused_at_the_same_moment_get_one_successor() {
+    let world = World::new().await;
+    let account = world.register(EMAIL).await;
+    let admin = world.admin().await;
+    let holder = admin.clone();
+    let meeting = tokio::spawn(async move { sqlx::query(UNTIL_TWO_MEET).execute(&holder).await });
+    let held = "select count(*) from pg_stat_activity
+                where datname = current_database() and query like 'do $$%' and state = 'active'";
+    while count(&admin, held).await == 0 {
+        assert!(!meeting.is_finished());
+    }
+    let (first, second, third) = tokio::join!(
+        world.refresh(&account.refresh),
+        world.refresh(&account.refresh),
+        world.refresh(&account.refresh),
+    );
+    meeting.await.unwrap().unwrap();
+    let first = token(&first.expect(StatusCode::OK));
+    for other in [second, third] {
+        assert_eq!(token(&other.expect(StatusCode::OK)), first);
+    }
+}
+
 #[tokio::test]
 async fn a_used_token_that_comes_again_later_ends_its_session_for_thief_and_owner() {
     let world = World::new().await;
