@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use axum::body::Body;
+use http::{Method, Response, StatusCode};
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use shared_ai_client::IngestionEvent;
 use shared_testkit::Answer;
 use tokio::time::{sleep, timeout};
+use tower::ServiceExt as _;
 
 use crate::engine::{Reply, failed, progress};
 use crate::world::{DOCUMENTS, World};
@@ -28,22 +31,38 @@ fn events(answer: &Answer) -> Vec<(String, Value)> {
     blocks.map(read).collect()
 }
 
-async fn follow(world: &World, id: &str) -> Answer {
-    let path = format!("{DOCUMENTS}/{id}/events");
-    timeout(Duration::from_secs(20), world.ana.get(&path))
+/// An open stream: what happens from now on is told in it.
+async fn open(world: &World, id: &str) -> Response<Body> {
+    let request = world
+        .ana
+        .request(Method::GET, &format!("{DOCUMENTS}/{id}/events"));
+    let router = creator_hub_service::app(world.state.clone()).0;
+    router
+        .oneshot(request.body(Body::empty()).unwrap())
         .await
-        .expect("the stream ends")
+        .unwrap()
+}
+
+/// Reads a stream to its end.
+async fn to_end(stream: Response<Body>) -> Answer {
+    let (parts, body) = stream.into_parts();
+    let whole = timeout(Duration::from_secs(30), body.collect())
+        .await
+        .expect("the stream ends");
+    let body = whole.unwrap().to_bytes();
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body,
+    }
 }
 
 #[tokio::test]
 async fn a_document_is_followed_until_it_is_done() {
     let world = World::new().await;
     let id = world.uploaded("a.txt", "text").await;
-    let work = async {
-        sleep(Duration::from_millis(200)).await;
-        world.work_off().await;
-    };
-    let (answer, ()) = tokio::join!(follow(&world, &id), work);
+    let stream = open(&world, &id).await;
+    let (answer, ()) = tokio::join!(to_end(stream), world.work_off());
     let events = events(&answer);
     let (first, last) = (&events[0], &events[events.len() - 1]);
     assert_eq!(
@@ -74,7 +93,8 @@ async fn a_failure_is_the_last_event_with_its_reason() {
         .engine
         .reply(Reply::Lines(vec![failed("too_many_chunks", false)]));
     let id = world.uploaded("a.txt", "text").await;
-    let (answer, ()) = tokio::join!(follow(&world, &id), world.work_off());
+    let stream = open(&world, &id).await;
+    let (answer, ()) = tokio::join!(to_end(stream), world.work_off());
     let events = events(&answer);
     let last = &events[events.len() - 1];
     assert_eq!(
@@ -87,7 +107,7 @@ async fn a_failure_is_the_last_event_with_its_reason() {
 async fn what_has_ended_is_told_in_one_event() {
     let world = World::new().await;
     let id = world.ready("a.txt", "text").await;
-    let events = events(&follow(&world, &id).await);
+    let events = events(&to_end(open(&world, &id).await).await);
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].0, "done");
 }
@@ -96,15 +116,10 @@ async fn what_has_ended_is_told_in_one_event() {
 async fn a_document_that_is_deleted_ends_its_stream() {
     let world = World::new().await;
     let id = world.uploaded("a.txt", "text").await;
-    let delete = async {
-        sleep(Duration::from_millis(200)).await;
-        world
-            .ana
-            .delete(&format!("{DOCUMENTS}/{id}"))
-            .await
-            .expect(StatusCode::ACCEPTED)
-    };
-    let (answer, _) = tokio::join!(follow(&world, &id), delete);
+    let stream = open(&world, &id).await;
+    let deleted = world.ana.delete(&format!("{DOCUMENTS}/{id}")).await;
+    deleted.expect(StatusCode::ACCEPTED);
+    let answer = to_end(stream).await;
     let events = events(&answer);
     let last = &events[events.len() - 1];
     assert_eq!(
@@ -133,7 +148,8 @@ async fn progress_between_the_ends_is_shown_without_redis_too() {
             .reply(Reply::Lines(vec![IngestionEvent::Done { chunks: 1 }]));
         world.work_off().await;
     };
-    let (answer, ()) = tokio::join!(follow(&world, &id), finish);
+    let stream = open(&world, &id).await;
+    let (answer, ()) = tokio::join!(to_end(stream), finish);
     let events = events(&answer);
     assert!(
         events.iter().any(|event| event.1["stage"] == "indexing"),
@@ -147,10 +163,8 @@ async fn progress_between_the_ends_is_shown_without_redis_too() {
 async fn a_stream_ends_when_the_service_stops() {
     let world = World::new().await;
     let id = world.uploaded("a.txt", "text").await;
-    let stop = async {
-        sleep(Duration::from_millis(200)).await;
-        world.stop.cancel();
-    };
-    let (answer, ()) = tokio::join!(follow(&world, &id), stop);
+    let stream = open(&world, &id).await;
+    world.stop.cancel();
+    let answer = to_end(stream).await;
     assert_eq!(events(&answer).len(), 1);
 }
