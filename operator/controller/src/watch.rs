@@ -80,7 +80,7 @@ impl Watches {
                 Err(error) => {
                     metrics::counter!("operator_watch_errors_total", "kind" => watch.kind.kind())
                         .increment(1);
-                    tracing::warn!(kind = watch.kind.kind(), %error, "watch failed, starting again");
+                    tracing::warn!(kind = watch.kind.kind(), %error, "watch failed");
                 }
             }
         }
@@ -117,7 +117,7 @@ impl Optional {
             let served = match api::serves(&context.client, kind).await {
                 Ok(served) => served,
                 Err(error) => {
-                    tracing::warn!(kind = kind.kind(), %error, "cannot tell whether this is served");
+                    tracing::warn!(kind = kind.kind(), %error, "is it served?");
                     continue;
                 }
             };
