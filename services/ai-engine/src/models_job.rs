@@ -17,7 +17,7 @@ use download::Remote;
 use settings::{Settings, Source, Use, Wanted};
 
 /// How long Ollama has to come up.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Between two lines of progress.

@@ -19,7 +19,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// Longest wait for what needs no model.
 const QUICK: Duration = Duration::from_secs(5);
 /// Longest wait for vectors: a cold model loads first.
-const EMBED: Duration = Duration::from_secs(120);
+const EMBED: Duration = Duration::from_mins(2);
 
 /// A running Ollama.
 #[derive(Debug, Clone)]

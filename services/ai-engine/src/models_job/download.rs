@@ -28,8 +28,7 @@ impl Remote {
             Ok(hasher)
         };
         let hasher = self.read().await?.try_fold(Sha256::new(), add).await?;
-        let hex = |byte: &u8| format!("{byte:02x}");
-        Ok(hasher.finalize().iter().map(hex).collect())
+        Ok(format!("{:x}", hasher.finalize()))
     }
 
     /// Reads the file as the body of an upload.

@@ -14,11 +14,11 @@ use super::{Ollama, OllamaError, answered};
 use crate::domain::prompt::{MAX_ANSWER, Message};
 
 /// Longest wait for the first token: a cold model loads first.
-const FIRST: Duration = Duration::from_secs(120);
+const FIRST: Duration = Duration::from_mins(2);
 /// Longest silence between two tokens.
 const IDLE: Duration = Duration::from_secs(30);
 /// Longest answer.
-const TOTAL: Duration = Duration::from_secs(300);
+const TOTAL: Duration = Duration::from_mins(5);
 /// Low, since an answer repeats what was found.
 const TEMPERATURE: f64 = 0.3;
 

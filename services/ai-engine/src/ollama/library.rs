@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::{Ollama, OllamaError, answered};
 
 /// Longest silence while a model is pulled or imported.
-const SILENCE: Duration = Duration::from_secs(300);
+const SILENCE: Duration = Duration::from_mins(5);
 
 /// One line of a pull or an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

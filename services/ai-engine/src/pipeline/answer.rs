@@ -183,9 +183,10 @@ struct Voice<'a> {
 
 impl Voice<'_> {
     async fn say(&self, words: &str) -> Outcome {
-        let mut outcome = Outcome::default();
-        outcome.cancelled = !self.token(words.to_owned()).await;
-        outcome
+        Outcome {
+            cancelled: !self.token(words.to_owned()).await,
+            ..Outcome::default()
+        }
     }
 
     async fn quote(&self, fell_back: bool) -> Outcome {

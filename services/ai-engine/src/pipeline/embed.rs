@@ -26,7 +26,7 @@ const QUERIES: Limits = Limits {
 /// How long a question waits for its turn, and for its vector: a cold model loads first.
 const QUERY: Duration = Duration::from_secs(30);
 /// How long a batch waits for its turn.
-const TURN: Duration = Duration::from_secs(300);
+const TURN: Duration = Duration::from_mins(5);
 /// Tries of a batch while Ollama is busy or its runner has just died.
 const TRIES: u32 = 3;
 /// A text over the window is read in halves, these again, and so on: at most so often.

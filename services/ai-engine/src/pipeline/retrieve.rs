@@ -17,7 +17,7 @@ use crate::state::AppState;
 use crate::store::chunks::{self, FoundRow};
 
 /// How long the vector of a question is kept.
-const VECTOR_LIFE: Duration = Duration::from_secs(3600);
+const VECTOR_LIFE: Duration = Duration::from_hours(1);
 /// Longest wait for the cache, which is only worth asking while it is fast.
 const CACHE: Duration = Duration::from_millis(100);
 
@@ -70,10 +70,7 @@ async fn by_words(
 
 /// The vector of a question, out of the cache when that is quick.
 async fn vector(app: &AppState, creator: CreatorId, question: &str) -> Result<Vec<f32>, Error> {
-    let hash: String = Sha256::digest(question)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = format!("{:x}", Sha256::digest(question));
     let key = Key::query_vector(creator, &app.embedder.model().name, &hash);
     let cached = tokio::time::timeout(CACHE, app.cache.read::<String>(&key)).await;
     let cached = cached.ok().and_then(Result::ok).flatten();

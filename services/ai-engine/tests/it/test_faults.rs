@@ -269,7 +269,7 @@ async fn more_answers_than_the_queue_holds_are_refused_or_quoted() {
     let waiting: Vec<_> = (0..16)
         .map(|_| {
             let gate = world.state.chat.clone();
-            tokio::spawn(async move { gate.enter(Duration::from_secs(60)).await.map(|_| ()) })
+            tokio::spawn(async move { gate.enter(Duration::from_mins(1)).await.map(|_| ()) })
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(50)).await;
