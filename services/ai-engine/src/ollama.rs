@@ -91,7 +91,8 @@ impl Ollama {
         .ok_or_else(|| OllamaError::BadAnswer("no embedding_length in /api/show".to_owned()))
     }
 
-    /// Vectors of texts. Nothing is cut silently: a text over the window is [`OllamaError::TooLong`].
+    /// Vectors of texts. Nothing is cut silently: a text over the window is
+    /// [`OllamaError::TooLong`].
     pub async fn embed(
         &self,
         model: &str,

@@ -15,8 +15,8 @@ use tower::ServiceExt as _;
 use crate::stand_in::Door;
 use crate::world::{HANDBOOK, World, document_path, ingestion};
 
-const SECOND: &str = "# Bees\n\nA hive needs about twenty kilograms of honey to survive the winter, \
-    and the keeper who takes more than that has to feed sugar in October.";
+const SECOND: &str = "# Bees\n\nA hive needs about twenty kilograms of honey to survive the \
+    winter, and the keeper who takes more than that has to feed sugar in October.";
 
 async fn vectors(world: &World, creator: CreatorId, document: DocumentId) -> HashSet<String> {
     let found = world
