@@ -141,7 +141,11 @@ impl Api {
         let (status, answer) = self
             .post(
                 "/auth/v1/register",
-                &json!({"email": email, "password": "Quiet-Harbour-71", "full_name": "Ana Example"}),
+                &json!({
+                    "email": email,
+                    "password": "Quiet-Harbour-71",
+                    "full_name": "Ana Example",
+                }),
             )
             .await;
         assert_eq!(status, StatusCode::CREATED, "{answer}");

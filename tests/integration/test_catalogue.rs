@@ -152,7 +152,7 @@ async fn a_weakened_policy_is_found() {
     }
 }
 
-/// The one place outside `shared-db` that opens a transaction on a pool: the superuser's, in a test.
+/// The one place outside `shared-db` that opens a transaction on a pool: the superuser's.
 trait BeginForTest {
     async fn begin_for_test(&self) -> sqlx::Transaction<'static, sqlx::Postgres>;
 }

@@ -32,16 +32,33 @@ fn members() -> Vec<&'static Package> {
 /// alone, since building the whole workspace unites the features of all.
 fn needs(name: &str) -> BTreeSet<String> {
     let tree = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--offline", "--prefix", "none", "--format", "{lib}"])
+        .args([
+            "tree",
+            "--locked",
+            "--offline",
+            "--prefix",
+            "none",
+            "--format",
+            "{lib}",
+        ])
         .args(["--edges", "normal", "--package", name])
         .current_dir(platform_tests::root())
         .output()
         .unwrap();
-    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    assert!(
+        tree.status.success(),
+        "{}",
+        String::from_utf8_lossy(&tree.stderr)
+    );
     let text = String::from_utf8(tree.stdout).unwrap();
     let own = name.replace('-', "_");
-    let names = text.lines().map(|line| line.trim_end_matches(" (*)").to_owned());
-    names.filter(|found| *found != own).map(|name| name.replace('_', "-")).collect()
+    let names = text
+        .lines()
+        .map(|line| line.trim_end_matches(" (*)").to_owned());
+    names
+        .filter(|found| *found != own)
+        .map(|name| name.replace('_', "-"))
+        .collect()
 }
 
 #[track_caller]

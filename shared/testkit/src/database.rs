@@ -150,8 +150,12 @@ fn migration(admin: &PgConnectOptions, password: &str, name: &str) -> Settings {
 
 /// The password of a URL: the parsed options do not give theirs away.
 fn password_of(url: &str) -> &str {
-    let login = url.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
-    login.and_then(|(login, _)| login.split_once(':')).map_or("", |(_, password)| password)
+    let login = url
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split_once('@'));
+    login
+        .and_then(|(login, _)| login.split_once(':'))
+        .map_or("", |(_, password)| password)
 }
 
 async fn connect(options: &PgConnectOptions) -> PgConnection {
