@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Runs a script of `tests/cluster`; fails the test when it fails.
 #[track_caller]
-pub fn script(name: &str, arguments: &[&str]) -> String {
+pub(crate) fn script(name: &str, arguments: &[&str]) -> String {
     let output = attempt(name, arguments, "");
     assert!(
         output.status.success(),
@@ -19,7 +19,7 @@ pub fn script(name: &str, arguments: &[&str]) -> String {
 }
 
 /// Runs a script with that standard input, whatever comes of it.
-pub fn attempt(name: &str, arguments: &[&str], input: &str) -> Output {
+pub(crate) fn attempt(name: &str, arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(platform_tests::root().join("tests/cluster").join(name))
         .args(arguments)
         .stdin(Stdio::piped())
@@ -38,13 +38,13 @@ pub fn attempt(name: &str, arguments: &[&str], input: &str) -> Output {
 
 /// kubectl.
 #[track_caller]
-pub fn kubectl(arguments: &[&str]) -> String {
+pub(crate) fn kubectl(arguments: &[&str]) -> String {
     script("kubectl", arguments)
 }
 
 /// Applies a document.
 #[track_caller]
-pub fn apply(namespace: &str, document: &str) {
+pub(crate) fn apply(namespace: &str, document: &str) {
     let output = attempt("kubectl", &["-n", namespace, "apply", "-f", "-"], document);
     assert!(
         output.status.success(),
@@ -54,7 +54,7 @@ pub fn apply(namespace: &str, document: &str) {
 }
 
 /// An object as JSON; null when there is none.
-pub fn get(namespace: &str, what: &[&str]) -> Value {
+pub(crate) fn get(namespace: &str, what: &[&str]) -> Value {
     let mut arguments = vec!["-n", namespace, "get", "-o", "json"];
     arguments.extend(what);
     let output = attempt("kubectl", &arguments, "");
@@ -63,7 +63,7 @@ pub fn get(namespace: &str, what: &[&str]) -> Value {
 
 /// Waits until something holds and says how long it took; fails with what `explain` says.
 #[track_caller]
-pub fn wait(
+pub(crate) fn wait(
     limit: Duration,
     mut holds: impl FnMut() -> bool,
     explain: impl Fn() -> String,
@@ -81,11 +81,11 @@ pub fn wait(
 }
 
 /// A fresh namespace, removed with all that is in it when the test ends.
-pub struct Namespace(pub String);
+pub(crate) struct Namespace(pub(crate) String);
 
 impl Namespace {
     /// Makes it.
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let _ = attempt(
             "kubectl",
             &["delete", "namespace", name, "--ignore-not-found"],
@@ -116,7 +116,7 @@ impl Drop for Namespace {
 }
 
 /// The operator, installed once for all tests of this run.
-pub fn operator() {
+pub(crate) fn operator() {
     let version = env!("CARGO_PKG_VERSION");
     let chart = platform_tests::root().join("charts/creator-operator");
     let tag = format!("image.tag={version}");

@@ -10,6 +10,11 @@
     reason = "figures are printed beside the verdict"
 )]
 
+// The driver that the channel service's own tests use.
+#[allow(dead_code, reason = "these tests need a part of it")]
+#[path = "../../services/channel/tests/it/browser.rs"]
+mod browser;
+mod by_hand;
 mod cluster;
 mod platform;
 mod test_chaos;

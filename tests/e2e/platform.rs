@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::cluster::{apply, get, kubectl, script, wait};
 
 /// The sample that the node can run.
-pub fn sample() -> String {
+pub(crate) fn sample() -> String {
     let path = platform_tests::root().join("crds/samples/docker-free.yaml");
     std::fs::read_to_string(path).unwrap()
 }
 
 /// Whether the platform is Ready for the generation that it has.
-pub fn ready(namespace: &str, name: &str) -> bool {
+pub(crate) fn ready(namespace: &str, name: &str) -> bool {
     let platform = get(namespace, &["creatorplatform", name]);
     let generation = &platform["metadata"]["generation"];
     condition(&platform, "Ready").is_some_and(|ready| {
@@ -24,13 +24,13 @@ pub fn ready(namespace: &str, name: &str) -> bool {
 }
 
 /// One condition.
-pub fn condition<'a>(platform: &'a Value, kind: &str) -> Option<&'a Value> {
+pub(crate) fn condition<'a>(platform: &'a Value, kind: &str) -> Option<&'a Value> {
     let all = platform["status"]["conditions"].as_array()?;
     all.iter().find(|condition| condition["type"] == kind)
 }
 
 /// What to print when a platform does not become Ready.
-pub fn explain(namespace: &str) -> String {
+pub(crate) fn explain(namespace: &str) -> String {
     let of = |what: &[&str]| {
         let mut arguments = vec!["-n", namespace];
         arguments.extend(what);
@@ -65,11 +65,11 @@ pub fn explain(namespace: &str) -> String {
 }
 
 /// Applies the sample and waits until it is Ready.
-pub fn bring_up(namespace: &str) -> Duration {
+pub(crate) fn bring_up(namespace: &str) -> Duration {
     let started = Instant::now();
     apply(namespace, &sample());
     wait(
-        Duration::from_secs(300),
+        Duration::from_mins(5),
         || ready(namespace, "demo"),
         || explain(namespace),
     );
@@ -77,7 +77,7 @@ pub fn bring_up(namespace: &str) -> Duration {
 }
 
 /// The platform's APIs, as a creator calls them from outside.
-pub struct Api {
+pub(crate) struct Api {
     base: String,
     http: Client,
     token: Option<String>,
@@ -85,7 +85,7 @@ pub struct Api {
 
 impl Api {
     /// Opens the way to the gateway of the platform `demo` at that port of loopback.
-    pub async fn open(namespace: &str, port: u16) -> Self {
+    pub(crate) async fn open(namespace: &str, port: u16) -> Self {
         let listen = format!("127.0.0.1:{port}");
         script(
             "forward",
@@ -110,12 +110,12 @@ impl Api {
     }
 
     /// The address of the gateway.
-    pub fn base(&self) -> &str {
+    pub(crate) fn base(&self) -> &str {
         &self.base
     }
 
     /// GET.
-    pub async fn get(&self, path: &str) -> reqwest::Result<(StatusCode, Value)> {
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Result<(StatusCode, Value)> {
         let response = self
             .with_token(self.http.get(self.url(path)))
             .send()
@@ -127,7 +127,7 @@ impl Api {
     }
 
     /// POST of JSON.
-    pub async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
         let request = self.with_token(self.http.post(self.url(path))).json(body);
         let response = request.send().await.unwrap();
         (
@@ -137,7 +137,7 @@ impl Api {
     }
 
     /// Registers a creator and acts as it from now on.
-    pub async fn register(&mut self, email: &str) {
+    pub(crate) async fn register(&mut self, email: &str) {
         let (status, answer) = self
             .post(
                 "/auth/v1/register",
@@ -158,7 +158,7 @@ impl Api {
     }
 
     /// Uploads a text and waits until it is searchable; gives the document.
-    pub async fn upload(&self, name: &str, text: &str) -> Value {
+    pub(crate) async fn upload(&self, name: &str, text: &str) -> Value {
         let file = Part::bytes(text.as_bytes().to_vec()).file_name(name.to_owned());
         let form = Form::new().text("title", "Sleep guide").part("file", file);
         let request = self
@@ -183,7 +183,7 @@ impl Api {
     }
 
     /// Asks and gives the events of the answer in order.
-    pub async fn ask(&self, question: &str, mode: &str) -> Vec<(String, Value)> {
+    pub(crate) async fn ask(&self, question: &str, mode: &str) -> Vec<(String, Value)> {
         let body = json!({"question": question, "mode": mode});
         let request = self
             .http
@@ -222,7 +222,7 @@ fn events(text: &str) -> Vec<(String, Value)> {
 }
 
 /// Everything of the platform that is left in a namespace, by kind and name.
-pub fn left_over(namespace: &str) -> Vec<String> {
+pub(crate) fn left_over(namespace: &str) -> Vec<String> {
     let kinds = "deployments,statefulsets,jobs,cronjobs,services,configmaps,serviceaccounts,\
                  networkpolicies,poddisruptionbudgets,horizontalpodautoscalers,ingresses,pods,\
                  persistentvolumeclaims,secrets";

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::browser::Browser;
+use crate::by_hand;
 use crate::cluster::{Namespace, kubectl, operator, script, wait};
 use crate::platform::{Api, bring_up, explain, left_over};
 
@@ -28,7 +30,14 @@ async fn the_platform_comes_up_answers_and_goes() {
     a_question_outside_the_knowledge_invents_nothing(&api).await;
     the_chat_model_streams(&api).await;
     bad_input_gets_problem_documents(&api).await;
-    services_are_small(&namespace.0);
+    a_visitor_chats_in_a_browser(&api).await;
+    services_are_small();
+    let by_hand = by_hand::seconds_to_ready(&namespace.0);
+    println!(
+        "measured: the same objects by hand {:.1} s, the operator took {:.2} times as long",
+        by_hand.as_secs_f64(),
+        ready.as_secs_f64() / by_hand.as_secs_f64()
+    );
     deletion_leaves_only_what_policy_retains(&namespace.0);
     script("forward", &["stop"]);
 }
@@ -103,12 +112,72 @@ async fn bad_input_gets_problem_documents(api: &Api) {
     }
 }
 
+/// The widget in a real Chromium, through the gateway: the answer is streamed and both turns stay.
+async fn a_visitor_chats_in_a_browser(api: &Api) {
+    let widget = json!({
+        "allowed_origins": [api.base()],
+        "welcome_message": "Hello! Ask me about sleep.",
+        "answer_mode": "extractive",
+    });
+    let channel = json!({"kind": "web_widget", "name": "Sleep", "widget": widget});
+    let (status, channel) = api.post("/channels/v1/channels", &channel).await;
+    assert_eq!(status.as_u16(), 201, "{channel}");
+    let id = channel["id"].as_str().unwrap();
+    let root = "document.querySelector('#creator-widget').shadowRoot";
+    let mut browser = Browser::start().await;
+    browser
+        .visit(&format!("{}/channels/demo?channel={id}", api.base()))
+        .await;
+    browser
+        .wait_for("document.querySelector('#creator-widget')")
+        .await;
+    browser
+        .click(&format!("{root}.querySelector('.launcher')"))
+        .await;
+    browser
+        .wait_for(&format!("{root}.querySelector('.state.online')"))
+        .await;
+    browser
+        .write("What temperature should my bedroom have?")
+        .await;
+    browser.press("Enter", 13).await;
+    let answered = format!("{root}.textContent.includes('sixteen and nineteen degrees')");
+    browser.wait_for(&answered).await;
+    let (picture, _) = browser.picture("node").await;
+    println!(
+        "measured: a picture of the widget is at {}",
+        picture.display()
+    );
+    both_turns_are_stored(api).await;
+}
+
+async fn both_turns_are_stored(api: &Api) {
+    let (_, conversations) = api.get("/channels/v1/conversations").await.unwrap();
+    let id = conversations["items"][0]["id"].as_str().unwrap();
+    let path = format!("/channels/v1/conversations/{id}/messages");
+    let mut roles = Vec::new();
+    for _ in 0..50 {
+        let (_, messages) = api.get(&path).await.unwrap();
+        let items = messages["items"].as_array().unwrap();
+        roles = items
+            .iter()
+            .map(|message| message["role"].clone())
+            .collect();
+        if roles.len() == 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    roles.sort_by_key(ToString::to_string);
+    assert_eq!(roles, ["assistant", "user"]);
+}
+
 /// Resident memory of each service, as the kernel counts it in the pod.
-fn services_are_small(namespace: &str) {
+fn services_are_small() {
     for service in ["auth", "creator-hub", "ai-engine", "channel"] {
-        let pattern = format!("{service}-service serve");
+        let pattern = format!("^{service}-service serve");
         let listed = script("inside", &["pgrep", "-f", &pattern]);
-        let pid = listed.lines().next().unwrap_or_default().to_owned();
+        let pid = listed.lines().next().expect("the service runs").to_owned();
         let status = script("inside", &["cat", &format!("/proc/{pid}/status")]);
         let resident = status
             .lines()
@@ -119,7 +188,6 @@ fn services_are_small(namespace: &str) {
             resident.split_whitespace().collect::<Vec<_>>().join(" ")
         );
     }
-    assert!(!namespace.is_empty());
 }
 
 fn deletion_leaves_only_what_policy_retains(namespace: &str) {
@@ -135,7 +203,7 @@ fn deletion_leaves_only_what_policy_retains(namespace: &str) {
     let retained = |name: &String| name.starts_with("secret/") || name.contains("persistentvolume");
     let gone = || left_over(namespace).iter().all(retained);
     let left = || format!("{:?}\n{}", left_over(namespace), explain(namespace));
-    wait(Duration::from_secs(120), gone, left);
+    wait(Duration::from_mins(2), gone, left);
     println!(
         "measured: delete to gone {:.1} s",
         started.elapsed().as_secs_f64()

@@ -1,10 +1,5 @@
 //! Contracts between parts, on real stores and without a cluster.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests stop at faults"
-)]
+#![expect(clippy::unwrap_used, reason = "tests stop at faults")]
 
 mod test_catalogue;
 mod test_environment;
