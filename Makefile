@@ -1,7 +1,7 @@
 # The front door. `make` alone prints what there is.
 .DEFAULT_GOAL := help
 .PHONY: help setup up down dev stores format lint test test-fast test-e2e generate check-generated \
-        db-migrate bench images health db-shell redis-shell chart
+        db-migrate images health db-shell redis-shell chart
 SHELL := /bin/bash
 NAMESPACE ?= creator
 PLATFORM  ?= demo
@@ -59,9 +59,6 @@ check-generated: ## fail when a generated file is stale
 
 db-migrate: ## bring the database of `make dev` (or of DATABASE_* and ADMIN_*) to this version
 	tests/stores/migrate
-
-bench: ## ratios against baselines, in one run
-	tests/run bench
 
 images: ## one image for each binary, with Docker or without
 	tests/cluster/service-images

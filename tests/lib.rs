@@ -1,5 +1,5 @@
 //! Tests that see the whole platform: house rules (`tidy`), contracts between parts
-//! (`integration`), the running platform (`e2e`), figures (`bench`).
+//! (`integration`), the running platform (`e2e`).
 
 use std::path::{Path, PathBuf};
 
