@@ -142,11 +142,12 @@ fn without_hash(key: ObjectKey) -> ObjectKey {
 }
 
 fn forget_what_differs(value: &mut Value) {
-    const DIFFERS: [&str; 8] = [
+    const DIFFERS: [&str; 9] = [
         "creatorplatform.io/config-hash",
         "clusterIP",
         "clusterIPs",
         "nodePort",
+        "healthCheckNodePort",
         "batch.kubernetes.io/controller-uid",
         "controller-uid",
         "batch.kubernetes.io/job-name",
