@@ -155,7 +155,7 @@ async fn the_process_is_ready_tells_metrics_changes_its_log_level_and_ends_when_
         assert!(began.elapsed() < PATIENCE, "it did not end");
         sleep(Duration::from_millis(10)).await;
     };
-    println!("ended {:?} after SIGTERM", began.elapsed());
+    println!("measured: ended {:?} after SIGTERM", began.elapsed());
     assert!(status.success(), "{status}");
     let lines = std::io::read_to_string(child.stdout.take().unwrap()).unwrap();
     for line in lines.lines() {

@@ -57,6 +57,6 @@ async fn an_object_that_is_not_ours_is_reported_and_never_adopted() {
         .await
         .unwrap();
     let took = world.until_ready(&name).await;
-    println!("ready {took:?} after the foreign object went");
+    println!("measured: ready {took:?} after the foreign object went");
     operator.stop().await;
 }

@@ -19,7 +19,7 @@ async fn every_sample_becomes_ready_and_then_nothing_is_written() {
             .to_owned();
         let spec = sample(&file);
         if spec["kind"] != "CreatorPlatform" || spec["spec"]["suspend"] == true {
-            println!("{file}: not meant to become ready");
+            println!("measured: {file}: not meant to become ready");
             continue;
         }
         let world = World::bare(&format!("sample-{file}")).await;
@@ -33,8 +33,8 @@ async fn every_sample_becomes_ready_and_then_nothing_is_written() {
         let statuses = writes.iter().filter(|call| is_status(call)).count();
         let events = writes.len() - objects - statuses;
         println!(
-            "{file}: ready after {took:?}; writes: {objects} of objects, {statuses} of the status, \
-             {events} events"
+            "measured: {file}: ready after {took:?}; writes: {objects} of objects, \
+             {statuses} of the status, {events} events"
         );
 
         operator.calls.clear();
@@ -43,7 +43,7 @@ async fn every_sample_becomes_ready_and_then_nothing_is_written() {
         let reads = operator.calls.all();
         assert!(!reads.is_empty(), "{file}: there was no second look");
         println!(
-            "{file}: {} reads of a look that finds nothing to do",
+            "measured: {file}: {} reads of a look that finds nothing to do",
             reads.len()
         );
         assert!(reads.len() <= 3, "{file}: {reads:#?}");
@@ -101,7 +101,7 @@ async fn a_changed_field_changes_exactly_the_objects_that_depend_on_it() {
         .filter(|call| call.path.ends_with("/status"))
         .count();
     println!(
-        "one field: {} writes, {statuses} of them of the status",
+        "measured: one field: {} writes, {statuses} of them of the status",
         writes.len()
     );
     assert!(

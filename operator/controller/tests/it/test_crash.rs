@@ -20,7 +20,7 @@ async fn after_a_crash_at_any_write_of_an_install_a_successor_finishes_it() {
     let faults = (0..=install.writes).map(Fault::Crash);
     let struck = install.survives_all(faults.collect()).await;
     println!(
-        "{struck} crashes at {} writes, all converged",
+        "measured: {struck} crashes at {} writes, all converged",
         install.writes
     );
     assert!(
@@ -37,7 +37,7 @@ async fn a_write_that_fails_or_whose_answer_is_lost_is_made_good_by_the_operator
     let faults = writes.flat_map(|n| [Fault::Refused(n), Fault::Lost(n)]);
     let struck = install.survives_all(faults.collect()).await;
     println!(
-        "{struck} failures at {} writes, all converged",
+        "measured: {struck} failures at {} writes, all converged",
         install.writes
     );
     assert!(

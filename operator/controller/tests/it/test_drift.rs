@@ -32,7 +32,10 @@ async fn an_object_of_every_kind_comes_back_when_it_is_deleted() {
             found.uid() != object.uid() && found.metadata.deletion_timestamp.is_none()
         })
         .await;
-        println!("deleted {:24} repaired after {took:?}", kind.kind());
+        println!(
+            "measured: deleted {:24} repaired after {took:?}",
+            kind.kind()
+        );
     }
     world.until_ready(&name).await;
     operator.stop().await;
@@ -49,7 +52,10 @@ async fn an_object_of_every_kind_is_put_right_when_it_is_edited() {
     world.until_quiet(&operator).await;
     for (kind, object) in one_of_each_kind(&world, &name).await {
         let Some((pointer, edit)) = edit(kind, &object) else {
-            println!("edited  {:24} has nothing that may be edited", kind.kind());
+            println!(
+                "measured: edited  {:24} has nothing that may be edited",
+                kind.kind()
+            );
             continue;
         };
         let whole = serde_json::to_value(&object).unwrap();
@@ -74,7 +80,10 @@ async fn an_object_of_every_kind_is_put_right_when_it_is_edited() {
             serde_json::to_value(found).unwrap().pointer(&pointer) == Some(&before)
         })
         .await;
-        println!("edited  {:24} repaired after {took:?}", kind.kind());
+        println!(
+            "measured: edited  {:24} repaired after {took:?}",
+            kind.kind()
+        );
     }
     world.until_ready(&name).await;
     operator.stop().await;

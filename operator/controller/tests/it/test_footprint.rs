@@ -41,8 +41,8 @@ async fn a_hundred_suspended_platforms_need_little_memory() {
     sleep(Duration::from_secs(2)).await;
     let full = operator.resident_mib();
     println!(
-        "{}: ready after {ready:?}; idle {idle:.1} MiB; {PLATFORMS} suspended platforms {full:.1} \
-         MiB, planned within {took:?} of the first apply",
+        "measured: {}: ready after {ready:?}; idle {idle:.1} MiB; \
+         {PLATFORMS} suspended platforms {full:.1} MiB, planned within {took:?} of the first apply",
         operator.binary.display()
     );
     assert!(idle < IDLE_MAX_MIB, "{idle} MiB idle");
