@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
+use shared_web::outbound;
 
 use crate::cluster::{apply, get, kubectl, script, wait};
 
@@ -93,7 +94,7 @@ impl Api {
         );
         let api = Self {
             base: format!("http://{listen}"),
-            http: Client::new(),
+            http: outbound::client().unwrap(),
             token: None,
         };
         for _ in 0..100 {
