@@ -68,8 +68,9 @@ pub fn shutdown_signal() -> Result<CancellationToken, ServeError> {
     let stop = token.clone();
     tokio::spawn(async move {
         tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
-        tracing::info!("shutting down");
+        // First the deed, then the word: who reads the log may be gone already.
         stop.cancel();
+        tracing::info!("shutting down");
     });
     Ok(token)
 }
