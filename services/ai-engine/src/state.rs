@@ -73,10 +73,11 @@ impl AppState {
         let ollama = Ollama::new(&engines.ollama_url)?;
         let chroma = Chroma::new(&engines.chroma_url)?;
         let model = &engines.embedding_model;
+        let cache = Cache::new(&cache)?;
         Ok(Self {
             db: Db::new(&database),
-            cache: Cache::new(&cache)?,
-            verifier: Verifier::new(Service::AiEngine, verifier, http),
+            verifier: Verifier::new(Service::AiEngine, verifier, http).heeding(cache.clone()),
+            cache,
             embedder: Embedder::new(ollama.clone(), model),
             vectors: VectorStore::new(chroma, &engines.collections, model),
             ollama,

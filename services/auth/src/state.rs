@@ -41,12 +41,13 @@ impl AppState {
         let signer = Signer::new(seed, &rules.issuer, &rules.audience, tokens.access_life)
             .map_err(|error| ServeError::Start(format!("SIGNING_SEED: {error}")))?;
         let http = outbound::client().map_err(|error| ServeError::Start(error.to_string()))?;
-        let verifier = Verifier::new(Service::Auth, rules.clone(), http);
+        let cache = Cache::new(&config.cache)
+            .map_err(|error| ServeError::Start(format!("REDIS_HOST: {error}")))?;
+        let verifier = Verifier::new(Service::Auth, rules.clone(), http).heeding(cache.clone());
         verifier.learn(signer.key_set());
         Ok(Self {
             db: Db::new(&config.database),
-            cache: Cache::new(&config.cache)
-                .map_err(|error| ServeError::Start(format!("REDIS_HOST: {error}")))?,
+            cache,
             verifier,
             signer,
             hashing: Hashing::new(config.hashing)

@@ -50,8 +50,9 @@ impl AppState {
         Ok(Self {
             db: Db::new(&config.database),
             hub: Hub::new(cache.clone()),
+            verifier: Verifier::new(Service::Channel, config.verifier.clone(), http.clone())
+                .heeding(cache.clone()),
             cache,
-            verifier: Verifier::new(Service::Channel, config.verifier.clone(), http.clone()),
             ai: AiClient::new(&config.ai_engine_url, http),
             tokens: VisitorTokens::new(&config.widget_token_key),
             public_url: config.public_url.clone(),

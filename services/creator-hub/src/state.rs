@@ -59,10 +59,12 @@ impl AppState {
         let http = outbound::client()?;
         let rules = config.verifier.clone();
         let cache = Cache::new(&config.cache);
+        let cache = cache.map_err(|error| StartError::Cache(error.to_string()))?;
         Ok(Self {
             db: Db::new(&config.database),
-            cache: cache.map_err(|error| StartError::Cache(error.to_string()))?,
-            verifier: Verifier::new(Service::CreatorHub, rules, http.clone()),
+            verifier: Verifier::new(Service::CreatorHub, rules, http.clone())
+                .heeding(cache.clone()),
+            cache,
             ai: AiClient::new(&config.ai_engine_url, http),
             files: Arc::new(Directory::new(config.upload_dir.clone())),
             upload_max_bytes: config.upload_max_bytes,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use shared_models::{ChannelId, ConversationId, CreatorId};
+use uuid::Uuid;
 
 /// A key or channel of Redis.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,6 +24,16 @@ impl Key {
     /// same text has another vector there.
     pub fn query_vector(creator: CreatorId, model: &str, hash: &str) -> Self {
         Self(format!("{{{creator}}}:vector:{model}:{hash}"))
+    }
+
+    /// When something was revoked, kept as long as an access token lives.
+    pub fn revoked(kind: &str, id: Uuid) -> Self {
+        Self(format!("{{{id}}}:revoked:{kind}"))
+    }
+
+    /// Tells every service of a revocation.
+    pub fn revocations() -> Self {
+        Self("revocations".to_owned())
     }
 
     /// Wakes the workers of a queue.

@@ -132,3 +132,7 @@ id!(
     /// An anonymous visitor of a web widget.
     VisitorId
 );
+id!(
+    /// A key with which a program calls the platform.
+    ApiKeyId
+);

@@ -3,13 +3,15 @@
 pub mod email;
 pub mod id;
 pub mod page;
+pub mod permission;
 pub mod role;
 pub mod text;
 
 pub use email::Email;
 pub use id::{
-    ChannelId, ChunkId, ConversationId, CreatorId, DocumentId, GenerationId, JobId, MessageId,
-    SessionId, UserId, VisitorId,
+    ApiKeyId, ChannelId, ChunkId, ConversationId, CreatorId, DocumentId, GenerationId, JobId,
+    MessageId, SessionId, UserId, VisitorId,
 };
 pub use page::{Cursor, Page, PageRequest};
+pub use permission::Permission;
 pub use role::Role;

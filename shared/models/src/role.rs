@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Permission;
+
 /// A stored role, never derived from the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -27,9 +29,28 @@ impl Role {
         }
     }
 
-    /// Whether this role may change what the account holds.
-    pub const fn may_write(self) -> bool {
-        !matches!(self, Self::Viewer)
+    /// All roles, the one that may most first.
+    pub const ALL: [Self; 4] = [Self::Owner, Self::Admin, Self::Editor, Self::Viewer];
+
+    /// How much a role may do; each has what the ones below it have.
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Owner => 3,
+            Self::Admin => 2,
+            Self::Editor => 1,
+            Self::Viewer => 0,
+        }
+    }
+
+    /// Whether this role has that permission.
+    pub const fn permits(self, permission: Permission) -> bool {
+        self.rank() >= permission.least_role().rank()
+    }
+
+    /// What this role may do.
+    pub fn permissions(self) -> impl Iterator<Item = Permission> {
+        let all = Permission::ALL.iter().copied();
+        all.filter(move |permission| self.permits(*permission))
     }
 }
 

@@ -85,7 +85,7 @@ impl TokenMint {
             role,
             scopes: Vec::new(),
             sid: SessionId::new(),
-            jti: Uuid::new_v4(),
+            jti: Uuid::now_v7(),
             iss: self.settings.issuer.clone(),
             aud: self.settings.audience.clone(),
             iat: now,

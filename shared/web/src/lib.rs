@@ -13,7 +13,7 @@ pub mod serve;
 pub mod telemetry;
 pub mod token;
 
-pub use auth::{Creator, Verifier, VerifierSettings};
+pub use auth::{Creator, Permit, Revocations, Subject, Verifier, VerifierSettings, permit};
 pub use body::{Body, Id, Query};
 pub use client_ip::ClientIp;
 pub use error::{ApiError, FieldError, Problem};

@@ -38,8 +38,9 @@ pub struct AccessClaims {
 pub struct InternalClaims {
     /// The calling service.
     pub sub: String,
-    /// The tenant it calls for.
-    pub creator_id: CreatorId,
+    /// The tenant it calls for, if it calls for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creator_id: Option<CreatorId>,
     /// The called service.
     pub aud: String,
     /// When it was signed, seconds of the epoch.

@@ -9,7 +9,7 @@ use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Response, Sse};
 use futures_util::StreamExt as _;
 use shared_ai_client::{AnswerEvent, Question};
-use shared_web::{Body, Creator, Problem};
+use shared_web::{Body, Permit, Problem, permit};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tracing::Instrument as _;
@@ -42,7 +42,7 @@ const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
             body = Problem)))]
 pub(super) async fn create_answer(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::AnswersCreate>,
     Body(question): Body<Question>,
 ) -> Result<Response, Error> {
     check(&question)?;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use shared_ai_client::Usage;
 use shared_models::GenerationId;
-use shared_web::{Creator, Id, Problem};
+use shared_web::{Id, Permit, Problem, permit};
 use utoipa::ToSchema;
 
 use crate::error::Error;
@@ -88,7 +88,7 @@ impl From<GenerationRow> for Generation {
         (status = 503, description = "A dependency is away", body = Problem)))]
 pub(super) async fn read_generation(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::GenerationsRead>,
     Id(id): Id<GenerationId>,
 ) -> Result<Json<Generation>, Error> {
     let mut tx = app.db.tenant_read(creator.id).await?;

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use shared_ai_client::AnswerMode;
-use shared_web::{Creator, Problem};
+use shared_web::{Permit, Problem, permit};
 use utoipa::ToSchema;
 
 use crate::error::Error;
@@ -54,7 +54,7 @@ enum Purpose {
         (status = 503, description = "Ollama is away", body = Problem)))]
 pub(super) async fn list_models(
     State(app): State<AppState>,
-    _creator: Creator,
+    _creator: Permit<permit::ModelsRead>,
 ) -> Result<Json<Models>, Error> {
     let (has, loaded) = tokio::try_join!(app.ollama.tags(), app.ollama.loaded())?;
     let used = [

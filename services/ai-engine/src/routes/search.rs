@@ -5,7 +5,7 @@ use std::time::Instant;
 use axum::Json;
 use axum::extract::State;
 use shared_ai_client::{SearchRequest, SearchResults};
-use shared_web::{Body, Creator, Problem};
+use shared_web::{Body, Permit, Problem, permit};
 
 use crate::error::Error;
 use crate::pipeline::retrieve::retrieve;
@@ -27,7 +27,7 @@ const RESULTS: u8 = 5;
         (status = 503, description = "A dependency is away", body = Problem)))]
 pub(super) async fn search(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::KnowledgeSearch>,
     Body(request): Body<SearchRequest>,
 ) -> Result<Json<SearchResults>, Error> {
     let started = Instant::now();

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use shared_ai_client::{AnswerEvent, AnswerMode, Usage};
-use shared_testkit::Stores;
+use shared_config::Service;
+use shared_testkit::{Stores, TestClient};
 use tower::ServiceExt as _;
 
 use crate::stand_in::{Chat, Door, StandIn, delta, end};
@@ -208,10 +209,20 @@ async fn without_chroma_search_and_answers_are_503_and_recover() {
 }
 
 #[tokio::test]
-async fn without_redis_everything_works() {
+async fn without_redis_services_are_answered_and_people_are_told_what_is_away() {
     let world = World::with(|config| config.cache.port = 1).await;
     world.learn(world.creator, HANDBOOK).await;
-    assert!(!world.search(world.creator, COLD).await.is_empty());
+    let body = json!({"query": COLD});
+    let service = world.mint.verifier(Service::CreatorHub);
+    let token = service.internal_token(Service::AiEngine, world.creator);
+    let hub = TestClient::new(world.router.clone()).with_token(&token.unwrap());
+    let found = hub.post("/ai-engine/v1/search", &body).await;
+    assert_ne!(found.expect(StatusCode::OK)["results"], json!([]));
+    // Whether a person's token was revoked cannot be asked.
+    let owner = world.owner(world.creator);
+    let refused = owner.post("/ai-engine/v1/search", &body).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.text().contains("redis does not answer"));
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ impl Signer {
             role,
             scopes: Vec::new(),
             sid: session,
-            jti: Uuid::new_v4(),
+            jti: Uuid::now_v7(),
             iss: self.0.issuer.clone(),
             aud: self.0.audience.clone(),
             iat: now,

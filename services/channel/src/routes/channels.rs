@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_models::text::Line;
 use shared_models::{ChannelId, Page, PageRequest};
-use shared_web::{Body, Creator, Id, Problem, Query};
+use shared_web::{Body, Id, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 
 use super::script;
@@ -109,7 +109,7 @@ pub(crate) struct Embed {
         (status = 503, body = Problem)))]
 pub(crate) async fn list_channels(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::ChannelsRead>,
     Query(page): Query<PageRequest>,
 ) -> Result<Json<Page<Channel>>, Error> {
     let (limit, after) = (page.limit()?, page.after()?);
@@ -131,10 +131,9 @@ pub(crate) async fn list_channels(
         (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn create_channel(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::ChannelsWrite>,
     Body(new): Body<NewChannel>,
 ) -> Result<impl IntoResponse, Error> {
-    creator.may_write()?;
     let mut tx = app.db.tenant(creator.id).await?;
     let row = channels::insert(&mut tx, new.name.as_str(), &new.widget, MAX_CHANNELS).await?;
     let row = row.ok_or(Error::TooManyChannels)?;
@@ -154,7 +153,7 @@ pub(crate) async fn create_channel(
         (status = 404, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn read_channel(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::ChannelsRead>,
     Id(id): Id<ChannelId>,
 ) -> Result<Json<Channel>, Error> {
     let mut tx = app.db.tenant_read(creator.id).await?;
@@ -174,11 +173,10 @@ pub(crate) async fn read_channel(
         (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn update_channel(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::ChannelsWrite>,
     Id(id): Id<ChannelId>,
     Body(change): Body<ChannelChange>,
 ) -> Result<Json<Channel>, Error> {
-    creator.may_write()?;
     let mut tx = app.db.tenant(creator.id).await?;
     let old = channels::lock(&mut tx, id)
         .await?
@@ -203,10 +201,9 @@ pub(crate) async fn update_channel(
         (status = 503, body = Problem)))]
 pub(crate) async fn delete_channel(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::ChannelsWrite>,
     Id(id): Id<ChannelId>,
 ) -> Result<StatusCode, Error> {
-    creator.may_write()?;
     let mut tx = app.db.tenant(creator.id).await?;
     if !channels::delete(&mut tx, id).await? {
         return Err(Error::UnknownChannel);
@@ -223,7 +220,7 @@ pub(crate) async fn delete_channel(
         (status = 404, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn read_embed(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::ChannelsRead>,
     Id(id): Id<ChannelId>,
 ) -> Result<Json<Embed>, Error> {
     let mut tx = app.db.tenant_read(creator.id).await?;

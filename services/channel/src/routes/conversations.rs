@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_ai_client::AnswerMode;
 use shared_models::{ChannelId, ConversationId, MessageId, Page, PageRequest, VisitorId};
-use shared_web::{Creator, Id, Problem, Query};
+use shared_web::{Id, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -143,7 +143,7 @@ impl From<MessageRow> for Message {
         (status = 503, body = Problem)))]
 pub(crate) async fn list_conversations(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::ConversationsRead>,
     Query(query): Query<ConversationQuery>,
 ) -> Result<Json<Page<Conversation>>, Error> {
     let ConversationQuery {
@@ -169,7 +169,7 @@ pub(crate) async fn list_conversations(
         (status = 404, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn read_conversation(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::ConversationsRead>,
     Id(id): Id<ConversationId>,
 ) -> Result<Json<Conversation>, Error> {
     let mut tx = app.db.tenant_read(creator.id).await?;
@@ -186,7 +186,7 @@ pub(crate) async fn read_conversation(
         (status = 503, body = Problem)))]
 pub(crate) async fn list_messages(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::ConversationsRead>,
     Id(id): Id<ConversationId>,
     Query(page): Query<PageRequest>,
 ) -> Result<Json<Page<Message>>, Error> {

@@ -195,7 +195,7 @@ async fn a_caller_without_right_is_refused() {
     let refused = viewer.post(CHANNELS, &new_channel()).await;
     assert_eq!(
         (refused.status, refused.code()),
-        (StatusCode::FORBIDDEN, "read_only_role".into())
+        (StatusCode::FORBIDDEN, "permission_missing".into())
     );
     let malformed = world.owner().get(&format!("{CHANNELS}/not-an-id")).await;
     assert_eq!(

@@ -10,7 +10,7 @@ use shared_config::Service;
 use shared_db::{TenantTx, jobs as queue};
 use shared_models::text::{Line, Prose};
 use shared_models::{DocumentId, JobId, Page, PageRequest};
-use shared_web::{Body, Creator, Id, Problem, Query};
+use shared_web::{Body, Id, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 
 use super::jobs::{Job, WorkError};
@@ -170,7 +170,7 @@ pub(crate) fn location(id: DocumentId) -> String {
 )]
 pub(crate) async fn list_documents(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::DocumentsRead>,
     Query(filter): Query<DocumentFilter>,
 ) -> Result<Json<Page<Document>>, Error> {
     let DocumentFilter {
@@ -201,7 +201,7 @@ pub(crate) async fn list_documents(
 )]
 pub(crate) async fn read_document(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::DocumentsRead>,
     Id(id): Id<DocumentId>,
 ) -> Result<Json<Document>, Error> {
     let mut tx = app.db.tenant_read(creator.id).await?;
@@ -225,11 +225,10 @@ pub(crate) async fn read_document(
 )]
 pub(crate) async fn update_document(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::DocumentsWrite>,
     Id(id): Id<DocumentId>,
     Body(change): Body<DocumentChange>,
 ) -> Result<Json<Document>, Error> {
-    creator.may_write()?;
     let mut tx = app.db.tenant(creator.id).await?;
     let old = documents::find_to_change(&mut tx, id)
         .await?
@@ -263,10 +262,9 @@ pub(crate) async fn update_document(
 )]
 pub(crate) async fn reprocess_document(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::DocumentsWrite>,
     Id(id): Id<DocumentId>,
 ) -> Result<impl IntoResponse, Error> {
-    creator.may_write()?;
     let mut tx = app.db.tenant(creator.id).await?;
     let old = documents::find_to_change(&mut tx, id)
         .await?
@@ -299,10 +297,9 @@ pub(crate) async fn reprocess_document(
 )]
 pub(crate) async fn delete_document(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::DocumentsWrite>,
     Id(id): Id<DocumentId>,
 ) -> Result<impl IntoResponse, Error> {
-    creator.may_write()?;
     let mut tx = app.db.tenant(creator.id).await?;
     if !documents::hide(&mut tx, id).await? {
         return Err(Error::UnknownDocument);

@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use shared_db::jobs::{self, JobRow};
 use shared_models::JobId;
-use shared_web::{Creator, Id, Problem};
+use shared_web::{Id, Permit, Problem, permit};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -96,7 +96,7 @@ impl From<JobRow> for Job {
 )]
 pub(crate) async fn read_job(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::DocumentsRead>,
     Id(id): Id<JobId>,
 ) -> Result<Json<Job>, Error> {
     let mut tx = app.db.tenant_read(creator.id).await?;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_models::CreatorId;
 use shared_models::text::{Line, Prose};
-use shared_web::{Body, Creator, Problem};
+use shared_web::{Body, Permit, Problem, permit};
 use utoipa::ToSchema;
 
 use crate::domain::entity_tag;
@@ -149,7 +149,7 @@ impl Profile {
 )]
 pub(crate) async fn read_profile(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::ProfileRead>,
 ) -> Result<Response, Error> {
     let mut tx = app.db.tenant_read(creator.id).await?;
     let row = profiles::find(&mut tx).await?;
@@ -173,11 +173,10 @@ pub(crate) async fn read_profile(
 )]
 pub(crate) async fn save_profile(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::ProfileWrite>,
     headers: HeaderMap,
     Body(new): Body<NewProfile>,
 ) -> Result<Response, Error> {
-    creator.may_write()?;
     let mut tx = app.db.tenant(creator.id).await?;
     let version = profiles::find(&mut tx).await?.map_or(0, |row| row.version);
     match headers.get(header::IF_MATCH) {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use shared_cache::Key;
 use shared_db::jobs::{self, JobRow};
 use shared_models::{CreatorId, DocumentId};
-use shared_web::{Creator, Id, Problem};
+use shared_web::{Id, Permit, Problem, permit};
 use tokio::sync::mpsc::{self, Sender};
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::ToSchema;
@@ -100,7 +100,7 @@ async fn look(app: &AppState, creator: CreatorId, id: DocumentId) -> Result<Docu
 )]
 pub(crate) async fn read_status(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::DocumentsRead>,
     Id(id): Id<DocumentId>,
 ) -> Result<Json<DocumentStatus>, Error> {
     look(&app, creator.id, id).await.map(Json)
@@ -119,7 +119,7 @@ pub(crate) async fn read_status(
 )]
 pub(crate) async fn follow_document(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::DocumentsRead>,
     Id(id): Id<DocumentId>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Error> {
     let first = look(&app, creator.id, id).await?;

@@ -5,7 +5,7 @@ use axum::extract::State;
 use shared_ai_client::{SearchRequest, SearchResults, Source};
 use shared_config::Service;
 use shared_models::DocumentId;
-use shared_web::{Body, Creator, Problem};
+use shared_web::{Body, Creator, Permit, Problem, permit};
 
 use crate::error::Error;
 use crate::state::AppState;
@@ -25,7 +25,7 @@ use crate::store::documents;
 )]
 pub(crate) async fn search_knowledge(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::KnowledgeSearch>,
     Body(request): Body<SearchRequest>,
 ) -> Result<Json<SearchResults>, Error> {
     if request

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use shared_models::CreatorId;
-use shared_web::{Creator, Problem};
+use shared_web::{Permit, Problem, permit};
 use utoipa::ToSchema;
 
 use super::documents::{Accepted, enqueue, location};
@@ -56,11 +56,10 @@ pub(crate) struct Upload {
 )]
 pub(crate) async fn upload_document(
     State(app): State<AppState>,
-    creator: Creator,
+    creator: Permit<permit::DocumentsWrite>,
     headers: HeaderMap,
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<impl IntoResponse, Error> {
-    creator.may_write()?;
     let multipart = multipart.map_err(|rejection| not_a_form(&headers, &rejection))?;
     refuse_early(&headers, app.upload_max_bytes)?;
     let form = form::receive(app.files.as_ref(), multipart, app.upload_max_bytes).await?;

@@ -68,9 +68,13 @@ async fn the_database_goes_and_comes_back() {
 }
 
 #[tokio::test]
-async fn without_redis_uploads_are_accepted_and_processed() {
-    let world = World::with(|config| config.cache.port = 1).await;
+async fn without_redis_documents_are_processed_and_people_may_only_read() {
+    let mut world = World::with(|config| config.cache.port = 1).await;
     assert_eq!(unready(&world.anonymous.get("/readyz").await), ["redis"]);
+    // Whether a person's token was revoked cannot be asked.
+    away(&upload(&world.ana, "a.txt", b"text").await, "redis");
+    world.ana.get(DOCUMENTS).await.expect(StatusCode::OK);
+    world.ana = world.service();
     world.ready("a.txt", "text").await;
 }
 

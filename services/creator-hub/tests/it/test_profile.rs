@@ -200,7 +200,7 @@ async fn only_who_is_known_reads_and_only_who_may_writes() {
     let refused = save(&viewer, None, &json!({})).await;
     assert_eq!(
         (refused.status, refused.code()),
-        (StatusCode::FORBIDDEN, "read_only_role".into())
+        (StatusCode::FORBIDDEN, "permission_missing".into())
     );
 }
 

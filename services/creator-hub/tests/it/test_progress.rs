@@ -130,7 +130,8 @@ async fn a_document_that_is_deleted_ends_its_stream() {
 
 #[tokio::test]
 async fn progress_between_the_ends_is_shown_without_redis_too() {
-    let world = World::with(|config| config.cache.port = 1).await;
+    let mut world = World::with(|config| config.cache.port = 1).await;
+    world.ana = world.service();
     world.engine.reply(Reply::Stalls(vec![progress(1, 2)]));
     let id = world.uploaded("a.txt", "text").await;
     let worker = world.worker();

@@ -130,6 +130,13 @@ impl World {
         body["document"]["id"].as_str().unwrap().to_owned()
     }
 
+    /// The same account, called by another service: Redis has no say in whether that may be.
+    pub(crate) fn service(&self) -> TestClient {
+        let channel = self.mint.verifier(Service::Channel);
+        let token = channel.internal_token(Service::CreatorHub, self.creator);
+        self.anonymous.with_token(&token.unwrap())
+    }
+
     /// Uploads a file and has it made searchable.
     pub(crate) async fn ready(&self, filename: &str, text: &str) -> String {
         let id = self.uploaded(filename, text).await;

@@ -3,7 +3,7 @@
 use axum::routing::get;
 use axum::{Json, Router};
 use shared_config::Service;
-use shared_models::{CreatorId, Role};
+use shared_models::{CreatorId, Permission, Role};
 use shared_testkit::TokenMint;
 use shared_web::auth::Caller;
 use shared_web::{Verifier, outbound};
@@ -20,7 +20,13 @@ async fn a_good_token_names_tenant_and_role() {
         .unwrap();
     assert_eq!(caller.id, creator);
     assert_eq!(caller.user().unwrap().1, Role::Viewer);
-    assert_eq!(caller.may_write().unwrap_err().code(), "read_only_role");
+    assert_eq!(
+        caller
+            .require(Permission::DocumentsWrite)
+            .unwrap_err()
+            .code(),
+        "permission_missing"
+    );
     assert_eq!(caller.service().unwrap_err().code(), "services_only");
 }
 

@@ -1,0 +1,194 @@
+//! What is revoked ends everywhere at once; API keys are asked for once and fall the same way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::http::Method;
+use futures_util::future::BoxFuture;
+use shared_cache::{Cache, CacheSettings};
+use shared_config::Service;
+use shared_models::{ApiKeyId, CreatorId, Permission, Role, UserId};
+use shared_testkit::{Stores, TokenMint};
+use shared_web::auth::Caller;
+use shared_web::auth::api_key::{KeyIdentity, ResolveKey};
+use shared_web::{ApiError, Revocations, Subject, Verifier};
+
+const LIFE: Duration = Duration::from_mins(15);
+
+/// Waits until the answer is that code, and says how long it took.
+async fn until(verifier: &Verifier, token: &str, code: Option<&str>) -> Duration {
+    let began = Instant::now();
+    loop {
+        let answer = verifier.verify(token).await;
+        if answer.as_ref().err().map(ApiError::code) == code {
+            return began.elapsed();
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "{answer:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_subject_ends_in_every_service_within_a_second() {
+    let (mint, settings) = (TokenMint::new(), Stores::from_env().cache_settings());
+    let cache = || Cache::new(&settings).unwrap();
+    let services = Service::ALL.map(|service| mint.verifier(service).heeding(cache()));
+    let auth = Revocations::listen(cache());
+    let subjects: [fn(&shared_web::token::AccessClaims) -> Subject; 3] = [
+        |claims| Subject::Session(claims.sid),
+        |claims| Subject::User(claims.sub),
+        |claims| Subject::Tenant(claims.creator_id),
+    ];
+    for subject in subjects {
+        let claims = mint.claims(CreatorId::new(), Role::Owner);
+        let (token, subject) = (mint.sign(&claims), subject(&claims));
+        for service in &services {
+            // Twice: the second time out of the memory.
+            until(service, &token, None).await;
+            until(service, &token, None).await;
+        }
+        auth.revoke(subject, LIFE).await.unwrap();
+        let code = match subject {
+            Subject::Tenant(_) => "tenant_suspended",
+            _ => "revoked_token",
+        };
+        for service in &services {
+            let took = until(service, &token, Some(code)).await;
+            assert!(took < Duration::from_secs(1), "{took:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lifted_account_works_again_and_a_user_gets_new_tokens() {
+    let (mint, cache) = (TokenMint::new(), Stores::from_env().cache());
+    let verifier = mint.verifier(Service::CreatorHub).heeding(cache);
+    let revocations = verifier.revocations().unwrap();
+    let mut claims = mint.claims(CreatorId::new(), Role::Owner);
+    let token = mint.sign(&claims);
+
+    let account = Subject::Tenant(claims.creator_id);
+    revocations.revoke(account, LIFE).await.unwrap();
+    until(&verifier, &token, Some("tenant_suspended")).await;
+    revocations.lift(account).await.unwrap();
+    until(&verifier, &token, None).await;
+
+    let user = Subject::User(claims.sub);
+    revocations.revoke(user, LIFE).await.unwrap();
+    until(&verifier, &token, Some("revoked_token")).await;
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    claims.jti = uuid::Uuid::now_v7();
+    claims.role = Role::Viewer;
+    let fresh = verifier.verify(&mint.sign(&claims)).await.unwrap();
+    assert!(!fresh.has(Permission::DocumentsWrite), "with the new role");
+}
+
+#[tokio::test]
+async fn what_was_revoked_before_a_service_listened_counts_too() {
+    let (mint, settings) = (TokenMint::new(), Stores::from_env().cache_settings());
+    let verifier = mint
+        .verifier(Service::Channel)
+        .heeding(Cache::new(&settings).unwrap());
+    let claims = mint.claims(CreatorId::new(), Role::Owner);
+    let token = mint.sign(&claims);
+    until(&verifier, &token, None).await;
+    // Nobody is told: the key alone is there, as after a break of the subscription.
+    let key = shared_cache::Key::revoked("session", claims.sid.as_uuid());
+    let cache = Cache::new(&settings).unwrap();
+    cache.write(&key, &1_i64, LIFE).await.unwrap();
+    let other = mint
+        .verifier(Service::Channel)
+        .heeding(Cache::new(&settings).unwrap());
+    until(&other, &token, Some("revoked_token")).await;
+}
+
+#[tokio::test]
+async fn while_redis_is_away_what_reads_goes_on_and_what_changes_does_not() {
+    let (mint, nowhere) = (TokenMint::new(), closed_port());
+    let settings = CacheSettings {
+        host: "127.0.0.1".to_owned(),
+        port: nowhere,
+        ..CacheSettings::default()
+    };
+    let cache = Cache::new(&settings).unwrap();
+    let verifier = mint.verifier(Service::AiEngine).heeding(cache);
+    let token = mint.owner(CreatorId::new());
+    verifier.verify_for(&token, &Method::GET).await.unwrap();
+    let refused = verifier.verify_for(&token, &Method::POST).await;
+    assert_eq!(refused.unwrap_err().code(), "dependency_unavailable");
+}
+
+#[expect(clippy::unwrap_used, reason = "a test's own set-up")]
+fn closed_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Knows one key, and counts the questions.
+#[derive(Debug)]
+struct OneKey {
+    identity: KeyIdentity,
+    asked: AtomicUsize,
+}
+
+impl ResolveKey for OneKey {
+    fn resolve(&self, _: [u8; 32]) -> BoxFuture<'_, Result<Option<KeyIdentity>, ApiError>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async { Ok(Some(self.identity.clone())) })
+    }
+}
+
+#[tokio::test]
+async fn an_api_key_is_asked_for_once_and_again_when_its_maker_changes() {
+    let (mint, cache) = (TokenMint::new(), Stores::from_env().cache());
+    let maker = UserId::new();
+    let keys = Arc::new(OneKey {
+        identity: KeyIdentity {
+            creator_id: CreatorId::new(),
+            id: ApiKeyId::new(),
+            scopes: vec![Permission::DocumentsRead],
+            created_by: Some(maker),
+        },
+        asked: AtomicUsize::new(0),
+    });
+    let verifier = mint
+        .verifier(Service::Auth)
+        .heeding(cache)
+        .resolving(Arc::clone(&keys) as Arc<dyn ResolveKey>);
+    let revocations = verifier.revocations().unwrap();
+    let asked = || keys.asked.load(Ordering::Relaxed);
+    // Until the subscription stands, nothing is remembered.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(5) {
+        let before = asked();
+        verifier.verify("cpk_one").await.unwrap();
+        if asked() == before {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let before = asked();
+    let caller = verifier.verify("cpk_one").await.unwrap();
+    assert_eq!(asked(), before, "out of the memory");
+    assert!(matches!(caller.caller, Caller::ApiKey { .. }));
+    assert!(caller.has(Permission::DocumentsRead) && !caller.has(Permission::DocumentsWrite));
+    assert_eq!(caller.user().unwrap_err().code(), "users_only");
+
+    revocations
+        .revoke(Subject::User(maker), LIFE)
+        .await
+        .unwrap();
+    let began = Instant::now();
+    while asked() == before {
+        assert!(
+            began.elapsed() < Duration::from_secs(1),
+            "never asked again"
+        );
+        verifier.verify("cpk_one").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let key = Subject::ApiKey(keys.identity.id);
+    revocations.revoke(key, LIFE).await.unwrap();
+    until(&verifier, "cpk_one", Some("revoked_token")).await;
+}
