@@ -64,7 +64,7 @@ images: ## one image for each binary, with Docker or without
 	tests/cluster/service-images
 
 %-logs: ## logs of auth, creator-hub, ai-engine, channel, operator, postgres, redis, ollama, chroma, gateway
-	$(KUBECTL) logs -A --tail=100 --prefix --max-log-requests=20 -l app.kubernetes.io/component=$*
+	$(KUBECTL) -n $(if $(filter operator,$*),creator-system,$(NAMESPACE)) logs --tail=100 --prefix --max-log-requests=20 -l app.kubernetes.io/component=$*
 
 health: ## what the platform says of itself
 	$(KUBECTL) -n $(NAMESPACE) get creatorplatforms,pods
