@@ -19,10 +19,10 @@ pub mod store;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use axum::Router;
+use axum::{Router, middleware};
 use shared_config::{Service, Store};
-use shared_web::Checks;
 use shared_web::app::assemble;
+use shared_web::{Checks, Limiter, limit};
 use utoipa::openapi::OpenApi;
 
 use crate::state::AppState;
@@ -34,7 +34,9 @@ const SUMMARY: &str = "Search in a creator's knowledge, and answers from it with
 pub fn app(state: AppState) -> (Router, OpenApi) {
     let checks = checks(&state);
     let beside = routes::internal().with_state(state.clone());
-    let v1 = routes::v1().with_state(state);
+    let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
+    let v1 = routes::v1().layer(middleware::from_fn_with_state(limiter, limit::count));
+    let v1 = v1.with_state(state);
     assemble(Service::AiEngine, SUMMARY, v1, beside, checks)
 }
 

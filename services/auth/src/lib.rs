@@ -12,12 +12,12 @@ mod routes;
 mod state;
 mod store;
 
-use axum::Router;
 use axum::routing::get;
+use axum::{Router, middleware};
 use shared_cache::Cache;
 use shared_config::{Service, Store};
 use shared_db::Db;
-use shared_web::{Checks, app as web};
+use shared_web::{Checks, Limiter, app as web, limit};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -35,7 +35,9 @@ pub fn app(state: AppState) -> (Router, OpenApi) {
     let beside = Router::new()
         .route("/.well-known/jwks.json", get(routes::key_set::read_key_set))
         .with_state(state.clone());
-    let v1 = routes::v1().with_state(state);
+    let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
+    let v1 = routes::v1().layer(middleware::from_fn_with_state(limiter, limit::count));
+    let v1 = v1.with_state(state);
     web::assemble(Service::Auth, SUMMARY, v1, beside, checks)
 }
 

@@ -76,7 +76,7 @@ pub(crate) async fn take(cache: &Cache, rule: Rule, subject: &str) -> Result<(),
     let key = Key::limit(rule.name, subject);
     match cache.take(&key, &rule.limit, 1).await {
         Ok(Verdict::Allowed { .. }) => Ok(()),
-        Ok(Verdict::Refused { wait }) => {
+        Ok(Verdict::Refused { wait, .. }) => {
             metrics::counter!("auth_limited_total", "limit" => rule.name).increment(1);
             Err(Error::TooMany(Refusal { rule, wait }))
         }

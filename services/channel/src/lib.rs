@@ -13,7 +13,7 @@ mod store;
 
 use axum::{Router, middleware};
 use shared_config::{Service, Store};
-use shared_web::{Checks, app as web};
+use shared_web::{Checks, Limiter, app as web, limit};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -28,7 +28,10 @@ const SUMMARY: &str = "Channels, the web widget and conversations. Creators call
 pub fn app(state: AppState) -> (Router, OpenApi) {
     let checks = checks(&state);
     let admission = middleware::from_fn_with_state(state.clone(), routes::admission::admit);
+    let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
+    // Widgets have limits of their own, by visitor and by address.
     let v1 = routes::creators()
+        .layer(middleware::from_fn_with_state(limiter, limit::count))
         .merge(routes::scripts())
         .merge(routes::widget().layer(admission));
     let beside = routes::demo().with_state(state.clone());

@@ -14,9 +14,9 @@ mod worker;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, middleware};
 use shared_config::{Service, Store};
-use shared_web::{Checks, app as web};
+use shared_web::{Checks, Limiter, app as web, limit};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -31,7 +31,10 @@ const SUMMARY: &str = "The profile of a creator, and the documents that the assi
 /// The application and its document.
 pub fn app(state: AppState) -> (Router, OpenApi) {
     let checks = checks(&state);
-    let v1 = routes::v1(state.upload_max_bytes).with_state(state);
+    let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
+    let counted = middleware::from_fn_with_state(limiter, limit::count);
+    let v1 = routes::v1(state.upload_max_bytes).layer(counted);
+    let v1 = v1.with_state(state);
     web::assemble(Service::CreatorHub, SUMMARY, v1, Router::new(), checks)
 }
 

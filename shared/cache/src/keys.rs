@@ -20,6 +20,11 @@ impl Key {
         Self(format!("{{{creator}}}:limit:{name}"))
     }
 
+    /// A limit on one caller of a tenant.
+    pub fn caller_limit(creator: CreatorId, name: &str, caller: Uuid) -> Self {
+        Self(format!("{{{creator}}}:limit:{name}:{caller}"))
+    }
+
     /// The vector of a query text. The hash covers the text; the model is in the name, since the
     /// same text has another vector there.
     pub fn query_vector(creator: CreatorId, model: &str, hash: &str) -> Self {

@@ -119,7 +119,17 @@ impl Cache {
 
     /// Takes `cost` from a limit, or says how long to wait.
     pub async fn take(&self, key: &Key, limit: &Limit, cost: u32) -> RedisResult<Verdict> {
-        limit::take(&mut self.manager.clone(), &self.full(key), limit, cost).await
+        self.take_all(&[(key.clone(), *limit)], cost).await
+    }
+
+    /// Takes `cost` from each of the limits, or from none and says how long to wait; one round
+    /// trip. In a cluster the keys must share a slot.
+    pub async fn take_all(&self, limits: &[(Key, Limit)], cost: u32) -> RedisResult<Verdict> {
+        let limits: Vec<_> = limits
+            .iter()
+            .map(|(key, limit)| (self.full(key), *limit))
+            .collect();
+        limit::take(&mut self.manager.clone(), &limits, cost).await
     }
 
     fn full(&self, key: &Key) -> String {

@@ -17,65 +17,81 @@ pub struct Limit {
     pub burst: u32,
 }
 
-/// What the limit says.
+/// What the limits say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Go on.
     Allowed {
+        /// The limit that is nearest to its end, counted from 0.
+        tightest: usize,
         /// Requests that could follow at once.
         remaining: u32,
         /// Until the whole burst is there again.
         reset: Duration,
     },
-    /// Too many.
+    /// Too many; nothing was taken from any limit.
     Refused {
+        /// The limit that refuses, counted from 0.
+        by: usize,
         /// Until the next request is allowed.
         wait: Duration,
     },
 }
 
 /// The theoretical arrival time is kept, in microseconds of the server's clock, so that replicas
-/// agree; `%.0f`, since Lua prints large numbers in scientific notation and loses digits.
+/// agree; `%.0f`, since Lua prints large numbers in scientific notation and loses digits. All
+/// limits are looked at before any is taken from.
 static GCRA: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-local interval, burst, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local cost = tonumber(ARGV[1])
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
-local tat = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
-local new = tat + interval * cost
-local allow_at = new - interval * burst
-if allow_at > now then
-  return {0, math.ceil((allow_at - now) / 1000), math.ceil((tat - now) / 1000)}
+local new, left, which, reset = {}, nil, 0, 0
+for i, key in ipairs(KEYS) do
+  local interval, burst = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
+  local tat = math.max(tonumber(redis.call('GET', key) or now), now)
+  new[i] = tat + interval * math.min(cost, burst)
+  local allow_at = new[i] - interval * burst
+  if allow_at > now then
+    return {0, i - 1, math.ceil((allow_at - now) / 1000), 0}
+  end
+  local remaining = math.floor((now - allow_at) / interval)
+  if not left or remaining < left then
+    left, which, reset = remaining, i - 1, math.ceil((new[i] - now) / 1000)
+  end
 end
-redis.call('SET', KEYS[1], string.format('%.0f', new), 'PX', math.ceil((new - now) / 1000))
-return {1, math.floor((now - allow_at) / interval), math.ceil((new - now) / 1000)}
+for i, key in ipairs(KEYS) do
+  redis.call('SET', key, string.format('%.0f', new[i]), 'PX', math.ceil((new[i] - now) / 1000))
+end
+return {1, which, left, reset}
 ",
     )
 });
 
+/// Takes `cost` from each of the limits, or from none.
 pub(crate) async fn take(
     connection: &mut ConnectionManager,
-    key: &str,
-    limit: &Limit,
+    limits: &[(String, Limit)],
     cost: u32,
 ) -> RedisResult<Verdict> {
-    let interval = limit.window.as_micros() / u128::from(limit.count.max(1));
-    let (allowed, first, reset): (u8, u64, u64) = GCRA
-        .key(key)
-        .arg(interval.to_string())
-        .arg(limit.burst)
-        .arg(cost.min(limit.burst))
-        .invoke_async(connection)
-        .await?;
+    let mut call = GCRA.prepare_invoke();
+    call.arg(cost);
+    for (key, limit) in limits {
+        let interval = limit.window.as_micros() / u128::from(limit.count.max(1));
+        call.key(key).arg(interval.to_string()).arg(limit.burst);
+    }
+    let (allowed, which, first, reset): (u8, usize, u64, u64) =
+        call.invoke_async(connection).await?;
     Ok(if allowed == 1 {
-        let remaining = u32::try_from(first).unwrap_or(u32::MAX);
         Verdict::Allowed {
-            remaining,
+            tightest: which,
+            remaining: u32::try_from(first).unwrap_or(u32::MAX),
             reset: Duration::from_millis(reset),
         }
     } else {
         Verdict::Refused {
+            by: which,
             wait: Duration::from_millis(first),
         }
     })

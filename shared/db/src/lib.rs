@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod constraint;
+pub mod idempotency;
 pub mod jobs;
 pub mod migrate;
 pub mod settings;

@@ -13,6 +13,7 @@ use tower::ServiceExt as _;
 pub struct TestClient {
     router: Router,
     token: Option<String>,
+    header: Option<(&'static str, String)>,
 }
 
 /// What a service answered.
@@ -56,6 +57,7 @@ impl TestClient {
         Self {
             router,
             token: None,
+            header: None,
         }
     }
 
@@ -65,6 +67,16 @@ impl TestClient {
         Self {
             router: self.router.clone(),
             token: Some(token.to_owned()),
+            header: self.header.clone(),
+        }
+    }
+
+    /// The same caller, who sends one more header.
+    #[must_use]
+    pub fn with_header(&self, name: &'static str, value: &str) -> Self {
+        Self {
+            header: Some((name, value.to_owned())),
+            ..self.clone()
         }
     }
 
@@ -100,7 +112,10 @@ impl TestClient {
 
     /// A request builder with the token in place, for what is unusual.
     pub fn request(&self, method: Method, path: &str) -> request::Builder {
-        let request = Request::builder().method(method).uri(path);
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some((name, value)) = &self.header {
+            request = request.header(*name, value);
+        }
         match &self.token {
             Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
             None => request,

@@ -15,6 +15,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::documented;
 use crate::error::ApiError;
 use crate::health::Checks;
 use crate::request;
@@ -35,7 +36,8 @@ pub fn assemble(
 ) -> (Router, OpenApi) {
     let prefix = service.prefix();
     let start = OpenApiRouter::with_openapi(document(service, summary));
-    let (router, openapi) = start.nest(&format!("{prefix}/v1"), v1).split_for_parts();
+    let (router, mut openapi) = start.nest(&format!("{prefix}/v1"), v1).split_for_parts();
+    documented::with_limits(&mut openapi);
     let page = utoipa_swagger_ui::SwaggerUi::new(format!("{prefix}/docs"))
         .url(format!("{prefix}/openapi.json"), openapi.clone());
     let router = router

@@ -18,9 +18,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        if !says_json(&request) {
-            return Err(not_json());
-        }
+        require_json(&request)?;
         let bytes = Bytes::from_request(request, state)
             .await
             .map_err(|e| unreadable(&e))?;
@@ -42,6 +40,15 @@ impl<S: Send + Sync, T: DeserializeOwned> OptionalFromRequest<S> for Body<T> {
             (false, true) => parse(&bytes).map(|value| Some(Self(value))),
             (false, false) => Err(not_json()),
         }
+    }
+}
+
+/// Refuses a body of another media type.
+pub(crate) fn require_json(request: &Request) -> Result<(), ApiError> {
+    if says_json(request) {
+        Ok(())
+    } else {
+        Err(not_json())
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) async fn session(cache: &Cache, channel: ChannelId, address: &str) ->
     let key = Key::limit("widget-session", &format!("{channel}:{address}"));
     match cache.take(&key, &SESSIONS, 1).await.map_err(Error::Cache)? {
         Verdict::Allowed { .. } => Ok(()),
-        Verdict::Refused { wait } => Err(Error::RateLimited(wait)),
+        Verdict::Refused { wait, .. } => Err(Error::RateLimited(wait)),
     }
 }
 
@@ -51,7 +51,7 @@ pub(crate) async fn message(
     for (key, limit) in [(by_visitor, visitor), (by_channel, CHANNEL_MESSAGES)] {
         match cache.take(&key, &limit, 1).await {
             Ok(Verdict::Allowed { .. }) => {}
-            Ok(Verdict::Refused { wait }) => return Some(wait),
+            Ok(Verdict::Refused { wait, .. }) => return Some(wait),
             Err(error) => tracing::warn!(%error, "a message was not counted"),
         }
     }

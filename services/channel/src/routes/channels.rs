@@ -3,12 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_models::text::Line;
 use shared_models::{ChannelId, Page, PageRequest};
-use shared_web::{Body, Id, Permit, Problem, Query, permit};
+use shared_web::idempotency::DESCRIPTION as IDEMPOTENCY;
+use shared_web::{Body, Id, Keyed, Paging, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 
 use super::script;
@@ -110,19 +111,21 @@ pub(crate) struct Embed {
 pub(crate) async fn list_channels(
     State(app): State<AppState>,
     creator: Permit<permit::ChannelsRead>,
+    paging: Paging,
     Query(page): Query<PageRequest>,
 ) -> Result<Json<Page<Channel>>, Error> {
-    let (limit, after) = (page.limit()?, page.after()?);
+    let window = paging.window(&page)?;
     let mut tx = app.db.tenant_read(creator.id).await?;
-    let rows = channels::list(&mut tx, after, limit + 1).await?;
+    let rows = channels::list(&mut tx, window.after, window.limit + 1).await?;
     let rows = rows.into_iter().map(Channel::from).collect();
-    Ok(Json(Page::of(rows, limit, |channel: &Channel| {
+    Ok(Json(paging.page(rows, window, |channel: &Channel| {
         channel.id.as_uuid()
     })))
 }
 
 /// Open a channel.
 #[utoipa::path(post, path = "/channels", tag = "channels", request_body = NewChannel,
+    params(("Idempotency-Key" = Option<String>, Header, description = IDEMPOTENCY)),
     security(("bearer" = [])),
     responses((status = 201, body = Channel),
         (status = 400, body = Problem), (status = 401, body = Problem),
@@ -132,17 +135,22 @@ pub(crate) async fn list_channels(
 pub(crate) async fn create_channel(
     State(app): State<AppState>,
     creator: Permit<permit::ChannelsWrite>,
-    Body(new): Body<NewChannel>,
-) -> Result<impl IntoResponse, Error> {
+    Keyed(request, new): Keyed<NewChannel>,
+) -> Result<Response, Error> {
     let mut tx = app.db.tenant(creator.id).await?;
+    if let Some(given) = request.replay(&mut tx).await? {
+        return Ok(given.into_response());
+    }
     let row = channels::insert(&mut tx, new.name.as_str(), &new.widget, MAX_CHANNELS).await?;
     let row = row.ok_or(Error::TooManyChannels)?;
+    let location = format!("/channels/v1/channels/{}", row.id);
+    let channel = Channel::from(row);
+    let status = StatusCode::CREATED;
+    request
+        .keep(&mut tx, status, Some(&location), &channel)
+        .await?;
     tx.commit().await?;
-    let location = [(
-        header::LOCATION,
-        format!("/channels/v1/channels/{}", row.id),
-    )];
-    Ok((StatusCode::CREATED, location, Json(Channel::from(row))))
+    Ok((status, [(header::LOCATION, location)], Json(channel)).into_response())
 }
 
 /// Read one channel.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_ai_client::AnswerMode;
 use shared_models::{ChannelId, ConversationId, MessageId, Page, PageRequest, VisitorId};
-use shared_web::{Id, Permit, Problem, Query, permit};
+use shared_web::{Id, Paging, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -144,6 +144,7 @@ impl From<MessageRow> for Message {
 pub(crate) async fn list_conversations(
     State(app): State<AppState>,
     creator: Permit<permit::ConversationsRead>,
+    paging: Paging,
     Query(query): Query<ConversationQuery>,
 ) -> Result<Json<Page<Conversation>>, Error> {
     let ConversationQuery {
@@ -152,13 +153,13 @@ pub(crate) async fn list_conversations(
         cursor,
     } = query;
     let page = PageRequest { limit, cursor };
-    let (limit, after) = (page.limit()?, page.after()?);
+    let window = paging.window(&page)?;
     let mut tx = app.db.tenant_read(creator.id).await?;
-    let rows = conversations::list(&mut tx, channel_id, after, limit + 1).await?;
+    let rows = conversations::list(&mut tx, channel_id, window.after, window.limit + 1).await?;
     let rows = rows.into_iter().map(Conversation::from).collect();
-    Ok(Json(Page::of(rows, limit, |row: &Conversation| {
-        row.id.as_uuid()
-    })))
+    Ok(Json(
+        paging.page(rows, window, |row: &Conversation| row.id.as_uuid()),
+    ))
 }
 
 /// Read one conversation.
@@ -188,16 +189,17 @@ pub(crate) async fn list_messages(
     State(app): State<AppState>,
     creator: Permit<permit::ConversationsRead>,
     Id(id): Id<ConversationId>,
+    paging: Paging,
     Query(page): Query<PageRequest>,
 ) -> Result<Json<Page<Message>>, Error> {
-    let (limit, after) = (page.limit()?, page.after()?);
-    let after = after.map_or(0, seq_of);
+    let window = paging.window(&page)?;
+    let after = window.after.map_or(0, seq_of);
     let mut tx = app.db.tenant_read(creator.id).await?;
     let found = conversations::find(&mut tx, id).await?;
     found.ok_or(Error::UnknownConversation)?;
-    let rows = messages::after(&mut tx, id, after, limit + 1).await?;
+    let rows = messages::after(&mut tx, id, after, window.limit + 1).await?;
     let rows = rows.into_iter().map(Message::from).collect();
-    Ok(Json(Page::of(rows, limit, |message: &Message| {
+    Ok(Json(paging.page(rows, window, |message: &Message| {
         cursor_of(message.seq)
     })))
 }

@@ -102,6 +102,66 @@ async fn a_list_is_read_page_by_page_newest_first() {
     }
 }
 
+#[tokio::test]
+async fn a_request_that_names_itself_has_one_effect() {
+    let world = World::new().await;
+    let body = json!({"kind": "web_widget", "name": "Site",
+        "widget": {"allowed_origins": ["https://a.example"]}});
+    let named = world.owner().with_header("idempotency-key", "\"one\"");
+    let first = named.post(CHANNELS, &body).await;
+    let again = named.post(CHANNELS, &body).await;
+    assert_eq!(again.status, StatusCode::CREATED, "{}", again.text());
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(again.headers["location"], first.headers["location"]);
+    assert_eq!(again.json(), first.json());
+    let other = json!({"kind": "web_widget", "name": "Another",
+        "widget": {"allowed_origins": ["https://a.example"]}});
+    let refused = named.post(CHANNELS, &other).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(refused.code(), "idempotency_key_reused");
+    // The name is the account's own.
+    let stranger = world.stranger().with_header("idempotency-key", "one");
+    let theirs = stranger.post(CHANNELS, &body).await;
+    assert_ne!(theirs.expect(StatusCode::CREATED)["id"], first.json()["id"]);
+    let list = world.owner().get(CHANNELS).await.json();
+    assert_eq!(list["items"].as_array().unwrap().len(), 1);
+    for bad in ["", "with space", &"x".repeat(256)] {
+        let client = world.owner().with_header("idempotency-key", bad);
+        let answer = client.post(CHANNELS, &body).await;
+        assert_eq!(answer.code(), "malformed_idempotency_key", "{bad:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_leads_only_where_its_list_led_its_account() {
+    let world = World::new().await;
+    for _ in 0..3 {
+        world.widget().await;
+    }
+    let page = world
+        .owner()
+        .get(&format!("{CHANNELS}?limit=1"))
+        .await
+        .json();
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let (row, signature) = cursor.split_once('.').unwrap();
+    let forged = if signature.starts_with('A') { "B" } else { "A" };
+    let forged = format!("{row}.{forged}{}", &signature[1..]);
+    for (client, path) in [
+        (world.owner(), format!("{CHANNELS}?cursor={forged}")),
+        (world.owner(), format!("{CHANNELS}?cursor={row}")),
+        (world.stranger(), format!("{CHANNELS}?cursor={cursor}")),
+        (
+            world.owner(),
+            format!("/channels/v1/conversations?cursor={cursor}"),
+        ),
+    ] {
+        let answer = client.get(&path).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+        assert_eq!(answer.code(), "invalid_query");
+    }
+}
+
 /// Where in the body, what stands there instead, and the field that is then named.
 fn wrong_fields() -> Vec<(&'static str, Value, &'static str)> {
     let many: Vec<_> = (0..21).map(|n| format!("https://s{n}.example")).collect();

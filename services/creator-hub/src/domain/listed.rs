@@ -20,6 +20,13 @@ impl fmt::Display for TooMany {
     }
 }
 
+impl<const COUNT: usize, const LENGTH: usize> Listed<COUNT, LENGTH> {
+    /// The texts.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
 impl<const COUNT: usize, const LENGTH: usize> TryFrom<Vec<Line<LENGTH>>> for Listed<COUNT, LENGTH> {
     type Error = TooMany;
 

@@ -10,7 +10,7 @@ use shared_config::Service;
 use shared_db::{TenantTx, jobs as queue};
 use shared_models::text::{Line, Prose};
 use shared_models::{DocumentId, JobId, Page, PageRequest};
-use shared_web::{Body, Id, Permit, Problem, Query, permit};
+use shared_web::{Body, Id, Paging, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 
 use super::jobs::{Job, WorkError};
@@ -47,13 +47,6 @@ pub(crate) struct Document {
     error: Option<WorkError>,
     created_at: Timestamp,
     updated_at: Timestamp,
-}
-
-impl Document {
-    /// Its id, for its address.
-    pub(crate) const fn id(&self) -> DocumentId {
-        self.id
-    }
 }
 
 impl From<DocumentRow> for Document {
@@ -171,6 +164,7 @@ pub(crate) fn location(id: DocumentId) -> String {
 pub(crate) async fn list_documents(
     State(app): State<AppState>,
     creator: Permit<permit::DocumentsRead>,
+    paging: Paging,
     Query(filter): Query<DocumentFilter>,
 ) -> Result<Json<Page<Document>>, Error> {
     let DocumentFilter {
@@ -180,11 +174,18 @@ pub(crate) async fn list_documents(
         tag,
     } = filter;
     let page = PageRequest { limit, cursor };
-    let (limit, after) = (page.limit()?, page.after()?);
+    let window = paging.window(&page)?;
     let mut tx = app.db.tenant_read(creator.id).await?;
-    let rows = documents::list(&mut tx, state, tag.as_deref(), after, limit + 1).await?;
+    let rows = documents::list(
+        &mut tx,
+        state,
+        tag.as_deref(),
+        window.after,
+        window.limit + 1,
+    )
+    .await?;
     let items = rows.into_iter().map(Document::from).collect();
-    Ok(Json(Page::of(items, limit, |document: &Document| {
+    Ok(Json(paging.page(items, window, |document: &Document| {
         document.id.as_uuid()
     })))
 }

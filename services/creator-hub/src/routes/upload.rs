@@ -6,10 +6,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::extract::multipart::{Multipart, MultipartRejection};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use shared_models::CreatorId;
-use shared_web::{Permit, Problem, permit};
+use shared_web::idempotency::DESCRIPTION as IDEMPOTENCY;
+use shared_web::{IdempotencyKey, Permit, Problem, permit};
 use utoipa::ToSchema;
 
 use super::documents::{Accepted, enqueue, location};
@@ -43,6 +44,7 @@ pub(crate) struct Upload {
 /// The same content twice is refused, and the answer names the document that has it.
 #[utoipa::path(
     post, path = "/documents", tag = "documents", security(("bearer" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = IDEMPOTENCY)),
     request_body(content = Upload, content_type = "multipart/form-data"),
     responses(
         (status = 202, body = Accepted,
@@ -57,22 +59,19 @@ pub(crate) struct Upload {
 pub(crate) async fn upload_document(
     State(app): State<AppState>,
     creator: Permit<permit::DocumentsWrite>,
+    key: IdempotencyKey,
     headers: HeaderMap,
     multipart: Result<Multipart, MultipartRejection>,
-) -> Result<impl IntoResponse, Error> {
+) -> Result<Response, Error> {
     let multipart = multipart.map_err(|rejection| not_a_form(&headers, &rejection))?;
     refuse_early(&headers, app.upload_max_bytes)?;
     let form = form::receive(app.files.as_ref(), multipart, app.upload_max_bytes).await?;
-    let accepted = keep(&app, creator.id, form).await;
-    metrics::counter!("hub_uploads_total", "accepted" => accepted.is_ok().to_string()).increment(1);
-    let accepted = accepted?;
-    app.wake_workers();
-    let at = location(accepted.document.id());
-    Ok((
-        StatusCode::ACCEPTED,
-        [(header::LOCATION, at)],
-        Json(accepted),
-    ))
+    let answer = keep(&app, creator.id, form, key).await;
+    metrics::counter!("hub_uploads_total", "accepted" => answer.is_ok().to_string()).increment(1);
+    if answer.is_ok() {
+        app.wake_workers();
+    }
+    answer
 }
 
 /// One that says that it is a form, and is none that can be read, differs from something else.
@@ -99,7 +98,13 @@ fn refuse_early(headers: &HeaderMap, most: u64) -> Result<(), Error> {
 }
 
 /// Row, job and file come into being together.
-async fn keep(app: &AppState, creator: CreatorId, form: Form) -> Result<Accepted, Error> {
+async fn keep(
+    app: &AppState,
+    creator: CreatorId,
+    form: Form,
+    key: IdempotencyKey,
+) -> Result<Response, Error> {
+    let request = form.named(key);
     let Form {
         file,
         title,
@@ -108,6 +113,9 @@ async fn keep(app: &AppState, creator: CreatorId, form: Form) -> Result<Accepted
     } = form;
     let hash = file.hash;
     let mut tx = app.db.tenant(creator).await?;
+    if let Some(given) = request.replay(&mut tx).await? {
+        return Ok(given.into_response());
+    }
     documents::lock_content(&mut tx, hash).await?;
     if let Some(existing) = documents::with_content(&mut tx, hash).await? {
         return Err(Error::Duplicate(existing));
@@ -123,13 +131,14 @@ async fn keep(app: &AppState, creator: CreatorId, form: Form) -> Result<Accepted
     };
     let row = documents::insert(&mut tx, new).await?;
     let job = enqueue(&mut tx, JobKind::Ingest, row.id).await?;
+    let (status, at) = (StatusCode::ACCEPTED, location(row.id));
+    let document = row.into();
+    let accepted = Accepted { document, job };
+    request.keep(&mut tx, status, Some(&at), &accepted).await?;
     file.incoming.keep(creator, hash).await?;
     tx.commit().await?;
     if let Err(error) = app.files.settle(creator, hash).await {
         tracing::warn!(%error, "an upload stays marked as unsettled until the next sweep");
     }
-    Ok(Accepted {
-        document: row.into(),
-        job,
-    })
+    Ok((status, [(header::LOCATION, at)], Json(accepted)).into_response())
 }

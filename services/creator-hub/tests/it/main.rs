@@ -10,6 +10,7 @@ mod engine;
 mod gate;
 mod test_documents;
 mod test_erase;
+mod test_idempotency;
 mod test_openapi;
 mod test_outage;
 mod test_profile;

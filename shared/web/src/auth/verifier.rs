@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Method;
+use hmac::{Hmac, Mac as _};
 use jiff::Timestamp;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use sha2::Sha256;
 use shared_cache::Cache;
 use shared_config::{Reader, Secret, Service, keys};
 use shared_models::CreatorId;
@@ -120,6 +122,15 @@ impl Verifier {
     /// Signs a token that calls `target` for no tenant.
     pub fn service_token(&self, target: Service) -> Result<String, ApiError> {
         self.sign_internal(target, None)
+    }
+
+    /// A key for another purpose, the same in every replica of every service.
+    pub(crate) fn derived(&self, purpose: &str) -> Result<Hmac<Sha256>, ApiError> {
+        let secret = self.inner.settings.internal_key.expose().as_bytes();
+        let keyed = |key: &[u8]| Hmac::new_from_slice(key).map_err(ApiError::internal);
+        let mut derive: Hmac<Sha256> = keyed(secret)?;
+        derive.update(purpose.as_bytes());
+        keyed(&derive.finalize().into_bytes())
     }
 
     fn sign_internal(

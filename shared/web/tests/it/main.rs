@@ -1,6 +1,12 @@
 //! What every service answers before its own handlers have a say.
-#![expect(clippy::panic, reason = "a handler that dies is one of the cases")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests stop at faults, a handler that dies is one of the cases, figures are printed"
+)]
 
 mod test_app;
+mod test_limit;
 mod test_revocation;
 mod test_verifier;

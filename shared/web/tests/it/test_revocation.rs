@@ -119,7 +119,6 @@ async fn while_redis_is_away_what_reads_goes_on_and_what_changes_does_not() {
     assert_eq!(refused.unwrap_err().code(), "dependency_unavailable");
 }
 
-#[expect(clippy::unwrap_used, reason = "a test's own set-up")]
 fn closed_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()

@@ -6,6 +6,7 @@ use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::http::StatusCode;
 use sha2::{Digest as _, Sha256};
 use shared_models::text::{Line, Prose};
+use shared_web::{IdempotencyKey, Idempotent};
 use tokio::time::timeout;
 
 use crate::domain::content::ContentHash;
@@ -28,6 +29,22 @@ pub(super) struct Form {
     pub(super) title: Option<Line<TITLE>>,
     pub(super) description: Option<Prose<DESCRIPTION>>,
     pub(super) tags: Listed<TAGS, TAG>,
+}
+
+impl Form {
+    /// What the request is called by its caller, and what it asks for.
+    pub(super) fn named(&self, key: IdempotencyKey) -> Idempotent {
+        let title = self.title.as_ref().map_or("", Line::as_str);
+        let description = self.description.as_ref().map_or("", Prose::as_str);
+        let mut asked = vec![
+            self.file.hash.as_bytes(),
+            self.file.filename.as_bytes(),
+            title.as_bytes(),
+            description.as_bytes(),
+        ];
+        asked.extend(self.tags.iter().map(str::as_bytes));
+        key.of(&asked)
+    }
 }
 
 /// A file that is written, and not yet in its place.

@@ -1,0 +1,105 @@
+//! Requests that name themselves: the answer is kept by the transaction of the effect.
+
+use serde_json::Value;
+use sqlx::Row as _;
+
+use crate::TenantTx;
+
+/// How long an answer is kept, hours.
+const KEPT_HOURS: i32 = 24;
+
+/// A request that names itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The endpoint; the same key means something else at another one.
+    pub route: String,
+    /// The caller's `Idempotency-Key`.
+    pub key: String,
+    /// SHA-256 of what was asked.
+    pub request_hash: [u8; 32],
+}
+
+/// An answer that was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The HTTP status.
+    pub status: u16,
+    /// The address of what came into being.
+    pub location: Option<String>,
+    /// The JSON body.
+    pub body: Value,
+}
+
+/// What is known of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// Nothing: it is this transaction's to do, and nobody else's until it ends.
+    New,
+    /// It was answered.
+    Answered(Given),
+    /// Another transaction is doing it.
+    Running,
+    /// The key was used for another request.
+    Different,
+}
+
+/// Claims a request for this transaction. The lock goes with the transaction, so a process that
+/// dies leaves no request that seems to run.
+pub async fn claim(tx: &mut TenantTx, named: &Named) -> sqlx::Result<Claim> {
+    let subject = format!("{}\n{}\n{}", tx.creator(), named.route, named.key);
+    let mine: bool =
+        sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtextextended($1, 0))")
+            .bind(subject)
+            .fetch_one(tx.conn())
+            .await?;
+    if !mine {
+        return Ok(Claim::Running);
+    }
+    sqlx::query(
+        "delete from platform.idempotency_keys
+         where created_at < now() - make_interval(hours => $1)",
+    )
+    .bind(KEPT_HOURS)
+    .execute(tx.conn())
+    .await?;
+    let row = sqlx::query(
+        "select request_hash, status, location, body from platform.idempotency_keys
+         where route = $1 and key = $2",
+    )
+    .bind(&named.route)
+    .bind(&named.key)
+    .fetch_optional(tx.conn())
+    .await?;
+    let Some(row) = row else {
+        return Ok(Claim::New);
+    };
+    let hash: Vec<u8> = row.try_get("request_hash")?;
+    if hash != named.request_hash {
+        return Ok(Claim::Different);
+    }
+    let status: i16 = row.try_get("status")?;
+    Ok(Claim::Answered(Given {
+        status: u16::try_from(status).unwrap_or(200),
+        location: row.try_get("location")?,
+        body: row.try_get("body")?,
+    }))
+}
+
+/// Keeps the answer with the effect.
+pub async fn keep(tx: &mut TenantTx, named: &Named, given: &Given) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into platform.idempotency_keys
+           (creator_id, route, key, request_hash, status, location, body)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(tx.creator())
+    .bind(&named.route)
+    .bind(&named.key)
+    .bind(&named.request_hash[..])
+    .bind(i16::try_from(given.status).unwrap_or(i16::MAX))
+    .bind(&given.location)
+    .bind(&given.body)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}

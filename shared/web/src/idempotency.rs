@@ -1,0 +1,166 @@
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a repeated request gets the
+//! answer of the first one and has no second effect.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+use shared_db::TenantTx;
+use shared_db::idempotency::{self, Claim, Given, Named};
+
+use crate::body::{Body, parse, unreadable};
+use crate::error::ApiError;
+
+/// The caller's name of the request.
+pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// What OpenAPI documents say of the header.
+pub const DESCRIPTION: &str = "Names this request, 1 to 255 visible ASCII characters: repeated \
+    within a day, it gets the same answer and has no second effect";
+/// Says that the answer is the one that was given before.
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// What a request is called by its caller, if it has a name.
+#[derive(Debug, Clone)]
+pub struct IdempotencyKey {
+    route: String,
+    key: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let route = parts
+            .extensions
+            .get::<MatchedPath>()
+            .map(|path| path.as_str().to_owned())
+            .unwrap_or_default();
+        let key = parts.headers.get(KEY).map(read).transpose()?;
+        Ok(Self { route, key })
+    }
+}
+
+/// The draft writes the key as a quoted string; a bare one is taken, too.
+fn read(value: &HeaderValue) -> Result<String, ApiError> {
+    let text = value.to_str().unwrap_or_default().trim();
+    let text = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(text);
+    if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
+    Err(ApiError::bad_request("malformed_idempotency_key")
+        .detail("Idempotency-Key is 1 to 255 visible ASCII characters"))
+}
+
+impl IdempotencyKey {
+    /// Names the request by what it asks for.
+    pub fn of(self, asked: &[&[u8]]) -> Idempotent {
+        let Some(key) = self.key else {
+            return Idempotent(None);
+        };
+        let mut hash = Sha256::new();
+        for part in asked {
+            // The length keeps two parts from being read as two others.
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+        Idempotent(Some(Named {
+            route: self.route,
+            key,
+            request_hash: hash.finalize().into(),
+        }))
+    }
+}
+
+/// A request whose repetition is recognised, if it has a name.
+#[derive(Debug, Clone)]
+pub struct Idempotent(Option<Named>);
+
+impl Idempotent {
+    /// The answer that was given before; none when the request is this transaction's to do.
+    pub async fn replay(&self, tx: &mut TenantTx) -> Result<Option<Replayed>, ApiError> {
+        let Some(named) = &self.0 else {
+            return Ok(None);
+        };
+        match idempotency::claim(tx, named).await? {
+            Claim::New => Ok(None),
+            Claim::Answered(given) => Ok(Some(Replayed(given))),
+            Claim::Running => Err(ApiError::conflict("request_in_progress")
+                .detail("a request with this Idempotency-Key is being worked on")),
+            Claim::Different => Err(ApiError::unprocessable("idempotency_key_reused")
+                .detail("this Idempotency-Key was used for another request")),
+        }
+    }
+
+    /// Keeps the answer with the effect; call it before the commit.
+    pub async fn keep(
+        &self,
+        tx: &mut TenantTx,
+        status: StatusCode,
+        location: Option<&str>,
+        body: &(impl Serialize + Sync),
+    ) -> Result<(), ApiError> {
+        let Some(named) = &self.0 else {
+            return Ok(());
+        };
+        let given = Given {
+            status: status.as_u16(),
+            location: location.map(str::to_owned),
+            body: serde_json::to_value(body).map_err(ApiError::internal)?,
+        };
+        Ok(idempotency::keep(tx, named, &given).await?)
+    }
+}
+
+/// An answer that was given before.
+#[derive(Debug, Clone)]
+pub struct Replayed(Given);
+
+impl IntoResponse for Replayed {
+    fn into_response(self) -> Response {
+        let Given {
+            status,
+            location,
+            body,
+        } = self.0;
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(REPLAYED, HeaderValue::from_static("true"));
+        if let Some(Ok(location)) = location.map(HeaderValue::try_from) {
+            headers.insert(header::LOCATION, location);
+        }
+        response
+    }
+}
+
+/// A JSON body, and what the request is called.
+#[derive(Debug, Clone)]
+pub struct Keyed<T>(pub Idempotent, pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequest<S> for Keyed<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let (mut parts, body) = request.into_parts();
+        let key = IdempotencyKey::from_request_parts(&mut parts, state).await?;
+        let request = Request::from_parts(parts, body);
+        if key.key.is_none() {
+            let Body(value) = Body::from_request(request, state).await?;
+            return Ok(Self(Idempotent(None), value));
+        }
+        crate::body::require_json(&request)?;
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| unreadable(&rejection))?;
+        let value = parse(&bytes)?;
+        Ok(Self(key.of(&[&bytes]), value))
+    }
+}

@@ -1,0 +1,92 @@
+//! Pages of a list: the cursor is signed, so it leads nowhere but where this list led its tenant.
+
+use axum::extract::{FromRef, FromRequestParts, MatchedPath};
+use axum::http::request::Parts;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+use shared_models::page::BadPage;
+use shared_models::{Cursor, Page, PageRequest};
+use uuid::Uuid;
+
+use crate::auth::{Creator, Verifier};
+use crate::error::ApiError;
+
+/// Bytes of the signature that a cursor carries.
+const SIGNATURE: usize = 16;
+
+/// Signs the cursors of one list of one tenant.
+#[derive(Debug, Clone)]
+pub struct Paging(Hmac<Sha256>);
+
+/// The rows that a page begins after, and their number.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    /// Rows of the page; read one more to learn whether another page follows.
+    pub limit: i64,
+    /// The row after which the page begins.
+    pub after: Option<Uuid>,
+}
+
+impl Paging {
+    /// The window that a request asks for.
+    pub fn window(&self, request: &PageRequest) -> Result<Window, BadPage> {
+        let limit = request.limit()?;
+        // One that we did not sign is none of ours, whatever it says.
+        let after = match &request.cursor {
+            None => None,
+            Some(signed) => {
+                let cursor = self.open(signed).and_then(Cursor::decode);
+                Some(cursor.ok_or(BadPage::Cursor)?.0)
+            }
+        };
+        Ok(Window { limit, after })
+    }
+
+    /// Makes the page out of up to `limit + 1` rows that were read.
+    pub fn page<T>(&self, rows: Vec<T>, window: Window, id: impl Fn(&T) -> Uuid) -> Page<T> {
+        let mut page = Page::of(rows, window.limit, id);
+        page.next_cursor = page.next_cursor.map(|cursor| self.sign(&cursor));
+        page
+    }
+
+    fn sign(&self, cursor: &str) -> String {
+        let mut signer = self.0.clone();
+        signer.update(cursor.as_bytes());
+        let signature = signer.finalize().into_bytes();
+        let text = BASE64_URL_SAFE_NO_PAD.encode(&signature[..SIGNATURE]);
+        format!("{cursor}.{text}")
+    }
+
+    /// The cursor within a signed one.
+    fn open<'a>(&self, signed: &'a str) -> Option<&'a str> {
+        let (cursor, signature) = signed.split_once('.')?;
+        let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).ok()?;
+        let mut mac = self.0.clone();
+        mac.update(cursor.as_bytes());
+        let right = signature.len() == SIGNATURE && mac.verify_truncated_left(&signature).is_ok();
+        right.then_some(cursor)
+    }
+}
+
+impl<S> FromRequestParts<S> for Paging
+where
+    S: Send + Sync,
+    Verifier: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let creator = Creator::from_request_parts(parts, state).await?;
+        let route = parts
+            .extensions
+            .get::<MatchedPath>()
+            .map(|path| path.as_str().to_owned())
+            .unwrap_or_default();
+        let mut signer = Verifier::from_ref(state).derived("cursor")?;
+        signer.update(creator.id.as_uuid().as_bytes());
+        signer.update(route.as_bytes());
+        Ok(Self(signer))
+    }
+}

@@ -1,0 +1,126 @@
+//! What is counted, what it says, and that replicas count together.
+
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use shared_cache::{Cache, CacheSettings};
+use shared_config::Service;
+use shared_models::CreatorId;
+use shared_testkit::{Answer, Stores, TestClient, TokenMint};
+use shared_web::{Creator, Limiter, limit};
+
+/// A service with a route that reads and one that changes, both for whoever is known.
+fn service(mint: &TokenMint, settings: &CacheSettings) -> TestClient {
+    let cache = Cache::new(settings).unwrap();
+    let verifier = mint.verifier(Service::CreatorHub);
+    let limiter = Limiter::new(cache, verifier.clone());
+    let known = |_: Creator| async { "known" };
+    let router = Router::new()
+        .route("/thing", get(known))
+        .route("/thing", post(known))
+        .route("/open", get(|| async { "open" }))
+        .layer(middleware::from_fn_with_state(limiter, limit::count))
+        .with_state::<()>(verifier);
+    TestClient::new(router)
+}
+
+fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
+    answer.headers[name].to_str().unwrap()
+}
+
+#[tokio::test]
+async fn every_answer_says_what_is_left_and_a_refusal_how_long_to_wait() {
+    let (mint, settings) = (TokenMint::new(), Stores::from_env().cache_settings());
+    let client = service(&mint, &settings);
+    let known = client.with_token(&mint.owner(CreatorId::new()));
+    let first = known.get("/thing").await;
+    assert_eq!(first.status, StatusCode::OK);
+    let policy = "\"caller\";q=1200;w=60, \"account\";q=6000;w=60";
+    assert_eq!(header(&first, "ratelimit-policy"), policy);
+    assert!(header(&first, "ratelimit").starts_with("\"caller\";r=299;t="));
+
+    let (mut allowed, began) = (1_u32, std::time::Instant::now());
+    let refused = loop {
+        let answer = known.get("/thing").await;
+        if answer.status != StatusCode::OK {
+            break answer;
+        }
+        allowed += 1;
+    };
+    // The burst, and what came back meanwhile: twenty a second.
+    let most = 301.0 + 20.0 * began.elapsed().as_secs_f64();
+    assert!(
+        allowed >= 300 && f64::from(allowed) <= most,
+        "{allowed} of {most}"
+    );
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.code(), "rate_limited");
+    assert_eq!(header(&refused, "retry-after"), "1");
+    assert!(header(&refused, "ratelimit").starts_with("\"caller\";r=0;t="));
+    // Neither somebody else nor an answer without credential is in the way of that.
+    let other = client.with_token(&mint.owner(CreatorId::new()));
+    assert_eq!(other.get("/thing").await.status, StatusCode::OK);
+    let open = client.get("/open").await;
+    assert!(header(&open, "ratelimit-policy").starts_with("\"address\";"));
+}
+
+#[tokio::test]
+async fn a_request_without_a_good_credential_counts_for_its_address() {
+    let (mint, settings) = (TokenMint::new(), Stores::from_env().cache_settings());
+    let stranger = service(&mint, &settings).with_token("not.a.token");
+    let refused = stranger.post("/thing", &serde_json::json!({})).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    assert!(header(&refused, "ratelimit").starts_with("\"address\";r=399"));
+}
+
+#[tokio::test]
+async fn services_are_not_counted_and_nobody_is_while_redis_is_away() {
+    let (mint, mut settings) = (TokenMint::new(), Stores::from_env().cache_settings());
+    let token = mint
+        .verifier(Service::Channel)
+        .internal_token(Service::CreatorHub, CreatorId::new());
+    let client = service(&mint, &settings).with_token(&token.unwrap());
+    let answer = client.get("/thing").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(!answer.headers.contains_key("ratelimit"));
+    settings.port = 1;
+    let client = service(&mint, &settings).with_token(&mint.owner(CreatorId::new()));
+    let answer = client.get("/thing").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(!answer.headers.contains_key("ratelimit"));
+}
+
+#[tokio::test]
+async fn four_replicas_let_through_what_one_would() {
+    let settings = Stores::from_env().cache_settings();
+    let limit = shared_cache::Limit {
+        count: 100,
+        window: std::time::Duration::from_secs(1),
+        burst: 10,
+    };
+    let began = std::time::Instant::now();
+    let replicas = (0..4).map(|_| {
+        let cache = Cache::new(&settings).unwrap();
+        tokio::spawn(async move {
+            let (key, mut allowed) = (shared_cache::Key::limit("exact", "one"), 0);
+            while began.elapsed().as_secs() < 2 {
+                let verdict = cache.take(&key, &limit, 1).await.unwrap();
+                allowed += u32::from(matches!(verdict, shared_cache::Verdict::Allowed { .. }));
+            }
+            allowed
+        })
+    });
+    let mut allowed = 0;
+    for replica in replicas.collect::<Vec<_>>() {
+        allowed += replica.await.unwrap();
+    }
+    // The burst and a hundred a second; one more may fall into the last millisecond.
+    let seconds = began.elapsed().as_secs_f64();
+    let expected = 10.0 + 100.0 * seconds;
+    let error = (f64::from(allowed) - expected).abs() / expected;
+    println!("four replicas: {allowed} of {expected:.1} allowed in {seconds:.3} s");
+    assert!(
+        error <= 0.01 + 1.0 / expected,
+        "{allowed} instead of {expected}"
+    );
+}
