@@ -1,10 +1,10 @@
 //! Passwords are hashed off the request threads: so many at once, so many waiting, and no more.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use shared_config::Secret;
 use tokio::sync::Semaphore;
 
@@ -22,7 +22,12 @@ pub(crate) struct Hashing {
     argon2: Argon2<'static>,
     lanes: Arc<Semaphore>,
     seats: Arc<Semaphore>,
+    memories: Arc<Mutex<Vec<Memory>>>,
 }
+
+/// The working memory of one hash. It is used again: freed, it would stay with the allocator once
+/// for every thread that ever hashed.
+type Memory = Vec<Block>;
 
 /// Why a password was not hashed.
 #[derive(Debug, thiserror::Error)]
@@ -53,13 +58,15 @@ impl Hashing {
             seats: Arc::new(Semaphore::new(
                 settings.concurrency * (1 + WAITING_PER_LANE),
             )),
+            memories: Arc::default(),
         })
     }
 
     /// Hashes a new password, in the PHC format.
     pub(crate) async fn hash(&self, password: Secret<String>) -> Result<String, HashError> {
         let argon2 = self.argon2.clone();
-        self.run(move || hash(&argon2, password.expose())).await
+        self.run(move |memory| hash(&argon2, password.expose(), memory))
+            .await
     }
 
     /// Compares a password with a stored hash. Where there is none, the same work is done for
@@ -70,24 +77,30 @@ impl Hashing {
         stored: Option<String>,
     ) -> Result<Verdict, HashError> {
         let argon2 = self.argon2.clone();
-        self.run(move || match stored {
-            Some(stored) => compare(&argon2, password.expose(), &stored),
-            None => hash(&argon2, password.expose()).map(|_| Verdict::Wrong),
+        self.run(move |memory| match stored {
+            Some(stored) => compare(&argon2, password.expose(), &stored, memory),
+            None => hash(&argon2, password.expose(), memory).map(|_| Verdict::Wrong),
         })
         .await
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, HashError> + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
         let seat = Arc::clone(&self.seats)
             .try_acquire_owned()
             .map_err(|_| HashError::Busy)?;
         let lane = Arc::clone(&self.lanes).acquire_owned().await;
+        let memories = Arc::clone(&self.memories);
         let work = move || {
             let started = Instant::now();
-            let result = work();
+            let kept = memories.lock().ok().and_then(|mut kept| kept.pop());
+            let mut memory = kept.unwrap_or_default();
+            let result = work(&mut memory);
+            if let Ok(mut kept) = memories.lock() {
+                kept.push(memory);
+            }
             // Held until the work is done, also when the caller has gone away.
             drop((seat, lane));
             metrics::histogram!("auth_password_hash_seconds").record(started.elapsed());
@@ -99,32 +112,65 @@ impl Hashing {
     }
 }
 
-fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String, HashError> {
-    let mut salt = [0_u8; 16];
-    getrandom::fill(&mut salt).map_err(failed)?;
-    let salt = SaltString::encode_b64(&salt).map_err(failed)?;
-    let hash = argon2
-        .hash_password(password.as_bytes(), &salt)
-        .map_err(failed)?;
+fn hash(argon2: &Argon2<'_>, password: &str, memory: &mut Memory) -> Result<String, HashError> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(failed)?;
+    let salt = SaltString::encode_b64(&bytes).map_err(failed)?;
+    let output = derive(argon2, password, &bytes, Params::DEFAULT_OUTPUT_LEN, memory)?;
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(argon2.params()).map_err(failed)?,
+        salt: Some(salt.as_salt()),
+        hash: Some(output),
+    };
     Ok(hash.to_string())
 }
 
-fn compare(argon2: &Argon2<'_>, password: &str, stored: &str) -> Result<Verdict, HashError> {
-    let parsed = PasswordHash::new(stored).map_err(failed)?;
-    if parsed.hash.is_none() {
+fn compare(
+    argon2: &Argon2<'_>,
+    password: &str,
+    stored: &str,
+    memory: &mut Memory,
+) -> Result<Verdict, HashError> {
+    let stored = PasswordHash::new(stored).map_err(failed)?;
+    let (Some(salt), Some(expected)) = (stored.salt, stored.hash) else {
         return Err(failed("a stored hash is incomplete"));
+    };
+    let mut buffer = [0_u8; Salt::MAX_LENGTH];
+    let salt = salt.decode_b64(&mut buffer).map_err(failed)?;
+    let algorithm = Algorithm::try_from(stored.algorithm).map_err(failed)?;
+    let version = stored.version.map_or(Ok(Version::V0x13), Version::try_from);
+    let params = Params::try_from(&stored).map_err(failed)?;
+    let then = Argon2::new(algorithm, version.map_err(failed)?, params);
+    // Outputs compare in constant time.
+    if derive(&then, password, salt, expected.len(), memory)? != expected {
+        return Ok(Verdict::Wrong);
     }
-    match argon2.verify_password(password.as_bytes(), &parsed) {
-        Ok(()) => {}
-        Err(argon2::password_hash::Error::Password) => return Ok(Verdict::Wrong),
-        Err(error) => return Err(failed(error)),
-    }
-    let rehashed = if is_current(argon2, &parsed) {
+    let rehashed = if is_current(argon2, &stored) {
         None
     } else {
-        Some(hash(argon2, password)?)
+        Some(hash(argon2, password, memory)?)
     };
     Ok(Verdict::Right { rehashed })
+}
+
+fn derive(
+    argon2: &Argon2<'_>,
+    password: &str,
+    salt: &[u8],
+    length: usize,
+    memory: &mut Memory,
+) -> Result<Output, HashError> {
+    let needed = argon2.params().block_count();
+    if memory.len() < needed {
+        memory.resize(needed, Block::default());
+    }
+    let derived = Output::init_with(length, |output| {
+        let password = password.as_bytes();
+        Ok(argon2.hash_password_into_with_memory(password, salt, output, &mut memory[..])?)
+    });
+    derived.map_err(failed)
 }
 
 fn is_current(argon2: &Argon2<'_>, stored: &PasswordHash<'_>) -> bool {

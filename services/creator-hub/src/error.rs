@@ -107,7 +107,11 @@ impl From<Error> for ApiError {
             }
             Error::Page(cause) => Self::unprocessable("invalid_query").detail(cause.to_string()),
             Error::Files(cause) => Self::unavailable(files::NAME, cause),
-            Error::Ai(cause) => Self::unavailable(Service::AiEngine.name(), cause),
+            Error::Ai(cause) => {
+                let name = cause.dependency().unwrap_or(Service::AiEngine.name());
+                let name = name.to_owned();
+                Self::unavailable(&name, cause)
+            }
             Error::Database(cause) => cause.into(),
             Error::Caller(error) => error,
         }

@@ -18,8 +18,13 @@ use crate::search::{SearchRequest, SearchResults};
 #[derive(Debug, thiserror::Error)]
 pub enum AiError {
     /// ai-engine, or what it needs, does not answer; try again later.
-    #[error("ai-engine is not available: {0}")]
-    Unavailable(String),
+    #[error("{dependency} is not available: {cause}")]
+    Unavailable {
+        /// Which of them.
+        dependency: String,
+        /// What was heard.
+        cause: String,
+    },
     /// ai-engine refused the request.
     #[error("ai-engine refused the request: {code}: {detail}")]
     Refused {
@@ -37,6 +42,16 @@ pub enum AiError {
 
 /// A stream of events.
 pub type Events<T> = Pin<Box<dyn Stream<Item = Result<T, AiError>> + Send>>;
+
+impl AiError {
+    /// Which dependency is away, if one is.
+    pub fn dependency(&self) -> Option<&str> {
+        match self {
+            Self::Unavailable { dependency, .. } => Some(dependency),
+            Self::Refused { .. } | Self::Broken(_) => None,
+        }
+    }
+}
 
 /// Calls ai-engine on behalf of a tenant; every call takes the token that proves it.
 #[derive(Debug, Clone)]
@@ -113,24 +128,36 @@ impl AiClient {
 struct Problem {
     code: String,
     detail: Option<String>,
+    dependency: Option<String>,
+}
+
+/// ai-engine itself does not answer.
+fn away(cause: &reqwest::Error) -> AiError {
+    AiError::Unavailable {
+        dependency: Service::AiEngine.name().to_owned(),
+        cause: cause.to_string(),
+    }
 }
 
 async fn send(request: RequestBuilder) -> Result<Response, AiError> {
-    let response = request
-        .send()
-        .await
-        .map_err(|e| AiError::Unavailable(e.to_string()))?;
+    let response = request.send().await.map_err(|cause| away(&cause))?;
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
     let problem: Option<Problem> = response.json().await.ok();
-    let (code, detail) = problem.map_or_else(
-        || ("unknown".to_owned(), String::new()),
-        |problem| (problem.code, problem.detail.unwrap_or_default()),
+    let (code, detail, dependency) = problem.map_or_else(
+        || ("unknown".to_owned(), String::new(), None),
+        |problem| {
+            let detail = problem.detail.unwrap_or_default();
+            (problem.code, detail, problem.dependency)
+        },
     );
     if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::BAD_GATEWAY {
-        return Err(AiError::Unavailable(detail));
+        return Err(AiError::Unavailable {
+            dependency: dependency.unwrap_or_else(|| Service::AiEngine.name().to_owned()),
+            cause: detail,
+        });
     }
     Err(AiError::Refused {
         status: status.as_u16(),

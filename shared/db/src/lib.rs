@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod constraint;
+pub mod fault;
 pub mod idempotency;
 pub mod jobs;
 pub mod migrate;
@@ -9,6 +10,7 @@ pub mod system;
 pub mod tenant;
 
 pub use constraint::on_constraint;
+pub use fault::{is_away, is_contended};
 pub use settings::DatabaseSettings;
 pub use system::SystemTx;
 pub use tenant::TenantTx;

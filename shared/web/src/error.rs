@@ -26,6 +26,9 @@ pub struct Problem {
     /// What went wrong here, for a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// The dependency that is away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dependency: Option<String>,
     /// The fields that were wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
@@ -47,9 +50,10 @@ pub struct FieldError {
 pub struct ApiError {
     status: StatusCode,
     code: &'static str,
-    detail: Option<String>,
+    detail: Option<Box<str>>,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
+    dependency: Option<Box<str>>,
     challenge: bool,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -63,6 +67,7 @@ impl ApiError {
             detail: None,
             errors: Vec::new(),
             retry_after: None,
+            dependency: None,
             challenge: false,
             cause: None,
         }
@@ -113,6 +118,7 @@ impl ApiError {
         let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "dependency_unavailable")
             .detail(format!("{dependency} does not answer; try again shortly"))
             .retry_after(Duration::from_secs(2));
+        error.dependency = Some(dependency.into());
         error.cause = Some(cause.into());
         error
     }
@@ -127,7 +133,7 @@ impl ApiError {
     /// Adds what went wrong here.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        self.detail = Some(detail.into().into_boxed_str());
         self
     }
 
@@ -176,7 +182,8 @@ impl ApiError {
                 .to_owned(),
             status,
             code: code.to_owned(),
-            detail: self.detail,
+            detail: self.detail.map(String::from),
+            dependency: self.dependency.map(String::from),
             errors: self.errors,
             trace_id: request::current_id(),
         }
@@ -197,17 +204,7 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
 /// A database that is away is 503; anything else it says is our fault.
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
-        let away = match &error {
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
-            // 57P: shut down or starting; 53: out of connections; 08: connection; 28: login.
-            sqlx::Error::Database(cause) => cause.code().is_some_and(|code| {
-                ["57P", "53", "08", "28"]
-                    .iter()
-                    .any(|class| code.starts_with(class))
-            }),
-            _ => false,
-        };
-        if away {
+        if shared_db::is_away(&error) {
             Self::unavailable("postgres", error)
         } else {
             Self::internal(error)

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use shared_ai_client::{IngestionEvent, NewIngestion};
 use shared_config::Store;
+use shared_db::{is_away, is_contended};
 use shared_models::{ChunkId, CreatorId, DocumentId};
 use tokio::sync::mpsc;
 use tokio::task::JoinError;
@@ -262,7 +263,14 @@ fn failed(stop: &Stop) -> IngestionEvent {
         Stop::Database(sqlx::Error::Database(cause)) if cause.is_foreign_key_violation() => {
             ("superseded", Stop::Superseded.to_string(), false)
         }
-        Stop::Database(_) => away(Store::Postgres),
+        Stop::Database(cause) if is_away(cause) => away(Store::Postgres),
+        Stop::Database(cause) if is_contended(cause) => ("contended", cause.to_string(), true),
+        // A missing right or a broken statement: no other try mends it.
+        Stop::Database(_) => (
+            "internal",
+            "the passages could not be kept".to_owned(),
+            false,
+        ),
     };
     IngestionEvent::Failed {
         code: code.to_owned(),

@@ -91,3 +91,32 @@ async fn more_than_may_wait_are_turned_away_at_once_and_the_rest_is_served() {
         "every seat is free again"
     );
 }
+
+#[tokio::test]
+async fn hashes_are_those_of_the_argon2_crate() {
+    use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+    let pool = pool(2, 1);
+    let ours = pool.hash(typed("Correct-Horse-9")).await.unwrap();
+    let parsed = PasswordHash::new(&ours).unwrap();
+    let crates_own = Argon2::default();
+    crates_own
+        .verify_password(b"Correct-Horse-9", &parsed)
+        .unwrap();
+    let salt = SaltString::from_b64("c2FsdHNhbHRzYWx0c2FsdA").unwrap();
+    let theirs = crates_own.hash_password(b"Correct-Horse-9", &salt).unwrap();
+    for _ in 0..2 {
+        let verdict = pool
+            .verify(typed("Correct-Horse-9"), Some(theirs.to_string()))
+            .await;
+        assert_eq!(
+            verdict.unwrap(),
+            Verdict::Right { rehashed: None },
+            "also in used memory"
+        );
+    }
+    assert_eq!(
+        pool.memories.lock().unwrap().len(),
+        1,
+        "one memory for one lane"
+    );
+}

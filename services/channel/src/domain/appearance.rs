@@ -1,6 +1,6 @@
 //! How a widget looks and answers: data that a creator sets, never style sheets or markup.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use shared_ai_client::AnswerMode;
 use shared_models::text::{Line, Prose};
 use utoipa::ToSchema;
@@ -185,6 +185,10 @@ pub(crate) struct WidgetSettings {
 }
 
 /// Fields of a widget to change; absent ones stay.
+#[expect(
+    clippy::option_option,
+    reason = "absent, null and a value are three things"
+)]
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WidgetChange {
@@ -202,8 +206,9 @@ pub(crate) struct WidgetChange {
     /// The colour of buttons and of the visitor's words.
     #[schema(inline)]
     primary_color: Option<Color>,
-    /// How questions are answered.
-    answer_mode: Option<AnswerMode>,
+    /// How questions are answered; null is the platform's default.
+    #[serde(default, deserialize_with = "named")]
+    answer_mode: Option<Option<AnswerMode>>,
     /// Messages a minute from one visitor.
     #[schema(inline)]
     messages_per_minute: Option<MessagesPerMinute>,
@@ -229,10 +234,21 @@ impl WidgetSettings {
             theme: theme.unwrap_or(self.theme),
             position: position.unwrap_or(self.position),
             primary_color: primary_color.unwrap_or(self.primary_color),
-            answer_mode: answer_mode.or(self.answer_mode),
+            answer_mode: answer_mode.unwrap_or(self.answer_mode),
             messages_per_minute: messages_per_minute.unwrap_or(self.messages_per_minute),
         }
     }
+}
+
+/// A field that is named, be it as null: serde by itself takes null for absent.
+#[expect(
+    clippy::option_option,
+    reason = "absent, null and a value are three things"
+)]
+fn named<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    value: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(value).map(Some)
 }
 
 #[expect(clippy::expect_used, reason = "a constant that a test parses")]

@@ -26,6 +26,8 @@ const MAX_TIME: Duration = Duration::from_mins(3);
 const STILL: Duration = Duration::from_secs(4);
 /// How often the lease is renewed.
 const RENEW: Duration = Duration::from_secs(10);
+/// Time that another process gets beyond its lease.
+const GRACE: Duration = Duration::from_millis(500);
 /// What is not finished so long after the signal to stop is left to another replica.
 const STOP_AFTER: Duration = Duration::from_secs(8);
 
@@ -59,7 +61,6 @@ pub(crate) fn wake(app: &AppState, room: Room) {
     tasks.spawn(async move {
         if let Err(error) = answer_all(&app, room).await {
             tracing::error!(%error, "an answer was not made");
-            app.hub.end(room);
         }
     });
 }
@@ -70,7 +71,16 @@ async fn answer_all(app: &AppState, room: Room) -> sqlx::Result<()> {
         let mut tx = app.db.tenant(room.creator).await?;
         let turn = conversations::claim(&mut tx, room.conversation, worker).await?;
         let Some(turn) = turn else {
-            return Ok(());
+            let left = conversations::lease_left(&mut tx, room.conversation).await?;
+            drop(tx);
+            // Another process is at it. Should it die, its lease ends, and the question is ours.
+            let Some(left) = left.filter(|_| !app.hub.is_answering(room)) else {
+                return Ok(());
+            };
+            tokio::select! {
+                () = app.stop.cancelled() => return Ok(()),
+                () = sleep(left + GRACE) => continue,
+            }
         };
         let before = messages::before(&mut tx, room.conversation, turn.seq, HISTORY).await?;
         tx.commit().await?;
@@ -78,6 +88,13 @@ async fn answer_all(app: &AppState, room: Room) -> sqlx::Result<()> {
         let made = make(app, room, worker, &turn, &before).await;
         let settled = settle(app, room, worker, turn.seq, made).await;
         app.hub.end(room);
+        if settled.is_err() {
+            let failed = Failed::new(
+                "dependency_unavailable",
+                "postgres does not answer; try again shortly",
+            );
+            app.hub.failed(room, turn.seq, &failed.frame(turn.seq));
+        }
         settled?;
     }
     Ok(())
@@ -315,7 +332,7 @@ fn broken() -> Failed {
 fn of_client(error: &AiError) -> Failed {
     tracing::warn!(%error, "no answer");
     match error {
-        AiError::Unavailable(_) => Failed::new(
+        AiError::Unavailable { .. } => Failed::new(
             "dependency_unavailable",
             "ai-engine does not answer; try again shortly",
         ),

@@ -221,7 +221,7 @@ impl Connection {
                 .await?;
         }
         let open = row.is_some_and(|row| row.last_seq > row.answered_seq);
-        Ok(open && !answering)
+        Ok(open)
     }
 
     async fn pass_on(&mut self, signal: Signal) -> Step {

@@ -152,6 +152,25 @@ pub(crate) async fn claim(
     row.map(read).transpose()
 }
 
+/// How long another worker's lease on an open question lasts; none when no question is open.
+pub(crate) async fn lease_left(
+    tx: &mut TenantTx,
+    id: ConversationId,
+) -> sqlx::Result<Option<Duration>> {
+    let row = sqlx::query(
+        "select extract(epoch from lease_until - now())::float8 as seconds
+         from channel.conversations c
+         where id = $1 and owner = 'bot' and lease_until > now() and exists (
+           select 1 from channel.messages m
+           where m.conversation_id = c.id and m.role = 'user' and m.seq > c.answered_seq)",
+    )
+    .bind(id)
+    .fetch_optional(tx.conn())
+    .await?;
+    let read = |row: PgRow| row.try_get("seconds").map(Duration::from_secs_f64);
+    row.map(read).transpose()
+}
+
 /// Keeps the lease; false when it is no longer this worker's.
 pub(crate) async fn keep(
     tx: &mut TenantTx,
@@ -215,12 +234,12 @@ pub(crate) async fn release(
     Ok(())
 }
 
-/// Lets the last message be answered again, if it is a question that was given up.
+/// Lets the last message be answered again, if it is a question without an answer.
 pub(crate) async fn reopen(tx: &mut TenantTx, id: ConversationId) -> sqlx::Result<bool> {
     let done = sqlx::query(
-        "update channel.conversations c set answered_seq = c.last_seq - 1
+        "update channel.conversations c set answered_seq = least(c.answered_seq, c.last_seq - 1)
          from channel.messages m
-         where c.id = $1 and c.answered_seq = c.last_seq
+         where c.id = $1
            and m.conversation_id = c.id and m.seq = c.last_seq and m.role = 'user'",
     )
     .bind(id)

@@ -170,3 +170,23 @@ async fn a_question_left_by_a_process_that_died_is_answered_at_the_next_connect(
     let mut talk = world.replica.connect(&channel, &session, 2).await;
     assert_eq!(talk.find("ai_response").await["reply_to"], 1);
 }
+
+#[tokio::test]
+async fn a_question_of_a_process_that_just_died_is_answered_when_its_lease_ends() {
+    let world = World::new().await;
+    let channel = world.widget().await;
+    let session = world.session(&channel).await;
+    let mut talk = world.talk(&channel, &session).await;
+    talk.ask("First?").await;
+    talk.find("ai_response").await;
+    drop(talk);
+    let die = "update channel.conversations set answered_seq = 0, lease_token = gen_random_uuid(),
+        lease_until = now() + interval '2 seconds'";
+    sqlx::query(die)
+        .execute(&world.admin().await)
+        .await
+        .unwrap();
+    let mut talk = world.replica.connect(&channel, &session, 2).await;
+    assert_eq!(talk.next().await["answering"], true);
+    assert_eq!(talk.find("ai_response").await["seq"], 3);
+}

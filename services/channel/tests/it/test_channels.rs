@@ -10,7 +10,7 @@ use crate::world::World;
 const CHANNELS: &str = "/channels/v1/channels";
 
 fn new_channel() -> Value {
-    json!({"kind": "web_widget", "name": "Maya's assistant", "widget": {
+    json!({"kind": "web_widget", "name": "Harbour assistant", "widget": {
         "allowed_origins": ["https://example.com", "*.shop.example", "http://localhost:3000"],
         "welcome_message": "Hello!\nAsk away.", "placeholder": "Your question",
         "theme": "dark", "position": "bottom-left", "primary_color": "#B4532A",
@@ -41,15 +41,20 @@ async fn a_channel_is_opened_read_changed_listed_and_deleted() {
     assert_eq!(widget["messages_per_minute"], 10);
     assert_eq!(owner.get(&location).await.expect(StatusCode::OK), channel);
 
-    let change = json!({"name": "Ask Maya", "widget": {"theme": "light"}});
+    let change = json!({"name": "Ask Harbour", "widget": {"theme": "light"}});
     let changed = owner
         .json(Method::PATCH, &location, &change)
         .await
         .expect(StatusCode::OK);
-    assert_eq!(changed["name"], "Ask Maya");
+    assert_eq!(changed["name"], "Ask Harbour");
     assert_eq!(changed["widget"]["theme"], "light");
     assert_eq!(changed["widget"]["position"], "bottom-left");
     assert_eq!(changed["enabled"], true);
+    assert_eq!(changed["widget"]["answer_mode"], "extractive");
+    let reset = json!({"widget": {"answer_mode": null}});
+    let changed = owner.json(Method::PATCH, &location, &reset).await;
+    let changed = changed.expect(StatusCode::OK);
+    assert!(changed["widget"].get("answer_mode").is_none());
 
     let list = owner.get(CHANNELS).await.expect(StatusCode::OK);
     assert_eq!(list["items"], json!([changed]));
@@ -237,7 +242,7 @@ async fn a_channel_of_another_tenant_looks_like_none() {
     assert_eq!(stranger.get(CHANNELS).await.json()["items"], json!([]));
     assert_eq!(
         world.owner().get(&path).await.json()["name"],
-        "Maya's assistant"
+        "Harbour assistant"
     );
 }
 

@@ -33,7 +33,7 @@ impl Page {
         let gate = Gate::before(world.replica.address).await;
         let host = format!("http://{}", gate.address);
         let mut settings = json!({"allowed_origins": [host], "messages_per_minute": 100,
-            "welcome_message": "Hi, I am Maya's assistant. Ask me about training, food or rest."});
+            "welcome_message": "Hi! Ask me about training, food or rest."});
         settings
             .as_object_mut()
             .unwrap()
@@ -232,7 +232,10 @@ async fn a_failed_answer_can_be_asked_for_again() {
 #[ignore = "needs Chromium: make test"]
 async fn keyboard_and_screen_reader_find_everything() {
     let mut page = Page::open(json!({})).await;
-    let launcher = ("button".to_owned(), "Chat with Maya's assistant".to_owned());
+    let launcher = (
+        "button".to_owned(),
+        "Chat with Harbour assistant".to_owned(),
+    );
     assert!(page.browser.accessible().await.contains(&launcher));
     page.browser
         .value(&format!("{ROOT}.querySelector('.launcher').focus()"))
@@ -243,7 +246,7 @@ async fn keyboard_and_screen_reader_find_everything() {
     assert_eq!(page.browser.value(&focus).await, "input");
     let found = page.browser.accessible().await;
     for (role, name) in [
-        ("dialog", "Maya's assistant"),
+        ("dialog", "Harbour assistant"),
         ("log", "Conversation"),
         ("textbox", "Your message"),
         ("button", "Send"),

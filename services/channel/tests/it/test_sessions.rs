@@ -45,7 +45,7 @@ async fn a_session_says_who_talks_where_and_for_how_long() {
     let left = claims["exp"].as_i64().unwrap() - jiff::Timestamp::now().as_second();
     assert!((3590..=3600).contains(&left), "{left}");
     let appearance = &session["appearance"];
-    assert_eq!(appearance["name"], "Maya's assistant");
+    assert_eq!(appearance["name"], "Harbour assistant");
     assert_eq!(appearance["position"], "bottom-right");
     assert!(appearance.get("allowed_origins").is_none());
     let admin = world.admin().await;

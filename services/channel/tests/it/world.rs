@@ -117,7 +117,7 @@ impl World {
 
     /// Opens a widget with those settings.
     pub(crate) async fn widget_of(&self, widget: &Value) -> String {
-        let new = json!({"kind": "web_widget", "name": "Maya's assistant", "widget": widget});
+        let new = json!({"kind": "web_widget", "name": "Harbour assistant", "widget": widget});
         let answer = self.owner().post("/channels/v1/channels", &new).await;
         let channel = answer.expect(StatusCode::CREATED);
         channel["id"].as_str().unwrap().to_owned()

@@ -84,7 +84,7 @@ impl From<AiError> for Fault {
     fn from(error: AiError) -> Self {
         let service = Service::AiEngine.name();
         match error {
-            AiError::Unavailable(cause) => Self::outage(service, &cause),
+            AiError::Unavailable { dependency, cause } => Self::outage(&dependency, &cause),
             // The text itself may be what breaks it, so not for ever.
             AiError::Broken(cause) => {
                 tracing::warn!(cause, "an answer of ai-engine broke off");
