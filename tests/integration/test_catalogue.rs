@@ -5,7 +5,7 @@ use shared_testkit::{Stores, TestDatabase};
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
 /// Tables without `creator_id`, each with the reason why no tenant owns its rows.
-const SHARED_TABLES: [(&str, &str); 2] = [
+const SHARED_TABLES: [(&str, &str); 3] = [
     (
         "platform.schema_migrations",
         "sqlx's record of migrations; no service may read it",
@@ -13,6 +13,10 @@ const SHARED_TABLES: [(&str, &str); 2] = [
     (
         "auth.login_directory",
         "finds the tenant of an e-mail; reachable by definer functions only",
+    ),
+    (
+        "auth.managed_directory",
+        "finds the tenant of a resource; reachable by definer functions only",
     ),
 ];
 

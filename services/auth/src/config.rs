@@ -12,6 +12,7 @@ use shared_web::VerifierSettings;
 use shared_web::serve::ServeSettings;
 
 use crate::domain::password;
+use crate::internal::InternalSettings;
 
 /// The floor of Argon2id (OWASP): less is refused, not merely advised against.
 const MEMORY_FLOOR_KIB: u32 = 19 * 1024;
@@ -37,6 +38,8 @@ pub struct Config {
     pub hashing: HashingSettings,
     /// Fewest characters of a password.
     pub password_min_length: usize,
+    /// The tenants API; without a token it is not served.
+    pub internal: Option<InternalSettings>,
     /// Whether anybody may register.
     pub self_registration: bool,
 }
@@ -80,6 +83,7 @@ impl Config {
                 password::MIN_LENGTH,
                 password::MAX_LENGTH,
             ),
+            internal: InternalSettings::from_reader(reader_ref),
             self_registration: self_registration(reader_ref),
         };
         reader.finish(config)

@@ -1,6 +1,7 @@
 //! Pure rules: no waiting, no database, no HTTP.
 
 pub(crate) mod full_name;
+pub(crate) mod invitation;
 pub(crate) mod lockout;
 pub(crate) mod password;
 pub(crate) mod password_text;

@@ -26,6 +26,16 @@ pub(crate) enum Error {
     InvalidRefreshToken,
     #[error("the session of the token has ended")]
     SessionEnded,
+    /// Unknown, expired, used: one answer for all.
+    #[error("the invitation opens no account")]
+    InvalidInvitation,
+    #[error("the account is suspended")]
+    TenantSuspended,
+    /// Which resource says what this is.
+    #[error("managed by {0}")]
+    ManagedByResource(String),
+    #[error("revocations cannot be told")]
+    Revocation(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("too many requests")]
     TooMany(Refusal),
     #[error("the limits cannot be counted")]
@@ -68,6 +78,14 @@ impl From<Error> for ApiError {
             Error::SessionEnded => {
                 Self::unauthorized("session_ended").detail("this session has ended; sign in")
             }
+            Error::InvalidInvitation => Self::unauthorized("invalid_invitation")
+                .detail("the invitation is used, expired or unknown; ask for a new one"),
+            Error::TenantSuspended => Self::forbidden("tenant_suspended")
+                .detail("this account is suspended; its owner knows why"),
+            Error::ManagedByResource(resource) => Self::conflict("managed_by_resource").detail(
+                format!("the Tenant resource {resource} manages this; change it there"),
+            ),
+            Error::Revocation(cause) => Self::unavailable(Store::Redis.name(), cause),
             Error::TooMany(refusal) => Self::too_many(refusal.wait),
             Error::Limiter(cause) => Self::unavailable(Store::Redis.name(), cause),
             Error::Hash(HashError::Busy) => {

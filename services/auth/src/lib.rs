@@ -7,6 +7,7 @@ mod config;
 mod domain;
 mod error;
 mod hashing;
+mod internal;
 mod limits;
 mod routes;
 mod state;
@@ -22,6 +23,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use config::{Config, HashingSettings, TokenSettings};
+pub use internal::{InternalSettings, internal};
 pub use state::AppState;
 
 /// What the OpenAPI document says about this service.

@@ -45,6 +45,13 @@ pub(crate) const REFRESH: Rule = Rule {
     fails_closed: false,
 };
 
+/// Invitations tried from one address. Open: the token cannot be guessed.
+pub(crate) const INVITATION: Rule = Rule {
+    name: "invitation",
+    limit: per(60, Duration::from_hours(1), 20),
+    fails_closed: false,
+};
+
 /// Passwords rated for one address. Open: it is arithmetic.
 pub(crate) const RATE_PASSWORD: Rule = Rule {
     name: "password_validate",

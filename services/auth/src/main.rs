@@ -32,15 +32,17 @@ async fn run(reader: Reader) -> Result<(), ServeError> {
     let config = Config::from_reader(reader)?;
     let metrics =
         telemetry::start_metrics().map_err(|error| ServeError::Start(error.to_string()))?;
-    let (router, _) = auth_service::app(AppState::new(&config)?);
-    serve::serve(
-        &config.serve,
-        SELF,
-        router,
-        metrics,
-        serve::shutdown_signal()?,
-    )
-    .await
+    let state = AppState::new(&config)?;
+    let stop = serve::shutdown_signal()?;
+    let (router, _) = auth_service::app(state.clone());
+    let public = serve::serve(&config.serve, SELF, router, metrics, stop.clone());
+    let Some(inside) = config.internal else {
+        tracing::info!("no PROVISIONING_TOKEN: the tenants API is not served");
+        return public.await;
+    };
+    let tenants = auth_service::internal(state, inside.token);
+    let tenants = serve::serve_beside(inside.listen, tenants, stop);
+    tokio::try_join!(public, tenants).map(|_| ())
 }
 
 fn ended<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {

@@ -1,7 +1,9 @@
 //! Every endpoint, one line each.
 
-mod answer;
+mod account;
+pub(crate) mod answer;
 mod device;
+mod invitation;
 pub(crate) mod key_set;
 mod login;
 mod me;
@@ -19,8 +21,10 @@ pub(crate) fn v1() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(registration::register))
         .routes(routes!(login::login))
+        .routes(routes!(invitation::accept_owner_invitation))
         .routes(routes!(session::refresh))
         .routes(routes!(session::logout))
         .routes(routes!(me::read_me, me::update_me))
+        .routes(routes!(account::update_account))
         .routes(routes!(password::validate_password))
 }

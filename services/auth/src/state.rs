@@ -1,13 +1,17 @@
 //! What every handler has at hand.
 
+use std::sync::Arc;
+
 use axum::extract::FromRef;
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
 use shared_web::serve::ServeError;
 use shared_web::{Verifier, outbound};
+use tokio::sync::OnceCell;
 
 use crate::config::Config;
+use crate::domain::invitation::InvitationKey;
 use crate::domain::password::PasswordRules;
 use crate::domain::refresh_token::SuccessorKey;
 use crate::domain::token::Signer;
@@ -22,6 +26,14 @@ pub struct AppState {
     pub(crate) signer: Signer,
     pub(crate) hashing: Hashing,
     pub(crate) accounts: AccountSettings,
+    pub(crate) tenants: TenantSettings,
+}
+
+/// What accounts that a resource describes are made with.
+#[derive(Debug, Clone)]
+pub(crate) struct TenantSettings {
+    pub(crate) invitations: InvitationKey,
+    pub(crate) nobodys_hash: Arc<OnceCell<String>>,
 }
 
 /// The rules of accounts.
@@ -52,6 +64,10 @@ impl AppState {
             signer,
             hashing: Hashing::new(config.hashing)
                 .map_err(|error| ServeError::Start(format!("ARGON2_*: {error}")))?,
+            tenants: TenantSettings {
+                invitations: InvitationKey::derive(seed),
+                nobodys_hash: Arc::default(),
+            },
             accounts: AccountSettings {
                 self_registration: config.self_registration,
                 passwords: PasswordRules::new(config.password_min_length),

@@ -3,6 +3,9 @@
 pub(crate) mod creators;
 pub(crate) mod directory;
 pub(crate) mod memberships;
+pub(crate) mod owner_invitations;
 pub(crate) mod refresh_tokens;
 pub(crate) mod sessions;
+pub(crate) mod tenants;
+pub(crate) mod usage;
 pub(crate) mod users;

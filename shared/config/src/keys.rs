@@ -51,6 +51,11 @@ pub const TOKEN_AUDIENCE: &str = "TOKEN_AUDIENCE";
 /// Key of the short-lived tokens between services. Secret, 32 bytes or more.
 pub const INTERNAL_TOKEN_KEY: &str = "INTERNAL_TOKEN_KEY";
 
+/// What the operator shows to auth's tenants API. Secret; without it the API is not served.
+pub const PROVISIONING_TOKEN: &str = "PROVISIONING_TOKEN";
+/// Address of auth's tenants API, `HOST:PORT`; default `0.0.0.0:9001`.
+pub const INTERNAL_LISTEN_ADDR: &str = "INTERNAL_LISTEN_ADDR";
+
 /// Ed25519 seed that signs access tokens: 32 bytes, base64. Secret, auth only.
 pub const SIGNING_SEED: &str = "SIGNING_SEED";
 /// Life of an access token, seconds.

@@ -51,7 +51,7 @@ pub fn assemble(
 }
 
 /// The layers around every request, the outermost last.
-fn surrounded(router: Router) -> Router {
+pub fn surrounded(router: Router) -> Router {
     let nosniff = SetResponseHeaderLayer::if_not_present(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),

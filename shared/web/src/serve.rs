@@ -110,6 +110,29 @@ pub async fn serve(
     Ok(())
 }
 
+/// Serves a second listener of a service until the token is cancelled, with the same patience.
+pub async fn serve_beside(
+    address: SocketAddr,
+    router: Router,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    let listener = open(address).await?;
+    tracing::info!(%address, "listening");
+    let serving =
+        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let limit = async {
+        stop.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        done = serving.into_future() => {
+            done.map_err(|cause| ServeError::Start(cause.to_string()))?;
+        }
+        () = limit => {}
+    }
+    Ok(())
+}
+
 async fn open(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address)
         .await

@@ -86,7 +86,13 @@ fn auth(resolved: &Resolved) -> Vec<Value> {
     let secret = resolved.object_name(Service::Auth.name());
     let access = rules.access_token_lifetime.seconds().to_string();
     let refresh = rules.refresh_token_lifetime.seconds().to_string();
+    let provisioning = foundation::provisioning_secret(&resolved.name);
     vec![
+        pod::secret_variable(
+            keys::PROVISIONING_TOKEN,
+            &provisioning,
+            keys::PROVISIONING_TOKEN,
+        ),
         pod::secret_variable(keys::SIGNING_SEED, &secret, keys::SIGNING_SEED),
         pod::variable(keys::ACCESS_TOKEN_SECONDS, access),
         pod::variable(keys::REFRESH_TOKEN_SECONDS, refresh),

@@ -19,6 +19,11 @@ pub(crate) fn internal_secret(resolved: &Resolved) -> String {
     resolved.object_name("internal")
 }
 
+/// Secret with the token of auth's tenants API: of its own, since the operator reads it.
+pub(crate) fn provisioning_secret(platform: &str) -> String {
+    format!("{platform}-provisioning")
+}
+
 /// Secret with the password of the migrator's role.
 pub(crate) fn migrator_secret(resolved: &Resolved) -> String {
     resolved.object_name("migrator")
@@ -38,6 +43,9 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
     );
     let internal_key = [(keys::INTERNAL_TOKEN_KEY, Generate::Key32)];
     sketch.secret(platform, &internal, json!({}), &internal_key);
+    let token = [(keys::PROVISIONING_TOKEN, Generate::Key32)];
+    let provisioning = provisioning_secret(&resolved.name);
+    sketch.secret(platform, &provisioning, json!({}), &token);
     let migrator = migrator_secret(resolved);
     let password = [("password", Generate::Password)];
     sketch.secret(Component::Migration, &migrator, json!({}), &password);

@@ -62,7 +62,7 @@ impl SuccessorKey {
     }
 }
 
-fn keyed_hash(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+pub(super) fn keyed_hash(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
     // Keys shorter than the block are padded with zeros (RFC 2104), which new_from_slice does too,
     // though behind a Result that cannot fail.
     let mut block = [0_u8; 64];

@@ -17,7 +17,7 @@ use crate::limits;
 use crate::state::AppState;
 use crate::store::directory::{self, Login};
 use crate::store::sessions::Device;
-use crate::store::{creators, users};
+use crate::store::{creators, tenants, users};
 
 /// An address and its password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -37,6 +37,8 @@ pub(crate) struct Credentials {
         (status = 200, description = "The account, the person, and a new session",
             body = SignedIn),
         (status = 401, description = "invalid_credentials", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 403, description = "tenant_suspended, after the right password", body = Problem,
             content_type = "application/problem+json"),
         BodyRefused, Limited, Unavailable))]
 pub(crate) async fn login(
@@ -81,6 +83,10 @@ async fn admit(
     if !users::count_success(&mut tx, login.user, rehashed).await? {
         count("locked");
         return Err(Error::InvalidCredentials);
+    }
+    if tenants::is_suspended(&mut tx).await? {
+        count("suspended");
+        return Err(Error::TenantSuspended);
     }
     let creator = creators::read(&mut tx).await?;
     let signed_in = sign_in(app, &mut tx, creator, login.user, device).await?;

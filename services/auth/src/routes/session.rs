@@ -17,7 +17,7 @@ use crate::state::AppState;
 use crate::store::directory::{self, TokenOwner};
 use crate::store::refresh_tokens::{self, TokenState};
 use crate::store::sessions::{self, Revocation};
-use crate::store::users;
+use crate::store::{tenants, users};
 
 /// A refresh token.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -42,6 +42,8 @@ pub(crate) struct LogoutRequest {
     responses(
         (status = 200, description = "New tokens", body = Tokens),
         (status = 401, description = "invalid_refresh_token", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 403, description = "tenant_suspended", body = Problem,
             content_type = "application/problem+json"),
         BodyRefused, Limited, Unavailable))]
 pub(crate) async fn refresh(
@@ -83,6 +85,10 @@ async fn rotate(
         token = refresh_tokens::find(tx, session, &hash).await?;
     }
     let token = token.ok_or_else(|| refused("unknown"))?;
+    if tenants::is_suspended(tx).await? {
+        count("suspended");
+        return Err(Error::TenantSuspended);
+    }
     let successor = app.accounts.successors.successor_of(token.id);
     match token.state {
         TokenState::Fresh => {

@@ -61,3 +61,24 @@ pub(crate) async fn read(tx: &mut TenantTx) -> sqlx::Result<CreatorRow> {
     .await?
     .try_into()
 }
+
+/// Changes the name that people see.
+pub(crate) async fn rename(tx: &mut TenantTx, display_name: &str) -> sqlx::Result<()> {
+    sqlx::query(
+        "update auth.creators set display_name = $2, updated_at = now() where creator_id = $1",
+    )
+    .bind(tx.creator())
+    .bind(display_name)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// The resource that manages the account of this transaction's tenant.
+pub(crate) async fn managed_by(tx: &mut TenantTx) -> sqlx::Result<Option<String>> {
+    let row = sqlx::query("select managed_by from auth.creators where creator_id = $1")
+        .bind(tx.creator())
+        .fetch_optional(tx.conn())
+        .await?;
+    row.map_or(Ok(None), |row| row.try_get(0))
+}

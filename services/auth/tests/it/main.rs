@@ -12,4 +12,5 @@ mod test_registration;
 mod test_rows;
 mod test_session;
 mod test_start;
+mod test_tenants;
 mod world;

@@ -26,10 +26,16 @@ async fn without_a_tenant_every_table_is_empty_and_with_one_it_holds_its_rows() 
     world
         .login("ben@example.com", PASSWORD, "203.0.113.7")
         .await;
+    let invited = "insert into auth.owner_invitations
+        (creator_id, id, user_id, token_hash, expires_at)
+        select creator_id, gen_random_uuid(), id, sha256(email::bytea), now() from auth.users";
+    let admin = world.admin().await;
+    sqlx::query(invited).execute(&admin).await.unwrap();
     let tables = tenant_tables(&world).await;
     let expected = [
         "creators",
         "memberships",
+        "owner_invitations",
         "refresh_tokens",
         "sessions",
         "users",
