@@ -85,9 +85,10 @@ impl From<Error> for ApiError {
             Error::ManagedByResource(resource) => Self::conflict("managed_by_resource").detail(
                 format!("the Tenant resource {resource} manages this; change it there"),
             ),
-            Error::Revocation(cause) => Self::unavailable(Store::Redis.name(), cause),
             Error::TooMany(refusal) => Self::too_many(refusal.wait),
-            Error::Limiter(cause) => Self::unavailable(Store::Redis.name(), cause),
+            Error::Limiter(cause) | Error::Revocation(cause) => {
+                Self::unavailable(Store::Redis.name(), cause)
+            }
             Error::Hash(HashError::Busy) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded")
                     .detail("too many sign-ins at once; try again shortly")

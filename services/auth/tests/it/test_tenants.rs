@@ -196,7 +196,6 @@ async fn a_suspended_account_is_shut_at_once_and_opens_again() {
             "heeded within a second"
         );
     }
-    println!("FIGURE suspension heeded after {:?}", started.elapsed());
     for refused in [
         world.me(&account.access).await,
         world.refresh(&account.refresh).await,
@@ -380,7 +379,6 @@ async fn usage_counts_documents_bytes_and_what_the_audience_wrote_this_month() {
     let nothing = json!({"documents": 0, "messages_this_month": 0, "storage_bytes": 0});
     assert_eq!(made["usage"], nothing);
     let admin = operator.world.admin().await;
-    let mut tx = admin.acquire().await.unwrap();
     // The conversation and the channel that these belong to are not what is counted.
     let sql = format!(
         "set session_replication_role = replica;
@@ -399,7 +397,7 @@ async fn usage_counts_documents_bytes_and_what_the_audience_wrote_this_month() {
         later = Uuid::now_v7(),
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
-        .execute(&mut *tx)
+        .execute(&admin)
         .await
         .unwrap();
     let usage = &operator.get(uid).await.expect(StatusCode::OK)["usage"];
