@@ -11,6 +11,12 @@ No bind, no escalate, no roles: pods of a platform have no rights in the cluster
 - apiGroups: [creatorplatform.io] # report.rs: server-side apply of the status, of nothing else
   resources: [creatorplatforms/status]
   verbs: [patch]
+- apiGroups: [creatorplatform.io] # tenant/controller.rs: watch of the Tenants; tenant/apply.rs: our finalizer
+  resources: [tenants]
+  verbs: [get, list, watch, patch]
+- apiGroups: [creatorplatform.io] # tenant/report.rs: server-side apply of the status
+  resources: [tenants/status]
+  verbs: [patch]
 - apiGroups: [events.k8s.io] # report.rs: kube's Recorder creates events and counts repeated ones
   resources: [events]
   verbs: [create, patch]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
@@ -11,6 +12,29 @@ use operator_core::plan::FIELD_MANAGER;
 use crate::backoff::Backoff;
 use crate::memory::Memories;
 use crate::seen::Seen;
+use crate::tenant::{AuthApi, Census, Directory};
+
+/// How often Tenants are looked at by themselves. Tests have no ten minutes.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// A Tenant, whatever happens: a look finds what was changed behind it.
+    pub tenant: Duration,
+    /// How long what auth said of all accounts of a platform is good for.
+    pub census: Duration,
+    /// The number of Tenants in the status of a platform.
+    pub counts: Duration,
+}
+
+impl Default for Pace {
+    /// Both together find a change within 12 minutes, the jitter of a fifth included.
+    fn default() -> Self {
+        Self {
+            tenant: Duration::from_mins(8),
+            census: Duration::from_mins(2),
+            counts: Duration::from_secs(5),
+        }
+    }
+}
 
 /// Shared by all looks at all platforms.
 pub struct Context {
@@ -22,6 +46,14 @@ pub struct Context {
     pub memories: Memories,
     /// Who failed how often.
     pub backoff: Backoff,
+    /// Every platform and Tenant by name.
+    pub directory: Arc<Directory>,
+    /// Auth of every platform.
+    pub auth: AuthApi,
+    /// Accounts as auth knows them.
+    pub census: Census,
+    /// How often what is looked at by itself.
+    pub pace: Pace,
     /// Where events go.
     pub recorder: Recorder,
     optional: Mutex<BTreeSet<Kind>>,
@@ -38,13 +70,31 @@ impl Context {
             seen: Arc::default(),
             memories: Memories::default(),
             backoff: Backoff::default(),
+            directory: Arc::default(),
+            auth: AuthApi::default(),
+            census: Census::default(),
+            pace: Pace::default(),
             recorder: Recorder::new(client.clone(), reporter),
             optional: Mutex::default(),
             client,
         }
     }
 
-    /// A platform is gone, by UID.
+    /// With auth at that URL, for an operator outside of the cluster.
+    #[must_use]
+    pub fn with_auth_at(mut self, url: Option<String>) -> Self {
+        self.auth = AuthApi::new(url);
+        self
+    }
+
+    /// With another pace.
+    #[must_use]
+    pub const fn with_pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// A platform or Tenant is gone, by UID.
     pub fn forget(&self, uid: &str) {
         self.memories.forget(uid);
         self.backoff.forget(uid);

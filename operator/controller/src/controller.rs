@@ -3,6 +3,7 @@
 //! kube's `applier` instead of its `Controller`: owned objects are matched by label, not by owner
 //! (volumes and secrets have none), into a store that also notices deletes missed in a gap.
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Config, Predicate, PredicateConfig, WatchStreamExt, applier, predicates};
 use kube::{Resource, ResourceExt};
 use operator_core::api::CreatorPlatform;
+use operator_core::api::status::TenantCount;
 use operator_core::resolve::RETRY_ANNOTATION;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -30,6 +32,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::reconcile::{error_policy, reconcile};
 use crate::seen::PlatformName;
+use crate::tenant;
 use crate::watch::Watches;
 
 /// A platform as it is watched: one that cannot be parsed stops nobody else.
@@ -53,13 +56,18 @@ pub enum Scope {
 
 /// Runs until `stop`, then lets running looks finish.
 pub async fn run(context: Arc<Context>, scope: Scope, stop: CancellationToken) {
-    let places = match scope {
+    let places: Vec<Option<String>> = match scope {
         Scope::Cluster => vec![None],
         Scope::Namespaces(namespaces) => namespaces.into_iter().map(Some).collect(),
     };
-    let all = places
-        .into_iter()
-        .map(|place| run_in(Arc::clone(&context), place, stop.clone()));
+    for place in &places {
+        context.directory.expect(place);
+    }
+    let all = places.into_iter().map(|place| {
+        let tenants = tenant::controller::run_in(Arc::clone(&context), place.clone(), stop.clone());
+        let platforms = run_in(Arc::clone(&context), place, stop.clone());
+        async { tokio::join!(platforms, tenants) }
+    });
     let patience = async {
         stop.cancelled().await;
         sleep(SHUTDOWN_PATIENCE).await;
@@ -80,6 +88,10 @@ async fn run_in(context: Arc<Context>, namespace: Option<String>, stop: Cancella
         namespace,
         triggers,
     };
+    let counting = tokio::spawn(count_tenants(
+        Arc::clone(&context),
+        watches.triggers.clone(),
+    ));
     let running = watches.start(store.clone()).await;
     context.seen.all_listed().await;
     tracing::info!("every watch has listed");
@@ -97,6 +109,31 @@ async fn run_in(context: Arc<Context>, namespace: Option<String>, stop: Cancella
     .for_each(async |result| note(&result))
     .await;
     running.iter().for_each(JoinHandle::abort);
+    counting.abort();
+}
+
+/// A platform's status tells the number of its Tenants, a while after it changed: a thousand that
+/// become ready one after the other are not a thousand looks.
+async fn count_tenants(context: Arc<Context>, triggers: mpsc::Sender<PlatformName>) {
+    let mut told = BTreeMap::new();
+    context.directory.all_listed().await;
+    loop {
+        let counts = context.directory.counts();
+        let gone = told
+            .keys()
+            .filter(|platform| !counts.contains_key(platform));
+        let other =
+            |(platform, count): &(&PlatformName, &TenantCount)| told.get(*platform) != Some(*count);
+        let changed = counts.iter().filter(other).map(|(platform, _)| platform);
+        let changed: Vec<PlatformName> = changed.chain(gone).cloned().collect();
+        for platform in changed {
+            if triggers.send(platform).await.is_err() {
+                return;
+            }
+        }
+        told = counts;
+        sleep(context.pace.counts).await;
+    }
 }
 
 /// The platforms that changed in what concerns us: their status does not.
@@ -106,6 +143,7 @@ fn primaries(
     writer: Writer<Primary>,
 ) -> impl Stream<Item = Result<ObjectRef<Primary>, watcher::Error>> + Send + 'static {
     let client = context.client.clone();
+    let (place, directory) = (namespace.map(str::to_owned), Arc::clone(&context.directory));
     let api: Api<Primary> = match namespace {
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
@@ -116,6 +154,7 @@ fn primaries(
     watcher(api, watcher::Config::default().page_size(PAGE_SIZE))
         .default_backoff()
         .modify(prune)
+        .inspect_ok(move |event| directory.platform_seen(&place, event))
         .inspect_ok(move |event| forget(&context, event))
         .reflect(writer)
         .touched_objects()

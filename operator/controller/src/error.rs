@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use operator_core::object::ObjectKey;
 
+use crate::tenant::auth::AuthError;
+
 /// Why a look at a platform failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -24,6 +26,9 @@ pub enum Error {
     /// An object lacks what every stored object has.
     #[error("{0} has no uid or resourceVersion")]
     Incomplete(ObjectKey),
+    /// Auth could not be asked.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
     /// The look took too long.
     #[error("no end after {} s", .0.as_secs())]
     Deadline(Duration),

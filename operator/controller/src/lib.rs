@@ -16,4 +16,5 @@ pub mod report;
 pub mod seen;
 pub mod server;
 pub mod telemetry;
+pub mod tenant;
 pub mod watch;

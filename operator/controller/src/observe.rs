@@ -4,6 +4,7 @@ use kube::api::DynamicObject;
 use kube::{Client, ResourceExt};
 use operator_core::Observed;
 use operator_core::api::CreatorPlatform;
+use operator_core::api::status::TenantCount;
 use operator_core::object::{Kind, ObjectKey};
 use operator_core::observed::{Live, View};
 use operator_core::plan::{Change, Item, Plan, UNREAD, labels};
@@ -56,6 +57,7 @@ pub async fn observe(context: &Context, platform: &CreatorPlatform) -> Result<Ob
     };
     let mut observed = Observed {
         optional_kinds: context.optional_kinds(),
+        tenants: tenants(context, platform, &subject),
         ..Observed::default()
     };
     for (key, version) in &seen {
@@ -76,6 +78,13 @@ pub async fn observe(context: &Context, platform: &CreatorPlatform) -> Result<Ob
     secrets::hash(context, &subject, platform, &memory, &mut observed).await?;
     pods::listen(&context.client, &subject, &mut observed).await?;
     Ok(observed)
+}
+
+/// The number of Tenants; what was told last until all are known.
+fn tenants(context: &Context, platform: &CreatorPlatform, subject: &Subject) -> TenantCount {
+    let told = || platform.status.as_ref()?.tenants;
+    let counted = context.directory.count(&subject.name).or_else(told);
+    counted.unwrap_or_default()
 }
 
 /// Reads what a plan means to write and has not seen whole: what it would create, since the

@@ -148,12 +148,12 @@ fn resync() -> Duration {
     RESYNC.mul_f64(0.4_f64.mul_add(random::fraction(), 0.8))
 }
 
-fn unparsable(error: &str) -> Invalid {
+pub(crate) fn unparsable(error: &str) -> Invalid {
     Invalid {
         problems: vec![Problem {
             path: "spec".to_owned(),
             wrong: format!("cannot be read: {error}"),
-            remedy: "correct it with kubectl edit; other platforms are not concerned".to_owned(),
+            remedy: "correct it with kubectl edit; other objects are not concerned".to_owned(),
         }],
     }
 }

@@ -1,6 +1,7 @@
 //! Status and events: what came of a look, written only where it says something new.
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::events::{Event, EventType};
@@ -42,7 +43,10 @@ where
         return Ok(());
     }
     write(&api, &subject, &next).await?;
-    announce(context, &platform.object_ref(&()), present.as_ref(), &next).await;
+    let known = present
+        .as_ref()
+        .map_or(&[][..], |status| &status.conditions);
+    announce(context, &platform.object_ref(&()), known, &next.conditions).await;
     Ok(())
 }
 
@@ -84,15 +88,14 @@ async fn write(
 }
 
 /// One event for each condition that turned. Events are a courtesy: failing to send one is logged.
-async fn announce(
+pub(crate) async fn announce(
     context: &Context,
-    platform: &k8s_openapi::api::core::v1::ObjectReference,
-    before: Option<&PlatformStatus>,
-    after: &PlatformStatus,
+    subject: &ObjectReference,
+    before: &[Condition],
+    after: &[Condition],
 ) {
-    for condition in &after.conditions {
-        let same = |old: &&Condition| old.kind == condition.kind;
-        let old = before.and_then(|status| status.conditions.iter().find(same));
+    for condition in after {
+        let old = before.iter().find(|old| old.kind == condition.kind);
         if !is_worth_an_event(old, condition) {
             continue;
         }
@@ -103,7 +106,7 @@ async fn announce(
             action: condition.kind.clone(),
             secondary: None,
         };
-        if let Err(error) = context.recorder.publish(&event, platform).await {
+        if let Err(error) = context.recorder.publish(&event, subject).await {
             tracing::warn!(%error, reason = condition.reason, "event not sent");
         }
     }

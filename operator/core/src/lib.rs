@@ -13,6 +13,7 @@ pub mod reference;
 pub mod resolve;
 pub mod rollout;
 pub mod status;
+pub mod tenant;
 
 pub use crds::{crds, crds_yaml};
 pub use observed::Observed;

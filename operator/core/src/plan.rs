@@ -35,6 +35,7 @@ mod service;
 mod volume;
 
 pub use compare::UNREAD;
+pub use foundation::provisioning_secret;
 
 /// Annotation with the hash of an applied body.
 pub const APPLIED_HASH: &str = "creatorplatform.io/applied-hash";

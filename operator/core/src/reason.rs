@@ -63,6 +63,26 @@ reasons! {
     ObserveFailed,
     /// The spec asks for no writes.
     Suspended,
+    /// A Tenant names a platform that does not exist.
+    PlatformMissing,
+    /// The platform of a Tenant is not ready.
+    PlatformNotReady,
+    /// The platform of a Tenant takes none of its namespace.
+    ConsentMissing,
+    /// The address of a Tenant's owner belongs to another account.
+    OwnerTaken,
+    /// The account of a Tenant is shut as its spec asks.
+    TenantSuspended,
+    /// Auth could not be asked, or could not do it now.
+    ProvisioningFailed,
+    /// Auth refused what the Tenant asks for.
+    TenantRefused,
+    /// A Tenant is deleted with its data, and nobody has confirmed that.
+    ConfirmationMissing,
+    /// The data of a Tenant is being erased.
+    Erasing,
+    /// A Tenant is let go.
+    Released,
     /// An object was created.
     Created,
     /// An object was changed.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use shared_config::Service;
 
 use crate::api::ollama::ModelUse;
-use crate::api::{CreatorPlatform, CreatorPlatformSpec};
+use crate::api::{CreatorPlatform, CreatorPlatformSpec, Tenant};
 use crate::observed::Observed;
 
 mod checks;
@@ -150,6 +150,22 @@ pub fn resolve(platform: &CreatorPlatform, _observed: &Observed) -> Result<Resol
     })
 }
 
+/// Checks a Tenant's spec by the rules of its schema: an older schema may have let it in.
+///
+/// # Errors
+/// Every problem of the spec at once; nothing but a change of the spec mends it.
+pub fn resolve_tenant(tenant: &Tenant) -> Result<(), Invalid> {
+    let known = schema::of("Tenant").zip(serde_json::to_value(tenant).ok());
+    let problems = known.map_or_else(Vec::new, |(known, value)| {
+        broken_rules(&known.rules, &value, None)
+    });
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Invalid { problems })
+    }
+}
+
 /// Checks a resource that never was at the API server: its shape, then its rules. `old` is its
 /// former state, for rules about changes.
 pub fn admission(kind: &str, value: &Value, old: Option<&Value>) -> Vec<Problem> {
@@ -177,6 +193,14 @@ fn broken_rules(rules: &CompiledSchema, value: &Value, old: Option<&Value>) -> V
         remedy: String::new(),
     };
     errors.into_iter().map(problem).collect()
+}
+
+/// Where browsers reach the gateway of a stored platform.
+pub fn public_url_of(platform: &CreatorPlatform) -> String {
+    let metadata = &platform.metadata;
+    let name = metadata.name.as_deref().unwrap_or_default();
+    let namespace = metadata.namespace.as_deref().unwrap_or_default();
+    public_url(&platform.spec, name, namespace)
 }
 
 fn public_url(spec: &CreatorPlatformSpec, name: &str, namespace: &str) -> String {

@@ -64,11 +64,11 @@ pub struct Failure {
 }
 
 /// A condition before it is dated.
-struct Finding {
-    kind: &'static str,
-    status: ConditionStatus,
-    reason: Reason,
-    message: String,
+pub(crate) struct Finding {
+    pub(crate) kind: &'static str,
+    pub(crate) status: ConditionStatus,
+    pub(crate) reason: Reason,
+    pub(crate) message: String,
 }
 
 /// The status after a reconcile. `lastTransitionTime` moves only with a condition's status, so
@@ -98,13 +98,17 @@ pub fn status(
                 .iter()
                 .filter(|old| !is_summary(&old.kind));
             let kept: Vec<Condition> = known.cloned().collect();
-            status.conditions = dated(previous, findings, generation, now);
+            status.conditions = dated(known_of(previous), findings, generation, now);
             status.conditions.extend(kept);
             return status;
         }
     }
-    status.conditions = dated(previous, findings, generation, now);
+    status.conditions = dated(known_of(previous), findings, generation, now);
     status
+}
+
+fn known_of(previous: Option<&PlatformStatus>) -> &[Condition] {
+    previous.map_or(&[], |status| &status.conditions)
 }
 
 fn is_summary(kind: &str) -> bool {
@@ -304,17 +308,14 @@ fn component_finding(
     }
 }
 
-fn dated(
-    previous: Option<&PlatformStatus>,
+pub(crate) fn dated(
+    known: &[Condition],
     findings: Vec<Finding>,
     generation: i64,
     now: Timestamp,
 ) -> Vec<Condition> {
     let now = now.round(Unit::Second).unwrap_or(now);
-    let before = |kind: &str| {
-        let mut all = previous.into_iter().flat_map(|status| &status.conditions);
-        all.find(|old| old.kind == kind)
-    };
+    let before = |kind: &str| known.iter().find(|old| old.kind == kind);
     findings
         .into_iter()
         .map(

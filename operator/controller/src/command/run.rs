@@ -32,6 +32,9 @@ pub struct Arguments {
     /// What is logged, for example debug or info,kube=debug.
     #[arg(long, env = "LOG_LEVEL", default_value = "info")]
     log_level: String,
+    /// URL of auth's tenants API, for an operator that runs outside of the cluster.
+    #[arg(long, env = "TENANTS_API_URL")]
+    tenants_api_url: Option<String>,
     /// Name of this pod, for events.
     #[arg(long, env = "POD_NAME")]
     pod_name: Option<String>,
@@ -45,7 +48,8 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
     let metrics = telemetry::metrics()?;
     let config = Config::infer().await?;
     let scope = scope(&arguments, &config);
-    let context = Arc::new(Context::new(connect(config)?, arguments.pod_name));
+    let context = Context::new(connect(config)?, arguments.pod_name);
+    let context = Arc::new(context.with_auth_at(arguments.tenants_api_url));
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
     let health = server::serve(

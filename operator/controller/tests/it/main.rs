@@ -9,6 +9,7 @@
 
 mod server;
 mod stand_in;
+mod tenants;
 mod wire;
 mod world;
 
@@ -24,3 +25,4 @@ mod test_footprint;
 mod test_invalid;
 mod test_rights;
 mod test_suspend;
+mod test_tenants;

@@ -54,14 +54,14 @@ async fn the_rights_that_the_chart_grants_suffice() {
 }
 
 /// The server's authorizer learns of a new Role by a watch of its own.
-async fn until_granted(world: &World, client: &Client) {
+pub(crate) async fn until_granted(world: &World, client: &Client) {
     let secrets = operator::api::objects(client, &world.namespace, Kind::Secret);
     let list = async || secrets.list(&ListParams::default()).await.ok();
     world.until_some("granted", list).await;
 }
 
 /// Applies the Roles of the rendered chart; answers whom they are bound to.
-async fn grant(world: &World) -> String {
+pub(crate) async fn grant(world: &World) -> String {
     let mut account = None;
     for object in rendered(&world.namespace) {
         let kind = object["kind"].as_str().unwrap_or_default();

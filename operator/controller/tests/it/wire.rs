@@ -86,7 +86,17 @@ impl Calls {
         self.0.lock().unwrap().struck
     }
 
-    fn decide(&self, method: &Method) -> Fate {
+    /// Remembers an attempt that went another way.
+    pub(crate) fn note(&self, method: Method, path: &str, status: u16) {
+        let path = path.to_owned();
+        self.0.lock().unwrap().calls.push(Call {
+            method,
+            path,
+            status,
+        });
+    }
+
+    pub(crate) fn decide(&self, method: &Method) -> Fate {
         let mut state = self.0.lock().unwrap();
         if state.dead {
             return Fate::Refuse;
@@ -109,7 +119,7 @@ impl Calls {
 }
 
 #[derive(PartialEq, Eq)]
-enum Fate {
+pub(crate) enum Fate {
     Pass,
     Refuse,
     LoseAnswer,

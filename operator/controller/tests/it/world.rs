@@ -34,8 +34,8 @@ pub(crate) struct World {
 /// An operator that runs in this process.
 pub(crate) struct Operator {
     pub(crate) calls: Calls,
-    stop: CancellationToken,
-    task: JoinHandle<()>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) task: JoinHandle<()>,
 }
 
 impl World {

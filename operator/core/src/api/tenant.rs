@@ -26,6 +26,11 @@ use super::workload::NameRef;
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].status"
     ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
     printcolumn(name = "Platform", type_ = "string", json_path = ".spec.platformRef.name"),
     printcolumn(name = "Plan", type_ = "string", json_path = ".spec.plan"),
     printcolumn(name = "Creator", type_ = "string", json_path = ".status.creatorId"),
@@ -40,6 +45,8 @@ use super::workload::NameRef;
         .message("the name of a tenant has at most 63 characters")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.owner.email == oldSelf.owner.email")
+    .message("owner.email cannot change: the account's people are its own business"))]
 #[x_kube(validation = Rule::new("self.platformRef == oldSelf.platformRef")
     .message("platformRef cannot change: make a new Tenant on the other platform"))]
 pub struct TenantSpec {
@@ -48,7 +55,7 @@ pub struct TenantSpec {
     /// Name that people see.
     #[schemars(length(min = 2, max = 100))]
     pub display_name: String,
-    /// Who owns the account.
+    /// Who owns the account when it is made; later the account's people are its own business.
     pub owner: Owner,
     /// Plan; the platform's default when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,6 +151,43 @@ pub struct TenantStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 40))]
     pub provisioned_at: Option<String>,
+    /// How far the erasure of the account is, once it was confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erasure: Option<Erasure>,
+}
+
+/// How far the erasure of an account is.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct Erasure {
+    /// `running`, `finished` or `failed`.
+    #[schemars(length(max = 20))]
+    pub state: String,
+    /// What was erased, and how much of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["what".into()]))]
+    pub erased: Vec<Erased>,
+    /// When nothing was left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 40))]
+    pub finished_at: Option<String>,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1000))]
+    pub problem: Option<String>,
+}
+
+/// A kind of data, and how much of it was erased.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct Erased {
+    /// Rows of a table, vectors, files, keys.
+    #[schemars(length(min = 1, max = 100))]
+    pub what: String,
+    /// How many.
+    #[schemars(range(min = 0))]
+    pub count: i64,
 }
 
 /// What a tenant uses.

@@ -20,7 +20,7 @@ pub(crate) fn internal_secret(resolved: &Resolved) -> String {
 }
 
 /// Secret with the token of auth's tenants API: of its own, since the operator reads it.
-pub(crate) fn provisioning_secret(platform: &str) -> String {
+pub fn provisioning_secret(platform: &str) -> String {
     format!("{platform}-provisioning")
 }
 

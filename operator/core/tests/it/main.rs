@@ -18,5 +18,6 @@ mod test_reference;
 mod test_rules;
 mod test_samples;
 mod test_status;
+mod test_tenant;
 mod test_walk;
 mod world;

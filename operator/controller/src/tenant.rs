@@ -1,0 +1,14 @@
+//! The Tenant controller: looks like the platform's, and talks to auth besides Kubernetes.
+
+mod apply;
+pub mod auth;
+pub mod census;
+pub mod controller;
+pub mod directory;
+mod observe;
+mod reconcile;
+mod report;
+
+pub use auth::AuthApi;
+pub use census::Census;
+pub use directory::{Directory, TenantName};

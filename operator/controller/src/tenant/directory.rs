@@ -1,0 +1,385 @@
+//! Who is there: every platform in the words that a Tenant needs, and every Tenant in one line.
+//!
+//! Filled by the watches of both kinds, so that a look at a Tenant reads neither.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use kube::core::DeserializeGuard;
+use kube::runtime::watcher::Event;
+use operator_core::api::status::TenantCount;
+use operator_core::api::{Condition, ConditionStatus, CreatorPlatform, Tenant};
+use operator_core::resolve;
+use operator_core::tenant::PlatformFact;
+use tokio::sync::{mpsc, watch};
+
+use crate::seen::PlatformName;
+
+/// A Tenant by name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TenantName {
+    /// Where it lives.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Where a watch looks: one namespace, or everywhere.
+pub type Place = Option<String>;
+
+/// What a Tenant needs to know of its platform.
+#[derive(Debug, Clone, PartialEq)]
+struct Known {
+    allowed: Vec<String>,
+    fact: PlatformFact,
+}
+
+/// What the others need to know of a Tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    uid: String,
+    platform: PlatformName,
+    email: String,
+    /// Who was there first: ties are broken by the UID.
+    age: (Timestamp, String),
+    ready: bool,
+}
+
+/// Every platform and every Tenant that the watches have seen.
+#[derive(Default)]
+pub struct Directory {
+    state: Mutex<State>,
+    lists: watch::Sender<()>,
+}
+
+#[derive(Default)]
+struct State {
+    platforms: Roll<PlatformName, Known>,
+    tenants: Roll<TenantName, Entry>,
+    listeners: Vec<mpsc::UnboundedSender<TenantName>>,
+}
+
+impl Directory {
+    /// Announces the watches of a place: until they have listed, nothing may be decided.
+    pub fn expect(&self, place: &Place) {
+        let mut state = self.state();
+        state.platforms.listed.insert(place.clone(), false);
+        state.tenants.listed.insert(place.clone(), false);
+    }
+
+    /// Waits until every announced watch has listed once.
+    pub async fn all_listed(&self) {
+        let mut lists = self.lists.subscribe();
+        loop {
+            if self.is_complete() {
+                return;
+            }
+            if lists.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Names of Tenants that have something new to look at, from now on.
+    pub fn listen(&self) -> mpsc::UnboundedReceiver<TenantName> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.state().listeners.push(sender);
+        receiver
+    }
+
+    /// Says that a Tenant has something new to look at.
+    pub fn trigger(&self, tenant: &TenantName) {
+        self.state().trigger(tenant);
+    }
+
+    /// Takes in what a watch of the platforms says; one that cannot be read is not ready.
+    pub fn platform_seen(&self, place: &Place, event: &Event<DeserializeGuard<CreatorPlatform>>) {
+        let changed = self.state().platforms.absorb(place, event, |platform| {
+            let name = PlatformName {
+                namespace: platform.namespace()?,
+                name: platform.name_any(),
+            };
+            Some((name, known(platform.0.as_ref().ok())))
+        });
+        let state = self.state();
+        for platform in changed {
+            let waits = match state.platforms.entries.get(&platform) {
+                Some(known) => known.fact != PlatformFact::NotReady,
+                None => true,
+            };
+            // Who is provisioned is looked at again in time; who waits for it is woken now.
+            let of_it = state.tenants.entries.iter();
+            for (tenant, _) in of_it.filter(|(_, one)| waits && one.platform == platform) {
+                state.trigger(tenant);
+            }
+        }
+        self.lists.send_replace(());
+    }
+
+    /// Takes in what a watch of the Tenants says.
+    pub fn tenant_seen(&self, place: &Place, event: &Event<DeserializeGuard<Tenant>>) {
+        let mut state = self.state();
+        let before = match event {
+            Event::Delete(tenant) => state.tenants.entries.get(&name_of(tenant)).cloned(),
+            _ => None,
+        };
+        state.tenants.absorb(place, event, |tenant| {
+            Some((name_of(tenant), entry(tenant)?))
+        });
+        // An address is free again, perhaps: whoever waits for it looks.
+        if let Some(gone) = before {
+            let same = |one: &Entry| one.platform == gone.platform && one.email == gone.email;
+            let heirs = state.tenants.entries.iter().filter(|(_, one)| same(one));
+            heirs.for_each(|(tenant, _)| state.trigger(tenant));
+        }
+        drop(state);
+        self.lists.send_replace(());
+    }
+
+    /// What the platform of a Tenant is to it.
+    pub fn platform_of(&self, tenant: &Tenant) -> PlatformFact {
+        let here = tenant.namespace().unwrap_or_default();
+        let platform = platform_name(tenant);
+        let state = self.state();
+        let known = state.platforms.entries.get(&platform);
+        match known {
+            Some(known) if platform.namespace == here || known.allowed.contains(&here) => {
+                known.fact.clone()
+            }
+            None if platform.namespace == here => PlatformFact::Missing,
+            _ => PlatformFact::NotAllowing,
+        }
+    }
+
+    /// An older Tenant of the same platform, let in, that names the same owner.
+    pub fn rival_of(&self, tenant: &Tenant) -> Option<String> {
+        let state = self.state();
+        let own = TenantName {
+            namespace: tenant.namespace()?,
+            name: tenant.name_any(),
+        };
+        let mine = state.tenants.entries.get(&own)?;
+        let rival = |(name, one): &(&TenantName, &Entry)| {
+            **name != own
+                && one.platform == mine.platform
+                && one.email == mine.email
+                && one.age < mine.age
+                && state.admits(&mine.platform, &name.namespace)
+        };
+        let mut all = state.tenants.entries.iter();
+        all.find(rival)
+            .map(|(name, _)| format!("{}/{}", name.namespace, name.name))
+    }
+
+    /// The UIDs of a platform's Tenants.
+    pub fn uids_of(&self, platform: &PlatformName) -> Vec<String> {
+        let state = self.state();
+        let of_it = state.tenants.entries.values();
+        of_it
+            .filter(|one| one.platform == *platform)
+            .map(|one| one.uid.clone())
+            .collect()
+    }
+
+    /// The Tenants of a platform that it lets in; none before all are known.
+    pub fn count(&self, platform: &PlatformName) -> Option<TenantCount> {
+        self.is_complete().then(|| {
+            let counts = self.counts();
+            counts.get(platform).copied().unwrap_or_default()
+        })
+    }
+
+    /// The Tenants of every platform.
+    pub fn counts(&self) -> BTreeMap<PlatformName, TenantCount> {
+        let state = self.state();
+        let mut counts: BTreeMap<PlatformName, TenantCount> = BTreeMap::new();
+        for (name, one) in &state.tenants.entries {
+            if state.admits(&one.platform, &name.namespace) {
+                let count = counts.entry(one.platform.clone()).or_default();
+                count.total += 1;
+                count.ready += i32::from(one.ready);
+            }
+        }
+        counts
+    }
+
+    fn is_complete(&self) -> bool {
+        let state = self.state();
+        let mut all = state
+            .platforms
+            .listed
+            .values()
+            .chain(state.tenants.listed.values());
+        all.all(|listed| *listed)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn trigger(&self, tenant: &TenantName) {
+        for listener in &self.listeners {
+            // A listener that is gone has nothing to look at.
+            let _ = listener.send(tenant.clone());
+        }
+    }
+
+    fn admits(&self, platform: &PlatformName, namespace: &String) -> bool {
+        platform.namespace == *namespace
+            || self
+                .platforms
+                .entries
+                .get(platform)
+                .is_some_and(|known| known.allowed.contains(namespace))
+    }
+}
+
+/// The platform that a Tenant names.
+pub fn platform_name(tenant: &Tenant) -> PlatformName {
+    let named = &tenant.spec.platform_ref;
+    let here = || tenant.namespace().unwrap_or_default();
+    PlatformName {
+        namespace: named.namespace.clone().unwrap_or_else(here),
+        name: named.name.clone(),
+    }
+}
+
+fn name_of(tenant: &DeserializeGuard<Tenant>) -> TenantName {
+    TenantName {
+        namespace: tenant.namespace().unwrap_or_default(),
+        name: tenant.name_any(),
+    }
+}
+
+/// Tenants are served by auth, so it is auth that has to be ready: a platform that is upgraded
+/// is not ready for minutes, and its auth is all the time.
+fn known(platform: Option<&CreatorPlatform>) -> Known {
+    let Some(platform) = platform else {
+        return Known {
+            allowed: Vec::new(),
+            fact: PlatformFact::NotReady,
+        };
+    };
+    let status = platform.status.as_ref();
+    let conditions = status.map_or(&[][..], |status| &status.conditions);
+    let grants = &platform.spec.tenants;
+    let fact = if holds(conditions, "AuthReady") {
+        PlatformFact::Ready {
+            public_url: resolve::public_url_of(platform),
+            grants: Box::new(grants.clone()),
+        }
+    } else {
+        PlatformFact::NotReady
+    };
+    Known {
+        allowed: grants.allowed_namespaces.clone(),
+        fact,
+    }
+}
+
+fn entry(tenant: &DeserializeGuard<Tenant>) -> Option<Entry> {
+    let tenant = tenant.0.as_ref().ok()?;
+    let created = tenant.metadata.creation_timestamp.as_ref()?.0;
+    let uid = tenant.uid()?;
+    let status = tenant.status.as_ref();
+    let conditions = status.map_or(&[][..], |status| &status.conditions);
+    Some(Entry {
+        platform: platform_name(tenant),
+        email: tenant.spec.owner.email.trim().to_lowercase(),
+        age: (created, uid.clone()),
+        ready: holds(conditions, "Ready"),
+        uid,
+    })
+}
+
+fn holds(conditions: &[Condition], kind: &str) -> bool {
+    conditions
+        .iter()
+        .any(|one| one.kind == kind && one.status == ConditionStatus::True)
+}
+
+/// What a watch has seen; a list after a gap shows what vanished meanwhile.
+struct Roll<K, V> {
+    entries: HashMap<K, V>,
+    listed: HashMap<Place, bool>,
+    relisting: HashMap<Place, HashSet<K>>,
+}
+
+impl<K, V> Default for Roll<K, V> {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::new(),
+            listed: HashMap::new(),
+            relisting: HashMap::new(),
+        }
+    }
+}
+
+/// Names that carry their namespace.
+trait InNamespace {
+    fn is_in(&self, place: &Place) -> bool;
+}
+
+impl InNamespace for PlatformName {
+    fn is_in(&self, place: &Place) -> bool {
+        place.as_ref().is_none_or(|one| *one == self.namespace)
+    }
+}
+
+impl InNamespace for TenantName {
+    fn is_in(&self, place: &Place) -> bool {
+        place.as_ref().is_none_or(|one| *one == self.namespace)
+    }
+}
+
+impl<K: Clone + Eq + Hash + InNamespace, V: PartialEq> Roll<K, V> {
+    /// Takes in an event; answers whose line is another one now.
+    fn absorb<T>(
+        &mut self,
+        place: &Place,
+        event: &Event<T>,
+        line: impl Fn(&T) -> Option<(K, V)>,
+    ) -> Vec<K> {
+        match event {
+            Event::Init => {
+                self.relisting.insert(place.clone(), HashSet::new());
+                Vec::new()
+            }
+            Event::InitApply(object) | Event::Apply(object) => {
+                let Some((name, value)) = line(object) else {
+                    return Vec::new();
+                };
+                if let Some(listed) = self.relisting.get_mut(place) {
+                    listed.insert(name.clone());
+                }
+                if self.entries.get(&name) == Some(&value) {
+                    return Vec::new();
+                }
+                self.entries.insert(name.clone(), value);
+                vec![name]
+            }
+            Event::InitDone => {
+                let listed = self.relisting.remove(place).unwrap_or_default();
+                let gone = |name: &&K| name.is_in(place) && !listed.contains(*name);
+                let gone: Vec<K> = self.entries.keys().filter(gone).cloned().collect();
+                for name in &gone {
+                    self.entries.remove(name);
+                }
+                self.listed.insert(place.clone(), true);
+                gone
+            }
+            Event::Delete(object) => {
+                let Some((name, _)) = line(object) else {
+                    return Vec::new();
+                };
+                self.entries.remove(&name);
+                vec![name]
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! One look at one Tenant, as a sentence: observe, resolve, plan, apply, report, next look.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::ResourceExt as _;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::Action;
+use operator_core::api::Tenant;
+use operator_core::tenant::plan::VerdictKind;
+use operator_core::tenant::{Outcome, TenantPlan, plan};
+use tokio::time::timeout;
+
+use super::apply::{Done, apply, has_ended};
+use super::observe::observe;
+use super::report::report;
+use crate::context::Context;
+use crate::error::Error;
+use crate::observe::Subject;
+use crate::random;
+use crate::reconcile::unparsable;
+
+/// A Tenant as it is watched: one that cannot be parsed stops nobody else.
+pub(super) type Primary = DeserializeGuard<Tenant>;
+
+/// Longer than any look takes at servers that answer at all.
+const DEADLINE: Duration = Duration::from_mins(1);
+/// While something is awaited that is not watched, or whose watch has lost an event.
+const WAITING: Duration = Duration::from_mins(1);
+/// Between two questions how far an erasure is.
+const ERASING: Duration = Duration::from_secs(2);
+
+/// What one look came to, for log and metrics.
+struct Look {
+    outcome: &'static str,
+    writes: usize,
+    next: Duration,
+}
+
+/// Looks at a Tenant once.
+pub(super) async fn reconcile(
+    tenant: Arc<Primary>,
+    context: Arc<Context>,
+) -> Result<Action, Error> {
+    let began = Instant::now();
+    let result = timeout(DEADLINE, look_at(&tenant, &context)).await;
+    let result = result.unwrap_or(Err(Error::Deadline(DEADLINE)));
+    log(&tenant, &result, began.elapsed());
+    result.map(|look| Action::requeue(look.next))
+}
+
+/// After a failure: later each time, for this Tenant alone.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that kube wants")]
+pub(super) fn error_policy(tenant: Arc<Primary>, _: &Error, context: Arc<Context>) -> Action {
+    match Subject::of(&*tenant) {
+        Ok(subject) => Action::requeue(context.backoff.failed(&subject.uid, subject.generation)),
+        Err(_) => Action::await_change(),
+    }
+}
+
+async fn look_at(tenant: &Primary, context: &Context) -> Result<Look, Error> {
+    match &tenant.0 {
+        Ok(tenant) => look(tenant, context).await,
+        Err(bad) => {
+            let invalid = unparsable(&bad.error);
+            report(context, tenant, None, &Outcome::Invalid(&invalid)).await?;
+            Ok(rest(context, "unparsable", 0))
+        }
+    }
+}
+
+async fn look(tenant: &Tenant, context: &Context) -> Result<Look, Error> {
+    let subject = Subject::of(tenant)?;
+    let previous = tenant.status.as_ref();
+    let facts = match observe(context, tenant, &subject).await {
+        Ok(facts) => facts,
+        Err(error) => {
+            let outcome = Outcome::Unobserved(&error.to_string());
+            report(context, tenant, previous, &outcome).await?;
+            return Err(error);
+        }
+    };
+    if let Err(invalid) = operator_core::resolve::resolve_tenant(tenant) {
+        report(context, tenant, previous, &Outcome::Invalid(&invalid)).await?;
+        return Ok(rest(context, "invalid", 0));
+    }
+    let plan = plan(tenant, &facts);
+    let done = apply(context, tenant, &subject, &plan.steps).await;
+    if !done.applied.released {
+        let outcome = Outcome::Applied(&facts, &plan.verdict, &done.applied);
+        report(context, tenant, previous, &outcome).await?;
+    }
+    Ok(next_look(context, &subject, &plan, &done))
+}
+
+fn next_look(context: &Context, subject: &Subject, plan: &TenantPlan, done: &Done) -> Look {
+    let writes = done.applied.writes;
+    if done.applied.failure.is_some() {
+        let later = context.backoff.failed(&subject.uid, subject.generation);
+        return Look {
+            outcome: "failed",
+            writes,
+            next: done.after.map_or(later, |after| after.max(later)),
+        };
+    }
+    context.backoff.forget(&subject.uid);
+    if let Some(erasure) = &done.applied.erasure {
+        let next = if has_ended(erasure) {
+            ERASING / 2
+        } else {
+            ERASING
+        };
+        return Look {
+            outcome: "erasing",
+            writes,
+            next,
+        };
+    }
+    match plan.verdict.kind {
+        VerdictKind::Moving => Look {
+            outcome: "waiting",
+            writes,
+            next: spread(WAITING),
+        },
+        VerdictKind::Ready => rest(context, "as-desired", writes),
+        VerdictKind::Stalled => rest(context, "stalled", writes),
+    }
+}
+
+fn rest(context: &Context, outcome: &'static str, writes: usize) -> Look {
+    Look {
+        outcome,
+        writes,
+        next: spread(context.pace.tenant),
+    }
+}
+
+/// Give or take a fifth, so that a thousand Tenants do not come at once.
+fn spread(span: Duration) -> Duration {
+    span.mul_f64(0.4_f64.mul_add(random::fraction(), 0.8))
+}
+
+fn log(tenant: &Primary, result: &Result<Look, Error>, took: Duration) {
+    let outcome = result.as_ref().map_or("error", |look| look.outcome);
+    metrics::counter!("operator_tenant_reconciles_total", "outcome" => outcome).increment(1);
+    metrics::histogram!("operator_tenant_reconcile_seconds").record(took);
+    let namespace = tenant.namespace().unwrap_or_default();
+    let tenant = tenant.name_any();
+    let ms = took.as_millis();
+    match result {
+        Ok(look) => tracing::info!(
+            namespace,
+            tenant,
+            outcome,
+            writes = look.writes,
+            ms,
+            next_look_s = look.next.as_secs(),
+            "looked"
+        ),
+        Err(error) => tracing::error!(namespace, tenant, %error, ms, "look failed"),
+    }
+}
