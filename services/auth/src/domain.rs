@@ -1,5 +1,6 @@
 //! Pure rules: no waiting, no database, no HTTP.
 
+pub(crate) mod api_key;
 pub(crate) mod full_name;
 pub(crate) mod invitation;
 pub(crate) mod lockout;

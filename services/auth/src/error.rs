@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use shared_config::Store;
+use shared_models::page::BadPage;
 use shared_web::ApiError;
 
 use crate::domain::password::Violation;
@@ -24,6 +25,11 @@ pub(crate) enum Error {
     /// Unknown, expired, reused, revoked: one answer for all.
     #[error("the refresh token opens no session")]
     InvalidRefreshToken,
+    /// The same answer: the thief learns nothing.
+    #[error("a used refresh token came again")]
+    RefreshTokenReused,
+    #[error("a page that cannot be")]
+    Page(#[from] BadPage),
     #[error("the session of the token has ended")]
     SessionEnded,
     /// Unknown, expired, used: one answer for all.
@@ -36,6 +42,12 @@ pub(crate) enum Error {
     ManagedByResource(String),
     #[error("revocations cannot be told")]
     Revocation(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("a field is wrong")]
+    Field(&'static str, &'static str),
+    #[error("no such API key")]
+    UnknownApiKey,
+    #[error("the account has its most API keys")]
+    TooManyApiKeys,
     #[error("too many requests")]
     TooMany(Refusal),
     #[error("the limits cannot be counted")]
@@ -73,8 +85,11 @@ impl From<Error> for ApiError {
             Error::InvalidCredentials => {
                 Self::unauthorized("invalid_credentials").detail("e-mail or password is wrong")
             }
-            Error::InvalidRefreshToken => Self::unauthorized("invalid_refresh_token")
-                .detail("the refresh token opens no session; sign in"),
+            Error::Page(cause) => Self::unprocessable("invalid_query").detail(cause.to_string()),
+            Error::InvalidRefreshToken | Error::RefreshTokenReused => {
+                Self::unauthorized("invalid_refresh_token")
+                    .detail("the refresh token opens no session; sign in")
+            }
             Error::SessionEnded => {
                 Self::unauthorized("session_ended").detail("this session has ended; sign in")
             }
@@ -85,6 +100,14 @@ impl From<Error> for ApiError {
             Error::ManagedByResource(resource) => Self::conflict("managed_by_resource").detail(
                 format!("the Tenant resource {resource} manages this; change it there"),
             ),
+            Error::Field(field, message) => {
+                Self::unprocessable("invalid_fields").field(field, message)
+            }
+            Error::UnknownApiKey => {
+                Self::not_found("unknown_api_key").detail("this account has no such API key")
+            }
+            Error::TooManyApiKeys => Self::conflict("too_many_api_keys")
+                .detail("this account has its most API keys; revoke one"),
             Error::TooMany(refusal) => Self::too_many(refusal.wait),
             Error::Limiter(cause) | Error::Revocation(cause) => {
                 Self::unavailable(Store::Redis.name(), cause)

@@ -3,6 +3,7 @@
 //! Is for: registration, sign-in, rotating sessions, the key set that verifies access tokens.
 //! Is not for: what a creator owns beside the account; that is creator-hub's.
 
+mod api_keys;
 mod config;
 mod domain;
 mod error;
@@ -13,7 +14,7 @@ mod routes;
 mod state;
 mod store;
 
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Router, middleware};
 use shared_cache::Cache;
 use shared_config::{Service, Store};
@@ -36,6 +37,10 @@ pub fn app(state: AppState) -> (Router, OpenApi) {
     let checks = checks(&state.db, &state.cache);
     let beside = Router::new()
         .route("/.well-known/jwks.json", get(routes::key_set::read_key_set))
+        .route(
+            "/internal/v1/api-keys/introspect",
+            post(routes::api_keys::introspect),
+        )
         .with_state(state.clone());
     let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
     let v1 = routes::v1().layer(middleware::from_fn_with_state(limiter, limit::count));

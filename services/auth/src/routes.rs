@@ -2,6 +2,7 @@
 
 mod account;
 pub(crate) mod answer;
+pub(crate) mod api_keys;
 mod device;
 mod invitation;
 pub(crate) mod key_set;
@@ -27,4 +28,6 @@ pub(crate) fn v1() -> OpenApiRouter<AppState> {
         .routes(routes!(me::read_me, me::update_me))
         .routes(routes!(account::update_account))
         .routes(routes!(password::validate_password))
+        .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
+        .routes(routes!(api_keys::revoke_api_key))
 }

@@ -7,14 +7,16 @@ use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
 use shared_web::serve::ServeError;
-use shared_web::{Verifier, outbound};
+use shared_web::{Subject, Verifier, outbound};
 use tokio::sync::OnceCell;
 
+use crate::api_keys::ApiKeys;
 use crate::config::Config;
 use crate::domain::invitation::InvitationKey;
 use crate::domain::password::PasswordRules;
 use crate::domain::refresh_token::SuccessorKey;
 use crate::domain::token::Signer;
+use crate::error::Error;
 use crate::hashing::Hashing;
 
 /// The parts of a running service; clones share them.
@@ -27,6 +29,7 @@ pub struct AppState {
     pub(crate) hashing: Hashing,
     pub(crate) accounts: AccountSettings,
     pub(crate) tenants: TenantSettings,
+    pub(crate) api_keys: ApiKeys,
 }
 
 /// What accounts that a resource describes are made with.
@@ -56,9 +59,12 @@ impl AppState {
         let cache = Cache::new(&config.cache)
             .map_err(|error| ServeError::Start(format!("REDIS_HOST: {error}")))?;
         let verifier = Verifier::new(Service::Auth, rules.clone(), http).heeding(cache.clone());
+        let db = Db::new(&config.database);
+        let api_keys = ApiKeys::new(db.clone());
+        let verifier = verifier.resolving(Arc::new(api_keys.clone()));
         verifier.learn(signer.key_set());
         Ok(Self {
-            db: Db::new(&config.database),
+            db,
             cache,
             verifier,
             signer,
@@ -74,6 +80,16 @@ impl AppState {
                 successors: SuccessorKey::derive(seed),
                 refresh_seconds: tokens.refresh_life.as_secs_f64(),
             },
+            api_keys,
         })
+    }
+
+    /// Tells every service what no longer holds, after the commit of what ended it.
+    pub(crate) async fn revoke(&self, subject: Subject) -> Result<(), Error> {
+        let Some(revocations) = self.verifier.revocations() else {
+            return Ok(());
+        };
+        let told = revocations.revoke(subject, self.signer.life()).await;
+        told.map_err(|cause| Error::Revocation(Box::new(cause)))
     }
 }

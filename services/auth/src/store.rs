@@ -1,5 +1,6 @@
 //! Rows and statements, one table a file.
 
+pub(crate) mod api_keys;
 pub(crate) mod creators;
 pub(crate) mod directory;
 pub(crate) mod memberships;

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use shared_db::TenantTx;
 use shared_models::{CreatorId, SessionId};
-use shared_web::{ApiError, Body, ClientIp, Creator, Problem};
+use shared_web::{ApiError, Body, ClientIp, Creator, Problem, Subject};
 use utoipa::ToSchema;
 
 use super::answer::{Confidential, Tokens, identity};
@@ -59,8 +59,14 @@ pub(crate) async fn refresh(
     let mut tx = app.db.tenant(owner.creator).await?;
     let tokens = rotate(&app, &mut tx, owner.session, &received).await;
     // A refusal may have ended the session: that must last, too.
-    if matches!(tokens, Ok(_) | Err(Error::InvalidRefreshToken)) {
+    if matches!(tokens, Ok(_) | Err(Error::RefreshTokenReused)) {
         tx.commit().await?;
+    }
+    if matches!(tokens, Err(Error::RefreshTokenReused))
+        && let Err(cause) = app.revoke(Subject::Session(owner.session)).await
+    {
+        // The thief's access token ends by itself, a little later.
+        tracing::warn!(%cause, "the end of a session was not told");
     }
     Ok(Confidential(StatusCode::OK, tokens?))
 }
@@ -107,7 +113,8 @@ async fn rotate(
         TokenState::Reused => {
             sessions::revoke(tx, session, Revocation::Reuse).await?;
             tracing::warn!(%session, "a used refresh token came again: session ended");
-            return Err(refused("reused"));
+            count("reused");
+            return Err(Error::RefreshTokenReused);
         }
     }
     let user = users::find(tx, token.user)
@@ -138,7 +145,11 @@ pub(crate) async fn logout(
             end(&app, creator, session).await?;
         }
     } else {
-        let caller = caller?;
+        let caller = match caller {
+            // It has ended, as was asked for.
+            Err(error) if error.code() == "session_ended" => return Ok(StatusCode::NO_CONTENT),
+            caller => caller?,
+        };
         let (_, _, session) = caller.user()?;
         end(&app, caller.id, session).await?;
     }
@@ -147,8 +158,12 @@ pub(crate) async fn logout(
 
 async fn end(app: &AppState, creator: CreatorId, session: SessionId) -> Result<(), Error> {
     let mut tx = app.db.tenant(creator).await?;
-    sessions::revoke(&mut tx, session, Revocation::Logout).await?;
-    Ok(tx.commit().await?)
+    let ended = sessions::revoke(&mut tx, session, Revocation::Logout).await?;
+    tx.commit().await?;
+    if ended {
+        app.revoke(Subject::Session(session)).await?;
+    }
+    Ok(())
 }
 
 fn refused(outcome: &'static str) -> Error {

@@ -70,20 +70,22 @@ pub(crate) async fn hold(tx: &mut TenantTx, id: SessionId) -> sqlx::Result<()> {
         .map(|_| ())
 }
 
-/// Ends a session, and with it all its tokens; one that has ended stays as it is.
+/// Ends a session, and with it all its tokens; one that has ended stays as it is. Says whether this
+/// tenant has such a session.
 pub(crate) async fn revoke(
     tx: &mut TenantTx,
     id: SessionId,
     reason: Revocation,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "update auth.sessions set revoked_at = now(), revoked_reason = $3
-         where creator_id = $1 and id = $2 and revoked_at is null",
+) -> sqlx::Result<bool> {
+    let ended = sqlx::query(
+        "update auth.sessions
+         set revoked_at = coalesce(revoked_at, now()), revoked_reason = coalesce(revoked_reason, $3)
+         where creator_id = $1 and id = $2",
     )
     .bind(tx.creator())
     .bind(id)
     .bind(reason.as_str())
     .execute(tx.conn())
-    .await
-    .map(|_| ())
+    .await?;
+    Ok(ended.rows_affected() == 1)
 }

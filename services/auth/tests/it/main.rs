@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests stop at faults")]
 
 mod gate;
+mod test_api_keys;
 mod test_key_set;
 mod test_login;
 mod test_me;

@@ -18,6 +18,21 @@ async fn tenant_tables(world: &World) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+/// Rows for each user in the tables that a registration leaves empty.
+async fn fill(world: &World) {
+    let invited = "insert into auth.owner_invitations
+        (creator_id, id, user_id, token_hash, expires_at)
+        select creator_id, gen_random_uuid(), id, sha256(email::bytea), now() from auth.users";
+    let keyed = "insert into auth.api_keys
+        (creator_id, id, name, prefix, key_hash, scopes, created_by)
+        select creator_id, gen_random_uuid(), 'Site', 'cpk_12345678', sha256(email::bytea),
+               array['documents:read'], id from auth.users";
+    let admin = world.admin().await;
+    for rows in [invited, keyed] {
+        sqlx::query(rows).execute(&admin).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn without_a_tenant_every_table_is_empty_and_with_one_it_holds_its_rows() {
     let world = World::new().await;
@@ -26,13 +41,10 @@ async fn without_a_tenant_every_table_is_empty_and_with_one_it_holds_its_rows() 
     world
         .login("ben@example.com", PASSWORD, "203.0.113.7")
         .await;
-    let invited = "insert into auth.owner_invitations
-        (creator_id, id, user_id, token_hash, expires_at)
-        select creator_id, gen_random_uuid(), id, sha256(email::bytea), now() from auth.users";
-    let admin = world.admin().await;
-    sqlx::query(invited).execute(&admin).await.unwrap();
+    fill(&world).await;
     let tables = tenant_tables(&world).await;
     let expected = [
+        "api_keys",
         "creators",
         "memberships",
         "owner_invitations",

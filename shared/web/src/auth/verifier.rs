@@ -242,6 +242,10 @@ impl Verifier {
             None => Ok(true),
             Some(Subject::Tenant(_)) => Err(ApiError::forbidden("tenant_suspended")
                 .detail("this account is suspended; its owner knows why")),
+            Some(Subject::Session(_)) => {
+                Err(ApiError::unauthorized("session_ended")
+                    .detail("this session has ended; sign in"))
+            }
             Some(_) => Err(ApiError::unauthorized("revoked_token")
                 .detail("the credential was revoked; refresh it or sign in again")),
         }

@@ -51,6 +51,7 @@ async fn a_revoked_subject_ends_in_every_service_within_a_second() {
         auth.revoke(subject, LIFE).await.unwrap();
         let code = match subject {
             Subject::Tenant(_) => "tenant_suspended",
+            Subject::Session(_) => "session_ended",
             _ => "revoked_token",
         };
         for service in &services {
@@ -100,7 +101,7 @@ async fn what_was_revoked_before_a_service_listened_counts_too() {
     let other = mint
         .verifier(Service::Channel)
         .heeding(Cache::new(&settings).unwrap());
-    until(&other, &token, Some("revoked_token")).await;
+    until(&other, &token, Some("session_ended")).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,43 @@
+//! Whom an API key speaks for: asked by every service, answered out of PostgreSQL.
+
+use futures_util::future::BoxFuture;
+use shared_db::Db;
+use shared_web::ApiError;
+use shared_web::auth::api_key::{KeyIdentity, ResolveKey};
+
+use crate::store::api_keys::{self, KeyOwner};
+
+/// Resolves keys in this process.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiKeys(Db);
+
+impl ApiKeys {
+    pub(crate) const fn new(db: Db) -> Self {
+        Self(db)
+    }
+
+    /// The identity behind a key's hash, or none.
+    pub(crate) async fn identity(&self, hash: [u8; 32]) -> sqlx::Result<Option<KeyIdentity>> {
+        let mut before = self.0.system().await?;
+        let owner = api_keys::find(&mut before, &hash).await?;
+        drop(before);
+        let Some(KeyOwner { creator, key }) = owner else {
+            return Ok(None);
+        };
+        let mut tx = self.0.tenant(creator).await?;
+        let opened = api_keys::open(&mut tx, key).await?;
+        tx.commit().await?;
+        Ok(opened.map(|(scopes, maker)| KeyIdentity {
+            creator_id: creator,
+            id: key,
+            scopes,
+            created_by: Some(maker),
+        }))
+    }
+}
+
+impl ResolveKey for ApiKeys {
+    fn resolve(&self, hash: [u8; 32]) -> BoxFuture<'_, Result<Option<KeyIdentity>, ApiError>> {
+        Box::pin(async move { self.identity(hash).await.map_err(ApiError::from) })
+    }
+}

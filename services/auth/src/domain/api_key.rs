@@ -1,0 +1,54 @@
+//! API keys: 256 random bits that are shown once and kept as a hash.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+use shared_web::auth::api_key::PREFIX;
+
+/// Characters of a key that stay readable: the platform's prefix and eight of its own.
+const SHOWN: usize = 12;
+
+/// A new key, to be shown once.
+pub(crate) struct NewKey(String);
+
+impl NewKey {
+    /// Makes a key.
+    pub(crate) fn random() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0_u8; 32];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(format!(
+            "{PREFIX}{}",
+            BASE64_URL_SAFE_NO_PAD.encode(bytes)
+        )))
+    }
+
+    /// The beginning, by which people tell keys apart: 48 of its 256 bits.
+    pub(crate) fn prefix(&self) -> &str {
+        self.0.get(..SHOWN).unwrap_or_default()
+    }
+
+    /// SHA-256 of the whole key. The key is random, so nothing slower is needed.
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        Sha256::digest(&self.0).into()
+    }
+
+    /// The key itself.
+    pub(crate) fn into_text(self) -> String {
+        self.0
+    }
+}
+
+/// A hash in hexadecimal, as services send it.
+pub(crate) fn parse_hash(text: &str) -> Option<[u8; 32]> {
+    let mut hash = [0_u8; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (index, byte) in hash.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(hash)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! API keys: made, listed, revoked; and asked about by the other services.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use shared_models::text::Line;
+use shared_models::{ApiKeyId, Page, PageRequest, Permission, UserId};
+use shared_web::auth::ServiceCaller;
+use shared_web::auth::api_key::{KeyIdentity, KeyQuestion};
+use shared_web::{ApiError, Body, Id, Paging, Permit, Problem, Query, Subject, permit};
+use utoipa::ToSchema;
+
+use super::answer::Confidential;
+use super::refusals::{BodyRefused, TokenRefused, Unavailable};
+use crate::domain::api_key::{NewKey, parse_hash};
+use crate::error::Error;
+use crate::state::AppState;
+use crate::store::api_keys::{self, ApiKeyRow, NewApiKey};
+
+/// A key to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApiKeyRequest {
+    /// What it is for.
+    name: Line<100>,
+    /// What it may be used for: permissions that you have yourself.
+    #[schema(min_items = 1)]
+    scopes: Vec<Permission>,
+    /// When it ends; without a time it works until it is revoked.
+    expires_at: Option<Timestamp>,
+}
+
+/// A key, without what would open anything.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ApiKey {
+    id: ApiKeyId,
+    name: String,
+    /// The beginning of the key.
+    #[schema(example = "cpk_3f9A0bXy")]
+    prefix: String,
+    scopes: Vec<Permission>,
+    /// Who made it. It never may do more than that member may.
+    created_by: UserId,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    /// To the minute.
+    last_used_at: Option<Timestamp>,
+    revoked_at: Option<Timestamp>,
+}
+
+/// A new key; `key` is shown this once.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MadeApiKey {
+    /// Send it as `Authorization: Bearer`.
+    key: String,
+    api_key: ApiKey,
+}
+
+impl From<ApiKeyRow> for ApiKey {
+    fn from(row: ApiKeyRow) -> Self {
+        let ApiKeyRow {
+            id,
+            name,
+            prefix,
+            scopes,
+            created_by,
+            created_at,
+            expires_at,
+            last_used_at,
+            revoked_at,
+        } = row;
+        Self {
+            id,
+            name,
+            prefix,
+            scopes,
+            created_by,
+            created_at,
+            expires_at,
+            last_used_at,
+            revoked_at,
+        }
+    }
+}
+
+/// Make an API key.
+///
+/// Its text is shown this once. A key works wherever an access token does, for its scopes; it
+/// cannot make keys, since that needs a signed-in person.
+#[utoipa::path(post, path = "/api-keys", tag = "api-keys", request_body = ApiKeyRequest,
+    security(("bearer" = [])),
+    responses(
+        (status = 201, description = "The key, in words once", body = MadeApiKey),
+        (status = 409, description = "too_many_api_keys", body = Problem,
+            content_type = "application/problem+json"),
+        TokenRefused, BodyRefused, Unavailable))]
+pub(crate) async fn create_api_key(
+    State(app): State<AppState>,
+    caller: Permit<permit::ApiKeysManage>,
+    Body(wanted): Body<ApiKeyRequest>,
+) -> Result<Confidential<MadeApiKey>, Error> {
+    let (user, _, _) = caller.user()?;
+    let scopes = within(&caller, wanted.scopes)?;
+    if wanted
+        .expires_at
+        .is_some_and(|time| time <= Timestamp::now())
+    {
+        return Err(Error::Field("expires_at", "lies in the past"));
+    }
+    let key = NewKey::random()?;
+    let mut tx = app.db.tenant(caller.id).await?;
+    let new = NewApiKey {
+        name: wanted.name.as_str(),
+        prefix: key.prefix(),
+        hash: key.hash(),
+        scopes: &scopes,
+        created_by: user,
+        expires_at: wanted.expires_at,
+    };
+    let row = api_keys::insert(&mut tx, new).await?;
+    let api_key = row.ok_or(Error::TooManyApiKeys)?.into();
+    tx.commit().await?;
+    let key = key.into_text();
+    Ok(Confidential(
+        StatusCode::CREATED,
+        MadeApiKey { key, api_key },
+    ))
+}
+
+/// The scopes, each once, if the caller has them all.
+fn within(
+    caller: &Permit<permit::ApiKeysManage>,
+    mut scopes: Vec<Permission>,
+) -> Result<Vec<Permission>, Error> {
+    scopes.sort_unstable();
+    scopes.dedup();
+    if scopes.is_empty() {
+        return Err(Error::Field("scopes", "must name at least one permission"));
+    }
+    for scope in &scopes {
+        caller.require(*scope)?;
+    }
+    Ok(scopes)
+}
+
+/// List API keys, newest first; revoked ones stay in the list.
+#[utoipa::path(get, path = "/api-keys", tag = "api-keys", params(PageRequest),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, body = Page<ApiKey>),
+        (status = 422, description = "invalid_query", body = Problem,
+            content_type = "application/problem+json"),
+        TokenRefused, Unavailable))]
+pub(crate) async fn list_api_keys(
+    State(app): State<AppState>,
+    caller: Permit<permit::ApiKeysManage>,
+    paging: Paging,
+    Query(page): Query<PageRequest>,
+) -> Result<Json<Page<ApiKey>>, Error> {
+    let window = paging.window(&page)?;
+    let mut tx = app.db.tenant_read(caller.id).await?;
+    let rows = api_keys::list(&mut tx, window.after, window.limit + 1).await?;
+    let rows = rows.into_iter().map(ApiKey::from).collect();
+    Ok(Json(
+        paging.page(rows, window, |key: &ApiKey| key.id.as_uuid()),
+    ))
+}
+
+/// Revoke an API key. Every service refuses it within a second; revoking it again is no error.
+#[utoipa::path(delete, path = "/api-keys/{id}", tag = "api-keys",
+    params(("id" = ApiKeyId, Path)), security(("bearer" = [])),
+    responses(
+        (status = 204, description = "It opens nothing any more"),
+        (status = 400, description = "malformed_id", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 404, description = "unknown_api_key", body = Problem,
+            content_type = "application/problem+json"),
+        TokenRefused, Unavailable))]
+pub(crate) async fn revoke_api_key(
+    State(app): State<AppState>,
+    caller: Permit<permit::ApiKeysManage>,
+    Id(id): Id<ApiKeyId>,
+) -> Result<StatusCode, Error> {
+    let mut tx = app.db.tenant(caller.id).await?;
+    if !api_keys::revoke(&mut tx, id).await? {
+        return Err(Error::UnknownApiKey);
+    }
+    tx.commit().await?;
+    app.revoke(Subject::ApiKey(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whom a key speaks for; for services only.
+pub(crate) async fn introspect(
+    State(app): State<AppState>,
+    _: ServiceCaller,
+    Body(question): Body<KeyQuestion>,
+) -> Result<Json<KeyIdentity>, Error> {
+    let unknown = || ApiError::not_found("unknown_api_key");
+    let hash = parse_hash(&question.key_hash).ok_or_else(unknown)?;
+    let identity = app.api_keys.identity(hash).await?;
+    Ok(Json(identity.ok_or_else(unknown)?))
+}

@@ -1,0 +1,253 @@
+//! API keys: shown once, never more than their maker may, gone at once when revoked.
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use shared_config::Service;
+use shared_models::Role;
+use shared_testkit::{Answer, TestClient};
+use shared_web::auth::Caller;
+use shared_web::{Verifier, outbound};
+use sqlx::Row as _;
+use tokio::net::TcpListener;
+
+use crate::world::{Account, World, client};
+
+const KEYS: &str = "/auth/v1/api-keys";
+
+async fn make(client: &TestClient, scopes: &[&str]) -> Value {
+    let answer = client
+        .post(KEYS, &json!({"name": "Site", "scopes": scopes}))
+        .await;
+    answer.expect(StatusCode::CREATED)
+}
+
+fn text<'a>(value: &'a Value, path: &str) -> &'a str {
+    value.pointer(path).and_then(Value::as_str).unwrap()
+}
+
+/// The account's owner, as a caller.
+fn owner(world: &World, account: &Account) -> TestClient {
+    world.client.with_token(&account.access)
+}
+
+/// The same person with a lesser role, in tokens and in the table.
+async fn demote(world: &World, account: &Account, role: Role) -> TestClient {
+    let mut claims = world.claims(account);
+    claims.role = role;
+    let statement = "update auth.memberships set role = $1 where user_id = $2";
+    let admin = world.admin().await;
+    let changed = sqlx::query(statement)
+        .bind(role.as_str())
+        .bind(account.user);
+    changed.execute(&admin).await.unwrap();
+    world.client.with_token(&world.sign(&claims).await)
+}
+
+#[tokio::test]
+async fn a_key_is_shown_once_kept_as_a_hash_and_listed_without_its_text() {
+    let world = World::new().await;
+    let account = world.register("ana@example.com").await;
+    let owner = owner(&world, &account);
+    let made = make(
+        &owner,
+        &["documents:write", "documents:read", "documents:read"],
+    )
+    .await;
+    let key = text(&made, "/key");
+    assert!(key.starts_with(text(&made, "/api_key/prefix")));
+    assert_eq!(
+        made["api_key"]["scopes"],
+        json!(["documents:read", "documents:write"])
+    );
+    let list = owner.get(KEYS).await;
+    assert!(!list.text().contains(key));
+    assert_eq!(list.json()["items"][0], made["api_key"]);
+    let row = sqlx::query("select row_to_json(k)::text from auth.api_keys k")
+        .fetch_one(&world.admin().await)
+        .await
+        .unwrap();
+    assert!(!row.get::<String, _>(0).contains(&key[13..]));
+}
+
+#[tokio::test]
+async fn what_a_key_cannot_be_is_refused() {
+    let world = World::new().await;
+    let account = world.register("ana@example.com").await;
+    let owner = owner(&world, &account);
+    for (body, field) in [
+        (json!({"name": "Site", "scopes": []}), "scopes"),
+        (
+            json!({"name": "Site", "scopes": ["documents:burn"]}),
+            "scopes[0]",
+        ),
+        (json!({"name": "", "scopes": ["documents:read"]}), "name"),
+        (
+            json!({"name": "Site", "scopes": ["documents:read"], "role": "owner"}),
+            "role",
+        ),
+        (
+            json!({"name": "S", "scopes": ["documents:read"],
+                "expires_at": "2020-01-01T00:00:00Z"}),
+            "expires_at",
+        ),
+    ] {
+        let answer = owner.post(KEYS, &body).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        assert_eq!(
+            answer.json()["errors"][0]["field"],
+            field,
+            "{}",
+            answer.text()
+        );
+    }
+    let editor = demote(&world, &account, Role::Editor).await;
+    let refused = editor
+        .post(KEYS, &json!({"name": "S", "scopes": ["documents:read"]}))
+        .await;
+    assert_eq!((refused.status, refused.code()), missing());
+    let admin = demote(&world, &account, Role::Admin).await;
+    let above = admin
+        .post(KEYS, &json!({"name": "S", "scopes": ["privacy:manage"]}))
+        .await;
+    assert_eq!((above.status, above.code()), missing());
+    make(&admin, &["api_keys:manage"]).await;
+}
+
+fn missing() -> (StatusCode, String) {
+    (StatusCode::FORBIDDEN, "permission_missing".to_owned())
+}
+
+#[tokio::test]
+async fn a_key_makes_no_keys_and_does_what_its_scopes_say() {
+    let world = World::new().await;
+    let account = world.register("ana@example.com").await;
+    let made = make(&owner(&world, &account), &["api_keys:manage"]).await;
+    let program = world.client.with_token(text(&made, "/key"));
+    program.get(KEYS).await.expect(StatusCode::OK);
+    let answer = program
+        .post(KEYS, &json!({"name": "S", "scopes": ["api_keys:manage"]}))
+        .await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::FORBIDDEN, "users_only".to_owned())
+    );
+    assert_eq!(program.get("/auth/v1/me").await.code(), "users_only");
+    let none = world
+        .client
+        .with_token("cpk_nobody-knows-this-one")
+        .get(KEYS)
+        .await;
+    assert_eq!(
+        (none.status, none.code()),
+        (StatusCode::UNAUTHORIZED, "invalid_token".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_key_of_another_account_looks_like_none() {
+    let world = World::new().await;
+    let (ana, ben) = (
+        world.register("ana@example.com").await,
+        world.register("b@example.com").await,
+    );
+    let made = make(&owner(&world, &ana), &["documents:read"]).await;
+    let path = format!("{KEYS}/{}", text(&made, "/api_key/id"));
+    let foreign = owner(&world, &ben).delete(&path).await;
+    assert_eq!(
+        (foreign.status, foreign.code()),
+        (StatusCode::NOT_FOUND, "unknown_api_key".into())
+    );
+    assert_eq!(
+        owner(&world, &ben).get(KEYS).await.json()["items"],
+        json!([])
+    );
+}
+
+/// auth on a socket, and another service's verifier that asks it.
+async fn another_service(world: &World) -> (Verifier, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = world.config.verifier.clone();
+    settings.auth_url = format!("http://{}", listener.local_addr().unwrap());
+    let state = auth_service::AppState::new(&world.config).unwrap();
+    let router = auth_service::app(state).0;
+    let served = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let cache = shared_cache::Cache::new(&world.config.cache).unwrap();
+    let http = outbound::client().unwrap();
+    (
+        Verifier::new(Service::CreatorHub, settings, http).heeding(cache),
+        served,
+    )
+}
+
+#[tokio::test]
+async fn every_service_takes_a_key_and_refuses_it_once_it_is_revoked() {
+    let world = World::new().await;
+    let account = world.register("ana@example.com").await;
+    let owner = owner(&world, &account);
+    let (hub, served) = another_service(&world).await;
+    let made = make(&owner, &["documents:read"]).await;
+    let key = text(&made, "/key");
+    for _ in 0..3 {
+        let caller = hub.verify(key).await.unwrap();
+        assert_eq!(caller.id, account.creator);
+        assert!(matches!(caller.caller, Caller::ApiKey { .. }));
+    }
+    let path = format!("{KEYS}/{}", text(&made, "/api_key/id"));
+    let none: Answer = owner.delete(&path).await;
+    assert_eq!(none.status, StatusCode::NO_CONTENT);
+    let began = std::time::Instant::now();
+    while hub.verify(key).await.is_ok() {
+        assert!(
+            began.elapsed().as_millis() < 1000,
+            "still good after a second"
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(
+        owner.delete(&path).await.status,
+        StatusCode::NO_CONTENT,
+        "again"
+    );
+    let listed = owner.get(KEYS).await.json();
+    assert_ne!(listed["items"][0]["last_used_at"], Value::Null);
+    assert_ne!(listed["items"][0]["revoked_at"], Value::Null);
+    served.abort();
+}
+
+#[tokio::test]
+async fn a_key_loses_what_its_maker_loses() {
+    let world = World::new().await;
+    let account = world.register("ana@example.com").await;
+    let made = make(
+        &owner(&world, &account),
+        &["documents:read", "documents:write"],
+    )
+    .await;
+    let (hub, served) = another_service(&world).await;
+    demote(&world, &account, Role::Viewer).await;
+    let caller = hub.verify(text(&made, "/key")).await.unwrap();
+    assert!(caller.has(shared_models::Permission::DocumentsRead));
+    assert!(!caller.has(shared_models::Permission::DocumentsWrite));
+    served.abort();
+}
+
+#[tokio::test]
+async fn only_services_ask_whose_a_key_is() {
+    let world = World::new().await;
+    let account = world.register("ana@example.com").await;
+    let path = "/auth/internal/v1/api-keys/introspect";
+    let body = json!({"key_hash": "0".repeat(64)});
+    let person = owner(&world, &account)
+        .json(Method::POST, path, &body)
+        .await;
+    assert_eq!(person.status, StatusCode::UNAUTHORIZED);
+    let nobody = client(&world.config).post(path, &body).await;
+    assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
+    let http = outbound::client().unwrap();
+    let hub = Verifier::new(Service::CreatorHub, world.config.verifier.clone(), http);
+    let token = hub.service_token(Service::Auth).unwrap();
+    let service = world.client.with_token(&token);
+    assert_eq!(service.post(path, &body).await.code(), "unknown_api_key");
+    let bad = service.post(path, &json!({"key_hash": "nonsense"})).await;
+    assert_eq!(bad.status, StatusCode::NOT_FOUND);
+}
