@@ -1,7 +1,7 @@
 # The front door. `make` alone prints what there is.
 .DEFAULT_GOAL := help
 .PHONY: help setup up down dev stores format lint test test-fast test-e2e generate check-generated \
-        db-migrate images health db-shell redis-shell chart
+        db-migrate images health outbox db-shell redis-shell chart
 SHELL := /bin/bash
 NAMESPACE ?= creator
 PLATFORM  ?= demo
@@ -72,6 +72,9 @@ health: ## what the platform says of itself
 
 db-shell: ## psql in the platform's database, as administrator
 	$(KUBECTL) -n $(NAMESPACE) exec -it $(PLATFORM)-postgres-0 -- psql -h 127.0.0.1 -U postgres platform
+
+outbox: ## letters that wait: of `make dev` where it runs, else of the platform in the cluster
+	@tests/stores/outbox || $(KUBECTL) -n $(NAMESPACE) exec deploy/$(PLATFORM)-auth -- auth-service outbox
 
 redis-shell: ## redis-cli in the platform's Redis
 	$(KUBECTL) -n $(NAMESPACE) exec -it $(PLATFORM)-redis-0 -- redis-cli

@@ -5,7 +5,7 @@ use shared_testkit::{Stores, TestDatabase};
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
 /// Tables without `creator_id`, each with the reason why no tenant owns its rows.
-const SHARED_TABLES: [(&str, &str); 3] = [
+const SHARED_TABLES: [(&str, &str); 4] = [
     (
         "platform.schema_migrations",
         "sqlx's record of migrations; no service may read it",
@@ -17,6 +17,10 @@ const SHARED_TABLES: [(&str, &str); 3] = [
     (
         "auth.managed_directory",
         "finds the tenant of a resource; reachable by definer functions only",
+    ),
+    (
+        "auth.reset_requests",
+        "addresses, with or without an account, for a second; by definer functions only",
     ),
 ];
 

@@ -1,18 +1,25 @@
 //! The only settings that this service has.
 
+mod breached;
+mod data_keys;
+mod mail;
+
 use std::thread;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Secret, Service, keys};
 use shared_db::DatabaseSettings;
 use shared_web::VerifierSettings;
 use shared_web::serve::ServeSettings;
 
+use self::data_keys::key32;
 use crate::domain::password;
 use crate::internal::InternalSettings;
+
+pub use breached::BreachedList;
+pub use data_keys::DataKeys;
+pub use mail::{MailSettings, SmtpSettings, SmtpTls};
 
 /// The floor of Argon2id (OWASP): less is refused, not merely advised against.
 const MEMORY_FLOOR_KIB: u32 = 19 * 1024;
@@ -42,6 +49,14 @@ pub struct Config {
     pub internal: Option<InternalSettings>,
     /// Whether anybody may register.
     pub self_registration: bool,
+    /// Whether only who has proved the e-mail address may stay signed in.
+    pub verified_email_required: bool,
+    /// What secrets at rest are sealed with.
+    pub data_keys: DataKeys,
+    /// Where letters go.
+    pub mail: MailSettings,
+    /// Where passwords that leaked elsewhere are looked up; none by default.
+    pub breached: Option<BreachedList>,
 }
 
 /// How tokens are made.
@@ -85,6 +100,10 @@ impl Config {
             ),
             internal: InternalSettings::from_reader(reader_ref),
             self_registration: self_registration(reader_ref),
+            verified_email_required: reader_ref.parsed(keys::VERIFIED_EMAIL_REQUIRED, false),
+            data_keys: DataKeys::from_reader(reader_ref),
+            mail: MailSettings::from_reader(reader_ref),
+            breached: breached::from_reader(reader_ref),
         };
         reader.finish(config)
     }
@@ -96,7 +115,7 @@ impl TokenSettings {
             Duration::from_secs(reader.bounded(key, default, low, high))
         };
         Self {
-            seed: seed(reader),
+            seed: key32(reader, keys::SIGNING_SEED),
             access_life: seconds(reader, keys::ACCESS_TOKEN_SECONDS, 900, 1, 7 * DAY),
             refresh_life: seconds(
                 reader,
@@ -119,17 +138,6 @@ impl HashingSettings {
             concurrency: reader.bounded(keys::ARGON2_CONCURRENCY, cores, 1, 256),
         }
     }
-}
-
-fn seed(reader: &mut Reader) -> Secret<[u8; 32]> {
-    let text = reader.secret(keys::SIGNING_SEED);
-    let decoded = BASE64_STANDARD.decode(text.expose());
-    let seed: Option<[u8; 32]> = decoded.ok().and_then(|bytes| bytes.try_into().ok());
-    let random = seed.filter(|seed| seed.iter().any(|byte| *byte != seed[0]));
-    if random.is_none() && !text.expose().is_empty() {
-        reader.problem(keys::SIGNING_SEED, "must be 32 random bytes in base64");
-    }
-    Secret::new(random.unwrap_or_default())
 }
 
 fn self_registration(reader: &mut Reader) -> bool {

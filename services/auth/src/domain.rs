@@ -1,6 +1,8 @@
 //! Pure rules: no waiting, no database, no HTTP.
 
 pub(crate) mod api_key;
+pub(crate) mod device_name;
+pub(crate) mod email_token;
 pub(crate) mod full_name;
 pub(crate) mod invitation;
 pub(crate) mod lockout;

@@ -1,14 +1,18 @@
 //! What can go wrong, in the words of this service, and the status of each.
 
+mod denied;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use shared_config::Store;
 use shared_models::page::BadPage;
 use shared_web::ApiError;
 
+pub(crate) use self::denied::Denied;
 use crate::domain::password::Violation;
 use crate::hashing::{BUSY_WAIT, HashError};
 use crate::limits::Refusal;
+use crate::sealing::SealError;
 
 /// A request that failed.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +52,10 @@ pub(crate) enum Error {
     UnknownApiKey,
     #[error("the account has its most API keys")]
     TooManyApiKeys,
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    #[error(transparent)]
+    Seal(#[from] SealError),
     #[error("too many requests")]
     TooMany(Refusal),
     #[error("the limits cannot be counted")]
@@ -108,15 +116,13 @@ impl From<Error> for ApiError {
             }
             Error::TooManyApiKeys => Self::conflict("too_many_api_keys")
                 .detail("this account has its most API keys; revoke one"),
+            Error::Denied(denied) => denied.into(),
+            Error::Seal(cause) => Self::internal(cause),
             Error::TooMany(refusal) => Self::too_many(refusal.wait),
             Error::Limiter(cause) | Error::Revocation(cause) => {
                 Self::unavailable(Store::Redis.name(), cause)
             }
-            Error::Hash(HashError::Busy) => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded")
-                    .detail("too many sign-ins at once; try again shortly")
-                    .retry_after(BUSY_WAIT)
-            }
+            Error::Hash(HashError::Busy) => overloaded(),
             Error::Hash(cause) => Self::internal(cause),
             Error::Token(cause) => Self::internal(cause),
             Error::Random(cause) => Self::internal(cause.to_string()),
@@ -125,6 +131,12 @@ impl From<Error> for ApiError {
             Error::Refused(refused) => refused,
         }
     }
+}
+
+fn overloaded() -> ApiError {
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded")
+        .detail("too many sign-ins at once; try again shortly")
+        .retry_after(BUSY_WAIT)
 }
 
 fn weak(violations: &[Violation]) -> ApiError {

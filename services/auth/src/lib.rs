@@ -4,13 +4,20 @@
 //! Is not for: what a creator owns beside the account; that is creator-hub's.
 
 mod api_keys;
+mod breached;
+pub mod commands;
 mod config;
 mod domain;
+mod ending;
 mod error;
 mod hashing;
 mod internal;
 mod limits;
+mod mail;
+mod passwords;
+mod reauthentication;
 mod routes;
+mod sealing;
 mod state;
 mod store;
 
@@ -20,10 +27,14 @@ use shared_cache::Cache;
 use shared_config::{Service, Store};
 use shared_db::Db;
 use shared_web::{Checks, Limiter, app as web, limit};
+use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-pub use config::{Config, HashingSettings, TokenSettings};
+pub use config::{
+    BreachedList, Config, DataKeys, HashingSettings, MailSettings, SmtpSettings, SmtpTls,
+    TokenSettings,
+};
 pub use internal::{InternalSettings, internal};
 pub use state::AppState;
 
@@ -54,6 +65,11 @@ pub fn openapi() -> String {
     let nothing = (Router::new(), Checks::default());
     let (_, document) = web::assemble(Service::Auth, SUMMARY, v1, nothing.0, nothing.1);
     document.to_pretty_json().unwrap_or_default()
+}
+
+/// Works beside the requests until told to stop: letters.
+pub async fn work(state: AppState, stop: CancellationToken) {
+    mail::worker::run(state, stop).await;
 }
 
 fn checks(db: &Db, cache: &Cache) -> Checks {

@@ -59,6 +59,41 @@ pub(crate) const RATE_PASSWORD: Rule = Rule {
     fails_closed: false,
 };
 
+/// Wrong passwords of who is signed in; a right one clears the count. Closed, like sign-in.
+pub(crate) const REAUTHENTICATE: Rule = Rule {
+    name: "reauthenticate",
+    limit: per(10, Duration::from_mins(15), 5),
+    fails_closed: true,
+};
+
+/// New passwords asked for from one address. Closed: letters cost.
+pub(crate) const RESET_FROM: Rule = Rule {
+    name: "password_reset",
+    limit: per(20, Duration::from_hours(1), 10),
+    fails_closed: true,
+};
+
+/// New passwords asked for one account, whether it exists or not. Closed: nobody's inbox is filled.
+pub(crate) const RESET_FOR: Rule = Rule {
+    name: "password_reset_account",
+    limit: per(5, Duration::from_hours(1), 3),
+    fails_closed: true,
+};
+
+/// Codes of letters from one address. Closed, although nobody guesses 256 bits.
+pub(crate) const CONFIRM: Rule = Rule {
+    name: "confirm",
+    limit: per(60, Duration::from_hours(1), 20),
+    fails_closed: true,
+};
+
+/// Letters that one user asks for.
+pub(crate) const VERIFY: Rule = Rule {
+    name: "email_verification",
+    limit: per(5, Duration::from_hours(1), 3),
+    fails_closed: true,
+};
+
 const fn per(count: u32, window: Duration, burst: u32) -> Limit {
     Limit {
         count,
@@ -74,8 +109,12 @@ pub(crate) fn address(ip: ClientIp) -> String {
 
 /// What is counted together: an address and an account, of which the key shows a hash only.
 pub(crate) fn address_and_account(ip: ClientIp, email: &Email) -> String {
-    let hash = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(email.as_str()));
-    format!("{}:{hash}", ip.network())
+    format!("{}:{}", ip.network(), account(email))
+}
+
+/// What is counted together: an account, of which the key shows a hash only.
+pub(crate) fn account(email: &Email) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(email.as_str()))
 }
 
 /// Counts a request, or refuses it.

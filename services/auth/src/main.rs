@@ -1,9 +1,9 @@
-//! The binary of this service: `serve` (default), `openapi`, `healthcheck`.
+//! The binary of this service: `serve` (default), `openapi`, `healthcheck`, `outbox`.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use auth_service::{AppState, Config};
+use auth_service::{AppState, Config, commands};
 use shared_config::{Reader, Service};
 use shared_web::serve::{self, ServeError, ServeSettings};
 use shared_web::{healthcheck, telemetry};
@@ -18,6 +18,7 @@ async fn main() -> ExitCode {
             ended(run(reader).await)
         }
         "openapi" => ended(writeln!(io::stdout(), "{}", auth_service::openapi())),
+        "outbox" => ended(outbox(reader).await),
         "healthcheck" => {
             let listen = ServeSettings::from_reader(&mut reader, SELF).listen;
             ExitCode::from(u8::from(!healthcheck::is_alive(listen).await))
@@ -34,15 +35,24 @@ async fn run(reader: Reader) -> Result<(), ServeError> {
         telemetry::start_metrics().map_err(|error| ServeError::Start(error.to_string()))?;
     let state = AppState::new(&config)?;
     let stop = serve::shutdown_signal()?;
+    let work = tokio::spawn(auth_service::work(state.clone(), stop.clone()));
     let (router, _) = auth_service::app(state.clone());
     let public = serve::serve(&config.serve, SELF, router, metrics, stop.clone());
-    let Some(inside) = config.internal else {
+    if let Some(inside) = config.internal {
+        let tenants = auth_service::internal(state, inside.token);
+        let tenants = serve::serve_beside(inside.listen, tenants, stop);
+        tokio::try_join!(public, tenants)?;
+    } else {
         tracing::info!("no PROVISIONING_TOKEN: the tenants API is not served");
-        return public.await;
-    };
-    let tenants = auth_service::internal(state, inside.token);
-    let tenants = serve::serve_beside(inside.listen, tenants, stop);
-    tokio::try_join!(public, tenants).map(|_| ())
+        public.await?;
+    }
+    work.await
+        .map_err(|error| ServeError::Start(error.to_string()))
+}
+
+async fn outbox(reader: Reader) -> Result<(), Box<dyn std::error::Error>> {
+    let text = commands::outbox(&Config::from_reader(reader)?).await?;
+    Ok(write!(io::stdout(), "{text}")?)
 }
 
 fn ended<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {

@@ -4,14 +4,17 @@ mod account;
 pub(crate) mod answer;
 pub(crate) mod api_keys;
 mod device;
+mod email_verification;
 mod invitation;
 pub(crate) mod key_set;
 mod login;
 mod me;
 mod password;
+mod password_change;
 mod refusals;
 mod registration;
 mod session;
+mod sessions;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -30,4 +33,12 @@ pub(crate) fn v1() -> OpenApiRouter<AppState> {
         .routes(routes!(password::validate_password))
         .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
         .routes(routes!(api_keys::revoke_api_key))
+        .routes(routes!(password_change::change_password))
+        .routes(routes!(password_change::request_password_reset))
+        .routes(routes!(password_change::confirm_password_reset))
+        .routes(routes!(email_verification::request_verification))
+        .routes(routes!(email_verification::confirm_verification))
+        .routes(routes!(sessions::list_sessions))
+        .routes(routes!(sessions::revoke_session))
+        .routes(routes!(sessions::logout_all))
 }

@@ -11,6 +11,7 @@ use shared_web::{Subject, Verifier, outbound};
 use tokio::sync::OnceCell;
 
 use crate::api_keys::ApiKeys;
+use crate::breached::Breached;
 use crate::config::Config;
 use crate::domain::invitation::InvitationKey;
 use crate::domain::password::PasswordRules;
@@ -18,6 +19,8 @@ use crate::domain::refresh_token::SuccessorKey;
 use crate::domain::token::Signer;
 use crate::error::Error;
 use crate::hashing::Hashing;
+use crate::mail::Post;
+use crate::sealing::Sealer;
 
 /// The parts of a running service; clones share them.
 #[derive(Debug, Clone, FromRef)]
@@ -30,6 +33,9 @@ pub struct AppState {
     pub(crate) accounts: AccountSettings,
     pub(crate) tenants: TenantSettings,
     pub(crate) api_keys: ApiKeys,
+    pub(crate) sealer: Sealer,
+    pub(crate) post: Post,
+    pub(crate) breached: Breached,
 }
 
 /// What accounts that a resource describes are made with.
@@ -43,6 +49,7 @@ pub(crate) struct TenantSettings {
 #[derive(Debug, Clone)]
 pub(crate) struct AccountSettings {
     pub(crate) self_registration: bool,
+    pub(crate) verified_email_required: bool,
     pub(crate) passwords: PasswordRules,
     pub(crate) successors: SuccessorKey,
     pub(crate) refresh_seconds: f64,
@@ -55,9 +62,11 @@ impl AppState {
         let rules = &config.verifier;
         let signer = Signer::new(seed, &rules.issuer, &rules.audience, tokens.access_life)
             .map_err(|error| ServeError::Start(format!("SIGNING_SEED: {error}")))?;
+        let sealer = Sealer::new(&config.data_keys);
         let http = outbound::client().map_err(|error| ServeError::Start(error.to_string()))?;
         let cache = Cache::new(&config.cache)
             .map_err(|error| ServeError::Start(format!("REDIS_HOST: {error}")))?;
+        let breached = Breached::new(config.breached.clone(), http.clone());
         let verifier = Verifier::new(Service::Auth, rules.clone(), http).heeding(cache.clone());
         let db = Db::new(&config.database);
         let api_keys = ApiKeys::new(db.clone());
@@ -76,11 +85,16 @@ impl AppState {
             },
             accounts: AccountSettings {
                 self_registration: config.self_registration,
+                verified_email_required: config.verified_email_required,
                 passwords: PasswordRules::new(config.password_min_length),
                 successors: SuccessorKey::derive(seed),
                 refresh_seconds: tokens.refresh_life.as_secs_f64(),
             },
             api_keys,
+            post: Post::new(&config.mail, sealer.clone())
+                .map_err(|error| ServeError::Start(format!("SMTP_*: {error}")))?,
+            breached,
+            sealer,
         })
     }
 

@@ -3,9 +3,13 @@
 pub(crate) mod api_keys;
 pub(crate) mod creators;
 pub(crate) mod directory;
+pub(crate) mod email_tokens;
+pub(crate) mod mail_outbox;
 pub(crate) mod memberships;
 pub(crate) mod owner_invitations;
 pub(crate) mod refresh_tokens;
+pub(crate) mod reset_requests;
+pub(crate) mod session_list;
 pub(crate) mod sessions;
 pub(crate) mod tenants;
 pub(crate) mod usage;

@@ -58,6 +58,12 @@ pub const INTERNAL_LISTEN_ADDR: &str = "INTERNAL_LISTEN_ADDR";
 
 /// Ed25519 seed that signs access tokens: 32 bytes, base64. Secret, auth only.
 pub const SIGNING_SEED: &str = "SIGNING_SEED";
+/// Key that seals secrets at rest: 32 bytes, base64. Secret, auth only.
+pub const DATA_KEY: &str = "DATA_KEY";
+/// The key before, while it is being replaced: it opens, and what it opened is sealed anew.
+pub const DATA_KEY_PREVIOUS: &str = "DATA_KEY_PREVIOUS";
+/// `true`: only who has proved the e-mail address may stay signed in.
+pub const VERIFIED_EMAIL_REQUIRED: &str = "VERIFIED_EMAIL_REQUIRED";
 /// Life of an access token, seconds.
 pub const ACCESS_TOKEN_SECONDS: &str = "ACCESS_TOKEN_SECONDS";
 /// Life of a refresh token, seconds.
@@ -72,6 +78,24 @@ pub const ARGON2_MEMORY_KIB: &str = "ARGON2_MEMORY_KIB";
 pub const ARGON2_ITERATIONS: &str = "ARGON2_ITERATIONS";
 /// Password hashes computed at once.
 pub const ARGON2_CONCURRENCY: &str = "ARGON2_CONCURRENCY";
+
+/// Where passwords that leaked elsewhere are looked up: the path of a sorted file of SHA-1 hashes,
+/// or the URL of a range service; off by default.
+pub const BREACHED_PASSWORDS: &str = "BREACHED_PASSWORDS";
+/// Mail server; without one, letters wait in the outbox.
+pub const SMTP_HOST: &str = "SMTP_HOST";
+/// Its port; default 587, 465 or 25 as `SMTP_TLS` says.
+pub const SMTP_PORT: &str = "SMTP_PORT";
+/// `starttls` (default), `implicit` or `none`.
+pub const SMTP_TLS: &str = "SMTP_TLS";
+/// Who letters come from.
+pub const SMTP_FROM: &str = "SMTP_FROM";
+/// How auth signs in to the mail server; empty for not at all.
+pub const SMTP_USERNAME: &str = "SMTP_USERNAME";
+/// The password for that. Secret.
+pub const SMTP_PASSWORD: &str = "SMTP_PASSWORD";
+/// Base URL of the pages that links in letters lead to; without one, letters carry codes.
+pub const MAIL_LINK_BASE: &str = "MAIL_LINK_BASE";
 
 /// Folder of uploaded files.
 pub const UPLOAD_DIR: &str = "UPLOAD_DIR";

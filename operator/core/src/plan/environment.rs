@@ -94,6 +94,7 @@ fn auth(resolved: &Resolved) -> Vec<Value> {
             keys::PROVISIONING_TOKEN,
         ),
         pod::secret_variable(keys::SIGNING_SEED, &secret, keys::SIGNING_SEED),
+        pod::secret_variable(keys::DATA_KEY, &secret, keys::DATA_KEY),
         pod::variable(keys::ACCESS_TOKEN_SECONDS, access),
         pod::variable(keys::REFRESH_TOKEN_SECONDS, refresh),
         pod::variable(keys::SELF_REGISTRATION, rules.self_registration.name()),

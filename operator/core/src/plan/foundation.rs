@@ -72,7 +72,10 @@ fn service_secret(sketch: &mut Sketch<'_>, service: Service) {
         (keys::REDIS_PASSWORD, Generate::Password),
     ];
     match service {
-        Service::Auth => generate.push((keys::SIGNING_SEED, Generate::Seed32)),
+        Service::Auth => generate.extend([
+            (keys::SIGNING_SEED, Generate::Seed32),
+            (keys::DATA_KEY, Generate::Seed32),
+        ]),
         Service::Channel => generate.push((keys::WIDGET_TOKEN_KEY, Generate::Key32)),
         Service::CreatorHub | Service::AiEngine => {}
     }

@@ -9,7 +9,7 @@ use crate::api::CreatorPlatform;
 use crate::api::workload::Workload;
 
 /// Variables that the operator writes itself.
-const RESERVED: [&str; 36] = [
+const RESERVED: [&str; 37] = [
     keys::LISTEN_ADDR,
     keys::METRICS_ADDR,
     keys::DATABASE_HOST,
@@ -32,6 +32,7 @@ const RESERVED: [&str; 36] = [
     keys::TOKEN_AUDIENCE,
     keys::INTERNAL_TOKEN_KEY,
     keys::SIGNING_SEED,
+    keys::DATA_KEY,
     keys::ACCESS_TOKEN_SECONDS,
     keys::REFRESH_TOKEN_SECONDS,
     keys::SELF_REGISTRATION,

@@ -15,6 +15,10 @@ fn complete() -> BTreeMap<String, String> {
         (keys::TOKEN_AUDIENCE, "audience"),
         (keys::INTERNAL_TOKEN_KEY, "0123456789abcdef0123456789abcdef"),
         (
+            keys::DATA_KEY,
+            "Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=",
+        ),
+        (
             keys::SIGNING_SEED,
             "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         ),
@@ -83,4 +87,52 @@ fn all_problems_are_told_at_once_and_none_shows_its_value() {
     .unwrap_err();
     assert_eq!(problems.0.len(), 5, "{problems}");
     assert!(!problems.to_string().contains("nobody-may-see"));
+}
+
+#[test]
+fn a_data_key_is_needed_and_the_one_before_it_may_stand_beside() {
+    assert_eq!(complaints(&[(keys::DATA_KEY, "")]), [keys::DATA_KEY]);
+    let previous = (
+        keys::DATA_KEY_PREVIOUS,
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+    );
+    let config = read(&[previous]).unwrap();
+    assert_eq!(config.data_keys.previous.unwrap().expose()[31], 31);
+    assert_eq!(read(&[]).unwrap().data_keys.previous, None);
+    let short = (keys::DATA_KEY_PREVIOUS, "c2hvcnQgYnV0IHZhbGlk");
+    assert_eq!(complaints(&[short]), [keys::DATA_KEY_PREVIOUS]);
+}
+
+#[test]
+fn a_mail_server_is_named_whole_and_no_password_goes_in_the_clear() {
+    let host = (keys::SMTP_HOST, "mail.example.com");
+    let from = (keys::SMTP_FROM, "platform@example.com");
+    let server = read(&[host, from]).unwrap().mail.smtp.unwrap();
+    assert_eq!((server.port, server.tls), (587, SmtpTls::StartTls));
+    assert!(server.login.is_none());
+    assert!(read(&[]).unwrap().mail.smtp.is_none());
+    assert_eq!(complaints(&[host]), [keys::SMTP_FROM]);
+    assert_eq!(
+        complaints(&[host, (keys::SMTP_FROM, "nobody")]),
+        [keys::SMTP_FROM]
+    );
+    let name = (keys::SMTP_USERNAME, "platform");
+    assert_eq!(complaints(&[host, from, name]), [keys::SMTP_PASSWORD]);
+    let login = [host, from, name, (keys::SMTP_PASSWORD, "word")];
+    let open = [&login[..], &[(keys::SMTP_TLS, "none")]].concat();
+    assert_eq!(complaints(&open), [keys::SMTP_TLS]);
+    let wrong = [host, from, (keys::SMTP_TLS, "perhaps")];
+    assert_eq!(complaints(&wrong), [keys::SMTP_TLS]);
+}
+
+#[test]
+fn a_list_of_breached_passwords_is_a_file_or_a_service() {
+    let read = |value| read(&[(keys::BREACHED_PASSWORDS, value)]).unwrap().breached;
+    assert_eq!(read(""), None);
+    let service = BreachedList::Service("https://api.example.com/range".to_owned());
+    assert_eq!(read("https://api.example.com/range/"), Some(service));
+    let here = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    assert_eq!(read(here), Some(BreachedList::File(here.into())));
+    let missing = (keys::BREACHED_PASSWORDS, "/nowhere/at/all");
+    assert_eq!(complaints(&[missing]), [keys::BREACHED_PASSWORDS]);
 }

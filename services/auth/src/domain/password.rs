@@ -42,6 +42,7 @@ pub(crate) enum Violation {
     Keyboard,
     Common,
     Personal,
+    Breached,
 }
 
 impl Violation {
@@ -58,6 +59,7 @@ impl Violation {
             Self::Keyboard => "keyboard_run",
             Self::Common => "common",
             Self::Personal => "personal_information",
+            Self::Breached => "breached",
         }
     }
 
@@ -74,6 +76,7 @@ impl Violation {
             Self::Keyboard => "must not contain a run of the keyboard such as qwer",
             Self::Common => "is a variation of a common password",
             Self::Personal => "must not contain your name, e-mail address or company",
+            Self::Breached => "was stolen elsewhere, and guessers know it",
         };
         text.to_owned()
     }
@@ -87,6 +90,7 @@ impl Violation {
             Self::NoSpecial => "Separate words with - or another special character.",
             Self::Repeated => "Replace repeated characters by different ones.",
             Self::Sequence | Self::Keyboard => "Avoid neighbours in alphabet and on keyboard.",
+            Self::Breached => "Choose one that you use nowhere else.",
             Self::Common => "Avoid well-known passwords, also with digits for letters.",
             Self::Personal => "Choose words that have nothing to do with you.",
         }

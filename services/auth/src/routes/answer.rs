@@ -36,6 +36,8 @@ pub(crate) struct User {
     email: String,
     full_name: String,
     role: Role,
+    /// When the e-mail address was proved; null until then.
+    email_verified_at: Option<Timestamp>,
     last_login_at: Option<Timestamp>,
     created_at: Timestamp,
 }
@@ -102,6 +104,7 @@ impl From<UserRow> for User {
             email,
             full_name,
             role,
+            email_verified_at,
             last_login_at,
             created_at,
         } = row;
@@ -110,6 +113,7 @@ impl From<UserRow> for User {
             email,
             full_name,
             role,
+            email_verified_at,
             last_login_at,
             created_at,
         }

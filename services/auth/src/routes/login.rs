@@ -9,9 +9,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::answer::{Confidential, SignedIn, sign_in};
+use super::email_verification;
 use super::refusals::{BodyRefused, Limited, Unavailable};
 use crate::domain::password_text::PasswordText;
-use crate::error::Error;
+use crate::error::{Denied, Error};
 use crate::hashing::Verdict;
 use crate::limits;
 use crate::state::AppState;
@@ -38,7 +39,8 @@ pub(crate) struct Credentials {
             body = SignedIn),
         (status = 401, description = "invalid_credentials", body = Problem,
             content_type = "application/problem+json"),
-        (status = 403, description = "tenant_suspended, after the right password", body = Problem,
+        (status = 403, description = "tenant_suspended; email_unverified, where the platform asks
+            for that; both after the right password", body = Problem,
             content_type = "application/problem+json"),
         BodyRefused, Limited, Unavailable))]
 pub(crate) async fn login(
@@ -87,6 +89,15 @@ async fn admit(
     if tenants::is_suspended(&mut tx).await? {
         count("suspended");
         return Err(Error::TenantSuspended);
+    }
+    let user = users::find(&mut tx, login.user)
+        .await?
+        .ok_or(Error::Inconsistent)?;
+    if app.accounts.verified_email_required && user.email_verified_at.is_none() {
+        email_verification::send(app, &mut tx, &user).await?;
+        tx.commit().await?;
+        app.post.wake();
+        return Err(Denied::EmailUnverified.into());
     }
     let creator = creators::read(&mut tx).await?;
     let signed_in = sign_in(app, &mut tx, creator, login.user, device).await?;

@@ -39,9 +39,12 @@ impl IntoResponses for TokenRefused {
         problems(&[
             (
                 "401",
-                "missing_token, invalid_token, expired_token or session_ended",
+                "missing_token, invalid_token, expired_token, revoked_token or session_ended",
             ),
-            ("403", "users_only: a service has no account"),
+            (
+                "403",
+                "users_only: a service has no account; or tenant_suspended",
+            ),
         ])
     }
 }

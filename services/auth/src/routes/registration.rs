@@ -9,14 +9,15 @@ use shared_web::{Body, Problem};
 use utoipa::ToSchema;
 
 use super::answer::{Confidential, SignedIn, sign_in};
+use super::email_verification;
 use super::refusals::{BodyRefused, Limited, Unavailable};
 use crate::domain::full_name::FullName;
 use crate::domain::password_text::PasswordText;
 use crate::error::Error;
-use crate::limits;
 use crate::state::AppState;
 use crate::store::sessions::Device;
 use crate::store::{creators, directory, memberships, users};
+use crate::{limits, passwords};
 
 /// Who wants an account.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -62,13 +63,7 @@ pub(crate) async fn register(
     if !app.accounts.self_registration {
         return Err(Error::RegistrationClosed);
     }
-    let assessed = app
-        .accounts
-        .passwords
-        .assess(account.password.as_str(), &account.personal());
-    if !assessed.violations.is_empty() {
-        return Err(Error::WeakPassword(assessed.violations));
-    }
+    passwords::accept(&app, &account.password, &account.personal()).await?;
     limits::take(&app.cache, limits::REGISTER, &limits::address(device.ip)).await?;
     let hash = app
         .hashing
@@ -98,6 +93,11 @@ async fn create(
     }
     memberships::insert(&mut tx, user, Role::Owner).await?;
     let signed_in = sign_in(app, &mut tx, creator, user, device).await?;
+    let member = users::find(&mut tx, user)
+        .await?
+        .ok_or(Error::Inconsistent)?;
+    email_verification::send(app, &mut tx, &member).await?;
     tx.commit().await?;
+    app.post.wake();
     Ok(signed_in)
 }

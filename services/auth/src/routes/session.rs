@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 use super::answer::{Confidential, Tokens, identity};
 use super::refusals::{BodyRefused, Limited, Unavailable};
 use crate::domain::refresh_token::RefreshToken;
-use crate::error::Error;
+use crate::ending;
+use crate::error::{Denied, Error};
 use crate::limits;
 use crate::state::AppState;
 use crate::store::directory::{self, TokenOwner};
@@ -43,8 +44,8 @@ pub(crate) struct LogoutRequest {
         (status = 200, description = "New tokens", body = Tokens),
         (status = 401, description = "invalid_refresh_token", body = Problem,
             content_type = "application/problem+json"),
-        (status = 403, description = "tenant_suspended", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 403, description = "tenant_suspended; email_unverified, where the platform asks
+            for that", body = Problem, content_type = "application/problem+json"),
         BodyRefused, Limited, Unavailable))]
 pub(crate) async fn refresh(
     State(app): State<AppState>,
@@ -62,11 +63,8 @@ pub(crate) async fn refresh(
     if matches!(tokens, Ok(_) | Err(Error::RefreshTokenReused)) {
         tx.commit().await?;
     }
-    if matches!(tokens, Err(Error::RefreshTokenReused))
-        && let Err(cause) = app.revoke(Subject::Session(owner.session)).await
-    {
-        // The thief's access token ends by itself, a little later.
-        tracing::warn!(%cause, "the end of a session was not told");
+    if matches!(tokens, Err(Error::RefreshTokenReused)) {
+        ending::tell_surely(&app, &[Subject::Session(owner.session)]).await;
     }
     Ok(Confidential(StatusCode::OK, tokens?))
 }
@@ -120,6 +118,9 @@ async fn rotate(
     let user = users::find(tx, token.user)
         .await?
         .ok_or_else(|| refused("no_member"))?;
+    if app.accounts.verified_email_required && user.email_verified_at.is_none() {
+        return Err(Denied::EmailUnverified.into());
+    }
     Tokens::of(app, identity(tx, &user, session), successor)
 }
 
@@ -161,7 +162,7 @@ async fn end(app: &AppState, creator: CreatorId, session: SessionId) -> Result<(
     let ended = sessions::revoke(&mut tx, session, Revocation::Logout).await?;
     tx.commit().await?;
     if ended {
-        app.revoke(Subject::Session(session)).await?;
+        ending::tell(app, &[Subject::Session(session)]).await?;
     }
     Ok(())
 }

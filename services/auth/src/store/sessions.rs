@@ -16,14 +16,23 @@ pub(crate) struct Device {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Revocation {
     Logout,
+    LogoutAll,
+    /// By its owner, from another session.
+    Revoked,
     Reuse,
+    PasswordChanged,
+    PasswordReset,
 }
 
 impl Revocation {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Logout => "logout",
+            Self::LogoutAll => "logout_all",
+            Self::Revoked => "revoked",
             Self::Reuse => "refresh_token_reuse",
+            Self::PasswordChanged => "password_changed",
+            Self::PasswordReset => "password_reset",
         }
     }
 }

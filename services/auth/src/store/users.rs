@@ -16,6 +16,8 @@ pub(crate) struct UserRow {
     pub(crate) email: String,
     pub(crate) full_name: String,
     pub(crate) role: Role,
+    /// When the address was proved to be the user's own.
+    pub(crate) email_verified_at: Option<Timestamp>,
     pub(crate) last_login_at: Option<Timestamp>,
     pub(crate) created_at: Timestamp,
 }
@@ -26,11 +28,13 @@ impl TryFrom<PgRow> for UserRow {
     fn try_from(row: PgRow) -> Result<Self, Self::Error> {
         let role = row.try_get::<&str, _>("role")?.parse();
         let last_login_at: Option<jiff_sqlx::Timestamp> = row.try_get("last_login_at")?;
+        let verified_at: Option<jiff_sqlx::Timestamp> = row.try_get("email_verified_at")?;
         Ok(Self {
             id: row.try_get("id")?,
             email: row.try_get("email")?,
             full_name: row.try_get("full_name")?,
             role: role.map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+            email_verified_at: verified_at.map(jiff_sqlx::Timestamp::to_jiff),
             last_login_at: last_login_at.map(jiff_sqlx::Timestamp::to_jiff),
             created_at: row
                 .try_get::<jiff_sqlx::Timestamp, _>("created_at")?
@@ -64,7 +68,8 @@ pub(crate) async fn insert(
 /// Reads a member.
 pub(crate) async fn find(tx: &mut TenantTx, id: UserId) -> sqlx::Result<Option<UserRow>> {
     let row = sqlx::query(
-        "select u.id, u.email, u.full_name, u.last_login_at, u.created_at, m.role
+        "select u.id, u.email, u.full_name, u.email_verified_at, u.last_login_at,
+                u.created_at, m.role
          from auth.users u
          join auth.memberships m on m.creator_id = u.creator_id and m.user_id = u.id
          where u.creator_id = $1 and u.id = $2",
@@ -83,7 +88,8 @@ pub(crate) async fn find_signed_in(
     session: SessionId,
 ) -> sqlx::Result<Option<UserRow>> {
     let row = sqlx::query(
-        "select u.id, u.email, u.full_name, u.last_login_at, u.created_at, m.role
+        "select u.id, u.email, u.full_name, u.email_verified_at, u.last_login_at,
+                u.created_at, m.role
          from auth.users u
          join auth.memberships m on m.creator_id = u.creator_id and m.user_id = u.id
          join auth.sessions s on s.creator_id = u.creator_id and s.user_id = u.id
@@ -161,6 +167,46 @@ pub(crate) async fn rename(tx: &mut TenantTx, id: UserId, name: &FullName) -> sq
     .bind(tx.creator())
     .bind(id)
     .bind(name.as_str())
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// Sets a new password.
+pub(crate) async fn set_password(tx: &mut TenantTx, id: UserId, hash: &str) -> sqlx::Result<()> {
+    sqlx::query(
+        "update auth.users set password_hash = $3, updated_at = now()
+         where creator_id = $1 and id = $2",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .bind(hash)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// Forgets wrong passwords and the lock that they led to.
+pub(crate) async fn unlock(tx: &mut TenantTx, id: UserId) -> sqlx::Result<()> {
+    sqlx::query(
+        "update auth.users set failed_logins = 0, locked_until = null
+         where creator_id = $1 and id = $2",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// Records that the address is proved; it stays proved since when it was first.
+pub(crate) async fn verify_email(tx: &mut TenantTx, id: UserId) -> sqlx::Result<()> {
+    sqlx::query(
+        "update auth.users set email_verified_at = coalesce(email_verified_at, now())
+         where creator_id = $1 and id = $2",
+    )
+    .bind(tx.creator())
+    .bind(id)
     .execute(tx.conn())
     .await
     .map(|_| ())

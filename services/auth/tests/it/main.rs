@@ -2,16 +2,21 @@
 #![expect(clippy::unwrap_used, reason = "tests stop at faults")]
 
 mod gate;
+mod letters;
 mod test_api_keys;
+mod test_email;
 mod test_key_set;
 mod test_login;
+mod test_mail;
 mod test_me;
 mod test_openapi;
 mod test_outage;
 mod test_password;
+mod test_password_change;
 mod test_registration;
 mod test_rows;
 mod test_session;
+mod test_sessions;
 mod test_start;
 mod test_tenants;
 mod world;

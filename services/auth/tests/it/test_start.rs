@@ -27,6 +27,7 @@ fn without_settings_it_names_them_all_and_fails() {
         keys::DATABASE_HOST,
         keys::REDIS_HOST,
         keys::SIGNING_SEED,
+        keys::DATA_KEY,
         keys::INTERNAL_TOKEN_KEY,
         keys::TOKEN_ISSUER,
         keys::AUTH_URL,
@@ -64,6 +65,10 @@ fn serving(world: &World, listen: &str) -> Command {
         .env(keys::TOKEN_ISSUER, "issuer")
         .env(keys::TOKEN_AUDIENCE, "audience")
         .env(keys::INTERNAL_TOKEN_KEY, "0123456789abcdef0123456789abcdef")
+        .env(
+            keys::DATA_KEY,
+            "Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=",
+        )
         .env(
             keys::SIGNING_SEED,
             "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",

@@ -171,6 +171,10 @@ fn settings() -> Config {
         (keys::TOKEN_AUDIENCE, "creator-platform-api"),
         (keys::INTERNAL_TOKEN_KEY, "0123456789abcdef0123456789abcdef"),
         (
+            keys::DATA_KEY,
+            "Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=",
+        ),
+        (
             keys::SIGNING_SEED,
             "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         ),

@@ -1,0 +1,40 @@
+//! What the owner of an account did not prove, or cannot do twice.
+
+use shared_web::ApiError;
+
+/// A refusal of account security.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Denied {
+    #[error("no open session of that id")]
+    UnknownSession,
+    /// Of who is signed in, before something that a token is not enough for.
+    #[error("the password is wrong")]
+    WrongPassword,
+    #[error("the new password is the old one")]
+    SamePassword,
+    /// Unknown, used, replaced or too old: one answer for all.
+    #[error("the code of a letter opens nothing")]
+    InvalidCode,
+    #[error("the e-mail address is proved already")]
+    AlreadyVerified,
+    #[error("the e-mail address is not proved yet")]
+    EmailUnverified,
+}
+
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::UnknownSession => Self::not_found("unknown_session"),
+            Denied::WrongPassword => {
+                Self::forbidden("wrong_password").detail("the current password is wrong")
+            }
+            Denied::SamePassword => Self::unprocessable("invalid_fields")
+                .field("new_password", "must differ from the current one"),
+            Denied::InvalidCode => Self::unprocessable("invalid_code")
+                .detail("the code was used, replaced, or is too old; ask for a new one"),
+            Denied::AlreadyVerified => Self::conflict("already_verified"),
+            Denied::EmailUnverified => Self::forbidden("email_unverified")
+                .detail("confirm your e-mail address first; a letter with a code was sent"),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Where somebody is signed in: seen, ended one by one, ended at once.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use shared_models::SessionId;
+
+use crate::world::{Account, PASSWORD, World, client, without_trace};
+
+const EMAIL: &str = "ana@example.com";
+
+async fn sign_in(world: &World, ip: &str) -> Account {
+    Account::of(
+        &world
+            .login(EMAIL, PASSWORD, ip)
+            .await
+            .expect(StatusCode::OK),
+    )
+}
+
+async fn sessions(world: &World, of: &Account) -> Vec<Value> {
+    let answer = world.client.with_token(&of.access);
+    let body = answer.get("/auth/v1/sessions").await.expect(StatusCode::OK);
+    body["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn somebody_sees_devices_and_which_one_is_here() {
+    let world = World::new().await;
+    let first = world.register(EMAIL).await;
+    let request = world.client.request(http::Method::POST, "/auth/v1/login");
+    let request = request
+        .header("content-type", "application/json")
+        .header(
+            "user-agent",
+            "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Firefox/128.0",
+        )
+        .header("x-forwarded-for", "203.0.113.9");
+    let body = json!({"email": EMAIL, "password": PASSWORD}).to_string();
+    let answer = world.client.send(request.body(body.into()).unwrap()).await;
+    let second = Account::of(&answer.expect(StatusCode::OK));
+    world.register("ben@example.com").await;
+
+    let list = sessions(&world, &second).await;
+    assert_eq!(list.len(), 2, "{list:?}");
+    assert_eq!(list[0]["id"], second.session.to_string(), "newest first");
+    assert_eq!(list[0]["device"], "Firefox on Linux");
+    assert_eq!(list[0]["ip"], "203.0.113.9");
+    assert_eq!(
+        (&list[0]["current"], &list[1]["current"]),
+        (&true.into(), &false.into())
+    );
+    let seen = list[1]["last_seen_at"].as_str().unwrap().to_owned();
+    world.refresh(&first.refresh).await.expect(StatusCode::OK);
+    let list = sessions(&world, &second).await;
+    assert!(
+        list[1]["last_seen_at"].as_str().unwrap() > seen.as_str(),
+        "a refresh is seen"
+    );
+}
+
+#[tokio::test]
+async fn many_sessions_come_in_pages() {
+    let world = World::new().await;
+    let account = world.register(EMAIL).await;
+    for number in 0..4 {
+        sign_in(&world, &format!("203.0.113.{number}")).await;
+    }
+    let caller = world.client.with_token(&account.access);
+    let mut seen = Vec::new();
+    let mut path = "/auth/v1/sessions?limit=2".to_owned();
+    loop {
+        let page = caller.get(&path).await.expect(StatusCode::OK);
+        seen.extend(
+            page["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one["id"].clone()),
+        );
+        match page["next_cursor"].as_str() {
+            Some(cursor) => path = format!("/auth/v1/sessions?limit=2&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen.len(), 5);
+    for bad in ["limit=0", "cursor=forged", "order=asc"] {
+        let answer = caller.get(&format!("/auth/v1/sessions?{bad}")).await;
+        assert_eq!(answer.status.as_u16(), 422, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn one_session_is_ended_in_every_process_at_once() {
+    let world = World::new().await;
+    let here = world.register(EMAIL).await;
+    let there = sign_in(&world, "203.0.113.7").await;
+    // Another process has verified the token before, and remembers it.
+    let replica = client(&world.config);
+    let elsewhere = replica.with_token(&there.access);
+    elsewhere.get("/auth/v1/me").await.expect(StatusCode::OK);
+
+    let path = format!("/auth/v1/sessions/{}", there.session);
+    let caller = world.client.with_token(&here.access);
+    assert_eq!(caller.delete(&path).await.status, StatusCode::NO_CONTENT);
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let answer = elsewhere.get("/auth/v1/me").await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (401, "session_ended")
+    );
+    assert_eq!(
+        world.refresh(&there.refresh).await.code(),
+        "invalid_refresh_token"
+    );
+    world.me(&here.access).await.expect(StatusCode::OK);
+    assert_eq!(sessions(&world, &here).await.len(), 1);
+    assert_eq!(
+        caller.delete(&path).await.code(),
+        "unknown_session",
+        "it has ended"
+    );
+}
+
+#[tokio::test]
+async fn anothers_session_looks_like_none() {
+    let world = World::new().await;
+    let ana = world.register(EMAIL).await;
+    let ben = world.register("ben@example.com").await;
+    let caller = world.client.with_token(&ana.access);
+    let foreign = caller
+        .delete(&format!("/auth/v1/sessions/{}", ben.session))
+        .await;
+    let missing = caller
+        .delete(&format!("/auth/v1/sessions/{}", SessionId::new()))
+        .await;
+    assert_eq!(foreign.status, StatusCode::NOT_FOUND);
+    assert_eq!(without_trace(&foreign), without_trace(&missing));
+    assert_eq!(
+        caller.delete("/auth/v1/sessions/7").await.status.as_u16(),
+        400
+    );
+    world.me(&ben.access).await.expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn sign_out_everywhere_ends_all_and_a_new_sign_in_holds() {
+    let world = World::new().await;
+    let first = world.register(EMAIL).await;
+    let second = sign_in(&world, "203.0.113.7").await;
+    let ben = world.register("ben@example.com").await;
+    world.me(&second.access).await.expect(StatusCode::OK);
+    let caller = world.client.with_token(&first.access);
+    let answer = caller.post("/auth/v1/logout-all", &json!({})).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    for account in [&first, &second] {
+        assert_eq!(world.me(&account.access).await.code(), "revoked_token");
+        assert_eq!(
+            world.refresh(&account.refresh).await.code(),
+            "invalid_refresh_token"
+        );
+    }
+    world.me(&ben.access).await.expect(StatusCode::OK);
+    let again = sign_in(&world, "203.0.113.8").await;
+    world.me(&again.access).await.expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn nobody_without_a_token_sees_or_ends_anything() {
+    let world = World::new().await;
+    for answer in [
+        world.client.get("/auth/v1/sessions").await,
+        world
+            .client
+            .delete(&format!("/auth/v1/sessions/{}", SessionId::new()))
+            .await,
+        world.client.post("/auth/v1/logout-all", &json!({})).await,
+    ] {
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (401, "missing_token")
+        );
+    }
+}
