@@ -23,6 +23,12 @@ pub(crate) enum Error {
     /// The page may not embed the widget, or there is no such widget; the two look the same.
     #[error("origin not allowed")]
     OriginNotAllowed,
+    /// A widget would be embedded where the account may not.
+    #[error("origin outside of the account's")]
+    OriginOutside(String),
+    /// The account is shut.
+    #[error("the account is suspended")]
+    TenantSuspended,
     /// A widget's token is not good.
     #[error("session token: {0}")]
     Session(BadToken),
@@ -70,6 +76,13 @@ impl From<Error> for ApiError {
                 .detail("delete a channel that is no longer used first"),
             Error::OriginNotAllowed => Self::forbidden("origin_not_allowed")
                 .detail("no widget with this id may be embedded by this page"),
+            Error::OriginOutside(origin) => Self::unprocessable("invalid_fields").field(
+                "widget.allowed_origins",
+                format!("{origin} is not among the origins that this account may use"),
+            ),
+            Error::TenantSuspended => {
+                Self::forbidden("tenant_suspended").detail("this account is suspended")
+            }
             Error::Session(BadToken::Expired) => Self::unauthorized("expired_token")
                 .detail("the session has ended; ask for a new one"),
             Error::Session(BadToken::Invalid) => Self::unauthorized("invalid_token")

@@ -3,3 +3,4 @@
 pub(crate) mod channels;
 pub(crate) mod conversations;
 pub(crate) mod messages;
+pub(crate) mod tenants;

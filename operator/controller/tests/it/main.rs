@@ -25,4 +25,6 @@ mod test_footprint;
 mod test_invalid;
 mod test_rights;
 mod test_suspend;
+mod test_tenant_bench;
+mod test_tenant_crash;
 mod test_tenants;

@@ -197,6 +197,8 @@ pub(crate) fn ready(tenant: &Tenant) -> Option<&Condition> {
     conditions.iter().find(|one| one.kind == "Ready")
 }
 
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// A real auth on a database of its own.
 pub(crate) struct Auth {
     process: Child,
@@ -220,8 +222,11 @@ impl Auth {
         ] {
             migrate.env(key, ROLE_PASSWORD);
         }
+        // Two migrations of one server at once trip over its roles.
+        let turn = ONE_AT_A_TIME.lock().await;
         let migrated = tokio::task::spawn_blocking(move || migrate.output().unwrap());
         let migrated = migrated.await.unwrap();
+        drop(turn);
         let words = String::from_utf8_lossy(&migrated.stdout).into_owned();
         assert!(migrated.status.success(), "{words}");
         let (public, inside) = (free_address(), free_address());

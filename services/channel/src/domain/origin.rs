@@ -133,6 +133,36 @@ impl AllowedOrigins {
     }
 }
 
+/// Where all widgets of an account may be embedded; none named is no bound.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct OriginBound(Option<Vec<OriginPattern>>);
+
+impl OriginBound {
+    /// The bound of a list. What is no origin bounds and admits nobody.
+    pub(crate) fn of(list: &[String]) -> Self {
+        let patterns = list
+            .iter()
+            .filter_map(|text| OriginPattern::parse(text).ok());
+        Self((!list.is_empty()).then(|| patterns.collect()))
+    }
+
+    /// Whether a page of that origin may embed a widget of the account.
+    pub(crate) fn admits(&self, origin: &Origin) -> bool {
+        let bound = self.0.as_ref();
+        bound.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.admits(origin)))
+    }
+
+    /// The first of a widget's origins that lies outside.
+    pub(crate) fn outside<'a>(&self, origins: &'a AllowedOrigins) -> Option<&'a OriginPattern> {
+        let bound = self.0.as_ref()?;
+        let inside = |wanted: &OriginPattern| {
+            let admits = |one: &OriginPattern| !wanted.below && one.admits(&wanted.base);
+            bound.iter().any(|one| one == wanted || admits(one))
+        };
+        origins.0.iter().find(|wanted| !inside(wanted))
+    }
+}
+
 impl TryFrom<Vec<OriginPattern>> for AllowedOrigins {
     type Error = BadOrigins;
 

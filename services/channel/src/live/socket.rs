@@ -1,6 +1,7 @@
 //! One socket of a widget, from its first frame to its close code.
 
 mod hearing;
+mod suspension;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::domain::sequence::Sequence;
 use crate::domain::visitor_token::SessionClaims;
 use crate::state::AppState;
 use crate::store::{conversations, messages};
+use suspension::Suspension;
 
 /// How often the client is pinged.
 const PING: Duration = Duration::from_secs(25);
@@ -41,6 +43,8 @@ const SPREAD: Duration = Duration::from_secs(3);
 pub(crate) const EXPIRED: Close = Close(4401, "the session has ended; ask for a new one");
 /// The page may not embed this widget, or the widget is gone: stop.
 pub(crate) const FORBIDDEN: Close = Close(4403, "this page may not embed the widget");
+/// The account is shut: stop.
+const SUSPENDED: Close = Close(4403, "this account is suspended");
 const SLOW: Close = Close(4408, "too far behind; resume from the last number");
 const TOO_MANY: Close = Close(4429, "too many connections to one conversation");
 const RESTART: Close = Close(close_code::RESTART, "the service restarts; connect again");
@@ -154,6 +158,7 @@ impl Connection {
         ping.reset();
         let mut expiry = std::pin::pin!(until(self.session.exp));
         let mut leave = std::pin::pin!(sleep(Duration::MAX));
+        let mut suspension = Suspension::of(&self.app, self.session.creator);
         loop {
             tokio::select! {
                 () = stop.cancelled(), if !stopping => {
@@ -162,6 +167,7 @@ impl Connection {
                 }
                 () = &mut leave => return Err(RESTART.into()),
                 () = &mut expiry => return Err(EXPIRED.into()),
+                () = suspension.begins() => return Err(SUSPENDED.into()),
                 _ = ping.tick() => self.ping().await?,
                 signal = seat.next() => {
                     self.pass_on(signal.ok_or(SLOW)?).await?;

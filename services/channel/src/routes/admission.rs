@@ -15,6 +15,7 @@ use crate::domain::origin::Origin;
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::channels::{self, WidgetRow};
+use crate::store::tenants;
 
 /// A widget that the calling page may embed.
 #[derive(Debug, Clone)]
@@ -66,6 +67,17 @@ async fn admitted(app: &AppState, parts: &mut Parts) -> Result<Admitted, Error> 
     let allowed = &widget.settings.allowed_origins;
     if origin.as_ref().is_some_and(|origin| !allowed.admit(origin)) {
         return Err(Error::OriginNotAllowed);
+    }
+    let mut tx = app.db.tenant_read(widget.creator).await?;
+    let bounds = tenants::bounds(&mut tx).await?;
+    if origin
+        .as_ref()
+        .is_some_and(|origin| !bounds.origins.admits(origin))
+    {
+        return Err(Error::OriginNotAllowed);
+    }
+    if bounds.suspended {
+        return Err(Error::TenantSuspended);
     }
     Ok(Admitted {
         channel: channel_id,

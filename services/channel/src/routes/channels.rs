@@ -6,6 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use shared_db::TenantTx;
 use shared_models::text::Line;
 use shared_models::{ChannelId, Page, PageRequest};
 use shared_web::idempotency::DESCRIPTION as IDEMPOTENCY;
@@ -17,6 +18,7 @@ use crate::domain::appearance::{ChannelKind, WidgetChange, WidgetSettings};
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::channels::{self, ChannelRow};
+use crate::store::tenants;
 
 /// Most channels of one creator.
 const MAX_CHANNELS: i64 = 50;
@@ -141,6 +143,7 @@ pub(crate) async fn create_channel(
     if let Some(given) = request.replay(&mut tx).await? {
         return Ok(given.into_response());
     }
+    stay_within(&mut tx, &new.widget).await?;
     let row = channels::insert(&mut tx, new.name.as_str(), &new.widget, MAX_CHANNELS).await?;
     let row = row.ok_or(Error::TooManyChannels)?;
     let location = format!("/channels/v1/channels/{}", row.id);
@@ -151,6 +154,15 @@ pub(crate) async fn create_channel(
         .await?;
     tx.commit().await?;
     Ok((status, [(header::LOCATION, location)], Json(channel)).into_response())
+}
+
+/// The platform may bound where an account's widgets are embedded.
+async fn stay_within(tx: &mut TenantTx, widget: &WidgetSettings) -> Result<(), Error> {
+    let bounds = tenants::bounds(tx).await?;
+    match bounds.origins.outside(&widget.allowed_origins) {
+        None => Ok(()),
+        Some(origin) => Err(Error::OriginOutside(origin.to_string())),
+    }
 }
 
 /// Read one channel.
@@ -192,7 +204,11 @@ pub(crate) async fn update_channel(
     let name = change.name.as_ref().map_or(old.name.as_str(), Line::as_str);
     let enabled = change.enabled.unwrap_or(old.enabled);
     let widget = match change.widget {
-        Some(change) => old.widget.changed(change),
+        Some(change) => {
+            let widget = old.widget.changed(change);
+            stay_within(&mut tx, &widget).await?;
+            widget
+        }
         None => old.widget,
     };
     let row = channels::update(&mut tx, id, name, enabled, &widget).await?;

@@ -23,4 +23,5 @@ mod test_script;
 mod test_sessions;
 mod test_shutdown;
 mod test_socket;
+mod test_suspension;
 mod world;

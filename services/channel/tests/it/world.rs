@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use axum::http::{Method, StatusCode, header};
 use channel_service::{AppState, Config, app};
 use serde_json::{Value, json};
+use shared_cache::Cache;
 use shared_config::{Secret, Service};
 use shared_models::CreatorId;
 use shared_testkit::{Answer, Stores, TestClient, TestDatabase, TokenMint};
@@ -154,7 +155,9 @@ impl Replica {
     async fn start(config: &Config, mint: &TokenMint) -> Self {
         let stop = CancellationToken::new();
         let state = AppState::new(config, stop.clone()).unwrap();
-        let state = state.with_verifier(mint.verifier(Service::Channel));
+        let cache = Cache::new(&config.cache).unwrap();
+        let verifier = mint.verifier(Service::Channel).heeding(cache);
+        let state = state.with_verifier(verifier);
         let (router, _) = app(state.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -15,6 +15,7 @@ use redis::RedisResult;
 use serde::{Deserialize, Serialize};
 use shared_cache::{Cache, Key};
 use shared_models::{ApiKeyId, CreatorId, SessionId, UserId};
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
@@ -86,6 +87,8 @@ struct Heard {
     epoch: AtomicU64,
     /// Revoked while subscribed.
     revoked: RwLock<HashMap<Subject, Revoked>>,
+    /// Tells of each notice; holds the epoch.
+    changes: watch::Sender<u64>,
 }
 
 impl Revocations {
@@ -120,6 +123,17 @@ impl Revocations {
         self.tell(&Notice { subject, at, until }).await
     }
 
+    /// Wakes whoever follows it at each notice. The number is odd while notices arrive, and another
+    /// one after a break, in which some may have been missed.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.heard.changes.subscribe()
+    }
+
+    /// Whether a notice has told that the subject is revoked.
+    pub fn is_heard(&self, subject: Subject) -> bool {
+        self.heard(subject).is_some()
+    }
+
     async fn tell(&self, notice: &Notice) -> RedisResult<()> {
         let text = serde_json::to_string(notice).unwrap_or_default();
         self.0.cache.publish(&Key::revocations(), &text).await
@@ -151,14 +165,14 @@ async fn follow(cache: Cache, heard: Arc<Heard>) {
     loop {
         match cache.subscribe(&Key::revocations()).await {
             Ok(mut subscription) => {
-                heard.epoch.fetch_add(1, Ordering::AcqRel);
+                heard.turn();
                 let mut messages = subscription.on_message();
                 while let Some(message) = messages.next().await {
                     if let Ok(text) = message.get_payload::<String>() {
                         heard.take(&text);
                     }
                 }
-                heard.epoch.fetch_add(1, Ordering::AcqRel);
+                heard.turn();
                 if let Ok(mut revoked) = heard.revoked.write() {
                     revoked.clear();
                 }
@@ -171,6 +185,12 @@ async fn follow(cache: Cache, heard: Arc<Heard>) {
 }
 
 impl Heard {
+    /// A subscription begins or ends.
+    fn turn(&self) {
+        let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
+        self.changes.send_replace(epoch);
+    }
+
     fn take(&self, text: &str) {
         let Ok(Notice { subject, at, until }) = serde_json::from_str(text) else {
             tracing::warn!("a notice of revocation that cannot be read");
@@ -187,5 +207,7 @@ impl Heard {
             Some(at) => revoked.insert(subject, Revoked { at, until }),
             None => revoked.remove(&subject),
         };
+        drop(revoked);
+        self.changes.send_modify(|_| ());
     }
 }
