@@ -39,7 +39,8 @@ fn revocations(world: &World) -> Revocations {
 
 #[tokio::test]
 async fn a_suspended_account_gets_no_session_and_its_open_sockets_end_within_a_second() {
-    let world = World::new().await;
+    let mut world = World::new().await;
+    world.heed_revocations().await;
     let widget = world.widget().await;
     let mut talk = begin(&world, &widget).await;
     settings(&world, "{}", true).await;
@@ -67,7 +68,8 @@ async fn a_suspended_account_gets_no_session_and_its_open_sockets_end_within_a_s
 
 #[tokio::test]
 async fn another_accounts_suspension_ends_nothing() {
-    let world = World::new().await;
+    let mut world = World::new().await;
+    world.heed_revocations().await;
     let widget = world.widget().await;
     let mut talk = begin(&world, &widget).await;
     let other = Subject::Tenant(shared_models::CreatorId::new());

@@ -9,6 +9,7 @@ use shared_cache::Cache;
 use shared_config::{Secret, Service};
 use shared_models::CreatorId;
 use shared_testkit::{Answer, Stores, TestClient, TestDatabase, TokenMint};
+use shared_web::Verifier;
 use shared_web::serve::ServeSettings;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
@@ -91,6 +92,13 @@ impl World {
         Replica::start(&self.config, &self.mint).await
     }
 
+    /// From now on a process that heeds revocations.
+    pub(crate) async fn heed_revocations(&mut self) {
+        let cache = Cache::new(&self.config.cache).unwrap();
+        let verifier = self.mint.verifier(Service::Channel).heeding(cache);
+        self.replica = Replica::verifying(&self.config, verifier).await;
+    }
+
     /// The creator of this world, as a caller.
     pub(crate) fn owner(&self) -> TestClient {
         self.replica
@@ -153,10 +161,12 @@ impl World {
 
 impl Replica {
     async fn start(config: &Config, mint: &TokenMint) -> Self {
+        Self::verifying(config, mint.verifier(Service::Channel)).await
+    }
+
+    async fn verifying(config: &Config, verifier: Verifier) -> Self {
         let stop = CancellationToken::new();
         let state = AppState::new(config, stop.clone()).unwrap();
-        let cache = Cache::new(&config.cache).unwrap();
-        let verifier = mint.verifier(Service::Channel).heeding(cache);
         let state = state.with_verifier(verifier);
         let (router, _) = app(state.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
