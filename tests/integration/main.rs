@@ -1,6 +1,11 @@
 //! Contracts between parts, on real stores and without a cluster.
-#![expect(clippy::unwrap_used, reason = "tests stop at faults")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at faults")]
 
+mod rls;
 mod test_catalogue;
 mod test_environment;
+mod test_matrix;
+mod test_mutation;
+mod test_pool;
+mod test_rights;
 mod test_transactions;

@@ -32,7 +32,7 @@ async fn database() -> (TestDatabase, PgPool) {
     (database, admin)
 }
 
-async fn faults(admin: &PgPool) -> Vec<String> {
+pub(crate) async fn faults(admin: &PgPool) -> Vec<String> {
     let rows = sqlx::query(FAULTS).fetch_all(admin).await.unwrap();
     rows.iter()
         .map(|row| format!("{}: {}", row.get::<String, _>(0), row.get::<String, _>(1)))
@@ -161,7 +161,7 @@ async fn a_weakened_policy_is_found() {
 }
 
 /// The one place outside `shared-db` that opens a transaction on a pool: the superuser's.
-trait BeginForTest {
+pub(crate) trait BeginForTest {
     async fn begin_for_test(&self) -> sqlx::Transaction<'static, sqlx::Postgres>;
 }
 
