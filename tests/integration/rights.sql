@@ -1,5 +1,8 @@
 -- Every right of every role of the platform, one line each, in words: policies, grants, functions.
-WITH ours AS (
+WITH recipe AS (
+  SELECT '(creator_id = ( SELECT (NULLIF(current_setting(''app.current_creator_id''::text, true), '
+         || '''''::text))::uuid AS "nullif"))' AS expression
+), ours AS (
   SELECT oid, rolname FROM pg_roles
   WHERE rolname ~ '^(platform|auth|hub|ai|channel|job)_' AND rolname NOT IN ('platform_owner', 'platform_migrator')
 ), homes AS (
@@ -23,8 +26,9 @@ SELECT format('policy %s on %s for %s to %s%s%s%s', p.polname, t.name, p.polcmd,
          (SELECT string_agg(coalesce(r.rolname, 'public'), ', ' ORDER BY r.rolname)
           FROM unnest(p.polroles) o LEFT JOIN pg_roles r ON r.oid = o),
          CASE WHEN p.polpermissive THEN '' ELSE ' restrictive' END,
-         ' using ' || pg_get_expr(p.polqual, p.polrelid), ' check ' || pg_get_expr(p.polwithcheck, p.polrelid))
-FROM pg_policy p JOIN tables t ON t.oid = p.polrelid
+         ' using ' || replace(pg_get_expr(p.polqual, p.polrelid), r.expression, '(own rows)'),
+         ' check ' || replace(pg_get_expr(p.polwithcheck, p.polrelid), r.expression, '(own rows)'))
+FROM recipe r, pg_policy p JOIN tables t ON t.oid = p.polrelid
 UNION ALL
 SELECT format('grant %s on %s to %s%s%s', lower(privilege), name, coalesce(r.rolname, 'public'),
          ' (' || string_agg(column_name, ', ' ORDER BY column_name) || ')',
