@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at faults")]
 
 mod rls;
+mod services;
 mod test_catalogue;
 mod test_environment;
 mod test_matrix;
 mod test_mutation;
 mod test_pool;
 mod test_rights;
+mod test_swapped_ids;
 mod test_transactions;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use shared_config::{Reader, Service};
 
 /// Every platform among the samples, by file name.
-fn samples() -> Vec<(String, CreatorPlatform)> {
+pub(crate) fn samples() -> Vec<(String, CreatorPlatform)> {
     let folder = platform_tests::root().join("crds/samples");
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
@@ -32,7 +32,9 @@ fn samples() -> Vec<(String, CreatorPlatform)> {
 }
 
 /// The environment of each container that the plan of a sample starts, by its command.
-fn environments(platform: &CreatorPlatform) -> BTreeMap<String, BTreeMap<String, String>> {
+pub(crate) fn environments(
+    platform: &CreatorPlatform,
+) -> BTreeMap<String, BTreeMap<String, String>> {
     let mut platform = platform.clone();
     platform.metadata.namespace = Some("creator".to_owned());
     platform.metadata.uid = Some("0190a5e0-0000-4000-8000-000000000000".to_owned());

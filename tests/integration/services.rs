@@ -1,0 +1,88 @@
+//! The four services in this process, as the operator configures them, on the stores of the tests.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use axum::Router;
+use axum::extract::FromRef;
+use shared_config::{Reader, Service};
+use shared_testkit::{Stores, TestDatabase, TokenMint};
+use shared_web::Verifier;
+use tokio_util::sync::CancellationToken;
+
+use crate::test_environment::{environments, samples};
+
+/// A router for each service; all trust the mint.
+pub(crate) fn routers(
+    stores: &Stores,
+    database: &TestDatabase,
+    mint: &TokenMint,
+    folder: &Path,
+) -> BTreeMap<Service, Router> {
+    let (_, platform) = samples().into_iter().next().unwrap();
+    let environments = environments(&platform);
+    let of = |service: Service| {
+        let command = format!("{} serve", service.binary());
+        let reader = Reader::from_map(environments[&command].clone());
+        router(service, reader, stores, database, mint, folder)
+    };
+    Service::ALL
+        .into_iter()
+        .map(|service| (service, of(service)))
+        .collect()
+}
+
+fn router(
+    service: Service,
+    reader: Reader,
+    stores: &Stores,
+    database: &TestDatabase,
+    mint: &TokenMint,
+    folder: &Path,
+) -> Router {
+    let settings = (
+        database.settings(service),
+        stores.cache_settings(),
+        mint.settings("http://127.0.0.1:1"),
+    );
+    match service {
+        Service::Auth => {
+            let mut config = auth_service::Config::from_reader(reader).unwrap();
+            (config.database, config.cache, config.verifier) = settings;
+            let state = auth_service::AppState::new(&config).unwrap();
+            trust(mint, &state);
+            auth_service::app(state).0
+        }
+        Service::CreatorHub => {
+            let mut config = creator_hub_service::Config::from_reader(reader).unwrap();
+            (config.database, config.cache, config.verifier) = settings;
+            config.upload_dir = folder.to_owned();
+            let stop = CancellationToken::new();
+            let state = creator_hub_service::AppState::new(&config, stop).unwrap();
+            trust(mint, &state);
+            creator_hub_service::app(state).0
+        }
+        Service::AiEngine => {
+            let mut config = ai_engine_service::config::Config::from_reader(reader).unwrap();
+            (config.database, config.cache, config.verifier) = settings;
+            let state = ai_engine_service::state::AppState::new(config).unwrap();
+            trust(mint, &state);
+            ai_engine_service::app(state).0
+        }
+        Service::Channel => {
+            let mut config = channel_service::Config::from_reader(reader).unwrap();
+            (config.database, config.cache, config.verifier) = settings;
+            let stop = CancellationToken::new();
+            let state = channel_service::AppState::new(&config, stop).unwrap();
+            trust(mint, &state);
+            channel_service::app(state).0
+        }
+    }
+}
+
+fn trust<S>(mint: &TokenMint, state: &S)
+where
+    Verifier: FromRef<S>,
+{
+    Verifier::from_ref(state).learn(&mint.key_set());
+}
