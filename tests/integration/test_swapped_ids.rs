@@ -181,10 +181,10 @@ fn seen(answer: &Answer) -> (u16, Option<String>, String) {
     let kind = kind.map(|value| value.to_str().unwrap().to_owned());
     let mut body = answer.json();
     let trace = body["trace_id"].take();
-    let text = answer.text();
-    let text = trace
-        .as_str()
-        .map_or(text.clone(), |trace| text.replace(trace, ""));
+    let text = match trace.as_str() {
+        Some(trace) => answer.text().replace(trace, ""),
+        None => answer.text(),
+    };
     (answer.status.as_u16(), kind, text)
 }
 
