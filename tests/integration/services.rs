@@ -56,7 +56,7 @@ fn router(
         Service::CreatorHub => {
             let mut config = creator_hub_service::Config::from_reader(reader).unwrap();
             (config.database, config.cache, config.verifier) = settings;
-            config.upload_dir = folder.to_owned();
+            folder.clone_into(&mut config.upload_dir);
             let stop = CancellationToken::new();
             let state = creator_hub_service::AppState::new(&config, stop).unwrap();
             trust(mint, &state);

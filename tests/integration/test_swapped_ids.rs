@@ -96,7 +96,7 @@ fn example(document: &Value, schema: &Value) -> Value {
     if let Some(word) = schema["enum"].get(0) {
         return word.clone();
     }
-    let kind = schema["type"].get(0).unwrap_or(&schema["type"]);
+    let kind = schema["type"].get(0).unwrap_or_else(|| &schema["type"]);
     match kind.as_str().unwrap_or_default() {
         "object" => object(document, schema),
         "array" => json!([]),
@@ -134,7 +134,7 @@ fn object(document: &Value, schema: &Value) -> Value {
 struct World {
     routers: BTreeMap<Service, Router>,
     mint: TokenMint,
-    mine: Tenant,
+    asking: Tenant,
     other: Tenant,
     _database: TestDatabase,
     _folder: TempDir,
@@ -146,13 +146,13 @@ impl World {
         let database = TestDatabase::new(&stores).await;
         let (mint, folder) = (TokenMint::new(), TempDir::new().unwrap());
         let admin = database.admin().await;
-        let (mine, other) = (Tenant::new(), Tenant::new());
+        let (asking, other) = (Tenant::new(), Tenant::new());
         let mut connection = admin.connect_options().connect().await.unwrap();
-        rows::fill(&mut connection, &tables(&admin).await, &[mine, other]).await;
+        rows::fill(&mut connection, &tables(&admin).await, &[asking, other]).await;
         Self {
             routers: services::routers(&stores, &database, &mint, folder.path()),
             mint,
-            mine,
+            asking,
             other,
             _database: database,
             _folder: folder,
@@ -203,10 +203,10 @@ async fn what_another_tenant_owns_is_answered_as_what_nobody_has() {
             // The path is in the body of a problem, so both ids must read the same.
             let missing_id = Uuid::now_v7();
             let start = Instant::now();
-            let foreign = world.ask(world.mine, &route, world.other.id).await;
+            let foreign = world.ask(world.asking, &route, world.other.id).await;
             foreign_times.push(start.elapsed());
             let start = Instant::now();
-            let missing = world.ask(world.mine, &route, missing_id).await;
+            let missing = world.ask(world.asking, &route, missing_id).await;
             missing_times.push(start.elapsed());
             let unlike = |id: Uuid, answer: &Answer| {
                 let (status, kind, text) = seen(answer);
