@@ -3,6 +3,7 @@
 
 mod dependencies;
 mod documents;
+mod problems;
 mod sources;
 
 use std::path::{Path, PathBuf};

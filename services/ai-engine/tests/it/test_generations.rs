@@ -70,6 +70,7 @@ async fn another_tenants_record_looks_like_a_missing_one() {
         .get(&path(GenerationId::new()))
         .await
         .expect(StatusCode::NOT_FOUND);
+    assert_eq!(foreign["code"], "unknown_generation");
     assert_eq!(without_trace(foreign), without_trace(missing));
     let bad = other.get("/ai-engine/v1/generations/7").await;
     assert_eq!(bad.code(), "malformed_id");

@@ -251,3 +251,26 @@ async fn only_services_ask_whose_a_key_is() {
     let bad = service.post(path, &json!({"key_hash": "nonsense"})).await;
     assert_eq!(bad.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn an_account_has_its_most_keys_and_a_revoked_one_makes_room() {
+    let world = World::new().await;
+    let account = world.register("ana@example.com").await;
+    let owner = owner(&world, &account);
+    let made = make(&owner, &["documents:read"]).await;
+    let copies = "insert into auth.api_keys
+           (creator_id, id, name, prefix, key_hash, scopes, created_by)
+         select creator_id, gen_random_uuid(), name, prefix, sha256(n::text::bytea), scopes,
+                created_by
+         from auth.api_keys, generate_series(2, 100) n where creator_id = $1";
+    let admin = world.admin().await;
+    let copies = sqlx::query(copies).bind(account.creator);
+    assert_eq!(copies.execute(&admin).await.unwrap().rows_affected(), 99);
+    let wanted = json!({"name": "Site", "scopes": ["documents:read"]});
+    let refused = owner.post(KEYS, &wanted).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert_eq!(refused.code(), "too_many_api_keys");
+    let path = format!("{KEYS}/{}", text(&made, "/api_key/id"));
+    assert_eq!(owner.delete(&path).await.status, StatusCode::NO_CONTENT);
+    make(&owner, &["documents:read"]).await;
+}

@@ -161,3 +161,15 @@ async fn the_upgrade_checks_the_page_too() {
         assert_eq!(response.status().as_u16(), 403, "{origin}");
     }
 }
+
+#[tokio::test]
+async fn a_socket_wants_an_upgrade() {
+    let world = World::new().await;
+    let channel = world.widget().await;
+    let path = format!("/channels/v1/widget/{channel}/socket?token=x");
+    let client = &world.replica.client;
+    let request = client.request(Method::GET, &path).header("origin", PAGE);
+    let answer = client.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::UPGRADE_REQUIRED);
+    assert_eq!(answer.code(), "upgrade_required");
+}

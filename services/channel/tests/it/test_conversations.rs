@@ -93,6 +93,7 @@ async fn a_conversation_of_another_tenant_looks_like_none() {
             .get(&format!("{CONVERSATIONS}/{}{tail}", Uuid::now_v7()))
             .await;
         assert_eq!(foreign.status, StatusCode::NOT_FOUND);
+        assert_eq!(foreign.code(), "unknown_conversation");
         assert_eq!(without_trace(foreign.json()), without_trace(missing.json()));
     }
     assert_eq!(stranger.get(CONVERSATIONS).await.json()["items"], json!([]));

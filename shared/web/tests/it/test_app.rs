@@ -118,6 +118,23 @@ async fn what_cannot_be_read_is_refused_by_its_kind() {
 }
 
 #[tokio::test]
+async fn a_body_that_breaks_off_is_said_to_be_unreadable() {
+    let client = client(true);
+    let broken = futures_util::stream::iter([
+        Ok::<_, std::io::Error>("{\"title\":"),
+        Err(std::io::ErrorKind::ConnectionReset.into()),
+    ]);
+    let request = client.request(Method::POST, "/auth/v1/notes");
+    let request = request.header(header::CONTENT_TYPE, "application/json");
+    let body = HttpBody::from_stream(broken);
+    let answer = client.send(request.body(body).unwrap()).await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (StatusCode::BAD_REQUEST, "unreadable_body")
+    );
+}
+
+#[tokio::test]
 async fn a_panic_is_a_problem_document_without_its_words() {
     let answer = client(true).get("/auth/v1/panic").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);

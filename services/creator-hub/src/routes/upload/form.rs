@@ -1,5 +1,8 @@
 //! Reads the form of an upload, part by part.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use axum::extract::multipart::{Field, Multipart, MultipartError};
@@ -198,7 +201,17 @@ async fn in_time<T>(
     reading: impl Future<Output = Result<T, MultipartError>>,
     most: u64,
 ) -> Result<T, Error> {
-    let read = timeout(STALL, reading).await.map_err(|_| Error::Stalled)?;
+    within(STALL, reading, most).await
+}
+
+async fn within<T>(
+    patience: Duration,
+    reading: impl Future<Output = Result<T, MultipartError>>,
+    most: u64,
+) -> Result<T, Error> {
+    let read = timeout(patience, reading)
+        .await
+        .map_err(|_| Error::Stalled)?;
     read.map_err(|error| match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge(most),
         _ => Error::MalformedForm(error.body_text()),

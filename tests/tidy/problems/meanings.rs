@@ -1,0 +1,226 @@
+//! What each code of a problem document means to whoever receives it.
+
+/// Codes and their meanings, in the order of the alphabet. One that no source has is not shown.
+pub(crate) const MEANINGS: &[(&str, &str)] = &[
+    (
+        "already_processing",
+        "Work on the document is under way; wait for it to end.",
+    ),
+    ("already_verified", "The e-mail address is proved already."),
+    (
+        "body_too_large",
+        "The body is larger than this endpoint accepts.",
+    ),
+    (
+        "dependency_unavailable",
+        "A dependency, named in `dependency`, is away; try again.",
+    ),
+    (
+        "duplicate_document",
+        "The account has this content already; `detail` names the document.",
+    ),
+    ("email_taken", "The e-mail address has an account; sign in."),
+    (
+        "email_unverified",
+        "Confirm the e-mail address first; a letter with a code was sent.",
+    ),
+    ("empty_file", "The uploaded file has no bytes."),
+    (
+        "expired_token",
+        "The token's time is over; refresh it or ask for a new session.",
+    ),
+    (
+        "file_too_large",
+        "The uploaded file is larger than the limit in `detail`.",
+    ),
+    (
+        "idempotency_key_reused",
+        "This `Idempotency-Key` was sent with another body.",
+    ),
+    ("internal", "The platform failed; report the `trace_id`."),
+    (
+        "invalid_challenge",
+        "The first step of this sign-in is too old or unknown; begin anew.",
+    ),
+    (
+        "invalid_code",
+        "The code of a letter is unknown, used, replaced or too old.",
+    ),
+    (
+        "invalid_credentials",
+        "Address or password is wrong, or the user is locked for a while.",
+    ),
+    ("invalid_fields", "Fields in `errors` are wrong or unknown."),
+    (
+        "invalid_invitation",
+        "The invitation is unknown, used or expired; ask for another.",
+    ),
+    (
+        "invalid_query",
+        "A parameter of the query is wrong or unknown.",
+    ),
+    (
+        "invalid_refresh_token",
+        "The refresh token opens no session; sign in.",
+    ),
+    (
+        "invalid_second_factor",
+        "The code of the second step is wrong or was used.",
+    ),
+    (
+        "invalid_token",
+        "The bearer token or API key is none of ours, or not for this use.",
+    ),
+    (
+        "invalid_visitor_token",
+        "Begin as a new visitor: the token that remembers one is no good.",
+    ),
+    (
+        "last_owner",
+        "An account keeps an owner; make another member one first.",
+    ),
+    ("malformed_form", "The multipart form cannot be read."),
+    ("malformed_id", "The id in the path is no UUID."),
+    (
+        "malformed_idempotency_key",
+        "`Idempotency-Key` is empty, too long or not plain text.",
+    ),
+    ("malformed_json", "The body is not JSON."),
+    (
+        "managed_by_resource",
+        "A Tenant resource, named in `detail`, manages this; change it there.",
+    ),
+    (
+        "method_not_allowed",
+        "The path exists, the method does not.",
+    ),
+    (
+        "missing_token",
+        "Send `Authorization: Bearer` with a token or an API key.",
+    ),
+    (
+        "origin_not_allowed",
+        "The page may not embed this widget, or there is no such widget.",
+    ),
+    (
+        "overloaded",
+        "Too much at once; wait as `Retry-After` says.",
+    ),
+    (
+        "permission_missing",
+        "The caller is known and lacks the permission.",
+    ),
+    (
+        "platform_admins_only",
+        "Only administrators of the platform may do this.",
+    ),
+    (
+        "precondition_failed",
+        "It has changed since you read it; read it again.",
+    ),
+    (
+        "precondition_required",
+        "Send `If-Match` with the `ETag` that you read.",
+    ),
+    (
+        "rate_limited",
+        "Too many requests; wait as `Retry-After` says.",
+    ),
+    (
+        "registration_closed",
+        "Accounts are made by invitation here.",
+    ),
+    (
+        "request_in_progress",
+        "The first request with this `Idempotency-Key` still runs.",
+    ),
+    (
+        "revoked_token",
+        "The token was revoked after it was issued; refresh it or sign in.",
+    ),
+    (
+        "services_only",
+        "Only services of the platform may call this.",
+    ),
+    (
+        "session_ended",
+        "The session of the token has ended; sign in.",
+    ),
+    (
+        "tenant_suspended",
+        "The account is suspended; its owner knows why.",
+    ),
+    (
+        "too_many_api_keys",
+        "The account has as many API keys as it may; revoke one.",
+    ),
+    (
+        "too_many_channels",
+        "The account has as many channels as it may; delete one.",
+    ),
+    (
+        "too_many_invites",
+        "The account has as many waiting invites as it may; revoke one.",
+    ),
+    (
+        "totp_enabled",
+        "A second step is asked for already; disable it first.",
+    ),
+    ("totp_not_enabled", "No second step is asked for."),
+    (
+        "totp_not_offered",
+        "Enrol first: no secret waits for its first code.",
+    ),
+    (
+        "unknown_api_key",
+        "There is no such API key in this account.",
+    ),
+    (
+        "unknown_channel",
+        "There is no such channel in this account.",
+    ),
+    (
+        "unknown_conversation",
+        "There is no such conversation in this account.",
+    ),
+    (
+        "unknown_document",
+        "There is no such document in this account.",
+    ),
+    (
+        "unknown_generation",
+        "There is no such answer in this account.",
+    ),
+    (
+        "unknown_invite",
+        "There is no such invite in this account, or it was accepted.",
+    ),
+    ("unknown_job", "There is no such job in this account."),
+    ("unknown_member", "There is no such member in this account."),
+    ("unknown_path", "No endpoint has this path."),
+    (
+        "unknown_session",
+        "The caller has no open session of that id.",
+    ),
+    ("unknown_tenant", "No account belongs to this resource."),
+    ("unreadable_body", "The body broke off before its end."),
+    (
+        "unsupported_media_type",
+        "The body's media type is not accepted; `detail` says which is.",
+    ),
+    (
+        "upgrade_required",
+        "This path is a WebSocket; send an upgrade.",
+    ),
+    ("upload_stalled", "No byte of the upload came for too long."),
+    (
+        "users_only",
+        "Only signed-in users may do this, not API keys or services.",
+    ),
+    (
+        "weak_password",
+        "The password breaks the rules in `errors`.",
+    ),
+    ("wrong_code", "The code is wrong or was used."),
+    ("wrong_password", "The caller's current password is wrong."),
+];
