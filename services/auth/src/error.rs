@@ -48,6 +48,12 @@ pub(crate) enum Error {
     Revocation(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("a field is wrong")]
     Field(&'static str, &'static str),
+    #[error("an owner is above the caller")]
+    AboveCaller,
+    #[error("no invite of that id waits")]
+    UnknownInvite,
+    #[error("the account has its most invites")]
+    TooManyInvites,
     #[error("no such API key")]
     UnknownApiKey,
     #[error("the account has its most API keys")]
@@ -111,6 +117,13 @@ impl From<Error> for ApiError {
             Error::Field(field, message) => {
                 Self::unprocessable("invalid_fields").field(field, message)
             }
+            Error::AboveCaller => Self::forbidden("permission_missing")
+                .detail("only an owner makes, changes or removes owners"),
+            Error::UnknownInvite => {
+                Self::not_found("unknown_invite").detail("this account has no such open invite")
+            }
+            Error::TooManyInvites => Self::conflict("too_many_invites")
+                .detail("this account has its most waiting invites; revoke one"),
             Error::UnknownApiKey => {
                 Self::not_found("unknown_api_key").detail("this account has no such API key")
             }

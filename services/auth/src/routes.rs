@@ -6,6 +6,7 @@ pub(crate) mod api_keys;
 mod device;
 mod email_verification;
 mod invitation;
+mod invites;
 pub(crate) mod key_set;
 mod login;
 mod me;
@@ -41,4 +42,7 @@ pub(crate) fn v1() -> OpenApiRouter<AppState> {
         .routes(routes!(sessions::list_sessions))
         .routes(routes!(sessions::revoke_session))
         .routes(routes!(sessions::logout_all))
+        .routes(routes!(invites::list_invites, invites::create_invite))
+        .routes(routes!(invites::revoke_invite))
+        .routes(routes!(invites::accept_invite))
 }

@@ -4,6 +4,7 @@ pub(crate) mod api_keys;
 pub(crate) mod creators;
 pub(crate) mod directory;
 pub(crate) mod email_tokens;
+pub(crate) mod invites;
 pub(crate) mod mail_outbox;
 pub(crate) mod memberships;
 pub(crate) mod owner_invitations;

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use shared_models::Email;
+
 use super::{Letter, Post};
 
 /// Life of a link that sets a new password.
 pub(crate) const RESET_LIFE: Duration = Duration::from_hours(1);
 /// Life of a link that proves an address.
 pub(crate) const VERIFICATION_LIFE: Duration = Duration::from_hours(24);
+/// Life of an invite into an account.
+pub(crate) const INVITE_LIFE: Duration = Duration::from_hours(7 * 24);
 /// A note that is a day late is still worth reading; a week late it is not.
 const NOTE_LIFE: Duration = Duration::from_hours(72);
 
@@ -36,6 +40,15 @@ pub(crate) fn password_changed(to: &str, name: &str) -> Letter {
          out. If it was not you, set a new password at once.\n"
     );
     letter(to, "Your password was changed", text, NOTE_LIFE)
+}
+
+pub(crate) fn invite(post: &Post, to: &Email, account: &str, token: &str) -> Letter {
+    let link = post.link("accept-invite", token);
+    let text = format!(
+        "Hello,\n\nyou are invited to work in the account {account}.\n\n{link}\n\n\
+         It works once and for seven days. If you do not know the account, do nothing.\n"
+    );
+    letter(to.as_str(), "You are invited", text, INVITE_LIFE)
 }
 
 fn letter(to: &str, subject: &str, text: String, life: Duration) -> Letter {

@@ -5,6 +5,7 @@ mod gate;
 mod letters;
 mod test_api_keys;
 mod test_email;
+mod test_invites;
 mod test_key_set;
 mod test_login;
 mod test_mail;

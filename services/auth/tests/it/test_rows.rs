@@ -27,8 +27,12 @@ async fn fill(world: &World) {
         (creator_id, id, name, prefix, key_hash, scopes, created_by)
         select creator_id, gen_random_uuid(), 'Site', 'cpk_12345678', sha256(email::bytea),
                array['documents:read'], id from auth.users";
+    let asked = "insert into auth.invites
+        (creator_id, id, email, role, token_hash, invited_by, expires_at)
+        select creator_id, gen_random_uuid(), email, 'viewer', sha256(email::bytea), id, now()
+        from auth.users";
     let admin = world.admin().await;
-    for rows in [invited, keyed] {
+    for rows in [invited, keyed, asked] {
         sqlx::query(rows).execute(&admin).await.unwrap();
     }
 }
@@ -47,6 +51,7 @@ async fn without_a_tenant_every_table_is_empty_and_with_one_it_holds_its_rows() 
         "api_keys",
         "creators",
         "email_tokens",
+        "invites",
         "mail_outbox",
         "memberships",
         "owner_invitations",

@@ -54,6 +54,26 @@ impl World {
         Account::of(&answer.expect(http::StatusCode::CREATED))
     }
 
+    /// Another member of an account, signed in.
+    pub(crate) async fn member(&self, account: &Account, email: &str, role: Role) -> Account {
+        let admin = self.admin().await;
+        let user = UserId::new();
+        for statement in [
+            "insert into auth.users (creator_id, id, email, full_name, password_hash)
+             select creator_id, $2, $3, 'Bo Marin', password_hash from auth.users
+             where creator_id = $1 limit 1",
+            "insert into auth.login_directory (email, tenant, user_id) values ($3, $1, $2)",
+        ] {
+            let query = sqlx::query(statement).bind(account.creator).bind(user);
+            query.bind(email).execute(&admin).await.unwrap();
+        }
+        let joined = "insert into auth.memberships (creator_id, user_id, role) values ($1, $2, $3)";
+        let query = sqlx::query(joined).bind(account.creator).bind(user);
+        query.bind(role.as_str()).execute(&admin).await.unwrap();
+        let signed_in = self.login(email, PASSWORD, "203.0.113.9").await;
+        Account::of(&signed_in.expect(http::StatusCode::OK))
+    }
+
     /// Signs in from an address.
     pub(crate) async fn login(&self, email: &str, password: &str, ip: &str) -> Answer {
         let body = json!({"email": email, "password": password});
