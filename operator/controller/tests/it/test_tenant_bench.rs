@@ -68,7 +68,8 @@ async fn successor_writes_nothing(tenants: &Tenants) {
         .iter()
         .filter(|call| call.path.starts_with("/internal/"));
     println!(
-        "measured: after a restart {TENANTS} Tenants are looked at in {:.1} s, with {} questions to auth",
+        "measured: after a restart {TENANTS} Tenants are looked at in {:.1} s, \
+         with {} questions to auth",
         began.elapsed().as_secs_f64(),
         asked.count()
     );
