@@ -4,6 +4,7 @@
 //! Is not for: what a creator owns beside the account; that is creator-hub's.
 
 mod api_keys;
+mod audit;
 mod breached;
 pub mod commands;
 mod config;

@@ -3,6 +3,7 @@
 mod account;
 pub(crate) mod answer;
 pub(crate) mod api_keys;
+mod audit;
 mod device;
 mod email_verification;
 mod invitation;
@@ -10,6 +11,7 @@ mod invites;
 pub(crate) mod key_set;
 mod login;
 mod me;
+mod members;
 mod password;
 mod password_change;
 mod refusals;
@@ -45,4 +47,10 @@ pub(crate) fn v1() -> OpenApiRouter<AppState> {
         .routes(routes!(invites::list_invites, invites::create_invite))
         .routes(routes!(invites::revoke_invite))
         .routes(routes!(invites::accept_invite))
+        .routes(routes!(members::list_roles))
+        .routes(routes!(members::list_members))
+        .routes(routes!(members::change_member, members::remove_member))
+        .routes(routes!(audit::list_audit_log))
+        .routes(routes!(audit::verify_audit_log))
+        .routes(routes!(audit::export_audit_log))
 }

@@ -1,6 +1,7 @@
 //! Rows and statements, one table a file.
 
 pub(crate) mod api_keys;
+pub(crate) mod audit_log;
 pub(crate) mod creators;
 pub(crate) mod directory;
 pub(crate) mod email_tokens;

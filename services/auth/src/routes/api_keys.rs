@@ -9,11 +9,12 @@ use shared_models::text::Line;
 use shared_models::{ApiKeyId, Page, PageRequest, Permission, UserId};
 use shared_web::auth::ServiceCaller;
 use shared_web::auth::api_key::{KeyIdentity, KeyQuestion};
-use shared_web::{ApiError, Body, Id, Paging, Permit, Problem, Query, Subject, permit};
+use shared_web::{ApiError, Body, ClientIp, Id, Paging, Permit, Problem, Query, Subject, permit};
 use utoipa::ToSchema;
 
 use super::answer::Confidential;
 use super::refusals::{BodyRefused, TokenRefused, Unavailable};
+use crate::audit::{self, Action, Event};
 use crate::domain::api_key::{NewKey, parse_hash};
 use crate::error::Error;
 use crate::state::AppState;
@@ -99,6 +100,7 @@ impl From<ApiKeyRow> for ApiKey {
 pub(crate) async fn create_api_key(
     State(app): State<AppState>,
     caller: Permit<permit::ApiKeysManage>,
+    ip: ClientIp,
     Body(wanted): Body<ApiKeyRequest>,
 ) -> Result<Confidential<MadeApiKey>, Error> {
     let (user, _, _) = caller.user()?;
@@ -120,8 +122,11 @@ pub(crate) async fn create_api_key(
         expires_at: wanted.expires_at,
     };
     let row = api_keys::insert(&mut tx, new).await?;
-    let api_key = row.ok_or(Error::TooManyApiKeys)?.into();
+    let row = row.ok_or(Error::TooManyApiKeys)?;
+    let made = Event::new((&caller.caller).into(), Action::ApiKeyMade, ip).on(row.id);
+    audit::append(&mut tx, made).await?;
     tx.commit().await?;
+    let api_key = row.into();
     let key = key.into_text();
     Ok(Confidential(
         StatusCode::CREATED,
@@ -181,12 +186,15 @@ pub(crate) async fn list_api_keys(
 pub(crate) async fn revoke_api_key(
     State(app): State<AppState>,
     caller: Permit<permit::ApiKeysManage>,
+    ip: ClientIp,
     Id(id): Id<ApiKeyId>,
 ) -> Result<StatusCode, Error> {
     let mut tx = app.db.tenant(caller.id).await?;
     if !api_keys::revoke(&mut tx, id).await? {
         return Err(Error::UnknownApiKey);
     }
+    let revoked = Event::new((&caller.caller).into(), Action::ApiKeyRevoked, ip).on(id);
+    audit::append(&mut tx, revoked).await?;
     tx.commit().await?;
     app.revoke(Subject::ApiKey(id)).await?;
     Ok(StatusCode::NO_CONTENT)

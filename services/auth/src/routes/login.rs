@@ -4,13 +4,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use shared_models::{CreatorId, Email, UserId};
-use shared_web::{Body, Problem};
+use shared_web::{Body, ClientIp, Problem};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::answer::{Confidential, SignedIn, sign_in};
 use super::email_verification;
 use super::refusals::{BodyRefused, Limited, Unavailable};
+use crate::audit::{self, Action, Actor, Event};
 use crate::domain::password_text::PasswordText;
 use crate::error::{Denied, Error};
 use crate::hashing::Verdict;
@@ -53,7 +54,7 @@ pub(crate) async fn login(
     let (login, stored) = find(&app, &email).await?;
     let signed_in = match app.hashing.verify(password.into_secret(), stored).await? {
         Verdict::Right { rehashed } => admit(&app, login, rehashed.as_deref(), &device).await?,
-        Verdict::Wrong => return Err(reject(&app, login).await?),
+        Verdict::Wrong => return Err(reject(&app, login, device.ip).await?),
     };
     limits::clear(&app.cache, limits::LOGIN, &subject).await;
     count("success");
@@ -101,14 +102,26 @@ async fn admit(
     }
     let creator = creators::read(&mut tx).await?;
     let signed_in = sign_in(app, &mut tx, creator, login.user, device).await?;
+    let actor = Actor::User(login.user.as_uuid());
+    audit::append(&mut tx, Event::new(actor, Action::SignedIn, device.ip)).await?;
     tx.commit().await?;
     Ok(signed_in)
 }
 
 /// The failure is committed before it is answered: no rollback forgets it.
-async fn reject(app: &AppState, login: Login) -> Result<Error, Error> {
+async fn reject(app: &AppState, login: Login, ip: ClientIp) -> Result<Error, Error> {
     let mut tx = app.db.tenant(login.creator).await?;
     let locked = users::count_failure(&mut tx, login.user).await?;
+    let action = if locked {
+        Action::AccountLocked
+    } else {
+        Action::SignInFailed
+    };
+    audit::append(
+        &mut tx,
+        Event::new(Actor::Nobody, action, ip).on(login.user),
+    )
+    .await?;
     tx.commit().await?;
     if locked {
         tracing::warn!(user = %login.user, "account locked after wrong passwords");

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::answer::{Confidential, SignedIn, sign_in};
 use super::email_verification;
 use super::refusals::{BodyRefused, Limited, Unavailable};
+use crate::audit::{self, Action, Actor, Event};
 use crate::domain::full_name::FullName;
 use crate::domain::password_text::PasswordText;
 use crate::error::Error;
@@ -97,6 +98,8 @@ async fn create(
         .await?
         .ok_or(Error::Inconsistent)?;
     email_verification::send(app, &mut tx, &member).await?;
+    let actor = Actor::User(user.as_uuid());
+    audit::append(&mut tx, Event::new(actor, Action::Registered, device.ip)).await?;
     tx.commit().await?;
     app.post.wake();
     Ok(signed_in)

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::answer::{Confidential, Tokens, identity};
 use super::refusals::{BodyRefused, Limited, Unavailable};
+use crate::audit::{self, Action, Actor, Event};
 use crate::domain::refresh_token::RefreshToken;
 use crate::ending;
 use crate::error::{Denied, Error};
@@ -58,7 +59,7 @@ pub(crate) async fn refresh(
         .await?
         .ok_or_else(|| refused("unknown"))?;
     let mut tx = app.db.tenant(owner.creator).await?;
-    let tokens = rotate(&app, &mut tx, owner.session, &received).await;
+    let tokens = rotate(&app, &mut tx, owner.session, &received, ip).await;
     // A refusal may have ended the session: that must last, too.
     if matches!(tokens, Ok(_) | Err(Error::RefreshTokenReused)) {
         tx.commit().await?;
@@ -80,6 +81,7 @@ async fn rotate(
     tx: &mut TenantTx,
     session: SessionId,
     received: &RefreshToken,
+    ip: ClientIp,
 ) -> Result<Tokens, Error> {
     let hash = received.hash();
     let mut token = refresh_tokens::find(tx, session, &hash).await?;
@@ -110,6 +112,8 @@ async fn rotate(
         TokenState::SessionEnded => return Err(refused("ended")),
         TokenState::Reused => {
             sessions::revoke(tx, session, Revocation::Reuse).await?;
+            let reused = Event::new(Actor::Nobody, Action::TokenReused, ip).on(session);
+            audit::append(tx, reused).await?;
             tracing::warn!(%session, "a used refresh token came again: session ended");
             count("reused");
             return Err(Error::RefreshTokenReused);
@@ -137,13 +141,14 @@ async fn rotate(
         BodyRefused, Unavailable))]
 pub(crate) async fn logout(
     State(app): State<AppState>,
+    ip: ClientIp,
     caller: Result<Creator, ApiError>,
     body: Option<Body<LogoutRequest>>,
 ) -> Result<StatusCode, Error> {
     if let Some(text) = body.and_then(|Body(request)| request.refresh_token) {
         let token = RefreshToken::received(text);
         if let Some(TokenOwner { creator, session }) = owner_of(&app, &token).await? {
-            end(&app, creator, session).await?;
+            end(&app, creator, session, ip).await?;
         }
     } else {
         let caller = match caller {
@@ -152,14 +157,23 @@ pub(crate) async fn logout(
             caller => caller?,
         };
         let (_, _, session) = caller.user()?;
-        end(&app, caller.id, session).await?;
+        end(&app, caller.id, session, ip).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn end(app: &AppState, creator: CreatorId, session: SessionId) -> Result<(), Error> {
+async fn end(
+    app: &AppState,
+    creator: CreatorId,
+    session: SessionId,
+    ip: ClientIp,
+) -> Result<(), Error> {
     let mut tx = app.db.tenant(creator).await?;
     let ended = sessions::revoke(&mut tx, session, Revocation::Logout).await?;
+    if ended {
+        let signed_out = Event::new(Actor::Nobody, Action::SignedOut, ip).on(session);
+        audit::append(&mut tx, signed_out).await?;
+    }
     tx.commit().await?;
     if ended {
         ending::tell(app, &[Subject::Session(session)]).await?;

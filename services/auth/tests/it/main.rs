@@ -4,12 +4,14 @@
 mod gate;
 mod letters;
 mod test_api_keys;
+mod test_audit;
 mod test_email;
 mod test_invites;
 mod test_key_set;
 mod test_login;
 mod test_mail;
 mod test_me;
+mod test_members;
 mod test_openapi;
 mod test_outage;
 mod test_password;

@@ -49,6 +49,7 @@ async fn without_a_tenant_every_table_is_empty_and_with_one_it_holds_its_rows() 
     let tables = tenant_tables(&world).await;
     let expected = [
         "api_keys",
+        "audit_log",
         "creators",
         "email_tokens",
         "invites",

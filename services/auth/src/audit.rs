@@ -1,0 +1,104 @@
+//! The audit log: who did what, in a chain that shows every change.
+
+use shared_db::TenantTx;
+use shared_web::auth::Caller;
+use shared_web::{ClientIp, request};
+use uuid::Uuid;
+
+use crate::store::audit_log;
+
+/// What is written down. The words are part of the API.
+macro_rules! actions {
+    ($($name:ident = $word:literal, $doc:literal;)*) => {
+        /// What was done.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Action {
+            $(#[doc = $doc] $name,)*
+        }
+
+        impl Action {
+            /// The word in the log.
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+
+            /// The action of that word.
+            pub(crate) fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+actions! {
+    Registered = "account.registered", "An account came into being.";
+    SignedIn = "session.opened", "Somebody signed in.";
+    SignInFailed = "session.refused", "A wrong password, or a locked account.";
+    AccountLocked = "user.locked", "Too many wrong passwords in a row.";
+    SignedOut = "session.ended", "A session was ended by its user.";
+    TokenReused = "session.token_reused", "A used refresh token came again; its session ended.";
+    ApiKeyMade = "api_key.made", "An API key was made.";
+    ApiKeyRevoked = "api_key.revoked", "An API key was revoked.";
+    RoleChanged = "member.role_changed", "A member has another role.";
+    MemberRemoved = "member.removed", "A member was removed.";
+}
+
+/// Who acts, as the log names it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Actor {
+    /// A signed-in user.
+    User(Uuid),
+    /// A program.
+    ApiKey(Uuid),
+    /// Another service of the platform.
+    Service,
+    /// Somebody who did not prove who it is.
+    Nobody,
+}
+
+impl From<&Caller> for Actor {
+    fn from(caller: &Caller) -> Self {
+        match caller {
+            Caller::User { id, .. } => Self::User(id.as_uuid()),
+            Caller::ApiKey { id, .. } => Self::ApiKey(id.as_uuid()),
+            Caller::Service(_) => Self::Service,
+        }
+    }
+}
+
+/// One entry to be written.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    pub(crate) actor: Actor,
+    pub(crate) action: Action,
+    /// The id of what it was done to; never a secret, never an address.
+    pub(crate) target: Option<String>,
+    pub(crate) ip: Option<ClientIp>,
+    pub(crate) request_id: String,
+}
+
+impl Event {
+    /// An entry about something with an id.
+    pub(crate) fn new(actor: Actor, action: Action, ip: ClientIp) -> Self {
+        Self {
+            actor,
+            action,
+            target: None,
+            ip: Some(ip),
+            request_id: request::current_id(),
+        }
+    }
+
+    /// Names what it was done to.
+    #[must_use]
+    pub(crate) fn on(mut self, target: impl std::fmt::Display) -> Self {
+        self.target = Some(target.to_string());
+        self
+    }
+}
+
+/// Writes an entry with the deed: both last or neither does. What is refused commits its entry
+/// before it answers.
+pub(crate) async fn append(tx: &mut TenantTx, event: Event) -> sqlx::Result<()> {
+    audit_log::append(tx, &event).await
+}

@@ -1,0 +1,158 @@
+//! Entries of the audit log.
+
+use jiff::Timestamp;
+use shared_db::TenantTx;
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use crate::audit::{Actor, Event};
+
+/// An entry.
+#[derive(Debug, Clone)]
+pub(crate) struct EntryRow {
+    pub(crate) seq: i64,
+    pub(crate) at: Timestamp,
+    pub(crate) actor_kind: String,
+    pub(crate) actor: Option<Uuid>,
+    pub(crate) action: String,
+    pub(crate) target: Option<String>,
+    pub(crate) ip: Option<String>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) hash: Vec<u8>,
+}
+
+impl TryFrom<PgRow> for EntryRow {
+    type Error = sqlx::Error;
+
+    fn try_from(row: PgRow) -> Result<Self, Self::Error> {
+        let at: jiff_sqlx::Timestamp = row.try_get("at")?;
+        Ok(Self {
+            seq: row.try_get("seq")?,
+            at: at.to_jiff(),
+            actor_kind: row.try_get("actor_kind")?,
+            actor: row.try_get("actor")?,
+            action: row.try_get("action")?,
+            target: row.try_get("target")?,
+            ip: row.try_get("ip")?,
+            request_id: row.try_get("request_id")?,
+            hash: row.try_get("hash")?,
+        })
+    }
+}
+
+/// Adds an entry to the chain. One at a time for each account: the lock is taken by a statement
+/// of its own, so that the next one sees what the holder before committed.
+pub(crate) async fn append(tx: &mut TenantTx, event: &Event) -> sqlx::Result<()> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('audit ' || $1::text, 0))")
+        .bind(tx.creator())
+        .execute(tx.conn())
+        .await?;
+    let (kind, actor) = match event.actor {
+        Actor::User(id) => ("user", Some(id)),
+        Actor::ApiKey(id) => ("api_key", Some(id)),
+        Actor::Service => ("service", None),
+        Actor::Nobody => ("nobody", None),
+    };
+    sqlx::query(
+        "with last as (
+           select seq, hash from auth.audit_log where creator_id = $1 order by seq desc limit 1),
+         next as (
+           select coalesce((select seq from last), 0) + 1 as seq,
+                  coalesce((select hash from last), decode(repeat('00', 32), 'hex')) as previous,
+                  clock_timestamp() as at)
+         insert into auth.audit_log
+           (creator_id, seq, at, actor_kind, actor, action, target, ip, request_id, previous, hash)
+         select $1, seq, at, $2, $3, $4, $5, $6::inet, $7, previous,
+                auth.audit_hash(previous, $1, seq, at, $2, $3, $4, $5, $6::inet, $7)
+         from next
+         -- Nobody's account keeps no log, and costs the same statement.
+         where exists (select 1 from auth.creators where creator_id = $1)",
+    )
+    .bind(tx.creator())
+    .bind(kind)
+    .bind(actor)
+    .bind(event.action.as_str())
+    .bind(event.target.as_deref())
+    .bind(event.ip.map(|ip| ip.0.to_string()))
+    .bind(&event.request_id)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Which entries are asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Filter<'a> {
+    pub(crate) action: Option<&'a str>,
+    pub(crate) actor: Option<Uuid>,
+}
+
+/// Lists entries, newest first, before a number.
+pub(crate) async fn list(
+    tx: &mut TenantTx,
+    filter: Filter<'_>,
+    before: Option<i64>,
+    limit: i64,
+) -> sqlx::Result<Vec<EntryRow>> {
+    let rows = sqlx::query(
+        "select seq, at, actor_kind, actor, action, target, host(ip) as ip, request_id, hash
+         from auth.audit_log
+         where creator_id = $1 and ($2::text is null or action = $2)
+           and ($3::uuid is null or actor = $3) and ($4::bigint is null or seq < $4)
+         order by seq desc limit $5",
+    )
+    .bind(tx.creator())
+    .bind(filter.action)
+    .bind(filter.actor)
+    .bind(before)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Reads entries for an export, oldest first, after a number.
+pub(crate) async fn after(tx: &mut TenantTx, seq: i64, limit: i64) -> sqlx::Result<Vec<EntryRow>> {
+    let rows = sqlx::query(
+        "select seq, at, actor_kind, actor, action, target, host(ip) as ip, request_id, hash
+         from auth.audit_log where creator_id = $1 and seq > $2 order by seq limit $3",
+    )
+    .bind(tx.creator())
+    .bind(seq)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// What a walk over the whole chain found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Walk {
+    /// Entries there are.
+    pub(crate) entries: i64,
+    /// The first entry that is not what it was, or that follows a gap.
+    pub(crate) broken_at: Option<i64>,
+}
+
+/// Walks the chain. Cut off at its end, a chain is whole: keep the last hash elsewhere to see that.
+pub(crate) async fn verify(tx: &mut TenantTx) -> sqlx::Result<Walk> {
+    let row = sqlx::query(
+        "select count(*) as entries, min(seq) filter (where not good) as broken_at
+         from (
+           select seq, coalesce(
+             seq = row_number() over chain
+             and previous = coalesce(lag(hash) over chain, decode(repeat('00', 32), 'hex'))
+             and hash = auth.audit_hash(previous, creator_id, seq, at, actor_kind, actor, action,
+                                        target, ip, request_id), false) as good
+           from auth.audit_log where creator_id = $1
+           window chain as (order by seq)) walked",
+    )
+    .bind(tx.creator())
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(Walk {
+        entries: row.try_get("entries")?,
+        broken_at: row.try_get("broken_at")?,
+    })
+}

@@ -1,0 +1,203 @@
+//! The audit log: what is in it, who reads it, and that no change goes unseen.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use shared_models::Role;
+use sqlx::AssertSqlSafe;
+
+use crate::world::{Account, PASSWORD, World};
+
+const AUDIT: &str = "/auth/v1/audit";
+
+async fn read(world: &World, account: &Account, path: &str) -> Value {
+    let client = world.client.with_token(&account.access);
+    client.get(path).await.expect(StatusCode::OK)
+}
+
+fn actions(page: &Value) -> Vec<&str> {
+    let items = page["items"].as_array().unwrap();
+    items
+        .iter()
+        .map(|entry| entry["action"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn deeds_and_refusals_are_written_and_name_no_secret() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    for _ in 0..5 {
+        world
+            .login("ana@example.com", "Wrong-Password-1", "203.0.113.7")
+            .await;
+    }
+    let client = world.client.with_token(&ana.access);
+    let body = json!({"name": "Site", "scopes": ["documents:read"]});
+    let made = client
+        .post("/auth/v1/api-keys", &body)
+        .await
+        .expect(StatusCode::CREATED);
+    let key = made["api_key"]["id"].as_str().unwrap();
+    client.delete(&format!("/auth/v1/api-keys/{key}")).await;
+    let page = read(&world, &ana, AUDIT).await;
+    let refused = ["session.refused"; 4];
+    let mut expected = vec!["api_key.revoked", "api_key.made", "user.locked"];
+    expected.extend(refused);
+    expected.push("account.registered");
+    assert_eq!(actions(&page), expected);
+    assert_eq!(page["items"][0]["target"], key);
+    assert_eq!(page["items"][0]["actor"], ana.user.to_string());
+    assert_eq!(page["items"][3]["ip"], "203.0.113.7");
+    let text = page.to_string();
+    assert!(!text.contains("Wrong-Password") && !text.contains("ana@example.com"));
+    let only = read(&world, &ana, &format!("{AUDIT}?action=user.locked")).await;
+    assert_eq!(actions(&only), ["user.locked"]);
+    let hers = read(&world, &ana, &format!("{AUDIT}?actor={}", ana.user)).await;
+    assert_eq!(
+        actions(&hers),
+        ["api_key.revoked", "api_key.made", "account.registered"]
+    );
+    let answer = client.get(&format!("{AUDIT}?action=coffee.made")).await;
+    assert_eq!(answer.code(), "invalid_query");
+}
+
+#[tokio::test]
+async fn it_is_read_by_those_who_may_page_by_page_and_exported_whole() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    for _ in 0..4 {
+        world
+            .login("ana@example.com", PASSWORD, "203.0.113.7")
+            .await;
+    }
+    let (mut seen, mut path) = (Vec::new(), format!("{AUDIT}?limit=2"));
+    loop {
+        let page = read(&world, &ana, &path).await;
+        let items = page["items"].as_array().unwrap();
+        seen.extend(items.iter().map(|entry| entry["seq"].as_i64().unwrap()));
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
+        path = format!("{AUDIT}?limit=2&cursor={cursor}");
+    }
+    assert_eq!(seen, [5, 4, 3, 2, 1]);
+    let client = world.client.with_token(&ana.access);
+    let export = client.get(&format!("{AUDIT}/export")).await;
+    assert_eq!(export.headers["content-type"], "application/x-ndjson");
+    let lines: Vec<Value> = export
+        .text()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let numbers: Vec<_> = lines
+        .iter()
+        .map(|line| line["seq"].as_i64().unwrap())
+        .collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 5]);
+
+    let bo = world.member(&ana, "bo@example.com", Role::Editor).await;
+    let editor = world.client.with_token(&bo.access);
+    assert_eq!(editor.get(AUDIT).await.code(), "permission_missing");
+    let eve = world.register("eve@example.com").await;
+    assert_eq!(
+        actions(&read(&world, &eve, AUDIT).await),
+        ["account.registered"]
+    );
+}
+
+#[tokio::test]
+async fn every_change_of_the_chain_is_seen_and_located() {
+    for (change, at) in [
+        (
+            "update auth.audit_log set action = 'session.ended' where seq = 3",
+            3,
+        ),
+        (
+            "update auth.audit_log set at = at + interval '1 microsecond' where seq = 2",
+            2,
+        ),
+        ("update auth.audit_log set ip = null where seq = 4", 4),
+        ("delete from auth.audit_log where seq = 2", 3),
+        ("delete from auth.audit_log where seq = 1", 2),
+        (
+            "update auth.audit_log set hash = sha256('x') where seq = 3",
+            3,
+        ),
+    ] {
+        let world = World::new().await;
+        let ana = world.register("ana@example.com").await;
+        for _ in 0..4 {
+            world
+                .login("ana@example.com", PASSWORD, "203.0.113.7")
+                .await;
+        }
+        let path = format!("{AUDIT}/verification");
+        let whole = read(&world, &ana, &path).await;
+        assert_eq!(
+            whole,
+            json!({"intact": true, "entries": 5, "broken_at": null})
+        );
+        let admin = world.admin().await;
+        sqlx::query(AssertSqlSafe(change))
+            .execute(&admin)
+            .await
+            .unwrap();
+        let broken = read(&world, &ana, &path).await;
+        assert_eq!(
+            (&broken["intact"], &broken["broken_at"]),
+            (&json!(false), &json!(at)),
+            "{change}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn writers_side_by_side_leave_a_chain_without_gap() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    let writers = (0..12).map(|number| {
+        let ip = format!("203.0.113.{number}");
+        let (client, body) = (
+            world.client.clone(),
+            json!({"email": "ana@example.com", "password": PASSWORD}),
+        );
+        tokio::spawn(async move {
+            let request = client
+                .request(http::Method::POST, "/auth/v1/login")
+                .header("content-type", "application/json")
+                .header("x-forwarded-for", ip);
+            client
+                .send(request.body(body.to_string().into()).unwrap())
+                .await
+        })
+    });
+    let mut signed_in = 0;
+    for writer in writers.collect::<Vec<_>>() {
+        signed_in += i64::from(writer.await.unwrap().status == StatusCode::OK);
+    }
+    assert!(signed_in > 0);
+    let found = read(&world, &ana, &format!("{AUDIT}/verification")).await;
+    assert_eq!(
+        found,
+        json!({"intact": true, "entries": 1 + signed_in, "broken_at": null})
+    );
+}
+
+#[tokio::test]
+async fn the_service_itself_can_neither_change_nor_delete_an_entry() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    let db = world.database.as_service(shared_config::Service::Auth);
+    for statement in [
+        "update auth.audit_log set action = 'x'",
+        "delete from auth.audit_log",
+        "truncate auth.audit_log",
+    ] {
+        let mut tx = db.tenant(ana.creator).await.unwrap();
+        let refused = sqlx::query(AssertSqlSafe(statement))
+            .execute(tx.conn())
+            .await;
+        let code = refused.unwrap_err().into_database_error().unwrap();
+        assert_eq!(code.code().unwrap(), "42501", "{statement}");
+    }
+}

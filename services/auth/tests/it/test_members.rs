@@ -1,0 +1,170 @@
+//! Members: roles that hold at once, owners that cannot vanish, removals that leave nothing.
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use shared_models::{Permission, Role};
+use shared_testkit::{Answer, TestClient};
+
+use crate::world::{Account, World};
+
+const MEMBERS: &str = "/auth/v1/members";
+
+fn as_caller(world: &World, account: &Account) -> TestClient {
+    world.client.with_token(&account.access)
+}
+
+async fn set_role(client: &TestClient, of: &Account, role: &str) -> Answer {
+    let path = format!("{MEMBERS}/{}", of.user);
+    client
+        .json(Method::PATCH, &path, &json!({"role": role}))
+        .await
+}
+
+fn refusal(answer: &Answer) -> (u16, String) {
+    (answer.status.as_u16(), answer.code())
+}
+
+#[tokio::test]
+async fn the_catalogue_says_what_each_role_may_do() {
+    let world = World::new().await;
+    let roles = world
+        .client
+        .get("/auth/v1/roles")
+        .await
+        .expect(StatusCode::OK);
+    let names: Vec<_> = roles
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|role| &role["role"])
+        .collect();
+    assert_eq!(names, ["owner", "admin", "editor", "viewer"]);
+    let of_owner = roles[0]["permissions"].as_array().unwrap();
+    assert_eq!(of_owner.len(), Permission::ALL.len());
+    let of_viewer = roles[3]["permissions"].to_string();
+    assert!(of_viewer.contains("documents:read") && !of_viewer.contains("documents:write"));
+}
+
+#[tokio::test]
+async fn another_role_holds_for_tokens_of_before_at_once() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    let bo = world.member(&ana, "bo@example.com", Role::Admin).await;
+    let owner = as_caller(&world, &ana);
+    let list = owner.get(MEMBERS).await.expect(StatusCode::OK);
+    let roles: Vec<_> = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| &m["role"])
+        .collect();
+    assert_eq!(roles, ["admin", "owner"], "newest first");
+
+    assert_eq!(
+        set_role(&owner, &bo, "viewer").await.status,
+        StatusCode::NO_CONTENT
+    );
+    let began = std::time::Instant::now();
+    while as_caller(&world, &bo).get(MEMBERS).await.status == StatusCode::OK {
+        assert!(began.elapsed().as_millis() < 1000);
+    }
+    let refused = as_caller(&world, &bo).get(MEMBERS).await;
+    assert_eq!(refusal(&refused), (401, "revoked_token".to_owned()));
+    let fresh = world.refresh(&bo.refresh).await.expect(StatusCode::OK);
+    let fresh = world
+        .client
+        .with_token(fresh["access_token"].as_str().unwrap());
+    fresh.get(MEMBERS).await.expect(StatusCode::OK);
+    let denied = set_role(&fresh, &ana, "viewer").await;
+    assert_eq!(refusal(&denied), (403, "permission_missing".to_owned()));
+}
+
+#[tokio::test]
+async fn owners_are_touched_by_owners_only_and_the_last_one_stays() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    let bo = world.member(&ana, "bo@example.com", Role::Admin).await;
+    let (owner, admin) = (as_caller(&world, &ana), as_caller(&world, &bo));
+    let above = (403, "permission_missing".to_owned());
+    assert_eq!(refusal(&set_role(&admin, &ana, "viewer").await), above);
+    assert_eq!(refusal(&set_role(&admin, &bo, "owner").await), above);
+    let path = format!("{MEMBERS}/{}", ana.user);
+    assert_eq!(refusal(&admin.delete(&path).await), above);
+    let last = (409, "last_owner".to_owned());
+    assert_eq!(refusal(&set_role(&owner, &ana, "admin").await), last);
+    assert_eq!(refusal(&owner.delete(&path).await), last);
+    assert_eq!(
+        set_role(&owner, &bo, "owner").await.status,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(owner.delete(&path).await.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn of_two_owners_who_remove_each_other_at_once_one_stays() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    let bo = world.member(&ana, "bo@example.com", Role::Owner).await;
+    let (first, second) = (as_caller(&world, &ana), as_caller(&world, &bo));
+    let (to_bo, to_ana) = (
+        format!("{MEMBERS}/{}", bo.user),
+        format!("{MEMBERS}/{}", ana.user),
+    );
+    let both = tokio::join!(first.delete(&to_bo), second.delete(&to_ana));
+    let done = [both.0, both.1]
+        .iter()
+        .filter(|one| one.status == 204)
+        .count();
+    assert_eq!(done, 1);
+    let left = sqlx::query_scalar::<_, i64>("select count(*) from auth.memberships");
+    assert_eq!(left.fetch_one(&world.admin().await).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_removed_member_has_nothing_left_and_the_address_is_free() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    let bo = world.member(&ana, "bo@example.com", Role::Admin).await;
+    let made = as_caller(&world, &bo)
+        .post(
+            "/auth/v1/api-keys",
+            &json!({"name": "S", "scopes": ["members:read"]}),
+        )
+        .await
+        .expect(StatusCode::CREATED);
+    let program = world.client.with_token(made["key"].as_str().unwrap());
+    program.get(MEMBERS).await.expect(StatusCode::OK);
+    let path = format!("{MEMBERS}/{}", bo.user);
+    assert_eq!(
+        as_caller(&world, &ana).delete(&path).await.status,
+        StatusCode::NO_CONTENT
+    );
+    let gone = as_caller(&world, &ana).delete(&path).await;
+    assert_eq!(refusal(&gone), (404, "unknown_member".to_owned()));
+    let began = std::time::Instant::now();
+    while program.get(MEMBERS).await.status == StatusCode::OK {
+        assert!(
+            began.elapsed().as_millis() < 1000,
+            "the key of the member still works"
+        );
+    }
+    assert_eq!(
+        world.refresh(&bo.refresh).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    world.register("bo@example.com").await;
+}
+
+#[tokio::test]
+async fn members_of_another_account_look_like_none() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    let eve = world.register("eve@example.com").await;
+    let stranger = as_caller(&world, &eve);
+    let unknown = (404, "unknown_member".to_owned());
+    assert_eq!(refusal(&set_role(&stranger, &ana, "viewer").await), unknown);
+    let path = format!("{MEMBERS}/{}", ana.user);
+    assert_eq!(refusal(&stranger.delete(&path).await), unknown);
+    let list: Value = stranger.get(MEMBERS).await.json();
+    assert!(!list.to_string().contains("ana@example.com"));
+}
