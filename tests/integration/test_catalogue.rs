@@ -5,7 +5,7 @@ use shared_testkit::{Stores, TestDatabase};
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
 /// Tables without `creator_id`, each with the reason why no tenant owns its rows.
-const SHARED_TABLES: [(&str, &str); 4] = [
+const SHARED_TABLES: [(&str, &str); 6] = [
     (
         "platform.schema_migrations",
         "sqlx's record of migrations; no service may read it",
@@ -17,6 +17,14 @@ const SHARED_TABLES: [(&str, &str); 4] = [
     (
         "auth.managed_directory",
         "finds the tenant of a resource; reachable by definer functions only",
+    ),
+    (
+        "auth.platform_admins",
+        "who administers the platform itself; reachable by definer functions only",
+    ),
+    (
+        "auth.signing_keys",
+        "keys of the whole platform, sealed with a key that the database never sees",
     ),
     (
         "auth.reset_requests",

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
+use shared_models::Email;
 use shared_web::serve::ServeError;
 
 use crate::config::Config;
 use crate::mail::worker;
 use crate::state::AppState;
-use crate::store::mail_outbox;
+use crate::store::{mail_outbox, platform_admins};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,32 @@ pub async fn outbox(config: &Config) -> Result<String, CommandError> {
         text.push_str("no letter waits\n");
     }
     Ok(text)
+}
+
+/// Makes the owner of an address an administrator of the platform, or takes that back.
+pub async fn administer(
+    config: &Config,
+    email: &str,
+    granted: bool,
+) -> Result<String, CommandError> {
+    let email = Email::parse(email).map_err(failed)?;
+    let app = AppState::new(config)?;
+    let mut tx = app.db.system().await.map_err(failed)?;
+    let known = if granted {
+        platform_admins::grant(&mut tx, &email).await
+    } else {
+        platform_admins::withdraw(&mut tx, &email).await
+    };
+    if !known.map_err(failed)? {
+        let text = "nobody with that address has an account, or is an administrator";
+        return Err(failed(text));
+    }
+    tx.commit().await.map_err(failed)?;
+    let state = if granted { "an" } else { "no longer an" };
+    let email = email.as_str();
+    Ok(format!(
+        "{email} is {state} administrator of the platform\n"
+    ))
 }
 
 fn failed(error: impl std::fmt::Display) -> CommandError {

@@ -68,6 +68,8 @@ pub struct TokenSettings {
     pub access_life: Duration,
     /// Life of a refresh token.
     pub refresh_life: Duration,
+    /// How long a key signs before the next one takes over.
+    pub key_period: Duration,
 }
 
 /// How passwords are hashed.
@@ -116,6 +118,9 @@ impl TokenSettings {
         };
         Self {
             seed: key32(reader, keys::SIGNING_SEED),
+            key_period: Duration::from_secs(
+                DAY * reader.bounded(keys::SIGNING_KEY_DAYS, 30, 1, 3660),
+            ),
             access_life: seconds(reader, keys::ACCESS_TOKEN_SECONDS, 900, 1, 7 * DAY),
             refresh_life: seconds(
                 reader,

@@ -61,6 +61,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     Denied(#[from] Denied),
     #[error(transparent)]
+    Totp(#[from] totp_rs::TotpError),
+    #[error(transparent)]
     Seal(#[from] SealError),
     #[error("too many requests")]
     TooMany(Refusal),
@@ -130,6 +132,7 @@ impl From<Error> for ApiError {
             Error::TooManyApiKeys => Self::conflict("too_many_api_keys")
                 .detail("this account has its most API keys; revoke one"),
             Error::Denied(denied) => denied.into(),
+            Error::Totp(cause) => Self::internal(cause),
             Error::Seal(cause) => Self::internal(cause),
             Error::TooMany(refusal) => Self::too_many(refusal.wait),
             Error::Limiter(cause) | Error::Revocation(cause) => {

@@ -13,20 +13,20 @@ mod ending;
 mod error;
 mod hashing;
 mod internal;
+mod key_ring;
 mod limits;
 mod mail;
 mod passwords;
 mod reauthentication;
 mod routes;
 mod sealing;
+mod second_factor;
 mod state;
 mod store;
 
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use shared_cache::Cache;
 use shared_config::{Service, Store};
-use shared_db::Db;
 use shared_web::{Checks, Limiter, app as web, limit};
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
@@ -46,7 +46,7 @@ const SUMMARY: &str = "Accounts and tokens. Access tokens are EdDSA JWTs that li
 
 /// The application and its document.
 pub fn app(state: AppState) -> (Router, OpenApi) {
-    let checks = checks(&state.db, &state.cache);
+    let checks = checks(&state);
     let beside = Router::new()
         .route("/.well-known/jwks.json", get(routes::key_set::read_key_set))
         .route(
@@ -68,13 +68,18 @@ pub fn openapi() -> String {
     document.to_pretty_json().unwrap_or_default()
 }
 
-/// Works beside the requests until told to stop: letters.
+/// Works beside the requests until told to stop: letters, signing keys.
 pub async fn work(state: AppState, stop: CancellationToken) {
-    mail::worker::run(state, stop).await;
+    let keys = state.key_ring.clone().follow(stop.clone());
+    tokio::join!(mail::worker::run(state, stop), keys);
 }
 
-fn checks(db: &Db, cache: &Cache) -> Checks {
-    let (db, cache) = (db.clone(), cache.clone());
+fn checks(state: &AppState) -> Checks {
+    let (db, cache, keys) = (
+        state.db.clone(),
+        state.cache.clone(),
+        state.key_ring.clone(),
+    );
     Checks::default()
         .with(Store::Postgres.name(), move || {
             let db = db.clone();
@@ -83,5 +88,9 @@ fn checks(db: &Db, cache: &Cache) -> Checks {
         .with(Store::Redis.name(), move || {
             let cache = cache.clone();
             Box::pin(async move { cache.ping().await })
+        })
+        .with("signing-keys", move || {
+            let keys = keys.clone();
+            Box::pin(async move { keys.ready().await })
         })
 }

@@ -66,6 +66,13 @@ pub(crate) const REAUTHENTICATE: Rule = Rule {
     fails_closed: true,
 };
 
+/// Codes of a second factor for one user; a right one clears the count. Closed, like sign-in.
+pub(crate) const SECOND_FACTOR: Rule = Rule {
+    name: "second_factor",
+    limit: per(10, Duration::from_mins(15), 8),
+    fails_closed: true,
+};
+
 /// New passwords asked for from one address. Closed: letters cost.
 pub(crate) const RESET_FROM: Rule = Rule {
     name: "password_reset",

@@ -1,4 +1,5 @@
-//! The binary of this service: `serve` (default), `openapi`, `healthcheck`, `outbox`.
+//! The binary of this service: `serve` (default), `openapi`, `healthcheck`, `outbox`,
+//! `grant-admin EMAIL`, `withdraw-admin EMAIL`.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -19,6 +20,8 @@ async fn main() -> ExitCode {
         }
         "openapi" => ended(writeln!(io::stdout(), "{}", auth_service::openapi())),
         "outbox" => ended(outbox(reader).await),
+        "grant-admin" => ended(administer(reader, true).await),
+        "withdraw-admin" => ended(administer(reader, false).await),
         "healthcheck" => {
             let listen = ServeSettings::from_reader(&mut reader, SELF).listen;
             ExitCode::from(u8::from(!healthcheck::is_alive(listen).await))
@@ -52,6 +55,13 @@ async fn run(reader: Reader) -> Result<(), ServeError> {
 
 async fn outbox(reader: Reader) -> Result<(), Box<dyn std::error::Error>> {
     let text = commands::outbox(&Config::from_reader(reader)?).await?;
+    Ok(write!(io::stdout(), "{text}")?)
+}
+
+async fn administer(reader: Reader, granted: bool) -> Result<(), Box<dyn std::error::Error>> {
+    let email = std::env::args().nth(2).unwrap_or_default();
+    let config = Config::from_reader(reader)?;
+    let text = commands::administer(&config, &email, granted).await?;
     Ok(write!(io::stdout(), "{text}")?)
 }
 

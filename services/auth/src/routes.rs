@@ -9,7 +9,9 @@ mod email_verification;
 mod invitation;
 mod invites;
 pub(crate) mod key_set;
+mod keys;
 mod login;
+mod login_totp;
 mod me;
 mod members;
 mod password;
@@ -18,6 +20,7 @@ mod refusals;
 mod registration;
 mod session;
 mod sessions;
+mod totp;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -28,6 +31,7 @@ pub(crate) fn v1() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(registration::register))
         .routes(routes!(login::login))
+        .routes(routes!(login_totp::login_totp))
         .routes(routes!(invitation::accept_owner_invitation))
         .routes(routes!(session::refresh))
         .routes(routes!(session::logout))
@@ -53,4 +57,10 @@ pub(crate) fn v1() -> OpenApiRouter<AppState> {
         .routes(routes!(audit::list_audit_log))
         .routes(routes!(audit::verify_audit_log))
         .routes(routes!(audit::export_audit_log))
+        .routes(routes!(keys::list_keys))
+        .routes(routes!(keys::rotate_keys))
+        .routes(routes!(totp::read_totp, totp::enrol_totp))
+        .routes(routes!(totp::confirm_totp))
+        .routes(routes!(totp::disable_totp))
+        .routes(routes!(totp::renew_recovery_codes))
 }

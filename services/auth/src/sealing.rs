@@ -35,10 +35,6 @@ struct Key {
 pub(crate) struct Opened {
     pub(crate) plain: Secret<Vec<u8>>,
     /// The same under today's key, when another one opened it: store it instead.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "letters live shorter than a key")
-    )]
     pub(crate) resealed: Option<String>,
 }
 

@@ -19,6 +19,7 @@ use crate::domain::refresh_token::SuccessorKey;
 use crate::domain::token::Signer;
 use crate::error::Error;
 use crate::hashing::Hashing;
+use crate::key_ring::KeyRing;
 use crate::mail::Post;
 use crate::sealing::Sealer;
 
@@ -29,6 +30,7 @@ pub struct AppState {
     pub(crate) cache: Cache,
     pub(crate) verifier: Verifier,
     pub(crate) signer: Signer,
+    pub(crate) key_ring: KeyRing,
     pub(crate) hashing: Hashing,
     pub(crate) accounts: AccountSettings,
     pub(crate) tenants: TenantSettings,
@@ -71,12 +73,23 @@ impl AppState {
         let db = Db::new(&config.database);
         let api_keys = ApiKeys::new(db.clone());
         let verifier = verifier.resolving(Arc::new(api_keys.clone()));
-        verifier.learn(signer.key_set());
+        verifier.learn(&signer.key_set());
+        let key_ring = KeyRing {
+            signer: signer.clone(),
+            bootstrap: tokens.seed.clone(),
+            period: tokens.key_period,
+            db: db.clone(),
+            cache: cache.clone(),
+            sealer: sealer.clone(),
+            verifier: verifier.clone(),
+            loaded: Arc::default(),
+        };
         Ok(Self {
             db,
             cache,
             verifier,
             signer,
+            key_ring,
             hashing: Hashing::new(config.hashing)
                 .map_err(|error| ServeError::Start(format!("ARGON2_*: {error}")))?,
             tenants: TenantSettings {

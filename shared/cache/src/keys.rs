@@ -41,6 +41,11 @@ impl Key {
         Self("revocations".to_owned())
     }
 
+    /// Tells every replica of auth of a new signing key.
+    pub fn signing_keys() -> Self {
+        Self("signing-keys".to_owned())
+    }
+
     /// Wakes the workers of a queue.
     pub fn queue_wake(queue: &str) -> Self {
         Self(format!("wake:{queue}"))

@@ -58,6 +58,8 @@ pub const INTERNAL_LISTEN_ADDR: &str = "INTERNAL_LISTEN_ADDR";
 
 /// Ed25519 seed that signs access tokens: 32 bytes, base64. Secret, auth only.
 pub const SIGNING_SEED: &str = "SIGNING_SEED";
+/// Days that a key signs before the next one takes over.
+pub const SIGNING_KEY_DAYS: &str = "SIGNING_KEY_DAYS";
 /// Key that seals secrets at rest: 32 bytes, base64. Secret, auth only.
 pub const DATA_KEY: &str = "DATA_KEY";
 /// The key before, while it is being replaced: it opens, and what it opened is sealed anew.

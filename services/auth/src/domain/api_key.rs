@@ -41,7 +41,7 @@ impl NewKey {
 /// A hash in hexadecimal, as services send it.
 pub(crate) fn parse_hash(text: &str) -> Option<[u8; 32]> {
     let mut hash = [0_u8; 32];
-    if text.len() != 64 || !text.is_ascii() {
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     for (index, byte) in hash.iter_mut().enumerate() {

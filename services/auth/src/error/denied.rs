@@ -19,6 +19,22 @@ pub(crate) enum Denied {
     AlreadyVerified,
     #[error("the e-mail address is not proved yet")]
     EmailUnverified,
+    /// Of who is signed in.
+    #[error("the code of the second factor is wrong")]
+    WrongCode,
+    /// Wrong, used, or the account is locked: one answer for all.
+    #[error("the second step of a sign-in failed")]
+    InvalidSecondFactor,
+    #[error("the first step of a sign-in is too long ago, or is none")]
+    InvalidChallenge,
+    #[error("a second factor is on")]
+    TotpEnabled,
+    #[error("no second factor is on")]
+    TotpNotEnabled,
+    #[error("no secret was offered")]
+    TotpNotOffered,
+    #[error("only administrators of the platform may do this")]
+    NotPlatformAdmin,
 }
 
 impl From<Denied> for ApiError {
@@ -35,6 +51,18 @@ impl From<Denied> for ApiError {
             Denied::AlreadyVerified => Self::conflict("already_verified"),
             Denied::EmailUnverified => Self::forbidden("email_unverified")
                 .detail("confirm your e-mail address first; a letter with a code was sent"),
+            Denied::WrongCode => Self::forbidden("wrong_code")
+                .detail("the code is wrong, or was used already; wait for the next one"),
+            Denied::InvalidSecondFactor => Self::unauthorized("invalid_second_factor")
+                .detail("the code is wrong, or was used already"),
+            Denied::InvalidChallenge => {
+                Self::unauthorized("invalid_challenge").detail("sign in with the password again")
+            }
+            Denied::TotpEnabled => Self::conflict("totp_enabled"),
+            Denied::TotpNotEnabled => Self::conflict("totp_not_enabled"),
+            Denied::NotPlatformAdmin => Self::forbidden("platform_admins_only")
+                .detail("administrators are named by `auth-service grant-admin EMAIL`"),
+            Denied::TotpNotOffered => Self::conflict("totp_not_offered"),
         }
     }
 }

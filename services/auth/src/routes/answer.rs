@@ -122,13 +122,14 @@ impl From<UserRow> for User {
 
 impl Tokens {
     /// Signs an access token beside that refresh token.
-    pub(crate) fn of(
+    pub(crate) async fn of(
         app: &AppState,
         whom: Identity,
         refresh_token: RefreshToken,
     ) -> Result<Self, Error> {
+        app.key_ring.ready().await?;
         Ok(Self {
-            access_token: app.signer.sign(whom, Timestamp::now().as_second())?,
+            access_token: app.signer.sign(whom, Timestamp::now())?,
             refresh_token: refresh_token.into_text(),
             token_type: "Bearer",
             expires_in: app.signer.life().as_secs(),
@@ -148,7 +149,7 @@ pub(crate) async fn sign_in(
     let life = app.accounts.refresh_seconds;
     let session = sessions::open(tx, user, device, &token.hash(), life).await?;
     let user = users::find(tx, user).await?.ok_or(Error::Inconsistent)?;
-    let tokens = Tokens::of(app, identity(tx, &user, session), token)?;
+    let tokens = Tokens::of(app, identity(tx, &user, session), token).await?;
     let Me { creator, user } = Me::of(creator, user);
     Ok(SignedIn {
         creator,

@@ -5,17 +5,17 @@ use axum::extract::State;
 use axum::http::{HeaderName, header};
 use jsonwebtoken::jwk::JwkSet;
 
-use crate::domain::token::Signer;
+use crate::error::Error;
+use crate::state::AppState;
 
 /// How long others may keep the key set, as HTTP says it.
 const KEEP: &str = "public, max-age=300";
 
 /// Publishes the key set; not part of the versioned API.
 pub(crate) async fn read_key_set(
-    State(signer): State<Signer>,
-) -> ([(HeaderName, &'static str); 1], Json<JwkSet>) {
-    (
-        [(header::CACHE_CONTROL, KEEP)],
-        Json(signer.key_set().clone()),
-    )
+    State(app): State<AppState>,
+) -> Result<([(HeaderName, &'static str); 1], Json<JwkSet>), Error> {
+    app.key_ring.ready().await?;
+    let set = Json(app.signer.key_set());
+    Ok(([(header::CACHE_CONTROL, KEEP)], set))
 }

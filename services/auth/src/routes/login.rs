@@ -2,7 +2,8 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use shared_db::TenantTx;
 use shared_models::{CreatorId, Email, UserId};
 use shared_web::{Body, ClientIp, Problem};
 use utoipa::ToSchema;
@@ -10,12 +11,14 @@ use uuid::Uuid;
 
 use super::answer::{Confidential, SignedIn, sign_in};
 use super::email_verification;
+use super::login_totp::SecondStepRequired;
 use super::refusals::{BodyRefused, Limited, Unavailable};
 use crate::audit::{self, Action, Actor, Event};
 use crate::domain::password_text::PasswordText;
 use crate::error::{Denied, Error};
 use crate::hashing::Verdict;
 use crate::limits;
+use crate::second_factor::{self, Challenge};
 use crate::state::AppState;
 use crate::store::directory::{self, Login};
 use crate::store::sessions::Device;
@@ -29,6 +32,14 @@ pub(crate) struct Credentials {
     password: PasswordText,
 }
 
+/// A session, or the question for the second factor.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum LoginAnswer {
+    SignedIn(Box<SignedIn>),
+    SecondStepRequired(SecondStepRequired),
+}
+
 /// Sign in.
 ///
 /// An unknown address, a wrong password and a locked account give one and the same answer after
@@ -36,8 +47,8 @@ pub(crate) struct Credentials {
 /// one is refused like a wrong one.
 #[utoipa::path(post, path = "/login", tag = "sign-in", request_body = Credentials,
     responses(
-        (status = 200, description = "The account, the person, and a new session",
-            body = SignedIn),
+        (status = 200, description = "The account, the person, and a new session; or, where a
+            second factor is on, the challenge for it", body = LoginAnswer),
         (status = 401, description = "invalid_credentials", body = Problem,
             content_type = "application/problem+json"),
         (status = 403, description = "tenant_suspended; email_unverified, where the platform asks
@@ -48,17 +59,18 @@ pub(crate) async fn login(
     State(app): State<AppState>,
     device: Device,
     Body(Credentials { email, password }): Body<Credentials>,
-) -> Result<Confidential<SignedIn>, Error> {
+) -> Result<Confidential<LoginAnswer>, Error> {
     let subject = limits::address_and_account(device.ip, &email);
     limits::take(&app.cache, limits::LOGIN, &subject).await?;
     let (login, stored) = find(&app, &email).await?;
-    let signed_in = match app.hashing.verify(password.into_secret(), stored).await? {
-        Verdict::Right { rehashed } => admit(&app, login, rehashed.as_deref(), &device).await?,
-        Verdict::Wrong => return Err(reject(&app, login, device.ip).await?),
+    let verdict = app.hashing.verify(password.into_secret(), stored.clone());
+    let Verdict::Right { rehashed } = verdict.await? else {
+        return Err(reject(&app, login, device.ip).await?);
     };
+    let (stored, rehashed) = (stored.as_deref(), rehashed.as_deref());
+    let answer = admit(&app, login, stored, rehashed, &device).await?;
     limits::clear(&app.cache, limits::LOGIN, &subject).await;
-    count("success");
-    Ok(Confidential(StatusCode::OK, signed_in))
+    Ok(Confidential(StatusCode::OK, answer))
 }
 
 /// Finds account and hash of an address. For an unknown one the account is nobody's, and every
@@ -76,13 +88,44 @@ async fn find(app: &AppState, email: &Email) -> Result<(Login, Option<String>), 
     Ok((login, stored))
 }
 
+/// After the right password: a session, or the question for the second factor.
 async fn admit(
     app: &AppState,
+    login: Login,
+    stored: Option<&str>,
+    rehashed: Option<&str>,
+    device: &Device,
+) -> Result<LoginAnswer, Error> {
+    let mut tx = app.db.tenant(login.creator).await?;
+    if !second_factor::is_on(&mut tx, login.user).await? {
+        let signed_in = open_session(app, tx, login, rehashed, device).await?;
+        return Ok(LoginAnswer::SignedIn(Box::new(signed_in)));
+    }
+    // Failures are forgotten only after both steps: a known password must not buy new guesses.
+    if users::is_locked(&mut tx, login.user).await? {
+        count("locked");
+        return Err(Error::InvalidCredentials);
+    }
+    if let Some(hash) = rehashed {
+        users::set_password(&mut tx, login.user, hash).await?;
+    }
+    tx.commit().await?;
+    let hash = rehashed.or(stored).unwrap_or_default();
+    let challenge = Challenge::new(login.creator, login.user, hash);
+    let challenge = challenge.seal(&app.sealer)?;
+    Ok(LoginAnswer::SecondStepRequired(SecondStepRequired::of(
+        challenge,
+    )))
+}
+
+/// Opens a session for one who has proved everything.
+pub(super) async fn open_session(
+    app: &AppState,
+    mut tx: TenantTx,
     login: Login,
     rehashed: Option<&str>,
     device: &Device,
 ) -> Result<SignedIn, Error> {
-    let mut tx = app.db.tenant(login.creator).await?;
     if !users::count_success(&mut tx, login.user, rehashed).await? {
         count("locked");
         return Err(Error::InvalidCredentials);
@@ -105,6 +148,7 @@ async fn admit(
     let actor = Actor::User(login.user.as_uuid());
     audit::append(&mut tx, Event::new(actor, Action::SignedIn, device.ip)).await?;
     tx.commit().await?;
+    count("success");
     Ok(signed_in)
 }
 

@@ -125,7 +125,7 @@ async fn rotate(
     if app.accounts.verified_email_required && user.email_verified_at.is_none() {
         return Err(Denied::EmailUnverified.into());
     }
-    Tokens::of(app, identity(tx, &user, session), successor)
+    Tokens::of(app, identity(tx, &user, session), successor).await
 }
 
 /// Sign out.

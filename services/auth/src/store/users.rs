@@ -137,6 +137,19 @@ pub(crate) async fn count_failure(tx: &mut TenantTx, id: UserId) -> sqlx::Result
     row.map_or(Ok(false), |row| row.try_get(0))
 }
 
+/// Whether wrong passwords or codes have locked a user out for now.
+pub(crate) async fn is_locked(tx: &mut TenantTx, id: UserId) -> sqlx::Result<bool> {
+    sqlx::query(
+        "select exists (select from auth.users
+         where creator_id = $1 and id = $2 and locked_until > now())",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .fetch_one(tx.conn())
+    .await?
+    .try_get(0)
+}
+
 /// Records a right password and takes over a new hash, unless the account is locked: then nothing
 /// changes, and the answer is false.
 pub(crate) async fn count_success(

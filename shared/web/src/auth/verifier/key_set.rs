@@ -11,8 +11,9 @@ use tokio::sync::Mutex;
 
 use crate::error::ApiError;
 
-/// How often the key set is asked for again when a token names a key that we do not know.
-const REFETCH: Duration = Duration::from_secs(2);
+/// How often the key set is asked for again when a token names a key that we do not know: less
+/// than a new key is published ahead of its first token, so that none is refused.
+const REFETCH: Duration = Duration::from_millis(500);
 /// How long auth may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 

@@ -1,0 +1,108 @@
+//! The keys that sign access tokens, for administrators of the platform.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::Serialize;
+use shared_web::{Creator, Problem};
+use utoipa::ToSchema;
+
+use super::refusals::{TokenRefused, Unavailable};
+use crate::domain::token;
+use crate::error::{Denied, Error};
+use crate::state::AppState;
+use crate::store::platform_admins;
+
+/// What a key is good for now.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum KeyState {
+    /// Published, and signs soon.
+    Next,
+    /// Signs.
+    Active,
+    /// Signs no more; what it signed may still live.
+    Retired,
+}
+
+/// A key that is published.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PublishedKey {
+    kid: String,
+    state: KeyState,
+    active_from: Timestamp,
+}
+
+/// The published keys, the oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PublishedKeys {
+    keys: Vec<PublishedKey>,
+}
+
+impl PublishedKeys {
+    fn of(app: &AppState) -> Self {
+        let (keys, now) = (app.signer.keys(), Timestamp::now());
+        let active = token::active(&keys, now).map(|key| key.kid().to_owned());
+        let describe = |(key, from): &(token::SigningKey, i64)| PublishedKey {
+            kid: key.kid().to_owned(),
+            state: if Some(key.kid()) == active.as_deref() {
+                KeyState::Active
+            } else if *from > now.as_millisecond() {
+                KeyState::Next
+            } else {
+                KeyState::Retired
+            },
+            active_from: Timestamp::from_millisecond(*from).unwrap_or_default(),
+        };
+        let keys = keys.iter().map(describe).collect();
+        Self { keys }
+    }
+}
+
+/// List the keys that sign access tokens.
+#[utoipa::path(get, path = "/keys", tag = "platform", security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The published keys", body = PublishedKeys),
+        (status = 403, description = "platform_admins_only", body = Problem,
+            content_type = "application/problem+json"),
+        TokenRefused, Unavailable))]
+pub(crate) async fn list_keys(
+    State(app): State<AppState>,
+    caller: Creator,
+) -> Result<Json<PublishedKeys>, Error> {
+    administers(&app, &caller).await?;
+    app.key_ring.look().await?;
+    Ok(Json(PublishedKeys::of(&app)))
+}
+
+/// Change the key that signs access tokens.
+///
+/// The new key is published at once and signs within a second. Tokens of the key before stay good
+/// until they expire.
+#[utoipa::path(post, path = "/keys/rotate", tag = "platform", security(("bearer" = [])),
+    responses(
+        (status = 202, description = "The published keys, with the next one",
+            body = PublishedKeys),
+        (status = 403, description = "platform_admins_only", body = Problem,
+            content_type = "application/problem+json"),
+        TokenRefused, Unavailable))]
+pub(crate) async fn rotate_keys(
+    State(app): State<AppState>,
+    caller: Creator,
+) -> Result<(StatusCode, Json<PublishedKeys>), Error> {
+    administers(&app, &caller).await?;
+    app.key_ring.rotate().await?;
+    Ok((StatusCode::ACCEPTED, Json(PublishedKeys::of(&app))))
+}
+
+/// Refuses who does not administer the platform: a role that is stored, whatever plan or role in
+/// an account somebody has.
+async fn administers(app: &AppState, caller: &Creator) -> Result<(), Error> {
+    let (user, _, _) = caller.user()?;
+    let mut tx = app.db.tenant_read(caller.id).await?;
+    if platform_admins::is_admin(&mut tx, user).await? {
+        return Ok(());
+    }
+    Err(Denied::NotPlatformAdmin.into())
+}
