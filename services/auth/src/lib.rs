@@ -24,6 +24,9 @@ mod second_factor;
 mod state;
 mod store;
 
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use shared_config::{Service, Store};
@@ -56,6 +59,8 @@ pub fn app(state: AppState) -> (Router, OpenApi) {
         .with_state(state.clone());
     let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
     let v1 = routes::v1().layer(middleware::from_fn_with_state(limiter, limit::count));
+    // Outermost, before any handler holds a connection: the keys need one, too.
+    let v1 = v1.layer(middleware::from_fn_with_state(state.clone(), with_keys));
     let v1 = v1.with_state(state);
     web::assemble(Service::Auth, SUMMARY, v1, beside, checks)
 }
@@ -72,6 +77,15 @@ pub fn openapi() -> String {
 pub async fn work(state: AppState, stop: CancellationToken) {
     let keys = state.key_ring.clone().follow(stop.clone());
     tokio::join!(mail::worker::run(state, stop), keys);
+}
+
+/// Until the signing keys were read once, this process knows neither which one signs nor whose
+/// tokens hold.
+async fn with_keys(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    match state.key_ring.ready().await {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
 }
 
 fn checks(state: &AppState) -> Checks {

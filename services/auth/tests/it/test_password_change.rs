@@ -184,16 +184,24 @@ async fn known_and_unknown_addresses_are_answered_alike_and_as_fast() {
     let world = World::new().await;
     let (mut known, mut unknown) = (Duration::MAX, Duration::MAX);
     for number in 0..8 {
-        let email = format!("user-{number}@example.com");
-        world.register(&email).await;
+        world.register(&format!("user-{number}@example.com")).await;
+    }
+    for number in 0..16 {
+        // One after the other, and each of them first as often.
+        let who = if number % 4 < 2 { "user" } else { "nobody" };
+        let email = format!("{who}-{}@example.com", number / 2);
+        let fastest = if who == "user" {
+            &mut known
+        } else {
+            &mut unknown
+        };
         let began = Instant::now();
-        let here = ask(&world, &email, &format!("203.0.113.{number}")).await;
-        known = known.min(began.elapsed());
-        let began = Instant::now();
-        let nobody = format!("nobody-{number}@example.com");
-        let there = ask(&world, &nobody, &format!("203.0.113.{number}")).await;
-        unknown = unknown.min(began.elapsed());
-        assert_eq!((here.status, &here.body), (there.status, &there.body));
+        let answer = ask(&world, &email, &format!("203.0.113.{number}")).await;
+        *fastest = began.elapsed().min(*fastest);
+        assert_eq!(
+            (answer.status, answer.body.len()),
+            (StatusCode::ACCEPTED, 0)
+        );
     }
     assert!(
         known < unknown * 3 && unknown < known * 3,
@@ -201,7 +209,7 @@ async fn known_and_unknown_addresses_are_answered_alike_and_as_fast() {
     );
     // And nobody gets a letter who has no account, nor is anything kept of the address.
     let _worker = Worker::start(&world);
-    code(&world, "user-7@example.com", SUBJECT, 1).await;
+    code(&world, "user-4@example.com", SUBJECT, 1).await;
     let began = Instant::now();
     let left = async || -> i64 {
         use sqlx::Row as _;
