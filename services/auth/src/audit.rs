@@ -41,6 +41,14 @@ actions! {
     ApiKeyRevoked = "api_key.revoked", "An API key was revoked.";
     RoleChanged = "member.role_changed", "A member has another role.";
     MemberRemoved = "member.removed", "A member was removed.";
+    MemberJoined = "member.joined", "An invite was accepted.";
+    InviteMade = "invite.made", "Somebody was invited.";
+    InviteRevoked = "invite.revoked", "An invite was taken back.";
+    PasswordChanged = "password.changed", "A user set another password.";
+    PasswordReset = "password.reset", "A letter's code set another password.";
+    SessionRevoked = "session.revoked", "A user ended a session of theirs elsewhere.";
+    SessionsRevoked = "session.all_revoked", "A user ended all of their sessions.";
+    OwnerAccepted = "owner_invitation.accepted", "The owner whom a resource named came in.";
 }
 
 /// Who acts, as the log names it.

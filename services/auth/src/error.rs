@@ -1,6 +1,7 @@
 //! What can go wrong, in the words of this service, and the status of each.
 
 mod denied;
+mod invite;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -9,6 +10,7 @@ use shared_models::page::BadPage;
 use shared_web::ApiError;
 
 pub(crate) use self::denied::Denied;
+pub(crate) use self::invite::InviteRefused;
 use crate::domain::password::Violation;
 use crate::hashing::{BUSY_WAIT, HashError};
 use crate::limits::Refusal;
@@ -48,12 +50,8 @@ pub(crate) enum Error {
     Revocation(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("a field is wrong")]
     Field(&'static str, &'static str),
-    #[error("an owner is above the caller")]
-    AboveCaller,
-    #[error("no invite of that id waits")]
-    UnknownInvite,
-    #[error("the account has its most invites")]
-    TooManyInvites,
+    #[error(transparent)]
+    Invite(#[from] InviteRefused),
     #[error("no such API key")]
     UnknownApiKey,
     #[error("the account has its most API keys")]
@@ -119,13 +117,7 @@ impl From<Error> for ApiError {
             Error::Field(field, message) => {
                 Self::unprocessable("invalid_fields").field(field, message)
             }
-            Error::AboveCaller => Self::forbidden("permission_missing")
-                .detail("only an owner makes, changes or removes owners"),
-            Error::UnknownInvite => {
-                Self::not_found("unknown_invite").detail("this account has no such open invite")
-            }
-            Error::TooManyInvites => Self::conflict("too_many_invites")
-                .detail("this account has its most waiting invites; revoke one"),
+            Error::Invite(refused) => refused.into(),
             Error::UnknownApiKey => {
                 Self::not_found("unknown_api_key").detail("this account has no such API key")
             }

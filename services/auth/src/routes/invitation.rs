@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::answer::{Confidential, SignedIn, sign_in};
 use super::refusals::{BodyRefused, Limited, Unavailable};
+use crate::audit::{self, Action, Actor, Event};
 use crate::domain::invitation;
 use crate::domain::password_text::PasswordText;
 use crate::error::Error;
@@ -80,6 +81,9 @@ async fn admit(
     let user = user.ok_or(Error::InvalidInvitation)?;
     let account = creators::read(&mut tx).await?;
     let signed_in = sign_in(app, &mut tx, account, user, device).await?;
+    let actor = Actor::User(user.as_uuid());
+    let came = Event::new(actor, Action::OwnerAccepted, device.ip).on(invitation);
+    audit::append(&mut tx, came).await?;
     tx.commit().await?;
     Ok(signed_in)
 }

@@ -7,17 +7,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_db::on_constraint;
 use shared_models::{Email, Page, PageRequest, Permission, Role, UserId};
-use shared_web::{Body, Id, Paging, Permit, Problem, Query, permit};
+use shared_web::{Body, ClientIp, Id, Paging, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::answer::{Confidential, SignedIn, sign_in};
 use super::email_verification;
 use super::refusals::{BodyRefused, Limited, TokenRefused, Unavailable};
+use crate::audit::{self, Action, Actor, Event};
 use crate::domain::email_token::EmailToken;
 use crate::domain::full_name::FullName;
 use crate::domain::password_text::PasswordText;
-use crate::error::Error;
+use crate::error::{Error, InviteRefused};
 use crate::mail::letters;
 use crate::state::AppState;
 use crate::store::invites::{self, Found, InviteRow};
@@ -104,22 +105,25 @@ impl From<InviteRow> for Invite {
 pub(crate) async fn create_invite(
     State(app): State<AppState>,
     caller: Permit<permit::InvitesManage>,
+    ip: ClientIp,
     Body(InviteRequest { email, role }): Body<InviteRequest>,
 ) -> Result<Confidential<MadeInvite>, Error> {
     let (user, _, _) = caller.user()?;
     if role == Role::Owner && !caller.has(Permission::AccountManage) {
-        return Err(Error::AboveCaller);
+        return Err(InviteRefused::AboveCaller.into());
     }
     let mut before = app.db.system().await?;
-    let taken = directory::find_login(&mut before, &email).await?;
+    let login = directory::find_login(&mut before, &email).await?;
     drop(before);
-    if taken.is_some() {
+    if login.is_some() {
         return Err(Error::EmailTaken);
     }
     let token = EmailToken::random()?;
     let mut tx = app.db.tenant(caller.id).await?;
     let row = invites::insert(&mut tx, &email, role, user, &token.hash()).await?;
-    let row = row.ok_or(Error::TooManyInvites)?;
+    let row = row.ok_or(InviteRefused::TooMany)?;
+    let made = Event::new((&caller.caller).into(), Action::InviteMade, ip).on(row.id);
+    audit::append(&mut tx, made).await?;
     let account = creators::read(&mut tx).await?;
     let letter = letters::invite(&app.post, &email, &account.display_name, token.as_str());
     app.post.put(&mut tx, &letter).await?;
@@ -166,12 +170,15 @@ pub(crate) async fn list_invites(
 pub(crate) async fn revoke_invite(
     State(app): State<AppState>,
     caller: Permit<permit::InvitesManage>,
+    ip: ClientIp,
     Id(id): Id<Uuid>,
 ) -> Result<StatusCode, Error> {
     let mut tx = app.db.tenant(caller.id).await?;
     if !invites::revoke(&mut tx, id).await? {
-        return Err(Error::UnknownInvite);
+        return Err(InviteRefused::Unknown.into());
     }
+    let revoked = Event::new((&caller.caller).into(), Action::InviteRevoked, ip).on(id);
+    audit::append(&mut tx, revoked).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -247,6 +254,9 @@ async fn admit(
     let member = users::find(&mut tx, user)
         .await?
         .ok_or(Error::Inconsistent)?;
+    let actor = Actor::User(user.as_uuid());
+    let joined = Event::new(actor, Action::MemberJoined, device.ip).on(found.invite);
+    audit::append(&mut tx, joined).await?;
     email_verification::send(app, &mut tx, &member).await?;
     tx.commit().await?;
     app.post.wake();

@@ -8,6 +8,7 @@ use shared_web::{Body, ClientIp, Creator, Problem, Subject};
 use utoipa::ToSchema;
 
 use super::refusals::{BodyRefused, Limited, TokenRefused, Unavailable};
+use crate::audit::{self, Action, Actor, Event};
 use crate::domain::email_token::{EmailToken, Purpose};
 use crate::domain::password_text::PasswordText;
 use crate::error::{Denied, Error};
@@ -54,6 +55,7 @@ pub(crate) struct Reset {
 pub(crate) async fn change_password(
     State(app): State<AppState>,
     caller: Creator,
+    ip: ClientIp,
     Body(change): Body<PasswordChange>,
 ) -> Result<StatusCode, Error> {
     let (user, _, session) = caller.user()?;
@@ -77,6 +79,8 @@ pub(crate) async fn change_password(
     email_tokens::void(&mut tx, user, Purpose::PasswordReset).await?;
     let reason = Revocation::PasswordChanged;
     let ended = session_list::revoke_all(&mut tx, user, Some(session), reason).await?;
+    let changed = Event::new((&caller.caller).into(), Action::PasswordChanged, ip).on(user);
+    audit::append(&mut tx, changed).await?;
     let letter = letters::password_changed(&known.email, &known.full_name);
     app.post.put(&mut tx, &letter).await?;
     tx.commit().await?;
@@ -144,6 +148,8 @@ pub(crate) async fn confirm_password_reset(
     // The letter arrived: that proves the address as well as the other letter would.
     users::verify_email(&mut tx, user).await?;
     session_list::revoke_all(&mut tx, user, None, Revocation::PasswordReset).await?;
+    let set = Event::new(Actor::Nobody, Action::PasswordReset, ip).on(user);
+    audit::append(&mut tx, set).await?;
     let letter = letters::password_changed(&known.email, &known.full_name);
     app.post.put(&mut tx, &letter).await?;
     tx.commit().await?;

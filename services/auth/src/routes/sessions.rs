@@ -6,10 +6,11 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
 use shared_models::{Page, PageRequest, SessionId};
-use shared_web::{Creator, Id, Paging, Problem, Query, Subject};
+use shared_web::{ClientIp, Creator, Id, Paging, Problem, Query, Subject};
 use utoipa::ToSchema;
 
 use super::refusals::{TokenRefused, Unavailable};
+use crate::audit::{self, Action, Event};
 use crate::domain::device_name::device_name;
 use crate::ending;
 use crate::error::{Denied, Error};
@@ -99,6 +100,7 @@ pub(crate) async fn list_sessions(
 pub(crate) async fn revoke_session(
     State(app): State<AppState>,
     caller: Creator,
+    ip: ClientIp,
     Id(id): Id<SessionId>,
 ) -> Result<StatusCode, Error> {
     let (user, _, _) = caller.user()?;
@@ -106,6 +108,8 @@ pub(crate) async fn revoke_session(
     if !session_list::revoke_own(&mut tx, user, id).await? {
         return Err(Denied::UnknownSession.into());
     }
+    let ended = Event::new((&caller.caller).into(), Action::SessionRevoked, ip).on(id);
+    audit::append(&mut tx, ended).await?;
     tx.commit().await?;
     ending::tell_surely(&app, &[Subject::Session(id)]).await;
     Ok(StatusCode::NO_CONTENT)
@@ -119,10 +123,13 @@ pub(crate) async fn revoke_session(
 pub(crate) async fn logout_all(
     State(app): State<AppState>,
     caller: Creator,
+    ip: ClientIp,
 ) -> Result<StatusCode, Error> {
     let (user, _, _) = caller.user()?;
     let mut tx = app.db.tenant(caller.id).await?;
     session_list::revoke_all(&mut tx, user, None, Revocation::LogoutAll).await?;
+    let ended = Event::new((&caller.caller).into(), Action::SessionsRevoked, ip).on(user);
+    audit::append(&mut tx, ended).await?;
     tx.commit().await?;
     ending::tell(&app, &[Subject::User(user)]).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -201,3 +201,46 @@ async fn the_service_itself_can_neither_change_nor_delete_an_entry() {
         assert_eq!(code.code().unwrap(), "42501", "{statement}");
     }
 }
+
+#[tokio::test]
+async fn what_people_do_with_invites_sessions_and_passwords_is_written() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    let owner = world.client.with_token(&ana.access);
+    let invite = async |email: &str| {
+        let wanted = json!({"email": email, "role": "viewer"});
+        let made = owner.post("/auth/v1/invites", &wanted).await;
+        made.expect(StatusCode::CREATED)
+    };
+    let (first, second) = (
+        invite("bo@example.com").await,
+        invite("cy@example.com").await,
+    );
+    let id = first["invite"]["id"].as_str().unwrap();
+    owner.delete(&format!("/auth/v1/invites/{id}")).await;
+    let body = json!({"token": second["token"], "password": PASSWORD, "full_name": "Cy Ito"});
+    let joined = world.client.post("/auth/v1/invites/accept", &body).await;
+    joined.expect(StatusCode::CREATED);
+    let change = json!({"current_password": PASSWORD, "new_password": "Another-Orchard-71"});
+    let changed = owner.post("/auth/v1/password/change", &change).await;
+    assert_eq!(changed.status, StatusCode::NO_CONTENT);
+    let expected = [
+        "password.changed",
+        "member.joined",
+        "invite.revoked",
+        "invite.made",
+        "invite.made",
+        "account.registered",
+    ];
+    let page = read(&world, &ana, AUDIT).await;
+    assert_eq!(actions(&page), expected);
+    assert!(!page.to_string().contains("Another-Orchard"));
+    let everywhere = owner.post("/auth/v1/logout-all", &json!({})).await;
+    assert_eq!(everywhere.status, StatusCode::NO_CONTENT);
+    let back = world
+        .login("ana@example.com", "Another-Orchard-71", "203.0.113.7")
+        .await;
+    let ana = Account::of(&back.expect(StatusCode::OK));
+    let page = read(&world, &ana, &format!("{AUDIT}?limit=2")).await;
+    assert_eq!(actions(&page), ["session.opened", "session.all_revoked"]);
+}
