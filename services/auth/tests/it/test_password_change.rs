@@ -183,13 +183,13 @@ async fn two_who_use_one_letter_set_one_password() {
 async fn known_and_unknown_addresses_are_answered_alike_and_as_fast() {
     let world = World::new().await;
     let (mut known, mut unknown) = (Duration::MAX, Duration::MAX);
-    for number in 0..8 {
+    for number in 0..10 {
         world.register(&format!("user-{number}@example.com")).await;
     }
-    for number in 0..16 {
-        // One after the other, and each of them first as often.
-        let who = if number % 4 < 2 { "user" } else { "nobody" };
-        let email = format!("{who}-{}@example.com", number / 2);
+    // Often enough that the fastest of each is what the road costs, whatever else runs.
+    for number in 0..60 {
+        let who = if number % 2 == 0 { "user" } else { "nobody" };
+        let email = format!("{who}-{}@example.com", number / 2 % 10);
         let fastest = if who == "user" {
             &mut known
         } else {
@@ -198,10 +198,8 @@ async fn known_and_unknown_addresses_are_answered_alike_and_as_fast() {
         let began = Instant::now();
         let answer = ask(&world, &email, &format!("203.0.113.{number}")).await;
         *fastest = began.elapsed().min(*fastest);
-        assert_eq!(
-            (answer.status, answer.body.len()),
-            (StatusCode::ACCEPTED, 0)
-        );
+        let seen = (answer.status, answer.body.len());
+        assert_eq!(seen, (StatusCode::ACCEPTED, 0));
     }
     assert!(
         known < unknown * 3 && unknown < known * 3,
@@ -209,7 +207,7 @@ async fn known_and_unknown_addresses_are_answered_alike_and_as_fast() {
     );
     // And nobody gets a letter who has no account, nor is anything kept of the address.
     let _worker = Worker::start(&world);
-    code(&world, "user-4@example.com", SUBJECT, 1).await;
+    code(&world, "user-9@example.com", SUBJECT, 1).await;
     let began = Instant::now();
     let left = async || -> i64 {
         use sqlx::Row as _;
