@@ -6,14 +6,14 @@ use std::path::Path;
 use axum::Router;
 use axum::extract::FromRef;
 use shared_config::{Reader, Service};
-use shared_testkit::{Stores, TestDatabase, TokenMint};
+use shared_testkit::{Stores, TestClient, TestDatabase, TokenMint};
 use shared_web::Verifier;
 use tokio_util::sync::CancellationToken;
 
 use crate::test_environment::{environments, samples};
 
 /// A router for each service; all trust the mint.
-pub(crate) fn routers(
+pub(crate) async fn routers(
     stores: &Stores,
     database: &TestDatabase,
     mint: &TokenMint,
@@ -21,18 +21,17 @@ pub(crate) fn routers(
 ) -> BTreeMap<Service, Router> {
     let (_, platform) = samples().into_iter().next().unwrap();
     let environments = environments(&platform);
-    let of = |service: Service| {
+    let mut routers = BTreeMap::new();
+    for service in Service::ALL {
         let command = format!("{} serve", service.binary());
         let reader = Reader::from_map(environments[&command].clone());
-        router(service, reader, stores, database, mint, folder)
-    };
-    Service::ALL
-        .into_iter()
-        .map(|service| (service, of(service)))
-        .collect()
+        let router = router(service, reader, stores, database, mint, folder).await;
+        routers.insert(service, router);
+    }
+    routers
 }
 
-fn router(
+async fn router(
     service: Service,
     reader: Reader,
     stores: &Stores,
@@ -50,8 +49,11 @@ fn router(
             let mut config = auth_service::Config::from_reader(reader).unwrap();
             (config.database, config.cache, config.verifier) = settings;
             let state = auth_service::AppState::new(&config).unwrap();
+            let router = auth_service::app(state.clone()).0;
+            // Auth trusts its own keys once it has read them; the mint's come after.
+            TestClient::new(router.clone()).get("/readyz").await;
             trust(mint, &state);
-            auth_service::app(state).0
+            router
         }
         Service::CreatorHub => {
             let mut config = creator_hub_service::Config::from_reader(reader).unwrap();

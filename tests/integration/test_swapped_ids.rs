@@ -150,7 +150,7 @@ impl World {
         let mut connection = admin.connect_options().connect().await.unwrap();
         rows::fill(&mut connection, &tables(&admin).await, &[asking, other]).await;
         Self {
-            routers: services::routers(&stores, &database, &mint, folder.path()),
+            routers: services::routers(&stores, &database, &mint, folder.path()).await,
             mint,
             asking,
             other,
