@@ -6,6 +6,7 @@ use shared_web::ApiError;
 use shared_web::auth::api_key::{KeyIdentity, ResolveKey};
 
 use crate::store::api_keys::{self, KeyOwner};
+use crate::store::tenants;
 
 /// Resolves keys in this process.
 #[derive(Debug, Clone)]
@@ -25,6 +26,10 @@ impl ApiKeys {
             return Ok(None);
         };
         let mut tx = self.0.tenant(creator).await?;
+        // The word of the suspension ends with the access tokens of before; keys have no such end.
+        if tenants::is_suspended(&mut tx).await? {
+            return Ok(None);
+        }
         let opened = api_keys::open(&mut tx, key).await?;
         tx.commit().await?;
         Ok(opened.map(|(scopes, maker)| KeyIdentity {

@@ -14,11 +14,11 @@ use crate::audit::{self, Action, Actor, Event};
 use crate::domain::invitation;
 use crate::domain::password_text::PasswordText;
 use crate::error::Error;
-use crate::limits;
 use crate::state::AppState;
 use crate::store::owner_invitations::{self, Invited};
 use crate::store::sessions::Device;
 use crate::store::{creators, tenants};
+use crate::{limits, passwords};
 
 /// The token of an invitation, and the password to come.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -49,10 +49,7 @@ pub(crate) async fn accept_owner_invitation(
     Body(Acceptance { token, password }): Body<Acceptance>,
 ) -> Result<Confidential<SignedIn>, Error> {
     limits::take(&app.cache, limits::INVITATION, &limits::address(device.ip)).await?;
-    let assessed = app.accounts.passwords.assess(password.as_str(), &[]);
-    if !assessed.violations.is_empty() {
-        return Err(Error::WeakPassword(assessed.violations));
-    }
+    passwords::accept(&app, &password, &[]).await?;
     let mut before = app.db.system().await?;
     let found = owner_invitations::find(&mut before, &invitation::hash(&token)).await?;
     drop(before);

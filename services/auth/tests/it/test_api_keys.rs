@@ -232,6 +232,27 @@ async fn a_key_loses_what_its_maker_loses() {
 }
 
 #[tokio::test]
+async fn a_key_of_a_suspended_account_opens_nothing_until_the_account_opens_again() {
+    let world = World::new().await;
+    let account = world.register("ana@example.com").await;
+    let made = make(&owner(&world, &account), &["documents:read"]).await;
+    let key = text(&made, "/key");
+    let admin = world.admin().await;
+    // Nothing is told: this is how it stands when the word of the suspension has ended.
+    let shut = "insert into platform.tenant_settings (creator_id, plan, suspended_at)
+                values ($1, 'free', now())";
+    let shut = sqlx::query(shut).bind(account.creator);
+    shut.execute(&admin).await.unwrap();
+    let (hub, served) = another_service(&world).await;
+    let refused = hub.verify(key).await.unwrap_err();
+    assert_eq!(refused.code(), "invalid_token");
+    let opened = "update platform.tenant_settings set suspended_at = null";
+    sqlx::query(opened).execute(&admin).await.unwrap();
+    assert_eq!(hub.verify(key).await.unwrap().id, account.creator);
+    served.abort();
+}
+
+#[tokio::test]
 async fn only_services_ask_whose_a_key_is() {
     let world = World::new().await;
     let account = world.register("ana@example.com").await;
