@@ -61,7 +61,7 @@ pub async fn run(context: Arc<Context>, scope: Scope, stop: CancellationToken) {
         Scope::Namespaces(namespaces) => namespaces.into_iter().map(Some).collect(),
     };
     for place in &places {
-        context.directory.expect(place);
+        context.directory.announce(place);
     }
     let all = places.into_iter().map(|place| {
         let tenants = tenant::controller::run_in(Arc::clone(&context), place.clone(), stop.clone());

@@ -59,7 +59,7 @@ struct State {
 
 impl Seen {
     /// Announces a watch: until it has listed once, nothing may be decided.
-    pub fn expect(&self, watch: Watch) {
+    pub fn announce(&self, watch: Watch) {
         self.state().listed.entry(watch).or_insert(false);
     }
 

@@ -55,7 +55,7 @@ impl Watches {
             kind,
             namespace: self.namespace.clone(),
         };
-        self.context.seen.expect(watch.clone());
+        self.context.seen.announce(watch.clone());
         tokio::spawn(self.clone().follow(watch))
     }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::http::HeaderValue;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -159,13 +158,7 @@ impl Refusal {
     /// The headers of draft-ietf-httpapi-ratelimit-headers.
     pub(crate) fn describe(&self, response: &mut Response) {
         let Rule { name, limit, .. } = self.rule;
-        let wait = self.wait.as_millis().div_ceil(1000).max(1);
-        let policy = format!("\"{name}\";q={};w={}", limit.count, limit.window.as_secs());
-        let state = format!("\"{name}\";r=0;t={wait}");
-        for (header, text) in [("ratelimit-policy", policy), ("ratelimit", state)] {
-            if let Ok(value) = HeaderValue::from_str(&text) {
-                response.headers_mut().insert(header, value);
-            }
-        }
+        let rules = [shared_web::limit::Rule { name, limit }];
+        shared_web::limit::describe(response.headers_mut(), &rules, 0, 0, self.wait);
     }
 }

@@ -137,8 +137,9 @@ pub async fn count(State(limiter): State<Limiter>, request: Request, next: Next)
     }
 }
 
-/// Writes the headers, unless the handler's own limit has written them.
-fn describe(
+/// Writes the headers, unless the handler's own limit has written them: of `rules`, the one at
+/// `which` is nearest to its end.
+pub fn describe(
     headers: &mut HeaderMap,
     rules: &[Rule],
     which: usize,

@@ -64,7 +64,7 @@ struct State {
 
 impl Directory {
     /// Announces the watches of a place: until they have listed, nothing may be decided.
-    pub fn expect(&self, place: &Place) {
+    pub fn announce(&self, place: &Place) {
         let mut state = self.state();
         state.platforms.listed.insert(place.clone(), false);
         state.tenants.listed.insert(place.clone(), false);

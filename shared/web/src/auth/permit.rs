@@ -21,13 +21,6 @@ pub trait Needed {
 #[derive(Debug, Clone)]
 pub struct Permit<P>(Creator, PhantomData<P>);
 
-impl<P> Permit<P> {
-    /// The tenant and its caller.
-    pub fn into_creator(self) -> Creator {
-        self.0
-    }
-}
-
 impl<P> Deref for Permit<P> {
     type Target = Creator;
 
