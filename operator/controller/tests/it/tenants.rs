@@ -294,6 +294,7 @@ impl Drop for Auth {
 }
 
 const ROLE_PASSWORD: &str = "a-role-of-the-test-run";
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 fn serving(database: &str, public: &str, inside: &str, token: &str) -> Command {
     let mut command = Command::new(binary(Service::Auth.binary()));
@@ -316,10 +317,8 @@ fn serving(database: &str, public: &str, inside: &str, token: &str) -> Command {
         .env(keys::TOKEN_AUDIENCE, "audience")
         .env(keys::INTERNAL_TOKEN_KEY, "0123456789abcdef0123456789abcdef")
         .env(keys::PROVISIONING_TOKEN, token)
-        .env(
-            keys::SIGNING_SEED,
-            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
-        )
+        .env(keys::SIGNING_SEED, KEY)
+        .env(keys::DATA_KEY, KEY)
         .stdout(Stdio::null());
     command
 }

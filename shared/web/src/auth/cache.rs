@@ -5,7 +5,7 @@ use std::time::Duration;
 use moka::sync::Cache;
 use sha2::{Digest as _, Sha256};
 
-use super::creator::Creator;
+use super::creator::{Caller, Creator};
 use super::revocation::{Revocations, Subject};
 
 /// A credential is verified anew after so long in any case.
@@ -26,6 +26,15 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
+    /// What Redis is asked about. Of a key's maker it is not: auth has just answered with what that
+    /// one may do now. Whatever is heard of the maker later has auth asked again.
+    pub(crate) fn in_question(&self) -> Vec<Subject> {
+        let by_key = matches!(self.creator.caller, Caller::ApiKey { .. });
+        let answered = |subject: &Subject| by_key && matches!(subject, Subject::User(_));
+        let all = self.subjects.iter().copied();
+        all.filter(|subject| !answered(subject)).collect()
+    }
+
     /// The subject whose revocation ends this credential.
     pub(crate) fn ended_by(&self, revoked: &[(Subject, i64)]) -> Option<Subject> {
         let ends = |(subject, at): &(Subject, i64)| match subject {

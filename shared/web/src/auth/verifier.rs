@@ -187,8 +187,9 @@ impl Verifier {
 
     async fn check(&self, token: &str, hash: [u8; 32], now: i64) -> Result<Credential, ApiError> {
         if token.starts_with(api_key::PREFIX) {
+            let asked = Timestamp::now().as_millisecond();
             let identity = self.resolve(hash).await?.ok_or_else(invalid)?;
-            return Ok(of_key(identity, now));
+            return Ok(of_key(identity, asked, now));
         }
         let head = jsonwebtoken::decode_header(token).map_err(|_| invalid())?;
         match (head.alg, head.kid) {
@@ -226,10 +227,11 @@ impl Verifier {
         let Some(revocations) = &self.revocations else {
             return Ok(false);
         };
-        if credential.subjects.is_empty() {
+        let subjects = credential.in_question();
+        if subjects.is_empty() {
             return Ok(true);
         }
-        let revoked = match revocations.ask(&credential.subjects).await {
+        let revoked = match revocations.ask(&subjects).await {
             Ok(revoked) => revoked,
             Err(cause) if method.is_safe() => {
                 metrics::counter!("auth_unchecked_total").increment(1);
@@ -299,7 +301,7 @@ fn of_claims(claims: AccessClaims) -> Credential {
     }
 }
 
-fn of_key(identity: KeyIdentity, now: i64) -> Credential {
+fn of_key(identity: KeyIdentity, asked: i64, now: i64) -> Credential {
     let mut subjects = vec![
         Subject::ApiKey(identity.id),
         Subject::Tenant(identity.creator_id),
@@ -315,8 +317,7 @@ fn of_key(identity: KeyIdentity, now: i64) -> Credential {
             caller,
         },
         subjects,
-        // Auth has just answered for it: what happened to its maker before is in the answer.
-        issued: Timestamp::now().as_millisecond(),
+        issued: asked,
         ends: now.saturating_add(60),
     }
 }
