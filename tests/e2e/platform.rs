@@ -47,22 +47,16 @@ pub(crate) fn explain(namespace: &str) -> String {
     let pods = of(&["get", "pods,jobs,pvc"]);
     let events = of(&["get", "events", "--sort-by=.lastTimestamp"]);
     let last: Vec<_> = events.lines().rev().take(15).collect();
-    let logs = String::from_utf8_lossy(
-        &crate::cluster::attempt(
-            "kubectl",
-            &[
-                "-n",
-                "creator-system",
-                "logs",
-                "--tail=20",
-                "deployment/creator-operator",
-            ],
-            "",
-        )
-        .stdout,
-    )
-    .into_owned();
-    format!("{status}\n{pods}\n{}\n{logs}", last.join("\n"))
+    let services = "app.kubernetes.io/component in (auth,creator-hub,ai-engine,channel)";
+    let services = of(&["logs", "--prefix", "--tail=6", "-l", services]);
+    let operator = of(&[
+        "--namespace=creator-system",
+        "logs",
+        "--tail=6",
+        "deployment/creator-operator",
+    ]);
+    let events = last.join("\n");
+    format!("{status}\n{pods}\n{events}\n{services}\n{operator}")
 }
 
 /// Applies the sample and waits until it is Ready.

@@ -9,5 +9,6 @@ mod test_matrix;
 mod test_mutation;
 mod test_pool;
 mod test_rights;
+mod test_silence;
 mod test_swapped_ids;
 mod test_transactions;

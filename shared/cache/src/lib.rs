@@ -2,6 +2,7 @@
 
 pub mod keys;
 pub mod limit;
+mod line;
 pub mod settings;
 
 pub use keys::Key;
@@ -10,16 +11,18 @@ pub use settings::CacheSettings;
 
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSub};
+use redis::aio::PubSub;
 use redis::{AsyncCommands as _, Client, RedisResult};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::line::Line;
 
 /// Redis, seen by one service's user. Clones share one multiplexed connection.
 #[derive(Clone)]
 pub struct Cache {
     client: Client,
-    manager: ConnectionManager,
+    line: Line,
     prefix: String,
 }
 
@@ -35,28 +38,26 @@ impl Cache {
     /// Sets up the connection without connecting: it comes up with the first command.
     pub fn new(settings: &CacheSettings) -> RedisResult<Self> {
         let client = Client::open(settings.connection())?;
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(1)
-            .set_connection_timeout(Some(Duration::from_secs(1)))
-            .set_response_timeout(Some(Duration::from_millis(500)));
-        let manager = ConnectionManager::new_lazy_with_config(client.clone(), config)?;
+        let line = Line::to(client.clone())?;
         Ok(Self {
             client,
-            manager,
+            line,
             prefix: settings.prefix.clone(),
         })
     }
 
     /// Whether Redis answers.
     pub async fn ping(&self) -> RedisResult<()> {
-        redis::cmd("PING")
-            .query_async(&mut self.manager.clone())
-            .await
+        let mut turn = self.line.turn();
+        let answer = redis::cmd("PING").query_async(&mut turn.connection).await;
+        self.line.end(&turn, answer)
     }
 
     /// Reads a JSON value; one that no longer parses counts as absent.
     pub async fn read<T: DeserializeOwned>(&self, key: &Key) -> RedisResult<Option<T>> {
-        let text: Option<String> = self.manager.clone().get(self.full(key)).await?;
+        let mut turn = self.line.turn();
+        let answer = turn.connection.get(self.full(key)).await;
+        let text: Option<String> = self.line.end(&turn, answer)?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
@@ -66,7 +67,9 @@ impl Cache {
         for key in keys {
             pipe.get(self.full(key));
         }
-        let texts: Vec<Option<String>> = pipe.query_async(&mut self.manager.clone()).await?;
+        let mut turn = self.line.turn();
+        let answer = pipe.query_async(&mut turn.connection).await;
+        let texts: Vec<Option<String>> = self.line.end(&turn, answer)?;
         let parse = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
         Ok(texts.into_iter().map(parse).collect())
     }
@@ -82,20 +85,23 @@ impl Cache {
             return Ok(());
         };
         let seconds = life.as_secs().max(1);
-        self.manager
-            .clone()
-            .set_ex(self.full(key), text, seconds)
-            .await
+        let mut turn = self.line.turn();
+        let answer = turn.connection.set_ex(self.full(key), text, seconds).await;
+        self.line.end(&turn, answer)
     }
 
     /// Drops a value.
     pub async fn forget(&self, key: &Key) -> RedisResult<()> {
-        self.manager.clone().del(self.full(key)).await
+        let mut turn = self.line.turn();
+        let answer = turn.connection.del(self.full(key)).await;
+        self.line.end(&turn, answer)
     }
 
     /// Tells whoever listens now; a hint that may be lost.
     pub async fn publish(&self, key: &Key, message: &str) -> RedisResult<()> {
-        self.manager.clone().publish(self.full(key), message).await
+        let mut turn = self.line.turn();
+        let answer = turn.connection.publish(self.full(key), message).await;
+        self.line.end(&turn, answer)
     }
 
     /// Listens to one channel on a connection of its own. Subscribe first, then read the truth:
@@ -129,7 +135,9 @@ impl Cache {
             .iter()
             .map(|(key, limit)| (self.full(key), *limit))
             .collect();
-        limit::take(&mut self.manager.clone(), &limits, cost).await
+        let mut turn = self.line.turn();
+        let answer = limit::take(&mut turn.connection, &limits, cost).await;
+        self.line.end(&turn, answer)
     }
 
     fn full(&self, key: &Key) -> String {

@@ -1,7 +1,13 @@
 //! Where Redis is and who connects.
 
+use std::time::Duration;
+
+use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
 use shared_config::{Reader, Secret, keys};
+
+/// What is sent and not acknowledged for so long ends the connection.
+const GONE_AFTER: Duration = Duration::from_secs(4);
 
 /// Settings of one service's connection.
 #[derive(Debug, Clone, Default)]
@@ -47,10 +53,22 @@ impl CacheSettings {
         }
         let address = ConnectionAddr::Tcp(self.host.clone(), self.port);
         match address.into_connection_info() {
-            Ok(info) => info.set_redis_settings(login),
+            Ok(info) => info.set_redis_settings(login).set_tcp_settings(tcp()),
             Err(error) => unreachable_address(&error),
         }
     }
+}
+
+/// A node that vanishes takes its connections along without an end: the kernel finds out within
+/// [`GONE_AFTER`], by probes where nothing is sent.
+fn tcp() -> TcpSettings {
+    let probes = TcpKeepalive::new()
+        .with_time(GONE_AFTER / 2)
+        .with_interval(Duration::from_secs(1));
+    TcpSettings::default()
+        .set_nodelay(true)
+        .set_keepalive(probes)
+        .set_user_timeout(GONE_AFTER)
 }
 
 /// A TCP address always converts; the signature of the client merely allows for failure.

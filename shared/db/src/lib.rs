@@ -6,6 +6,7 @@ pub mod idempotency;
 pub mod jobs;
 pub mod migrate;
 pub mod settings;
+mod silence;
 pub mod system;
 pub mod tenant;
 
@@ -21,39 +22,43 @@ use shared_models::CreatorId;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
+use crate::silence::Silence;
+
 /// The database of the platform, seen by one service's role.
 #[derive(Debug, Clone)]
 pub struct Db {
     pool: PgPool,
+    silence: Silence,
 }
 
 impl Db {
     /// Sets up the pool without connecting: a service starts while its database is away, and says
     /// so in `/readyz`.
     pub fn new(settings: &DatabaseSettings) -> Self {
-        let pool = PgPoolOptions::new()
+        let silence = Silence::new();
+        let options = PgPoolOptions::new()
             .max_connections(settings.max_connections)
             .acquire_timeout(Duration::from_secs(3))
             // The ping would be a round trip for each acquire; `tenant` retries once instead.
-            .test_before_acquire(false)
-            .connect_lazy_with(settings.options());
-        Self { pool }
+            .test_before_acquire(false);
+        let pool = silence.guard(options).connect_lazy_with(settings.options());
+        Self { pool, silence }
     }
 
     /// Opens a transaction that sees, and writes, the rows of one tenant.
     pub async fn tenant(&self, creator: CreatorId) -> sqlx::Result<TenantTx> {
-        tenant::begin(&self.pool, creator, tenant::Access::Write).await
+        tenant::begin(self, creator, tenant::Access::Write).await
     }
 
     /// Opens a read-only transaction of one tenant; it may be dropped without a commit.
     pub async fn tenant_read(&self, creator: CreatorId) -> sqlx::Result<TenantTx> {
-        tenant::begin(&self.pool, creator, tenant::Access::Read).await
+        tenant::begin(self, creator, tenant::Access::Read).await
     }
 
     /// Opens a transaction without a tenant: it sees no tenant row, and may call the named
     /// functions that run before a tenant is known.
     pub async fn system(&self) -> sqlx::Result<SystemTx> {
-        system::begin(&self.pool).await
+        system::begin(self).await
     }
 
     /// Whether the database answers.

@@ -1,8 +1,8 @@
 //! The road for what runs before a tenant is known: login, refresh, widget sessions, the queue.
 
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, Postgres, Transaction};
 
-use crate::tenant;
+use crate::{Db, tenant};
 
 /// A transaction without a tenant. Row-level security hides every tenant row from it; what it may
 /// do are the SECURITY DEFINER functions that the catalogue test lists.
@@ -23,7 +23,7 @@ impl SystemTx {
     }
 }
 
-pub(crate) async fn begin(pool: &PgPool) -> sqlx::Result<SystemTx> {
-    let inner = tenant::begin_whole(pool, "BEGIN".to_owned()).await?;
+pub(crate) async fn begin(db: &Db) -> sqlx::Result<SystemTx> {
+    let inner = tenant::begin_whole(db, "BEGIN".to_owned()).await?;
     Ok(SystemTx { inner })
 }

@@ -12,9 +12,11 @@ pub mod database;
 pub mod golden;
 pub mod stores;
 pub mod tokens;
+pub mod wire;
 
 pub use client::{Answer, TestClient};
 pub use database::TestDatabase;
 pub use golden::assert_golden;
 pub use stores::Stores;
 pub use tokens::TokenMint;
+pub use wire::Wire;

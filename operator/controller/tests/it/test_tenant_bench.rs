@@ -44,6 +44,13 @@ async fn a_thousand_tenants_become_ready_and_then_nothing_is_written() {
     );
     let writes = operator.calls.writes().len();
     println!("measured: {} writes for each Tenant", writes / TENANTS);
+    // The platform's status tells the number a while after it changed.
+    let counted = async || {
+        let platform = tenants.world.platforms().get(&tenants.platform).await;
+        let count = platform.unwrap().status?.tenants?;
+        (usize::try_from(count.ready) == Ok(TENANTS)).then_some(())
+    };
+    tenants.world.until_some("the count of all", counted).await;
     tenants.world.until_quiet(&operator).await;
     operator.stop().await;
     successor_writes_nothing(&tenants).await;

@@ -12,6 +12,10 @@ use crate::plan::{StageName, foundation, labels, network, volume};
 use crate::resolve::Resolved;
 
 const COMPONENT: Component = Component::Store(Store::Chroma);
+/// A pod deleted by force may still write to the folder beside its successor, which therefore waits
+/// for its end.
+const START: &str = "exec 9> /data/.lock; flock 9; \
+                     exec chroma run --path /data --host 0.0.0.0 --port 8000";
 
 /// Where ai-engine finds Chroma.
 pub(crate) fn url(resolved: &Resolved) -> String {
@@ -65,7 +69,7 @@ fn chroma_pod(sketch: &Sketch<'_>, name: &str) -> Pod {
         COMPONENT.name(),
         &sketch.resolved.spec.images.chroma,
         json!({
-            "command": ["chroma", "run", "--path", "/data", "--host", "0.0.0.0", "--port", "8000"],
+            "command": ["sh", "-c", START],
             "env": [pod::variable("HOME", "/tmp"), pod::variable("ANONYMIZED_TELEMETRY", "False")],
             "ports": [{"name": "http", "containerPort": Store::Chroma.port()}],
             "resources": pod::resources(settings.resources.as_ref(), "50m", "128Mi", "1Gi"),

@@ -5,20 +5,27 @@
 //! subscription every request asks Redis.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use jiff::Timestamp;
-use redis::RedisResult;
+use redis::{Msg, RedisResult};
 use serde::{Deserialize, Serialize};
 use shared_cache::{Cache, Key};
 use shared_models::{ApiKeyId, CreatorId, SessionId, UserId};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
+/// A subscription that has brought nothing for so long is asked whether it still lives: a node
+/// that vanishes takes its connections along without an end. Twice this is well below a second.
+const SILENCE: Duration = Duration::from_millis(400);
+/// What is published to hear it again.
+const BEAT: &str = "";
 /// Between two attempts to subscribe.
 const RETRY: Duration = Duration::from_millis(250);
 /// So many revocations are kept before those that no longer matter are dropped.
@@ -166,12 +173,7 @@ async fn follow(cache: Cache, heard: Arc<Heard>) {
         match cache.subscribe(&Key::revocations()).await {
             Ok(mut subscription) => {
                 heard.turn();
-                let mut messages = subscription.on_message();
-                while let Some(message) = messages.next().await {
-                    if let Ok(text) = message.get_payload::<String>() {
-                        heard.take(&text);
-                    }
-                }
+                hear(&cache, subscription.on_message(), &heard).await;
                 heard.turn();
                 if let Ok(mut revoked) = heard.revoked.write() {
                     revoked.clear();
@@ -181,6 +183,31 @@ async fn follow(cache: Cache, heard: Arc<Heard>) {
             Err(cause) => tracing::debug!(%cause, "cannot subscribe to revocations"),
         }
         tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Takes what arrives, until the subscription ends or no longer brings what is published.
+async fn hear(cache: &Cache, messages: impl Stream<Item = Msg>, heard: &Heard) {
+    let (mut messages, mut asked) = (pin!(messages), false);
+    loop {
+        match timeout(SILENCE, messages.next()).await {
+            Ok(None) => return,
+            Ok(Some(message)) => {
+                asked = false;
+                if let Ok(text) = message.get_payload::<String>()
+                    && text != BEAT
+                {
+                    heard.take(&text);
+                }
+            }
+            Err(_) if asked => return,
+            Err(_) => {
+                asked = true;
+                if cache.publish(&Key::revocations(), BEAT).await.is_err() {
+                    return;
+                }
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use shared_cache::{Cache, CacheSettings};
 use shared_config::Service;
 use shared_models::{ApiKeyId, CreatorId, Permission, Role, UserId};
-use shared_testkit::{Stores, TokenMint};
+use shared_testkit::{Stores, TokenMint, Wire};
 use shared_web::auth::Caller;
 use shared_web::auth::api_key::{KeyIdentity, ResolveKey};
 use shared_web::{ApiError, Revocations, Subject, Verifier};
@@ -118,6 +118,38 @@ async fn while_redis_is_away_what_reads_goes_on_and_what_changes_does_not() {
     verifier.verify_for(&token, &Method::GET).await.unwrap();
     let refused = verifier.verify_for(&token, &Method::POST).await;
     assert_eq!(refused.unwrap_err().code(), "dependency_unavailable");
+}
+
+#[tokio::test]
+async fn a_subscription_that_died_without_an_end_hides_nothing_for_long() {
+    let (mint, settings) = (TokenMint::new(), Stores::from_env().cache_settings());
+    let wire = Wire::to(&settings.host, settings.port).await;
+    let far = CacheSettings {
+        host: "127.0.0.1".to_owned(),
+        port: wire.port,
+        ..settings.clone()
+    };
+    let verifier = mint
+        .verifier(Service::CreatorHub)
+        .heeding(Cache::new(&far).unwrap());
+    let revocations = verifier.revocations().unwrap();
+    let claims = mint.claims(CreatorId::new(), Role::Owner);
+    let token = mint.sign(&claims);
+    until(&verifier, &token, None).await;
+    let mut changes = revocations.changes();
+    let subscribed = changes.wait_for(|number| number % 2 == 1).await;
+    let before = *subscribed.unwrap();
+
+    wire.go_dead();
+    let auth = Revocations::listen(Cache::new(&settings).unwrap());
+    auth.revoke(Subject::Session(claims.sid), LIFE)
+        .await
+        .unwrap();
+    let took = until(&verifier, &token, Some("session_ended")).await;
+    println!("measured: a revocation behind a dead wire is known after {took:?}");
+    let next = changes.wait_for(|number| *number == before + 2);
+    let again = tokio::time::timeout(Duration::from_secs(5), next).await;
+    again.expect("it subscribes again").unwrap();
 }
 
 fn closed_port() -> u16 {

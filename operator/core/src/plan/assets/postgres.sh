@@ -2,6 +2,10 @@
 # that a start that was cut short begins anew instead of running on half a cluster.
 set -eu
 umask 077
+# A pod deleted by force may still run beside its successor. Two servers on one folder lose what was
+# committed, and PostgreSQL's own lock does not see into another container: wait for the end.
+exec 9> /data/.lock
+flock 9
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   rm -rf "$PGDATA.new"
   printf %s "$POSTGRES_PASSWORD" > /tmp/password

@@ -1,0 +1,76 @@
+//! Connections to a node that has vanished: they never answer and never end.
+//!
+//! The kernel gives such a connection up after a quarter of an hour, and sqlx sets no option of
+//! its socket. So nothing waits for long, and who has waited in vain once spares the others the
+//! wait: every connection of that time is dropped without a goodbye.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection as _, PgConnection};
+use tokio::time::timeout;
+
+/// So long a connection may take to begin a transaction, or to go back to the pool.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// When an answer was last waited for in vain.
+#[derive(Debug, Clone)]
+pub(crate) struct Silence {
+    began: Instant,
+    /// Milliseconds after `began`; 0 is never.
+    last: Arc<AtomicU64>,
+}
+
+impl Silence {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            last: Arc::default(),
+        }
+    }
+
+    /// An answer did not come.
+    pub(crate) fn notice(&self) {
+        let now = self.began.elapsed().as_millis();
+        let now = u64::try_from(now).unwrap_or(u64::MAX).max(1);
+        self.last.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// The pool asks it for every connection that goes out and comes back.
+    pub(crate) fn guard(&self, options: PgPoolOptions) -> PgPoolOptions {
+        let (out, back) = (self.clone(), self.clone());
+        options
+            .before_acquire(move |_, about| {
+                let gone = out.covers(about.age);
+                Box::pin(async move { (!gone).then_some(true).ok_or(sqlx::Error::PoolTimedOut) })
+            })
+            .after_release(move |connection, about| {
+                let (silence, gone) = (back.clone(), back.covers(about.age));
+                Box::pin(async move {
+                    if gone {
+                        return Err(sqlx::Error::PoolTimedOut);
+                    }
+                    silence.answers(connection).await
+                })
+            })
+    }
+
+    /// Whether a connection of that age was there when the answer did not come.
+    fn covers(&self, age: Duration) -> bool {
+        let last = self.last.load(Ordering::Relaxed);
+        let opened = self.began.elapsed().saturating_sub(age);
+        last > 0 && opened < Duration::from_millis(last)
+    }
+
+    /// sqlx asks, too, when a connection comes back, and would wait for ever.
+    async fn answers(&self, connection: &mut PgConnection) -> sqlx::Result<bool> {
+        if let Ok(answer) = timeout(PATIENCE, connection.ping()).await {
+            return answer.map(|()| true);
+        }
+        self.notice();
+        Err(sqlx::Error::PoolTimedOut)
+    }
+}

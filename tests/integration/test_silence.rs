@@ -1,0 +1,57 @@
+//! A database whose node vanishes takes its connections along without an end; the pool recovers.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use shared_config::Service;
+use shared_db::{Db, TenantTx};
+use shared_models::CreatorId;
+use shared_testkit::{Stores, TestDatabase, Wire};
+
+const PLACES: u32 = 4;
+/// The kernel would take a quarter of an hour.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// A pool whose connections run over a wire, all of them open.
+async fn over_a_wire() -> (TestDatabase, Wire, Db, Vec<TenantTx>) {
+    let database = TestDatabase::new(&Stores::from_env()).await;
+    let mut settings = database.settings(Service::CreatorHub);
+    let wire = Wire::to(&settings.host, settings.port).await;
+    (settings.host, settings.port) = ("127.0.0.1".to_owned(), wire.port);
+    settings.max_connections = PLACES;
+    let db = Db::new(&settings);
+    let open = all(&db).await;
+    (database, wire, db, open)
+}
+
+/// As many transactions at once as there are places.
+async fn all(db: &Db) -> Vec<TenantTx> {
+    let each = (0..PLACES).map(|_| db.tenant_read(CreatorId::new()));
+    let opened = join_all(each).await.into_iter();
+    opened.collect::<Result<_, _>>().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_that_died_unseen_cost_one_wait() {
+    let (_database, wire, db, open) = over_a_wire().await;
+    drop(open);
+    while db.ping().await.is_err() {}
+    wire.go_dead();
+    let back = tokio::time::timeout(LIMIT, all(&db)).await;
+    back.expect("it comes back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_that_died_in_flight_give_their_places_back() {
+    let (_database, wire, db, open) = over_a_wire().await;
+    wire.go_dead();
+    drop(open);
+    let again = async {
+        while db.ping().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        all(&db).await
+    };
+    let back = tokio::time::timeout(LIMIT, again).await;
+    back.expect("it comes back");
+}
