@@ -5,10 +5,12 @@ pub mod documents;
 pub mod generations;
 pub mod models;
 pub mod search;
+mod tenant_data;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::put;
+use axum::routing::{get, put};
+use shared_web::tenant_data::ROUTE as TENANT_DATA;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -29,4 +31,5 @@ pub fn internal() -> Router<AppState> {
     Router::new()
         .route("/internal/v1/documents/{id}", document)
         .layer(DefaultBodyLimit::max(documents::BODY_LIMIT))
+        .route(TENANT_DATA, get(tenant_data::copy).delete(tenant_data::erase))
 }

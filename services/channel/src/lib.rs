@@ -34,7 +34,8 @@ pub fn app(state: AppState) -> (Router, OpenApi) {
         .layer(middleware::from_fn_with_state(limiter, limit::count))
         .merge(routes::scripts())
         .merge(routes::widget().layer(admission));
-    let beside = routes::demo().with_state(state.clone());
+    let beside = routes::demo().merge(routes::internal());
+    let beside = beside.with_state(state.clone());
     web::assemble(
         Service::Channel,
         SUMMARY,

@@ -8,9 +8,11 @@ mod history;
 mod script;
 mod sessions;
 mod socket;
+mod tenant_data;
 
 use axum::Router;
 use axum::routing::{get, options};
+use shared_web::tenant_data::ROUTE as TENANT_DATA;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -62,4 +64,9 @@ pub(crate) fn demo() -> Router<AppState> {
     Router::new()
         .route("/demo", get(demo::read_page))
         .route("/demo.css", get(demo::read_style))
+}
+
+/// Below the prefix, for other services only: the gateway does not route it.
+pub(crate) fn internal() -> Router<AppState> {
+    Router::new().route(TENANT_DATA, get(tenant_data::copy).delete(tenant_data::erase))
 }

@@ -33,6 +33,9 @@ pub(crate) trait FileStore: Debug + Send + Sync {
     /// Removes a file; one that is not there is success.
     fn remove(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<()>>;
 
+    /// Removes every file of a creator, and says how many there were.
+    fn erase(&self, creator: CreatorId) -> BoxFuture<'_, io::Result<u64>>;
+
     /// Whether files can be written.
     fn check(&self) -> BoxFuture<'_, io::Result<()>>;
 

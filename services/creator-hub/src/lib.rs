@@ -34,8 +34,9 @@ pub fn app(state: AppState) -> (Router, OpenApi) {
     let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
     let counted = middleware::from_fn_with_state(limiter, limit::count);
     let v1 = routes::v1(state.upload_max_bytes).layer(counted);
+    let beside = routes::internal().with_state(state.clone());
     let v1 = v1.with_state(state);
-    web::assemble(Service::CreatorHub, SUMMARY, v1, Router::new(), checks)
+    web::assemble(Service::CreatorHub, SUMMARY, v1, beside, checks)
 }
 
 /// The document alone, which needs no running dependency.

@@ -5,9 +5,13 @@ mod jobs;
 mod profile;
 mod progress;
 mod search;
+mod tenant_data;
 mod upload;
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
+use shared_web::tenant_data::ROUTE as TENANT_DATA;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
@@ -35,4 +39,9 @@ pub(crate) fn v1(upload_max_bytes: u64) -> OpenApiRouter<AppState> {
         .routes(routes!(progress::follow_document))
         .routes(routes!(jobs::read_job))
         .routes(routes!(search::search_knowledge))
+}
+
+/// Below `/creator-hub`, for other services only: the gateway does not route it.
+pub(crate) fn internal() -> Router<AppState> {
+    Router::new().route(TENANT_DATA, get(tenant_data::copy).delete(tenant_data::erase))
 }

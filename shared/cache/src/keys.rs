@@ -36,6 +36,16 @@ impl Key {
         Self(format!("{{{id}}}:revoked:{kind}"))
     }
 
+    /// The pattern of every key of a tenant.
+    pub(crate) fn all_of(creator: CreatorId) -> Self {
+        Self(format!("{{{creator}}}:*"))
+    }
+
+    /// Whether a key of Redis is one of [`Key::revoked`].
+    pub(crate) fn is_revocation(full: &str) -> bool {
+        full.contains("}:revoked:")
+    }
+
     /// Tells every service of a revocation.
     pub fn revocations() -> Self {
         Self("revocations".to_owned())

@@ -15,6 +15,10 @@ use redis::aio::PubSub;
 use redis::{AsyncCommands as _, Client, RedisResult};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use shared_models::CreatorId;
+
+/// Keys that Redis looks at in one step of a search.
+const SCAN_STEP: u32 = 1_000;
 
 use crate::line::Line;
 
@@ -138,6 +142,31 @@ impl Cache {
         let mut turn = self.line.turn();
         let answer = limit::take(&mut turn.connection, &limits, cost).await;
         self.line.end(&turn, answer)
+    }
+
+    /// Drops every key of a tenant, and says how many there were. Revocations stay until they end
+    /// by themselves: they are what keeps the tenant's tokens from working.
+    pub async fn forget_tenant(&self, creator: CreatorId) -> RedisResult<u64> {
+        let pattern = self.full(&Key::all_of(creator));
+        let (mut dropped, mut cursor) = (0, 0_u64);
+        loop {
+            let (next, mut keys): (u64, Vec<String>) = redis::cmd("SCAN")
+                .arg(cursor)
+                .arg("MATCH")
+                .arg(&pattern)
+                .arg("COUNT")
+                .arg(SCAN_STEP)
+                .query_async(&mut self.manager.clone())
+                .await?;
+            keys.retain(|key| !Key::is_revocation(key));
+            if !keys.is_empty() {
+                dropped += self.manager.clone().unlink::<_, u64>(keys).await?;
+            }
+            if next == 0 {
+                return Ok(dropped);
+            }
+            cursor = next;
+        }
     }
 
     fn full(&self, key: &Key) -> String {

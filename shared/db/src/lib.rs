@@ -9,6 +9,7 @@ pub mod settings;
 mod silence;
 pub mod system;
 pub mod tenant;
+pub mod tenant_data;
 
 pub use constraint::on_constraint;
 pub use fault::{is_away, is_contended};

@@ -20,12 +20,13 @@ const RECORD: &str = "platform.schema_migrations";
 ///
 /// The owner does not inherit: it must be a member of the roles of the definer functions to hand
 /// functions over to them, and must not see through their policies.
-const GROUP_ROLES: [(&str, &str); 5] = [
+const GROUP_ROLES: [(&str, &str); 6] = [
     ("platform_owner", "NOLOGIN NOINHERIT"),
     ("platform_app", "NOLOGIN"),
     ("auth_lookup", "NOLOGIN"),
     ("channel_lookup", "NOLOGIN"),
     ("job_dispatcher", "NOLOGIN"),
+    ("tenant_eraser", "NOLOGIN"),
 ];
 
 /// Settings of the `migrate` binary.
@@ -153,7 +154,7 @@ async fn bootstrap(admin: &mut PgConnection, settings: &Settings) -> Result<(), 
     execute(
         admin,
         "grant platform_owner to platform_migrator;
-         grant auth_lookup, channel_lookup, job_dispatcher to platform_owner;
+         grant auth_lookup, channel_lookup, job_dispatcher, tenant_eraser to platform_owner;
          revoke create on schema public from public"
             .to_owned(),
     )

@@ -5,6 +5,7 @@ pub mod id;
 pub mod page;
 pub mod permission;
 pub mod role;
+pub mod tenant_data;
 pub mod text;
 
 pub use email::Email;
@@ -15,3 +16,4 @@ pub use id::{
 pub use page::{Cursor, Page, PageRequest};
 pub use permission::Permission;
 pub use role::Role;
+pub use tenant_data::{DataLine, Tally};

@@ -15,6 +15,7 @@ pub mod paging;
 pub mod request;
 pub mod serve;
 pub mod telemetry;
+pub mod tenant_data;
 pub mod token;
 
 pub use auth::{Creator, Permit, Revocations, Subject, Verifier, VerifierSettings, permit};

@@ -116,14 +116,39 @@ impl VectorStore {
         creator: CreatorId,
         document: DocumentId,
     ) -> Result<Vec<(String, Vec<String>)>, ChromaError> {
-        let filter = document_filter(creator, document);
+        self.all_matching(creator, &document_filter(creator, document))
+            .await
+    }
+
+    /// Deletes every vector of a tenant, of earlier models too, and says how many there were.
+    pub async fn forget_tenant(&self, creator: CreatorId) -> Result<u64, ChromaError> {
+        let filter = json!({"tenant": {"$eq": creator.to_string()}});
+        let mut forgotten = 0;
+        for (collection, ids) in self.all_matching(creator, &filter).await? {
+            forgotten += ids.len() as u64;
+            self.delete(collection, ids).await?;
+        }
+        let left = self.all_matching(creator, &filter).await?;
+        if left.is_empty() {
+            return Ok(forgotten);
+        }
+        let left: usize = left.iter().map(|(_, ids)| ids.len()).sum();
+        let text = format!("{left} vectors of a tenant are still there");
+        Err(ChromaError::Server(text))
+    }
+
+    async fn all_matching(
+        &self,
+        creator: CreatorId,
+        filter: &Value,
+    ) -> Result<Vec<(String, Vec<String>)>, ChromaError> {
         let mut found = Vec::new();
         for collection in self.collections.all_of(creator, &self.prefix).await? {
             let mut ids = Vec::new();
             loop {
                 let page = self
                     .chroma
-                    .matching(&collection.id, &filter, PAGE, ids.len());
+                    .matching(&collection.id, filter, PAGE, ids.len());
                 let page = page.await?;
                 let last = page.len() < PAGE;
                 ids.extend(page);

@@ -55,6 +55,14 @@ pub(crate) async fn insert(
     .transpose()
 }
 
+/// The ids of all channels, of deleted ones too.
+pub(crate) async fn ids(tx: &mut TenantTx) -> sqlx::Result<Vec<ChannelId>> {
+    let rows = sqlx::query("select id from channel.channels")
+        .fetch_all(tx.conn())
+        .await?;
+    rows.iter().map(|row| row.try_get("id")).collect()
+}
+
 /// Up to `limit` channels after that one, newest first.
 pub(crate) async fn list(
     tx: &mut TenantTx,

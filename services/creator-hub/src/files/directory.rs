@@ -110,6 +110,21 @@ impl FileStore for Directory {
         .boxed()
     }
 
+    fn erase(&self, creator: CreatorId) -> BoxFuture<'_, io::Result<u64>> {
+        async move {
+            // Names begin with the creator's id in one folder, and are hashes in the other.
+            let marks = clear_names(&self.incoming(), &format!("{creator}_")).await?;
+            let files = clear_names(&self.folder(creator), "").await?;
+            match fs::remove_dir(self.folder(creator)).await {
+                // An upload that was under way has just put its file there.
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+                result => absent_is_fine(result)?,
+            }
+            Ok(marks + files)
+        }
+        .boxed()
+    }
+
     fn check(&self) -> BoxFuture<'_, io::Result<()>> {
         async {
             let mut probe = self.open().await?;
@@ -180,6 +195,23 @@ async fn sync(folder: &Path) -> io::Result<()> {
 fn marked(name: &str) -> Option<(CreatorId, ContentHash)> {
     let (creator, hash) = name.split_once('_')?;
     Some((creator.parse().ok()?, hash.parse().ok()?))
+}
+
+/// Removes the files of a folder whose names begin so, and counts them.
+async fn clear_names(folder: &Path, start: &str) -> io::Result<u64> {
+    let mut entries = match fs::read_dir(folder).await {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let mut cleared = 0;
+    while let Some(entry) = entries.next_entry().await? {
+        if entry.file_name().to_string_lossy().starts_with(start) {
+            absent_is_fine(fs::remove_file(entry.path()).await)?;
+            cleared += 1;
+        }
+    }
+    Ok(cleared)
 }
 
 fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {

@@ -44,6 +44,26 @@ pub(crate) struct NewDocument {
     pub(crate) content_hash: ContentHash,
 }
 
+/// The file of every document, whatever its state: id, name and content.
+pub(crate) async fn contents(
+    tx: &mut TenantTx,
+) -> sqlx::Result<Vec<(DocumentId, String, ContentHash)>> {
+    let rows = sqlx::query("select id, filename, content_hash from hub.documents order by id")
+        .fetch_all(tx.conn())
+        .await?;
+    let content = |row: &PgRow| {
+        let hash: Vec<u8> = row.try_get("content_hash")?;
+        // The table has no shorter or longer ones.
+        let hash = <[u8; 32]>::try_from(hash).unwrap_or_default();
+        Ok((
+            row.try_get("id")?,
+            row.try_get("filename")?,
+            ContentHash::from(hash),
+        ))
+    };
+    rows.iter().map(content).collect()
+}
+
 /// Lets one transaction at a time deal with a content of this tenant: its row and its file change
 /// together.
 pub(crate) async fn lock_content(tx: &mut TenantTx, hash: ContentHash) -> sqlx::Result<()> {

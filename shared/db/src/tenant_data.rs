@@ -1,0 +1,100 @@
+//! Everything that one service keeps of a tenant, table by table, whatever tables there are.
+
+use shared_config::Service;
+use shared_models::Tally;
+use sqlx::{AssertSqlSafe, Row as _};
+
+use crate::TenantTx;
+
+/// Rows of one round trip.
+const PAGE: usize = 200;
+
+/// A table of tenants, and the columns of it that a copy has.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// Its name with its schema.
+    pub name: String,
+    columns: String,
+}
+
+/// The tables of a schema that the caller may read. Hashes, tokens and sealed secrets are no
+/// part of a copy: they are not about anybody, and they would open doors. Nor are word indexes,
+/// which repeat the text beside them.
+pub async fn tables(tx: &mut TenantTx, schema: &str) -> sqlx::Result<Vec<Table>> {
+    let rows = sqlx::query(
+        "select c.oid::regclass::text, string_agg(quote_ident(a.attname), ', ' order by a.attnum)
+         from pg_class c
+         join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+         where c.relnamespace = to_regnamespace($1) and c.relkind in ('r', 'p')
+           and exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'tenant')
+           and has_column_privilege(c.oid, a.attnum, 'select')
+           and a.atttypid <> 'tsvector'::regtype
+           and a.attname !~ '(password|token|secret|sealed|key_hash|code_hash)'
+         group by c.oid order by 1",
+    )
+    .bind(schema)
+    .fetch_all(tx.conn())
+    .await?;
+    let table = |row: &sqlx::postgres::PgRow| {
+        Ok(Table {
+            name: row.try_get(0)?,
+            columns: row.try_get(1)?,
+        })
+    };
+    rows.iter().map(table).collect()
+}
+
+/// The rows of a table, page by page. One table at a time within a transaction.
+#[derive(Debug)]
+pub struct Rows {
+    done: bool,
+}
+
+impl Rows {
+    /// Begins to read a table that [`tables`] named.
+    pub async fn begin(tx: &mut TenantTx, table: &Table) -> sqlx::Result<Self> {
+        // Both are quoted by the server, and come from its catalogue.
+        let (name, columns) = (&table.name, &table.columns);
+        let sql = format!(
+            "declare tenant_rows no scroll cursor for
+             select row_to_json(t)::jsonb from (select {columns} from {name}) t"
+        );
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(tx.conn()).await?;
+        Ok(Self { done: false })
+    }
+
+    /// The next rows; none at the end.
+    pub async fn next(&mut self, tx: &mut TenantTx) -> sqlx::Result<Vec<serde_json::Value>> {
+        if self.done {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query("fetch 200 from tenant_rows")
+            // The statement means another table each time.
+            .persistent(false)
+            .fetch_all(tx.conn())
+            .await?;
+        if rows.len() < PAGE {
+            self.done = true;
+            sqlx::raw_sql("close tenant_rows")
+                .execute(tx.conn())
+                .await?;
+        }
+        rows.iter().map(|row| row.try_get(0)).collect()
+    }
+}
+
+/// Erases everything that the database has of the tenant in the area of a service, and says how
+/// many rows of each table went. Erasing it twice is no error.
+pub async fn erase(tx: &mut TenantTx, area: Service) -> sqlx::Result<Tally> {
+    let sql = format!(
+        "select kind, erased from {}.erase_tenant()",
+        area.database_schema()
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(tx.conn()).await?;
+    let mut tally = Tally::default();
+    for row in rows {
+        let erased: i64 = row.try_get(1)?;
+        tally.count(row.try_get(0)?, u64::try_from(erased).unwrap_or_default());
+    }
+    Ok(tally)
+}
