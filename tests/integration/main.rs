@@ -1,6 +1,7 @@
 //! Contracts between parts, on real stores and without a cluster.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at faults")]
 
+mod processes;
 mod rls;
 mod services;
 mod test_catalogue;
@@ -8,7 +9,9 @@ mod test_environment;
 mod test_matrix;
 mod test_mutation;
 mod test_pool;
+mod test_privacy;
 mod test_rights;
 mod test_silence;
 mod test_swapped_ids;
 mod test_transactions;
+mod traces;

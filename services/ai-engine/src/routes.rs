@@ -31,5 +31,8 @@ pub fn internal() -> Router<AppState> {
     Router::new()
         .route("/internal/v1/documents/{id}", document)
         .layer(DefaultBodyLimit::max(documents::BODY_LIMIT))
-        .route(TENANT_DATA, get(tenant_data::copy).delete(tenant_data::erase))
+        .route(
+            TENANT_DATA,
+            get(tenant_data::copy).delete(tenant_data::erase),
+        )
 }

@@ -16,6 +16,7 @@ use shared_web::serve::ServeSettings;
 use self::data_keys::key32;
 use crate::domain::password;
 use crate::internal::InternalSettings;
+use crate::privacy::PrivacySettings;
 
 pub use breached::BreachedList;
 pub use data_keys::DataKeys;
@@ -57,6 +58,8 @@ pub struct Config {
     pub mail: MailSettings,
     /// Where passwords that leaked elsewhere are looked up; none by default.
     pub breached: Option<BreachedList>,
+    /// Copies of everything, and erasure.
+    pub privacy: PrivacySettings,
 }
 
 /// How tokens are made.
@@ -100,6 +103,7 @@ impl Config {
                 password::MIN_LENGTH,
                 password::MAX_LENGTH,
             ),
+            privacy: PrivacySettings::from_reader(reader_ref),
             internal: InternalSettings::from_reader(reader_ref),
             self_registration: self_registration(reader_ref),
             verified_email_required: reader_ref.parsed(keys::VERIFIED_EMAIL_REQUIRED, false),

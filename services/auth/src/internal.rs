@@ -1,5 +1,6 @@
 //! The tenants API: on a port of its own, for the operator alone.
 
+mod erasure;
 mod provisioning;
 mod tenants;
 pub(crate) mod wire;
@@ -43,7 +44,7 @@ impl InternalSettings {
 
 /// The tenants API.
 pub fn internal(state: AppState, token: Secret<String>) -> Router {
-    let one = get(tenants::read).put(tenants::put);
+    let one = get(tenants::read).put(tenants::put).delete(erasure::erase);
     let guard = middleware::from_fn_with_state(Arc::new(token), only_with_token);
     let routes = Router::new()
         .route("/internal/v1/tenants", get(tenants::list))

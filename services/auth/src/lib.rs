@@ -17,6 +17,7 @@ mod key_ring;
 mod limits;
 mod mail;
 mod passwords;
+mod privacy;
 mod reauthentication;
 mod routes;
 mod sealing;
@@ -40,6 +41,7 @@ pub use config::{
     TokenSettings,
 };
 pub use internal::{InternalSettings, internal};
+pub use privacy::PrivacySettings;
 pub use state::AppState;
 
 /// What the OpenAPI document says about this service.
@@ -73,10 +75,14 @@ pub fn openapi() -> String {
     document.to_pretty_json().unwrap_or_default()
 }
 
-/// Works beside the requests until told to stop: letters, signing keys.
+/// Works beside the requests until told to stop: letters, signing keys, copies and erasures.
 pub async fn work(state: AppState, stop: CancellationToken) {
     let keys = state.key_ring.clone().follow(stop.clone());
-    tokio::join!(mail::worker::run(state, stop), keys);
+    tokio::join!(
+        mail::worker::run(state.clone(), stop.clone()),
+        privacy::worker::run(state, stop),
+        keys
+    );
 }
 
 /// Until the signing keys were read once, this process knows neither which one signs nor whose

@@ -16,6 +16,7 @@ mod me;
 mod members;
 mod password;
 mod password_change;
+mod privacy;
 mod refusals;
 mod registration;
 mod session;
@@ -46,6 +47,11 @@ pub(crate) fn v1() -> OpenApiRouter<AppState> {
         .routes(routes!(email_verification::request_verification))
         .routes(routes!(email_verification::confirm_verification))
         .routes(routes!(sessions::list_sessions))
+        .routes(routes!(privacy::list_exports, privacy::create_export))
+        .routes(routes!(privacy::read_export))
+        .routes(routes!(privacy::download_export))
+        .routes(routes!(privacy::list_erasures, privacy::create_erasure))
+        .routes(routes!(privacy::read_erasure, privacy::cancel_erasure))
         .routes(routes!(sessions::revoke_session))
         .routes(routes!(sessions::logout_all))
         .routes(routes!(invites::list_invites, invites::create_invite))

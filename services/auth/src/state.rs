@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::hashing::Hashing;
 use crate::key_ring::KeyRing;
 use crate::mail::Post;
+use crate::privacy::Privacy;
 use crate::sealing::Sealer;
 
 /// The parts of a running service; clones share them.
@@ -38,6 +39,7 @@ pub struct AppState {
     pub(crate) sealer: Sealer,
     pub(crate) post: Post,
     pub(crate) breached: Breached,
+    pub(crate) privacy: Privacy,
 }
 
 /// What accounts that a resource describes are made with.
@@ -69,6 +71,7 @@ impl AppState {
         let cache = Cache::new(&config.cache)
             .map_err(|error| ServeError::Start(format!("REDIS_HOST: {error}")))?;
         let breached = Breached::new(config.breached.clone(), http.clone());
+        let privacy = Privacy::new(config.privacy.clone(), http.clone());
         let verifier = Verifier::new(Service::Auth, rules.clone(), http).heeding(cache.clone());
         let db = Db::new(&config.database);
         let api_keys = ApiKeys::new(db.clone());
@@ -107,6 +110,7 @@ impl AppState {
             post: Post::new(&config.mail, sealer.clone())
                 .map_err(|error| ServeError::Start(format!("SMTP_*: {error}")))?,
             breached,
+            privacy,
             sealer,
         })
     }

@@ -10,6 +10,7 @@ pub(crate) mod mail_outbox;
 pub(crate) mod memberships;
 pub(crate) mod owner_invitations;
 pub(crate) mod platform_admins;
+pub(crate) mod privacy_requests;
 pub(crate) mod refresh_tokens;
 pub(crate) mod reset_requests;
 pub(crate) mod session_list;

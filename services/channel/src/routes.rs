@@ -68,5 +68,8 @@ pub(crate) fn demo() -> Router<AppState> {
 
 /// Below the prefix, for other services only: the gateway does not route it.
 pub(crate) fn internal() -> Router<AppState> {
-    Router::new().route(TENANT_DATA, get(tenant_data::copy).delete(tenant_data::erase))
+    Router::new().route(
+        TENANT_DATA,
+        get(tenant_data::copy).delete(tenant_data::erase),
+    )
 }

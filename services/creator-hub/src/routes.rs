@@ -43,5 +43,8 @@ pub(crate) fn v1(upload_max_bytes: u64) -> OpenApiRouter<AppState> {
 
 /// Below `/creator-hub`, for other services only: the gateway does not route it.
 pub(crate) fn internal() -> Router<AppState> {
-    Router::new().route(TENANT_DATA, get(tenant_data::copy).delete(tenant_data::erase))
+    Router::new().route(
+        TENANT_DATA,
+        get(tenant_data::copy).delete(tenant_data::erase),
+    )
 }

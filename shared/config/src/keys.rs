@@ -37,6 +37,8 @@ pub const AUTH_URL: &str = "AUTH_URL";
 pub const CREATOR_HUB_URL: &str = "CREATOR_HUB_URL";
 /// Base URL of ai-engine, without prefix.
 pub const AI_ENGINE_URL: &str = "AI_ENGINE_URL";
+/// Base URL of channel, without prefix.
+pub const CHANNEL_URL: &str = "CHANNEL_URL";
 /// Base URL of Ollama.
 pub const OLLAMA_URL: &str = "OLLAMA_URL";
 /// Base URL of Chroma.
@@ -74,6 +76,8 @@ pub const REFRESH_TOKEN_SECONDS: &str = "REFRESH_TOKEN_SECONDS";
 pub const SELF_REGISTRATION: &str = "SELF_REGISTRATION";
 /// Fewest characters of a password, 8 to 128.
 pub const PASSWORD_MIN_LENGTH: &str = "PASSWORD_MIN_LENGTH";
+/// How long an owner may think better of an erasure, seconds; 0 erases at once.
+pub const ERASURE_GRACE_SECONDS: &str = "ERASURE_GRACE_SECONDS";
 /// Argon2id memory, KiB.
 pub const ARGON2_MEMORY_KIB: &str = "ARGON2_MEMORY_KIB";
 /// Argon2id passes.

@@ -63,16 +63,28 @@ pub async fn enqueue(
     kind: &str,
     subject: Uuid,
 ) -> sqlx::Result<JobId> {
+    enqueue_after(tx, queue, kind, subject, Duration::ZERO).await
+}
+
+/// Puts work into the queue that starts no sooner than `wait` from now.
+pub async fn enqueue_after(
+    tx: &mut TenantTx,
+    queue: &str,
+    kind: &str,
+    subject: Uuid,
+    wait: Duration,
+) -> sqlx::Result<JobId> {
     let (id, creator) = (JobId::new(), tx.creator());
     sqlx::query(
-        "insert into platform.jobs (creator_id, id, queue, kind, subject_id)
-         values ($1, $2, $3, $4, $5)",
+        "insert into platform.jobs (creator_id, id, queue, kind, subject_id, run_at)
+         values ($1, $2, $3, $4, $5, now() + $6)",
     )
     .bind(creator)
     .bind(id)
     .bind(queue)
     .bind(kind)
     .bind(subject)
+    .bind(interval(wait))
     .execute(tx.conn())
     .await?;
     Ok(id)

@@ -120,11 +120,7 @@ pub async fn copy_rows(
 
 /// The rows come from one transaction, which a slow reader holds open: hence the time limit of
 /// whoever reads.
-async fn copy_within(
-    tx: &mut TenantTx,
-    schema: &str,
-    lines: &mut Lines,
-) -> Result<(), CopyError> {
+async fn copy_within(tx: &mut TenantTx, schema: &str, lines: &mut Lines) -> Result<(), CopyError> {
     for table in tables(tx, schema).await? {
         let mut rows = Rows::begin(tx, &table).await?;
         loop {

@@ -97,6 +97,9 @@ fn auth(resolved: &Resolved) -> Vec<Value> {
         pod::secret_variable(keys::DATA_KEY, &secret, keys::DATA_KEY),
         pod::variable(keys::ACCESS_TOKEN_SECONDS, access),
         pod::variable(keys::REFRESH_TOKEN_SECONDS, refresh),
+        pod::variable(keys::CREATOR_HUB_URL, url(resolved, Service::CreatorHub)),
+        pod::variable(keys::AI_ENGINE_URL, url(resolved, Service::AiEngine)),
+        pod::variable(keys::CHANNEL_URL, url(resolved, Service::Channel)),
         pod::variable(keys::SELF_REGISTRATION, rules.self_registration.name()),
         pod::variable(
             keys::PASSWORD_MIN_LENGTH,

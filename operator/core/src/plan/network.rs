@@ -178,6 +178,10 @@ fn table(resolved: &Resolved) -> Vec<Allowed> {
             Service::AiEngine.port(),
         ));
     }
+    // Auth copies and erases an account everywhere.
+    for called in [Service::CreatorHub, Service::AiEngine, Service::Channel] {
+        rows.push(allowed(part(Service::Auth), part(called), called.port()));
+    }
     for service in Service::ALL {
         rows.extend(of_service(resolved, service));
     }

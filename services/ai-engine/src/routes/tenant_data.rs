@@ -35,7 +35,10 @@ pub(super) async fn erase(
     let mut tx = app.db.tenant(creator.id).await?;
     let mut tally = tenant_data::erase(&mut tx, Service::AiEngine).await?;
     tx.commit().await?;
-    tally.count("chroma.vectors", app.vectors.forget_tenant(creator.id).await?);
+    tally.count(
+        "chroma.vectors",
+        app.vectors.forget_tenant(creator.id).await?,
+    );
     let keys = app.cache.forget_tenant(creator.id).await;
     let keys = keys.map_err(|cause| ApiError::unavailable("redis", cause))?;
     tally.count("redis.keys", keys);

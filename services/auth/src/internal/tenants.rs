@@ -80,7 +80,7 @@ pub(super) async fn find(app: &AppState, uid: Uuid) -> Result<Option<CreatorId>,
     Ok(found.first().map(|(_, creator)| *creator))
 }
 
-fn unknown() -> Error {
+pub(super) fn unknown() -> Error {
     Error::Refused(ApiError::not_found("unknown_tenant").detail("no account has this UID"))
 }
 

@@ -1,0 +1,314 @@
+//! What was asked for: copies of everything, and erasures.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
+use serde::{Deserialize, Serialize};
+use shared_db::{SystemTx, TenantTx};
+use shared_models::{CreatorId, Tally, UserId};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use sqlx::types::Json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// How long a finished copy may be fetched.
+pub(crate) const EXPORT_LIFE: Duration = Duration::from_hours(7 * 24);
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Export,
+    Erasure,
+}
+
+impl Kind {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Export => "export",
+            Self::Erasure => "erasure",
+        }
+    }
+}
+
+/// Where a request stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// Its time has not come.
+    Waiting,
+    /// It is being done, or waits for a service that is away.
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+/// How far one service is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Part {
+    /// Nothing is left to do.
+    pub(crate) done: bool,
+    /// Lines of the copy, or what was erased, by kind.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub(crate) counts: Tally,
+    /// Why it waits.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) waits_for: Option<String>,
+}
+
+/// How far each service is, by name.
+pub(crate) type Progress = BTreeMap<String, Part>;
+
+/// A request.
+#[derive(Debug, Clone)]
+pub(crate) struct PrivacyRow {
+    pub(crate) id: Uuid,
+    pub(crate) state: State,
+    pub(crate) requested_by: Option<UserId>,
+    pub(crate) progress: Progress,
+    pub(crate) due_at: Timestamp,
+    pub(crate) created_at: Timestamp,
+    pub(crate) finished_at: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+impl TryFrom<PgRow> for PrivacyRow {
+    type Error = sqlx::Error;
+
+    fn try_from(row: PgRow) -> Result<Self, Self::Error> {
+        let word: String = row.try_get("state")?;
+        let state = serde_json::from_value(serde_json::Value::String(word));
+        let time = |name| -> sqlx::Result<Option<Timestamp>> {
+            let time: Option<jiff_sqlx::Timestamp> = row.try_get(name)?;
+            Ok(time.map(jiff_sqlx::Timestamp::to_jiff))
+        };
+        let Json(progress) = row.try_get("progress")?;
+        Ok(Self {
+            id: row.try_get("id")?,
+            state: state.map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+            requested_by: row.try_get("requested_by")?,
+            progress,
+            due_at: time("due_at")?.unwrap_or(Timestamp::UNIX_EPOCH),
+            created_at: time("created_at")?.unwrap_or(Timestamp::UNIX_EPOCH),
+            finished_at: time("finished_at")?,
+            expires_at: time("expires_at")?,
+        })
+    }
+}
+
+/// Records a request. Hold [`lock`] meanwhile, so that two of a kind do not pass each other.
+pub(crate) async fn insert(
+    tx: &mut TenantTx,
+    kind: Kind,
+    by: Option<UserId>,
+    due_at: Timestamp,
+) -> sqlx::Result<PrivacyRow> {
+    sqlx::query(
+        "insert into auth.privacy_requests (creator_id, id, kind, requested_by, due_at)
+         values ($1, $2, $3, $4, $5) returning *",
+    )
+    .bind(tx.creator())
+    .bind(Uuid::now_v7())
+    .bind(kind.as_str())
+    .bind(by)
+    .bind(due_at.to_sqlx())
+    .fetch_one(tx.conn())
+    .await?
+    .try_into()
+}
+
+/// Lets one transaction at a time ask for something of a tenant.
+pub(crate) async fn lock(tx: &mut TenantTx) -> sqlx::Result<()> {
+    let creator = tx.creator().to_string();
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('privacy ' || $1, 0))")
+        .bind(creator)
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
+}
+
+/// The newest request of a kind that is not at its end.
+pub(crate) async fn open(tx: &mut TenantTx, kind: Kind) -> sqlx::Result<Option<PrivacyRow>> {
+    let row = sqlx::query(
+        "select * from auth.privacy_requests
+         where creator_id = $1 and kind = $2 and state in ('waiting', 'running')
+         order by id desc limit 1",
+    )
+    .bind(tx.creator())
+    .bind(kind.as_str())
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// One request of a kind.
+pub(crate) async fn find(
+    tx: &mut TenantTx,
+    kind: Kind,
+    id: Uuid,
+) -> sqlx::Result<Option<PrivacyRow>> {
+    let row = sqlx::query(
+        "select * from auth.privacy_requests where creator_id = $1 and kind = $2 and id = $3",
+    )
+    .bind(tx.creator())
+    .bind(kind.as_str())
+    .bind(id)
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// Requests of a kind, newest first.
+pub(crate) async fn list(
+    tx: &mut TenantTx,
+    kind: Kind,
+    after: Option<Uuid>,
+    limit: i64,
+) -> sqlx::Result<Vec<PrivacyRow>> {
+    let rows = sqlx::query(
+        "select * from auth.privacy_requests
+         where creator_id = $1 and kind = $2 and ($3::uuid is null or id < $3)
+         order by id desc limit $4",
+    )
+    .bind(tx.creator())
+    .bind(kind.as_str())
+    .bind(after)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Begins, or goes on; none when it was cancelled.
+pub(crate) async fn begin(
+    tx: &mut TenantTx,
+    kind: Kind,
+    id: Uuid,
+) -> sqlx::Result<Option<PrivacyRow>> {
+    let row = sqlx::query(
+        "update auth.privacy_requests set state = 'running'
+         where creator_id = $1 and kind = $2 and id = $3 and state in ('waiting', 'running')
+         returning *",
+    )
+    .bind(tx.creator())
+    .bind(kind.as_str())
+    .bind(id)
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// Cancels what has not begun; false when it has.
+pub(crate) async fn cancel(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "update auth.privacy_requests set state = 'cancelled', finished_at = now()
+         where creator_id = $1 and id = $2 and state = 'waiting'",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Lets a waiting request begin now.
+pub(crate) async fn hasten(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<()> {
+    sqlx::query(
+        "update platform.jobs set run_at = now()
+         where creator_id = $1 and subject_id = $2 and state = 'queued'",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// Keeps how far it is.
+pub(crate) async fn save(tx: &mut TenantTx, id: Uuid, progress: &Progress) -> sqlx::Result<()> {
+    sqlx::query("update auth.privacy_requests set progress = $3 where creator_id = $1 and id = $2")
+        .bind(tx.creator())
+        .bind(id)
+        .bind(Json(progress))
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
+}
+
+/// Ends the preparation of a copy, which may be fetched from now on.
+pub(crate) async fn finish_export(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<()> {
+    sqlx::query(
+        "update auth.privacy_requests
+         set state = 'succeeded', finished_at = now(),
+             expires_at = now() + make_interval(secs => $3)
+         where creator_id = $1 and id = $2",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .bind(EXPORT_LIFE.as_secs_f64())
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// Shuts the account of this transaction's tenant while it is being erased.
+pub(crate) async fn shut(tx: &mut TenantTx) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into platform.tenant_settings as s (creator_id, plan, suspended_at)
+         select c.creator_id, c.plan, now() from auth.creators c where c.creator_id = $1
+         on conflict (creator_id) do update
+         set suspended_at = coalesce(s.suspended_at, now()), updated_at = now()",
+    )
+    .bind(tx.creator())
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// The proof of an erasure.
+#[derive(Debug, Clone)]
+pub(crate) struct ErasedRow {
+    pub(crate) request: Uuid,
+    pub(crate) progress: Progress,
+    pub(crate) finished_at: Timestamp,
+}
+
+/// Leaves the proof that this transaction's tenant was erased.
+pub(crate) async fn record(
+    tx: &mut TenantTx,
+    id: Uuid,
+    asked_at: Timestamp,
+    progress: &Progress,
+) -> sqlx::Result<()> {
+    sqlx::query("select auth.record_erasure($1, $2, $3)")
+        .bind(id)
+        .bind(asked_at.to_sqlx())
+        .bind(Json(progress))
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
+}
+
+/// The proof that a tenant was erased.
+pub(crate) async fn erased(
+    tx: &mut SystemTx,
+    creator: CreatorId,
+) -> sqlx::Result<Option<ErasedRow>> {
+    let row = sqlx::query("select * from auth.find_erasure($1)")
+        .bind(creator)
+        .fetch_optional(tx.conn())
+        .await?;
+    let read = |row: PgRow| -> sqlx::Result<ErasedRow> {
+        let finished_at: jiff_sqlx::Timestamp = row.try_get("finished_at")?;
+        let Json(progress) = row.try_get("report")?;
+        Ok(ErasedRow {
+            request: row.try_get("request_id")?,
+            progress,
+            finished_at: finished_at.to_jiff(),
+        })
+    };
+    row.map(read).transpose()
+}

@@ -1,0 +1,201 @@
+//! The four real services as processes on real stores, which can be killed and started again.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use reqwest::{Client, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use shared_config::{Secret, Service, keys, wiring};
+use shared_models::CreatorId;
+use shared_testkit::{Stores, TestDatabase};
+use shared_web::{Verifier, VerifierSettings, outbound};
+use tempfile::TempDir;
+
+/// A password that breaks no rule.
+pub(crate) const PASSWORD: &str = "Lantern-7-Harbour";
+const INTERNAL_KEY: &str = "kZ4mW8rT1vX6yB3nC9dF2gH7jL0pQ5sU";
+const SEED: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const DATA_KEY: &str = "Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=";
+
+/// All four services.
+pub(crate) struct Processes {
+    pub(crate) stores: Stores,
+    pub(crate) database: TestDatabase,
+    pub(crate) uploads: TempDir,
+    pub(crate) http: Client,
+    ports: BTreeMap<Service, u16>,
+    running: BTreeMap<Service, Child>,
+}
+
+/// A registered account.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    pub(crate) creator: CreatorId,
+    pub(crate) email: String,
+    pub(crate) token: String,
+}
+
+impl Processes {
+    /// Starts them and waits until each is ready.
+    pub(crate) async fn start() -> Self {
+        let stores = Stores::from_env();
+        let database = TestDatabase::new(&stores).await;
+        // All are held at once, so that no two are the same.
+        let listeners = Service::ALL.map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+        let ports = Service::ALL.into_iter().zip(&listeners);
+        let ports = ports
+            .map(|(service, listener)| (service, listener.local_addr().unwrap().port()))
+            .collect();
+        drop(listeners);
+        let mut all = Self {
+            stores,
+            database,
+            uploads: TempDir::new().unwrap(),
+            http: outbound::client().unwrap(),
+            ports,
+            running: BTreeMap::new(),
+        };
+        for service in Service::ALL {
+            all.run(service);
+        }
+        for service in Service::ALL {
+            all.ready(service).await;
+        }
+        all
+    }
+
+    /// Starts one.
+    pub(crate) fn run(&mut self, service: Service) {
+        let child = Command::new(binary(service))
+            .arg("serve")
+            .env_clear()
+            .envs(self.environment(service))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.running.insert(service, child);
+    }
+
+    /// Kills one, as a node that fails does.
+    pub(crate) fn kill(&mut self, service: Service) {
+        if let Some(mut child) = self.running.remove(&service) {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Waits until one is ready.
+    pub(crate) async fn ready(&self, service: Service) {
+        let url = self.url(service, wiring::READYZ);
+        for _ in 0..300 {
+            let answer = self.http.get(&url).send().await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        panic!("{} did not become ready", service.name());
+    }
+
+    /// A path of a service, below its prefix.
+    pub(crate) fn url(&self, service: Service, path: &str) -> String {
+        format!("{}{}{path}", self.base(service), service.prefix())
+    }
+
+    fn base(&self, service: Service) -> String {
+        format!("http://127.0.0.1:{}", self.ports[&service])
+    }
+
+    fn environment(&self, service: Service) -> BTreeMap<&'static str, String> {
+        let database = self.database.settings(service);
+        let text = str::to_owned;
+        BTreeMap::from([
+            (
+                keys::LISTEN_ADDR,
+                format!("127.0.0.1:{}", self.ports[&service]),
+            ),
+            (keys::METRICS_ADDR, text("127.0.0.1:0")),
+            (keys::DATABASE_HOST, database.host),
+            (keys::DATABASE_PORT, database.port.to_string()),
+            (keys::DATABASE_NAME, database.name),
+            (keys::DATABASE_USER, database.user),
+            (keys::DATABASE_PASSWORD, database.password.expose().clone()),
+            (keys::DATABASE_SSL_MODE, text("disable")),
+            (keys::REDIS_HOST, self.stores.redis.0.clone()),
+            (keys::REDIS_PORT, self.stores.redis.1.to_string()),
+            (keys::AUTH_URL, self.base(Service::Auth)),
+            (keys::CREATOR_HUB_URL, self.base(Service::CreatorHub)),
+            (keys::AI_ENGINE_URL, self.base(Service::AiEngine)),
+            (keys::CHANNEL_URL, self.base(Service::Channel)),
+            (keys::OLLAMA_URL, self.stores.ollama.clone()),
+            (keys::CHROMA_URL, self.stores.chroma.clone()),
+            (keys::PUBLIC_URL, text("http://127.0.0.1:1")),
+            (keys::TOKEN_ISSUER, text("creator-platform")),
+            (keys::TOKEN_AUDIENCE, text("creator-platform-api")),
+            (keys::INTERNAL_TOKEN_KEY, text(INTERNAL_KEY)),
+            (keys::SIGNING_SEED, text(SEED)),
+            (keys::DATA_KEY, text(DATA_KEY)),
+            (keys::ERASURE_GRACE_SECONDS, text("0")),
+            (keys::CHAT_MODEL, text("tiny-llama")),
+            (keys::EMBEDDING_MODEL, text("all-minilm")),
+            (keys::WIDGET_TOKEN_KEY, text(INTERNAL_KEY)),
+            (keys::UPLOAD_DIR, self.uploads.path().display().to_string()),
+        ])
+    }
+
+    /// A token with which auth calls a service for a tenant.
+    pub(crate) fn auths_token(&self, target: Service, creator: CreatorId) -> String {
+        let settings = VerifierSettings {
+            issuer: "creator-platform".to_owned(),
+            audience: "creator-platform-api".to_owned(),
+            auth_url: self.base(Service::Auth),
+            internal_key: Secret::new(INTERNAL_KEY.to_owned()),
+        };
+        let auth = Verifier::new(Service::Auth, settings, self.http.clone());
+        auth.internal_token(target, creator).unwrap()
+    }
+
+    /// Registers an account whose names carry a word.
+    pub(crate) async fn register(&self, word: &str) -> Account {
+        let email = format!("{word}@example.com");
+        let body = json!({
+            "email": email, "password": PASSWORD, "full_name": format!("Ana {word}"),
+        });
+        let url = self.url(Service::Auth, "/v1/register");
+        let made = call(self.http.post(url).json(&body), StatusCode::CREATED).await;
+        Account {
+            creator: made["creator"]["id"].as_str().unwrap().parse().unwrap(),
+            token: made["tokens"]["access_token"].as_str().unwrap().to_owned(),
+            email,
+        }
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        for service in Service::ALL {
+            self.kill(service);
+        }
+    }
+}
+
+/// Sends a request, asserts the status and gives the JSON.
+pub(crate) async fn call(request: RequestBuilder, status: StatusCode) -> Value {
+    let response = request.send().await.unwrap();
+    let (found, text) = (response.status(), response.text().await.unwrap());
+    assert_eq!(found, status, "{text}");
+    serde_json::from_str(&text).unwrap_or(Value::Null)
+}
+
+/// The binary of a service, which a build of the workspace puts beside this one.
+fn binary(service: Service) -> PathBuf {
+    let here = std::env::current_exe().unwrap();
+    let folder = here.parent().unwrap().parent().unwrap();
+    let path = folder.join(service.binary());
+    assert!(path.exists(), "{}: build the workspace", path.display());
+    path
+}
