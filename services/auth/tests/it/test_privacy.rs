@@ -1,0 +1,149 @@
+//! Who may have an account copied or erased, and what becomes of the request. What a copy has and
+//! an erasure leaves is looked at with all four services, in `tests/integration`.
+
+use auth_service::AppState;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use shared_config::Secret;
+use shared_models::Role;
+use shared_testkit::TestClient;
+use shared_web::token::AccessClaims;
+use uuid::Uuid;
+
+use crate::world::{Account, PASSWORD, World};
+
+const EXPORTS: &str = "/auth/v1/privacy/exports";
+const ERASURES: &str = "/auth/v1/privacy/erasures";
+const TOKEN: &str = "a-token-that-the-operator-made";
+
+fn erasure_of(account: &Account) -> Value {
+    json!({"confirmation": account.creator, "password": PASSWORD})
+}
+
+#[tokio::test]
+async fn an_erasure_waits_for_its_grace_and_can_be_cancelled_until_then() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    let client = world.client.with_token(&ana.access);
+    let asked = client.post(ERASURES, &erasure_of(&ana)).await;
+    let asked = asked.expect(StatusCode::ACCEPTED);
+    assert_eq!(asked["state"], "waiting");
+    let due: jiff::Timestamp = asked["due_at"].as_str().unwrap().parse().unwrap();
+    let days = due.duration_since(jiff::Timestamp::now()).as_hours() / 24;
+    assert!((6..=7).contains(&days), "{days} days");
+    // Asked again it is the same one.
+    let again = client.post(ERASURES, &erasure_of(&ana)).await;
+    assert_eq!(again.expect(StatusCode::ACCEPTED)["id"], asked["id"]);
+
+    let one = format!("{ERASURES}/{}", asked["id"].as_str().unwrap());
+    client.get(&one).await.expect(StatusCode::OK);
+    client.delete(&one).await.expect(StatusCode::NO_CONTENT);
+    let refused = client.delete(&one).await;
+    assert_eq!(refused.code(), "erasure_not_waiting");
+    let read = client.get(&one).await.expect(StatusCode::OK);
+    assert_eq!(read["state"], "cancelled");
+    world.me(&ana.access).await.expect(StatusCode::OK);
+    // A new one may be asked for, and the list has both.
+    let anew = client.post(ERASURES, &erasure_of(&ana)).await;
+    assert_ne!(anew.expect(StatusCode::ACCEPTED)["id"], asked["id"]);
+    let list = client.get(ERASURES).await.expect(StatusCode::OK);
+    assert_eq!(list["data"].as_array().map_or(0, Vec::len), 2, "{list}");
+}
+
+#[tokio::test]
+async fn only_an_owner_with_the_password_and_the_right_name_erases() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    let ben = world.register("ben@example.com").await;
+    let client = world.client.with_token(&ana.access);
+    for body in [
+        json!({"confirmation": ben.creator, "password": PASSWORD}),
+        json!({"confirmation": "", "password": PASSWORD}),
+        json!({"confirmation": ana.creator}),
+    ] {
+        let refused = client.post(ERASURES, &body).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+    }
+    let wrong = json!({"confirmation": ana.creator, "password": "Wrong-7-Harbour"});
+    let refused = client.post(ERASURES, &wrong).await;
+    assert_eq!(refused.code(), "wrong_password");
+
+    let admin = AccessClaims {
+        role: Role::Admin,
+        ..world.claims(&ana)
+    };
+    let admin = world.client.with_token(&world.sign(&admin).await);
+    for answer in [
+        admin.post(ERASURES, &erasure_of(&ana)).await,
+        admin.post(EXPORTS, &Value::Null).await,
+        admin.get(EXPORTS).await,
+    ] {
+        assert_eq!(answer.code(), "permission_missing");
+    }
+    let none = client.get(ERASURES).await.expect(StatusCode::OK);
+    assert_eq!(none["data"], json!([]));
+
+    // Another account's request is none at all.
+    let made = client.post(EXPORTS, &Value::Null).await;
+    let made = made.expect(StatusCode::ACCEPTED);
+    let one = format!("{EXPORTS}/{}", made["id"].as_str().unwrap());
+    let ben = world.client.with_token(&ben.access);
+    for path in [one.clone(), format!("{one}/download")] {
+        assert_eq!(ben.get(&path).await.code(), "unknown_privacy_request");
+    }
+    let early = client.get(&format!("{one}/download")).await;
+    assert_eq!(early.code(), "export_not_ready");
+    let admin = world.admin().await;
+    let old = "update auth.privacy_requests
+               set state = 'succeeded', expires_at = now() - interval '1 second'";
+    sqlx::query(old).execute(&admin).await.unwrap();
+    let late = client.get(&format!("{one}/download")).await;
+    assert_eq!(
+        (late.status, late.code().as_str()),
+        (StatusCode::GONE, "export_expired")
+    );
+}
+
+#[tokio::test]
+async fn the_operator_erases_what_its_resource_made_and_nothing_else() {
+    let world = World::new().await;
+    let state = AppState::new(&world.config).unwrap();
+    let router = auth_service::internal(state, Secret::new(TOKEN.to_owned()));
+    let operator = TestClient::new(router).with_token(TOKEN);
+    let wish = json!({
+        "resource": "acme/ana", "display_name": "Ana",
+        "owner": {"email": "ana@example.com", "full_name": "Ana Lima"},
+        "plan": "pro", "quotas": {}, "allowed_origins": [], "invite": true,
+    });
+    let uid = Uuid::now_v7();
+    let path = format!("/internal/v1/tenants/{uid}");
+    let made = operator.json(Method::PUT, &path, &wish).await;
+    let made = made.expect(StatusCode::CREATED);
+    let creator = made["creator_id"].as_str().unwrap().to_owned();
+    let accepted = json!({"token": made["invitation"]["token"], "password": PASSWORD});
+    let accepted = world
+        .client
+        .post("/auth/v1/owner-invitations/accept", &accepted)
+        .await;
+    let ana = Account::of(&accepted.json());
+    let refused = world.client.with_token(&ana.access);
+    let refused = refused.post(ERASURES, &erasure_of(&ana)).await;
+    assert_eq!(refused.code(), "managed_by_resource");
+
+    let wrong = format!("{path}?confirm={}", Uuid::now_v7());
+    assert_eq!(operator.delete(&wrong).await.code(), "invalid_query");
+    let unknown = format!(
+        "/internal/v1/tenants/{}?confirm={}",
+        Uuid::now_v7(),
+        Uuid::now_v7()
+    );
+    assert_eq!(operator.delete(&unknown).await.code(), "unknown_tenant");
+    for _ in 0..2 {
+        let right = format!("{path}?confirm={creator}");
+        let begun = operator.delete(&right).await.expect(StatusCode::OK);
+        assert_eq!(begun, json!({"state": "running", "erased": []}));
+    }
+    let admin = world.admin().await;
+    let jobs = sqlx::query_scalar::<_, i64>("select count(*) from platform.jobs");
+    assert_eq!(jobs.fetch_one(&admin).await.unwrap(), 1);
+}
