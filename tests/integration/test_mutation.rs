@@ -102,11 +102,15 @@ fn policy_mutations(table: &str) -> Vec<Mutation> {
         format!("alter table {table} no force row level security"),
         format!("alter policy tenant on {table} with check (true)"),
         format!("alter policy tenant on {table} to public"),
+        format!("drop policy erasure on {table}"),
+        format!("alter policy erasure on {table} using (true)"),
+        format!("alter policy erasure on {table} to platform_app"),
         format!("create policy loose on {table} for insert to platform_app with check (true)"),
     ];
     let undo = format!(
         "drop policy if exists tenant on {table}; drop policy if exists loose on {table};
-         drop policy if exists tight on {table}; select platform.protect('{table}')"
+         drop policy if exists tight on {table}; drop policy if exists erasure on {table};
+         select platform.protect('{table}')"
     );
     let mutation = |shows| {
         let undo = undo.clone();

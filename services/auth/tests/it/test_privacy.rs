@@ -47,7 +47,7 @@ async fn an_erasure_waits_for_its_grace_and_can_be_cancelled_until_then() {
     let anew = client.post(ERASURES, &erasure_of(&ana)).await;
     assert_ne!(anew.expect(StatusCode::ACCEPTED)["id"], asked["id"]);
     let list = client.get(ERASURES).await.expect(StatusCode::OK);
-    assert_eq!(list["data"].as_array().map_or(0, Vec::len), 2, "{list}");
+    assert_eq!(list["items"].as_array().map_or(0, Vec::len), 2, "{list}");
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn only_an_owner_with_the_password_and_the_right_name_erases() {
         assert_eq!(answer.code(), "permission_missing");
     }
     let none = client.get(ERASURES).await.expect(StatusCode::OK);
-    assert_eq!(none["data"], json!([]));
+    assert_eq!(none["items"], json!([]));
 
     // Another account's request is none at all.
     let made = client.post(EXPORTS, &Value::Null).await;

@@ -1,3 +1,5 @@
+//! Tallies add up, and read as plain JSON.
+
 use super::*;
 
 #[test]
