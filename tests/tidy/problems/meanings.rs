@@ -26,9 +26,18 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     ),
     ("empty_file", "The uploaded file has no bytes."),
     (
+        "erasure_not_waiting",
+        "The erasure has begun or ended, and cannot be cancelled.",
+    ),
+    (
         "expired_token",
         "The token's time is over; refresh it or ask for a new session.",
     ),
+    (
+        "export_expired",
+        "The copy may no longer be fetched; ask for a new one.",
+    ),
+    ("export_not_ready", "The copy is being prepared; ask again."),
     (
         "file_too_large",
         "The uploaded file is larger than the limit in `detail`.",
@@ -198,6 +207,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     ("unknown_job", "There is no such job in this account."),
     ("unknown_member", "There is no such member in this account."),
     ("unknown_path", "No endpoint has this path."),
+    (
+        "unknown_privacy_request",
+        "The account has asked for no such copy or erasure.",
+    ),
     (
         "unknown_session",
         "The caller has no open session of that id.",
