@@ -17,5 +17,6 @@ mod browser;
 mod by_hand;
 mod cluster;
 mod platform;
+mod tenant;
 mod test_chaos;
 mod test_first_day;

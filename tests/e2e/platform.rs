@@ -152,6 +152,19 @@ impl Api {
         );
     }
 
+    /// The same platform, as somebody who has an account.
+    pub(crate) async fn signed_in(&self, email: &str, password: &str) -> Self {
+        let login = json!({"email": email, "password": password});
+        let (status, answer) = self.post("/auth/v1/login", &login).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        let token = answer["tokens"]["access_token"].as_str().unwrap();
+        Self {
+            base: self.base.clone(),
+            http: self.http.clone(),
+            token: Some(token.to_owned()),
+        }
+    }
+
     /// Uploads a text and waits until it is searchable; gives the document.
     pub(crate) async fn upload(&self, name: &str, text: &str) -> Value {
         let file = Part::bytes(text.as_bytes().to_vec()).file_name(name.to_owned());

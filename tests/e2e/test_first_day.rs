@@ -8,6 +8,7 @@ use crate::browser::Browser;
 use crate::by_hand;
 use crate::cluster::{Namespace, kubectl, operator, script, wait};
 use crate::platform::{Api, bring_up, explain, left_over};
+use crate::tenant;
 
 const GUIDE: &str = include_str!("sleep-guide.md");
 
@@ -31,6 +32,7 @@ async fn the_platform_comes_up_answers_and_goes() {
     the_chat_model_streams(&api).await;
     bad_input_gets_problem_documents(&api).await;
     a_visitor_chats_in_a_browser(&api).await;
+    tenant::lives_and_is_erased(&namespace.0, &api).await;
     services_are_small();
     let by_hand = by_hand::seconds_to_ready(&namespace.0);
     println!(

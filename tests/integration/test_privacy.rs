@@ -158,6 +158,26 @@ async fn ask_erasure(all: &Processes, account: &Account) -> Value {
     call(request, StatusCode::ACCEPTED).await
 }
 
+/// Asks for a copy and says where it is when it is there.
+async fn exported(all: &Processes, account: &Account) -> String {
+    let url = all.url(Service::Auth, "/v1/privacy/exports");
+    let asked = all.http.post(&url).bearer_auth(&account.token);
+    let mut request = call(asked, StatusCode::ACCEPTED).await;
+    let one = format!("{url}/{}", request["id"].as_str().unwrap());
+    for _ in 0..300 {
+        if request["state"] == "succeeded" {
+            return format!("{one}/download");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        request = call(
+            all.http.get(&one).bearer_auth(&account.token),
+            StatusCode::OK,
+        )
+        .await;
+    }
+    panic!("the copy was not made: {request}");
+}
+
 #[tokio::test]
 async fn a_copy_has_something_of_every_service_and_no_secret() {
     let all = Processes::start().await;
@@ -167,34 +187,13 @@ async fn a_copy_has_something_of_every_service_and_no_secret() {
     let other = word();
     let ben = all.register(&other).await;
 
-    let url = all.url(Service::Auth, "/v1/privacy/exports");
-    let asked = all.http.post(&url).bearer_auth(&ana.token);
-    let asked = call(asked, StatusCode::ACCEPTED).await;
-    let one = format!("{url}/{}", asked["id"].as_str().unwrap());
-    let mut request = asked;
-    for _ in 0..300 {
-        if request["state"] == "succeeded" {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        request = call(all.http.get(&one).bearer_auth(&ana.token), StatusCode::OK).await;
-    }
-    assert_eq!(request["state"], "succeeded", "{request}");
-    let download = format!("{one}/download");
+    let download = exported(&all, &ana).await;
     let foreign = all.http.get(&download).bearer_auth(&ben.token);
     call(foreign, StatusCode::NOT_FOUND).await;
-    let copy = all
-        .http
-        .get(&download)
-        .bearer_auth(&ana.token)
-        .send()
-        .await
-        .unwrap();
-    let copy = copy.text().await.unwrap();
-    let lines: Vec<DataLine> = copy
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let own = all.http.get(&download).bearer_auth(&ana.token).send().await;
+    let copy = own.unwrap().text().await.unwrap();
+    let lines = copy.lines().map(|line| serde_json::from_str(line).unwrap());
+    let lines: Vec<DataLine> = lines.collect();
     assert_eq!(lines.last().unwrap().kind, "end");
     let with_word: BTreeSet<&str> = lines
         .iter()
@@ -225,6 +224,51 @@ async fn a_copy_has_something_of_every_service_and_no_secret() {
     }
 }
 
+/// Neither a wrong confirmation nor a wrong password erases anything.
+async fn refuses_mistakes(all: &Processes, account: &Account) {
+    let url = all.url(Service::Auth, "/v1/privacy/erasures");
+    let post = |body: Value| {
+        let request = all.http.post(&url).bearer_auth(&account.token);
+        request.json(&body)
+    };
+    let wrong = json!({"confirmation": "another", "password": PASSWORD});
+    call(post(wrong), StatusCode::UNPROCESSABLE_ENTITY).await;
+    let wrong = json!({"confirmation": account.creator, "password": "Not-the-1-password"});
+    call(post(wrong), StatusCode::FORBIDDEN).await;
+}
+
+/// The request says which service it waits for.
+async fn waits_for(all: &Processes, service: Service) {
+    let admin = all.database.admin().await;
+    let sql = "select progress->$1->>'waits_for' from auth.privacy_requests";
+    for _ in 0..300 {
+        let row = sqlx::query(sql).bind(service.name()).fetch_one(&admin);
+        let named: Option<String> = row.await.unwrap().get(0);
+        if named.as_deref() == Some(service.name()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("it does not say that it waits for {service:?}");
+}
+
+/// The report has something of every service.
+fn covers_all(report: &Value) {
+    for (service, kind) in [
+        ("auth", "auth.users"),
+        ("auth", "auth.api_keys"),
+        ("creator-hub", "hub.documents"),
+        ("creator-hub", "hub.files"),
+        ("ai-engine", "ai.chunks"),
+        ("ai-engine", "chroma.vectors"),
+        ("channel", "channel.messages"),
+    ] {
+        let count = report[service]["counts"][kind].as_u64();
+        let some = count.is_some_and(|count| count >= 1);
+        assert!(some, "{service} {kind}: {report}");
+    }
+}
+
 #[tokio::test]
 async fn an_erasure_leaves_no_trace_though_processes_die_and_spares_the_neighbour() {
     let mut all = Processes::start().await;
@@ -238,32 +282,12 @@ async fn an_erasure_leaves_no_trace_though_processes_die_and_spares_the_neighbou
     );
     let neighbour = holdings(&all, &ben, &other).await;
 
-    let url = all.url(Service::Auth, "/v1/privacy/erasures");
-    let post = |body: Value| all.http.post(&url).bearer_auth(&ana.token).json(&body);
-    let wrong = json!({"confirmation": "another", "password": PASSWORD});
-    call(post(wrong), StatusCode::UNPROCESSABLE_ENTITY).await;
-    let wrong = json!({"confirmation": ana.creator, "password": "Not-the-1-password"});
-    call(post(wrong), StatusCode::FORBIDDEN).await;
+    refuses_mistakes(&all, &ana).await;
 
     // One service is away: the request waits, and says for which.
     all.kill(Service::AiEngine);
     ask_erasure(&all, &ana).await;
-    let admin = all.database.admin().await;
-    let mut waits_for = None;
-    for _ in 0..300 {
-        let row =
-            sqlx::query("select progress->'ai-engine'->>'waits_for' from auth.privacy_requests");
-        waits_for = row
-            .fetch_one(&admin)
-            .await
-            .unwrap()
-            .get::<Option<String>, _>(0);
-        if waits_for.is_some() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(waits_for.as_deref(), Some("ai-engine"));
+    waits_for(&all, Service::AiEngine).await;
     // Whoever holds a token is shut out already.
     let me = all
         .http
@@ -277,23 +301,7 @@ async fn an_erasure_leaves_no_trace_though_processes_die_and_spares_the_neighbou
     all.run(Service::Auth);
     all.ready(Service::AiEngine).await;
     all.ready(Service::Auth).await;
-    let report = until_erased(&all).await;
-    for (service, kind) in [
-        ("auth", "auth.users"),
-        ("auth", "auth.api_keys"),
-        ("creator-hub", "hub.documents"),
-        ("creator-hub", "hub.files"),
-        ("ai-engine", "ai.chunks"),
-        ("ai-engine", "chroma.vectors"),
-        ("channel", "channel.messages"),
-    ] {
-        let count = report[service]["counts"][kind].as_u64();
-        assert!(
-            count.is_some_and(|count| count >= 1),
-            "{service} {kind}: {report}"
-        );
-    }
-    println!("measured: erased {report}");
+    covers_all(&until_erased(&all).await);
 
     assert_eq!(traces(&all, &ana, &mark).await, Vec::<String>::new());
     assert_eq!(holdings(&all, &ben, &other).await, neighbour);

@@ -23,8 +23,8 @@ pub(crate) async fn in_postgres(admin: &PgPool, words: &[&str]) -> Vec<String> {
     let patterns: Vec<String> = words
         .iter()
         .flat_map(|word| {
-            let bytes: String = word.bytes().map(|byte| format!("{byte:02x}")).collect();
-            [format!("%{word}%"), format!("%{bytes}%")]
+            let bytes: Vec<_> = word.bytes().map(|byte| format!("{byte:02x}")).collect();
+            [format!("%{word}%"), format!("%{}%", bytes.concat())]
         })
         .collect();
     let mut found = Vec::new();

@@ -59,6 +59,18 @@ pub(crate) struct AccountSettings {
     pub(crate) refresh_seconds: f64,
 }
 
+impl AccountSettings {
+    fn new(config: &Config, successors: SuccessorKey) -> Self {
+        Self {
+            self_registration: config.self_registration,
+            verified_email_required: config.verified_email_required,
+            passwords: PasswordRules::new(config.password_min_length),
+            successors,
+            refresh_seconds: config.tokens.refresh_life.as_secs_f64(),
+        }
+    }
+}
+
 impl AppState {
     /// Builds the parts; connects to nothing.
     pub fn new(config: &Config) -> Result<Self, ServeError> {
@@ -99,13 +111,7 @@ impl AppState {
                 invitations: InvitationKey::derive(seed),
                 nobodys_hash: Arc::default(),
             },
-            accounts: AccountSettings {
-                self_registration: config.self_registration,
-                verified_email_required: config.verified_email_required,
-                passwords: PasswordRules::new(config.password_min_length),
-                successors: SuccessorKey::derive(seed),
-                refresh_seconds: tokens.refresh_life.as_secs_f64(),
-            },
+            accounts: AccountSettings::new(config, SuccessorKey::derive(seed)),
             api_keys,
             post: Post::new(&config.mail, sealer.clone())
                 .map_err(|error| ServeError::Start(format!("SMTP_*: {error}")))?,

@@ -150,17 +150,16 @@ impl Cache {
         let pattern = self.full(&Key::all_of(creator));
         let (mut dropped, mut cursor) = (0, 0_u64);
         loop {
-            let (next, mut keys): (u64, Vec<String>) = redis::cmd("SCAN")
-                .arg(cursor)
-                .arg("MATCH")
-                .arg(&pattern)
-                .arg("COUNT")
-                .arg(SCAN_STEP)
-                .query_async(&mut self.manager.clone())
-                .await?;
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(&pattern);
+            scan.arg("COUNT").arg(SCAN_STEP);
+            let mut turn = self.line.turn();
+            let answer = scan.query_async(&mut turn.connection).await;
+            let (next, mut keys): (u64, Vec<String>) = self.line.end(&turn, answer)?;
             keys.retain(|key| !Key::is_revocation(key));
             if !keys.is_empty() {
-                dropped += self.manager.clone().unlink::<_, u64>(keys).await?;
+                let answer = turn.connection.unlink(keys).await;
+                dropped += self.line.end::<u64>(&turn, answer)?;
             }
             if next == 0 {
                 return Ok(dropped);
