@@ -88,6 +88,15 @@ impl Processes {
         }
     }
 
+    /// The most that one ever had in memory, as the kernel counts it.
+    pub(crate) fn most_memory_kib(&self, service: Service) -> u64 {
+        let status = format!("/proc/{}/status", self.running[&service].id());
+        let status = std::fs::read_to_string(status).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.unwrap().split_whitespace().next().unwrap();
+        number.parse().unwrap()
+    }
+
     /// Waits until one is ready.
     pub(crate) async fn ready(&self, service: Service) {
         let url = self.url(service, wiring::READYZ);

@@ -49,6 +49,21 @@ actions! {
     SessionRevoked = "session.revoked", "A user ended a session of theirs elsewhere.";
     SessionsRevoked = "session.all_revoked", "A user ended all of their sessions.";
     OwnerAccepted = "owner_invitation.accepted", "The owner whom a resource named came in.";
+    RegistrationInvited = "registration.invited", "Somebody was invited to open an account.";
+    EmailVerified = "email.verified", "A letter's code proved the address.";
+    SecondFactorOn = "second_factor.on", "Sign-in asks for an authenticator app.";
+    SecondFactorOff = "second_factor.off", "Sign-in asks for the password only.";
+    RecoveryCodesMade = "second_factor.codes_made", "New recovery codes; the old work no more.";
+    KeysRotated = "signing_keys.rotated", "An administrator changed the key that signs tokens.";
+    ExportAsked = "privacy.export_asked", "A copy of everything was asked for.";
+    ErasureAsked = "privacy.erasure_asked", "The account is to be erased.";
+    ErasureCancelled = "privacy.erasure_cancelled", "The account stays after all.";
+    ConsentGiven = "consent.given", "A user agreed to something.";
+    ConsentWithdrawn = "consent.withdrawn", "A user took an agreement back.";
+    Provisioned = "tenant.provisioned", "A resource made the account.";
+    Adjusted = "tenant.adjusted", "A resource changed plan, quotas, origins or name.";
+    Suspended = "tenant.suspended", "A resource shut the account.";
+    Resumed = "tenant.resumed", "A resource opened the account again.";
 }
 
 /// Who acts, as the log names it.
@@ -93,6 +108,17 @@ impl Event {
             action,
             target: None,
             ip: Some(ip),
+            request_id: request::current_id(),
+        }
+    }
+
+    /// An entry about what the platform itself does.
+    pub(crate) fn of_the_platform(action: Action) -> Self {
+        Self {
+            actor: Actor::Service,
+            action,
+            target: None,
+            ip: None,
             request_id: request::current_id(),
         }
     }

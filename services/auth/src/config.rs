@@ -15,6 +15,7 @@ use shared_web::serve::ServeSettings;
 
 use self::data_keys::key32;
 use crate::domain::password;
+use crate::domain::registration::Registration;
 use crate::internal::InternalSettings;
 use crate::privacy::PrivacySettings;
 
@@ -49,7 +50,7 @@ pub struct Config {
     /// The tenants API; without a token it is not served.
     pub internal: Option<InternalSettings>,
     /// Whether anybody may register.
-    pub self_registration: bool,
+    pub registration: Registration,
     /// Whether only who has proved the e-mail address may stay signed in.
     pub verified_email_required: bool,
     /// What secrets at rest are sealed with.
@@ -105,7 +106,7 @@ impl Config {
             ),
             privacy: PrivacySettings::from_reader(reader_ref),
             internal: InternalSettings::from_reader(reader_ref),
-            self_registration: self_registration(reader_ref),
+            registration: registration(reader_ref),
             verified_email_required: reader_ref.parsed(keys::VERIFIED_EMAIL_REQUIRED, false),
             data_keys: DataKeys::from_reader(reader_ref),
             mail: MailSettings::from_reader(reader_ref),
@@ -149,12 +150,15 @@ impl HashingSettings {
     }
 }
 
-fn self_registration(reader: &mut Reader) -> bool {
+fn registration(reader: &mut Reader) -> Registration {
     let word = reader.optional(keys::SELF_REGISTRATION, "open");
-    if word != "open" && word != "closed" {
-        reader.problem(keys::SELF_REGISTRATION, "must be open or closed");
-    }
-    word == "open"
+    Registration::from_word(&word).unwrap_or_else(|| {
+        reader.problem(
+            keys::SELF_REGISTRATION,
+            "must be open, invite_only or closed",
+        );
+        Registration::Closed
+    })
 }
 
 #[cfg(test)]

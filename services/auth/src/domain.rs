@@ -10,4 +10,5 @@ pub(crate) mod one_time_code;
 pub(crate) mod password;
 pub(crate) mod password_text;
 pub(crate) mod refresh_token;
+pub(crate) mod registration;
 pub(crate) mod token;

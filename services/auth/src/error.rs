@@ -2,6 +2,7 @@
 
 mod denied;
 mod invite;
+mod registration;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -11,6 +12,7 @@ use shared_web::ApiError;
 
 pub(crate) use self::denied::Denied;
 pub(crate) use self::invite::InviteRefused;
+pub(crate) use self::registration::RegistrationRefused;
 use crate::domain::password::Violation;
 use crate::hashing::{BUSY_WAIT, HashError};
 use crate::limits::Refusal;
@@ -19,8 +21,8 @@ use crate::sealing::SealError;
 /// A request that failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("registration is closed")]
-    RegistrationClosed,
+    #[error(transparent)]
+    Registration(#[from] RegistrationRefused),
     #[error("the e-mail address has an account")]
     EmailTaken,
     #[error("the password breaks rules")]
@@ -90,8 +92,7 @@ impl From<ApiError> for Error {
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
-            Error::RegistrationClosed => Self::forbidden("registration_closed")
-                .detail("accounts are made by invitation here"),
+            Error::Registration(refused) => refused.into(),
             Error::EmailTaken => {
                 Self::conflict("email_taken").detail("this e-mail address has an account; sign in")
             }

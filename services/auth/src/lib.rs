@@ -40,6 +40,7 @@ pub use config::{
     BreachedList, Config, DataKeys, HashingSettings, MailSettings, SmtpSettings, SmtpTls,
     TokenSettings,
 };
+pub use domain::registration::Registration;
 pub use internal::{InternalSettings, internal};
 pub use privacy::PrivacySettings;
 pub use state::AppState;

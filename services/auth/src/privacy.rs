@@ -18,6 +18,7 @@ use shared_models::{CreatorId, UserId};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::audit::{self, Event};
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::privacy_requests::{self, Kind, PrivacyRow, Progress, State};
@@ -93,9 +94,11 @@ pub(crate) async fn ask_export(
     app: &AppState,
     creator: CreatorId,
     by: UserId,
+    noted: Event,
 ) -> Result<PrivacyRow, Error> {
     let mut tx = app.db.tenant(creator).await?;
     let row = ask(&mut tx, Kind::Export, Some(by), Duration::ZERO).await?;
+    audit::append(&mut tx, noted.on(row.id)).await?;
     tx.commit().await?;
     app.privacy.woken.notify_one();
     Ok(row)
@@ -106,9 +109,11 @@ pub(crate) async fn ask_erasure(
     app: &AppState,
     creator: CreatorId,
     by: UserId,
+    noted: Event,
 ) -> Result<PrivacyRow, Error> {
     let mut tx = app.db.tenant(creator).await?;
     let row = ask(&mut tx, Kind::Erasure, Some(by), app.privacy.settings.grace).await?;
+    audit::append(&mut tx, noted.on(row.id)).await?;
     tx.commit().await?;
     app.privacy.woken.notify_one();
     Ok(row)

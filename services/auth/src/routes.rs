@@ -4,6 +4,7 @@ mod account;
 pub(crate) mod answer;
 pub(crate) mod api_keys;
 mod audit;
+mod consents;
 mod device;
 mod email_verification;
 mod invitation;
@@ -19,9 +20,11 @@ mod password_change;
 mod privacy;
 mod refusals;
 mod registration;
+mod registration_invitation;
 mod session;
 mod sessions;
 mod totp;
+mod usage;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -31,13 +34,16 @@ use crate::state::AppState;
 pub(crate) fn v1() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(registration::register))
+        .routes(routes!(registration_invitation::invite_to_register))
         .routes(routes!(login::login))
         .routes(routes!(login_totp::login_totp))
         .routes(routes!(invitation::accept_owner_invitation))
         .routes(routes!(session::refresh))
         .routes(routes!(session::logout))
         .routes(routes!(me::read_me, me::update_me))
+        .routes(routes!(consents::list_consents, consents::state_consent))
         .routes(routes!(account::update_account))
+        .routes(routes!(usage::read_usage))
         .routes(routes!(password::validate_password))
         .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
         .routes(routes!(api_keys::revoke_api_key))

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::domain::invitation::InvitationKey;
 use crate::domain::password::PasswordRules;
 use crate::domain::refresh_token::SuccessorKey;
+use crate::domain::registration::{Registration, RegistrationKey};
 use crate::domain::token::Signer;
 use crate::error::Error;
 use crate::hashing::Hashing;
@@ -52,7 +53,8 @@ pub(crate) struct TenantSettings {
 /// The rules of accounts.
 #[derive(Debug, Clone)]
 pub(crate) struct AccountSettings {
-    pub(crate) self_registration: bool,
+    pub(crate) registration: Registration,
+    pub(crate) invitations: RegistrationKey,
     pub(crate) verified_email_required: bool,
     pub(crate) passwords: PasswordRules,
     pub(crate) successors: SuccessorKey,
@@ -60,12 +62,14 @@ pub(crate) struct AccountSettings {
 }
 
 impl AccountSettings {
-    fn new(config: &Config, successors: SuccessorKey) -> Self {
+    fn new(config: &Config) -> Self {
+        let seed = config.tokens.seed.expose();
         Self {
-            self_registration: config.self_registration,
+            registration: config.registration,
+            invitations: RegistrationKey::derive(seed),
             verified_email_required: config.verified_email_required,
             passwords: PasswordRules::new(config.password_min_length),
-            successors,
+            successors: SuccessorKey::derive(seed),
             refresh_seconds: config.tokens.refresh_life.as_secs_f64(),
         }
     }
@@ -111,7 +115,7 @@ impl AppState {
                 invitations: InvitationKey::derive(seed),
                 nobodys_hash: Arc::default(),
             },
-            accounts: AccountSettings::new(config, SuccessorKey::derive(seed)),
+            accounts: AccountSettings::new(config),
             api_keys,
             post: Post::new(&config.mail, sealer.clone())
                 .map_err(|error| ServeError::Start(format!("SMTP_*: {error}")))?,

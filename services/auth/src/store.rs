@@ -2,6 +2,7 @@
 
 pub(crate) mod api_keys;
 pub(crate) mod audit_log;
+pub(crate) mod consents;
 pub(crate) mod creators;
 pub(crate) mod directory;
 pub(crate) mod email_tokens;
@@ -19,4 +20,5 @@ pub(crate) mod signing_keys;
 pub(crate) mod tenants;
 pub(crate) mod totp;
 pub(crate) mod usage;
+pub(crate) mod usage_events;
 pub(crate) mod users;

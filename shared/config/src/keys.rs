@@ -6,6 +6,8 @@ pub const LISTEN_ADDR: &str = "LISTEN_ADDR";
 pub const METRICS_ADDR: &str = "METRICS_ADDR";
 /// `error`, `warn`, `info`, `debug` or `trace`, or a filter per module.
 pub const LOG_LEVEL: &str = "LOG_LEVEL";
+/// Origins whose pages may call the APIs from a browser, separated by commas.
+pub const CORS_ORIGINS: &str = "CORS_ORIGINS";
 
 /// Host of PostgreSQL.
 pub const DATABASE_HOST: &str = "DATABASE_HOST";

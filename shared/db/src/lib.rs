@@ -10,6 +10,7 @@ mod silence;
 pub mod system;
 pub mod tenant;
 pub mod tenant_data;
+pub mod usage;
 
 pub use constraint::on_constraint;
 pub use fault::{is_away, is_contended};

@@ -7,6 +7,7 @@ pub mod permission;
 pub mod role;
 pub mod tenant_data;
 pub mod text;
+pub mod usage;
 
 pub use email::Email;
 pub use id::{
@@ -17,3 +18,4 @@ pub use page::{Cursor, Page, PageRequest};
 pub use permission::Permission;
 pub use role::Role;
 pub use tenant_data::{DataLine, Tally};
+pub use usage::UsageKind;

@@ -4,6 +4,7 @@ pub mod app;
 pub mod auth;
 pub mod body;
 pub mod client_ip;
+pub mod cors;
 mod documented;
 pub mod error;
 pub mod health;

@@ -12,6 +12,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::cors::CorsOrigins;
+
 /// How long streams and sockets have to finish.
 pub const DRAIN: Duration = Duration::from_secs(10);
 
@@ -24,6 +26,8 @@ pub struct ServeSettings {
     pub metrics: SocketAddr,
     /// The log filter.
     pub log_level: String,
+    /// Whose pages may call the API.
+    pub cors: CorsOrigins,
 }
 
 impl ServeSettings {
@@ -34,6 +38,7 @@ impl ServeSettings {
             listen: reader.parsed(keys::LISTEN_ADDR, any(service.port())),
             metrics: reader.parsed(keys::METRICS_ADDR, any(service.metrics_port())),
             log_level: reader.optional(keys::LOG_LEVEL, "info"),
+            cors: CorsOrigins::from_reader(reader),
         }
     }
 }
@@ -93,6 +98,7 @@ pub async fn serve(
     tracing::info!(service = service.name(), address = %settings.listen, "listening");
     let inside =
         axum::serve(inside, inside_router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let router = settings.cors.clone().surround(router);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let public =
         axum::serve(public, service).with_graceful_shutdown(stop.clone().cancelled_owned());

@@ -85,6 +85,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "Begin as a new visitor: the token that remembers one is no good.",
     ),
     (
+        "invitation_required",
+        "An account needs an invitation here; ask whoever runs the platform.",
+    ),
+    (
         "last_owner",
         "An account keeps an owner; make another member one first.",
     ),
@@ -137,7 +141,7 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "registration_closed",
-        "Accounts are made by invitation here.",
+        "Accounts are made by whoever runs the platform.",
     ),
     (
         "request_in_progress",

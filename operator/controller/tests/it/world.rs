@@ -156,7 +156,10 @@ impl World {
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {"name": name},
-            "stringData": {"username": "admin", "password": "a-password-of-somebody-else"},
+            "stringData": {
+                "username": "admin", "password": "a-password-of-somebody-else",
+                "SMTP_HOST": "mail.example.org", "SMTP_FROM": "platform@example.org",
+            },
         });
         let apply = PatchParams::apply("test").force();
         secrets

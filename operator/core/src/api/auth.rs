@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Span;
+use super::workload::NameRef;
 
 /// Rules of accounts.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
@@ -23,9 +24,14 @@ pub struct Auth {
     /// Rules of passwords.
     #[serde(default)]
     pub password: PasswordPolicy,
-    /// Whether anybody may register.
+    /// Who may register.
     #[serde(default)]
     pub self_registration: SelfRegistration,
+    /// Secret with the mail server, by the names of auth's variables: `SMTP_HOST`, `SMTP_FROM`, and
+    /// as needed `SMTP_PORT`, `SMTP_TLS`, `SMTP_USERNAME`, `SMTP_PASSWORD`, `MAIL_LINK_BASE`.
+    /// Without it letters wait in the outbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smtp_secret_ref: Option<NameRef>,
 }
 
 impl Default for Auth {
@@ -35,6 +41,7 @@ impl Default for Auth {
             refresh_token_lifetime: thirty_days(),
             password: PasswordPolicy::default(),
             self_registration: SelfRegistration::default(),
+            smtp_secret_ref: None,
         }
     }
 }
@@ -57,13 +64,15 @@ impl Default for PasswordPolicy {
     }
 }
 
-/// Whether anybody may register.
+/// Who may register.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "camelCase")]
 pub enum SelfRegistration {
     /// Anybody may.
     #[default]
     Open,
+    /// Whom an administrator of the platform invites.
+    InviteOnly,
     /// Only Tenants and invitations make accounts.
     Closed,
 }
@@ -73,6 +82,7 @@ impl SelfRegistration {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::InviteOnly => "invite_only",
             Self::Closed => "closed",
         }
     }

@@ -74,6 +74,11 @@ pub struct Gateway {
     /// Bounds on what comes in.
     #[serde(default)]
     pub limits: Limits,
+    /// Origins, beside the platform's own, whose pages may call the APIs from a browser.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(max = 300), regex(pattern = bounds::ORIGIN)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub cors_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 50), regex(pattern = bounds::IP_RANGE)))]
@@ -93,6 +98,7 @@ impl Default for Gateway {
             ingress: None,
             http_route: None,
             limits: Limits::default(),
+            cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
         }
     }

@@ -48,6 +48,10 @@ fn shared(resolved: &Resolved, service: Service) -> Vec<Value> {
         pod::variable(keys::DATABASE_SSL_MODE, database.ssl_mode),
     ];
     env.extend(redis(resolved, service));
+    let origins = &resolved.spec.gateway.cors_origins;
+    if !origins.is_empty() {
+        env.push(pod::variable(keys::CORS_ORIGINS, origins.join(",")));
+    }
     env.extend([
         pod::variable(keys::AUTH_URL, url(resolved, Service::Auth)),
         pod::variable(keys::PUBLIC_URL, &resolved.public_url),
@@ -87,7 +91,7 @@ fn auth(resolved: &Resolved) -> Vec<Value> {
     let access = rules.access_token_lifetime.seconds().to_string();
     let refresh = rules.refresh_token_lifetime.seconds().to_string();
     let provisioning = foundation::provisioning_secret(&resolved.name);
-    vec![
+    let mut env = vec![
         pod::secret_variable(
             keys::PROVISIONING_TOKEN,
             &provisioning,
@@ -105,7 +109,31 @@ fn auth(resolved: &Resolved) -> Vec<Value> {
             keys::PASSWORD_MIN_LENGTH,
             rules.password.min_length.to_string(),
         ),
-    ]
+    ];
+    if let Some(server) = &rules.smtp_secret_ref {
+        env.extend(smtp(&server.name));
+    }
+    env
+}
+
+/// The mail server, as its Secret names it; what is not in there has a default.
+fn smtp(secret: &str) -> impl Iterator<Item = Value> {
+    let needed = [keys::SMTP_HOST, keys::SMTP_FROM].map(|key| (key, false));
+    let optional = [
+        keys::SMTP_PORT,
+        keys::SMTP_TLS,
+        keys::SMTP_USERNAME,
+        keys::SMTP_PASSWORD,
+        keys::MAIL_LINK_BASE,
+    ];
+    let all = needed.into_iter().chain(optional.map(|key| (key, true)));
+    all.map(move |(key, optional)| {
+        let mut variable = pod::secret_variable(key, secret, key);
+        if optional {
+            variable["valueFrom"]["secretKeyRef"]["optional"] = json!(true);
+        }
+        variable
+    })
 }
 
 fn creator_hub(resolved: &Resolved) -> Vec<Value> {

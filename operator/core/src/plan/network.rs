@@ -215,13 +215,18 @@ fn of_service(resolved: &Resolved, service: Service) -> Vec<Allowed> {
     rows
 }
 
-/// What goes out of the cluster: providers of channels, documents by URL, models.
+/// What goes out of the cluster: providers of channels, documents by URL, models, letters.
 fn outside(resolved: &Resolved) -> Vec<Allowed> {
     let mut rows = vec![
         allowed(part(Service::Channel), End::Anybody, 443),
         allowed(part(Service::CreatorHub), End::Anybody, 443),
         allowed(part(Service::CreatorHub), End::Anybody, 80),
     ];
+    if resolved.spec.auth.smtp_secret_ref.is_some() {
+        // Which of them it is stands in the Secret.
+        let ports = [25, 465, 587, 2525];
+        rows.extend(ports.map(|port| allowed(part(Service::Auth), End::Anybody, port)));
+    }
     let fetched = |model: &crate::api::ollama::Model| model.source != ModelSource::Image;
     let ollama = &resolved.spec.ollama;
     if ollama.mode == StoreMode::Managed && ollama.models.iter().any(fetched) {

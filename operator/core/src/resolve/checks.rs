@@ -9,7 +9,7 @@ use crate::api::CreatorPlatform;
 use crate::api::workload::Workload;
 
 /// Variables that the operator writes itself.
-const RESERVED: [&str; 37] = [
+const RESERVED: [&str; 39] = [
     keys::LISTEN_ADDR,
     keys::METRICS_ADDR,
     keys::DATABASE_HOST,
@@ -25,6 +25,8 @@ const RESERVED: [&str; 37] = [
     keys::AUTH_URL,
     keys::CREATOR_HUB_URL,
     keys::AI_ENGINE_URL,
+    keys::CHANNEL_URL,
+    keys::CORS_ORIGINS,
     keys::OLLAMA_URL,
     keys::CHROMA_URL,
     keys::PUBLIC_URL,

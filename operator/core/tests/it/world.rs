@@ -34,6 +34,7 @@ impl World {
         for (secret, keys) in [
             ("database-admin", vec!["username", "password"]),
             ("cache", vec!["password"]),
+            ("academy-smtp", vec!["SMTP_HOST", "SMTP_FROM"]),
         ] {
             let keys = keys
                 .into_iter()

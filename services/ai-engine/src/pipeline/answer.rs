@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use shared_ai_client::answer::{Failure, Token};
 use shared_ai_client::{AnswerEvent, AnswerMode, Done, Question, Source, Usage};
-use shared_models::{CreatorId, GenerationId};
+use shared_db::usage;
+use shared_models::{CreatorId, GenerationId, UsageKind};
 use tokio::sync::mpsc;
 
 use crate::domain::citations::Citations;
@@ -167,6 +168,12 @@ pub async fn run(app: AppState, prepared: Prepared, events: Events) {
 async fn store(app: &AppState, creator: CreatorId, row: &GenerationRow) -> sqlx::Result<()> {
     let mut tx = app.db.tenant(creator).await?;
     generations::insert(&mut tx, row).await?;
+    let used = [
+        (UsageKind::Answers, 1),
+        (UsageKind::PromptTokens, row.prompt_tokens.into()),
+        (UsageKind::CompletionTokens, row.completion_tokens.into()),
+    ];
+    usage::record(&mut tx, &used).await?;
     tx.commit().await
 }
 

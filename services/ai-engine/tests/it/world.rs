@@ -11,6 +11,7 @@ use shared_ai_client::{AnswerEvent, AnswerMode, Done, IngestionEvent, Source};
 use shared_config::Service;
 use shared_models::{CreatorId, DocumentId};
 use shared_testkit::{Answer, Stores, TestClient, TestDatabase, TokenMint};
+use shared_web::cors::CorsOrigins;
 use shared_web::serve::ServeSettings;
 use uuid::Uuid;
 
@@ -50,6 +51,7 @@ impl World {
                 listen: any,
                 metrics: any,
                 log_level: "warn".to_owned(),
+                cors: CorsOrigins::default(),
             },
             database: database.settings(Service::AiEngine),
             cache: stores.cache_settings(),

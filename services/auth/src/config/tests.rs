@@ -50,7 +50,7 @@ fn what_is_left_out_has_the_documented_default() {
         (19_456, 2)
     );
     assert!(config.hashing.concurrency >= 1);
-    assert!(config.self_registration);
+    assert_eq!(config.registration, Registration::Open);
     assert_eq!(config.password_min_length, 8);
     assert_eq!(config.tokens.seed.expose()[31], 31);
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::tenants::find;
 use super::wire::{Invitation, Observed, Tenant, TenantWish};
+use crate::audit::{self, Action, Event};
 use crate::domain::invitation;
 use crate::error::Error;
 use crate::state::AppState;
@@ -34,6 +35,7 @@ pub(super) async fn provision(
         },
     };
     let mut tx = app.db.tenant(creator).await?;
+    let before = tenants::read(&mut tx).await?;
     tenants::settle(&mut tx, &wanted(wish)).await?;
     let invited = if wish.invite {
         open_invitation(app, &mut tx).await?
@@ -41,11 +43,30 @@ pub(super) async fn provision(
         None
     };
     let mut tenant = describe(&mut tx, uid).await?.ok_or(Error::Inconsistent)?;
+    if let Some(action) = before.and_then(|before| change(&before, &tenant.observed)) {
+        audit::append(&mut tx, Event::of_the_platform(action)).await?;
+    }
     tenant.invitation = invited;
     tx.commit().await?;
     // After the commit, and each time: an answer that was lost is asked for again.
     enforce(app, creator, wish.suspended).await?;
     Ok((status, tenant))
+}
+
+/// What the log says of a change; the most telling of several, and nothing where all was so.
+fn change(before: &TenantRow, after: &Observed) -> Option<Action> {
+    if before.suspended != after.suspended {
+        return Some(if after.suspended {
+            Action::Suspended
+        } else {
+            Action::Resumed
+        });
+    }
+    let same = before.display_name == after.display_name
+        && before.plan == after.plan
+        && before.quotas == after.quotas
+        && before.allowed_origins == after.allowed_origins;
+    (!same).then_some(Action::Adjusted)
 }
 
 /// The account as it is.
@@ -106,6 +127,7 @@ async fn create(app: &AppState, uid: Uuid, wish: &TenantWish) -> Result<Option<C
         return Err(Error::EmailTaken);
     }
     memberships::insert(&mut tx, user, Role::Owner).await?;
+    audit::append(&mut tx, Event::of_the_platform(Action::Provisioned)).await?;
     invite(app, &mut tx, user).await?;
     tx.commit().await?;
     metrics::counter!("auth_tenants_provisioned_total").increment(1);

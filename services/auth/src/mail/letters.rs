@@ -51,6 +51,15 @@ pub(crate) fn invite(post: &Post, to: &Email, account: &str, token: &str) -> Let
     letter(to.as_str(), "You are invited", text, INVITE_LIFE)
 }
 
+pub(crate) fn registration(post: &Post, to: &Email, token: &str) -> Letter {
+    let link = post.link("register", token);
+    let text = format!(
+        "Hello,\n\nyou are invited to open an account of your own.\n\n{link}\n\n\
+         It works for this address, for seven days.\n"
+    );
+    letter(to.as_str(), "You are invited", text, INVITE_LIFE)
+}
+
 fn letter(to: &str, subject: &str, text: String, life: Duration) -> Letter {
     Letter {
         to: to.to_owned(),

@@ -8,6 +8,7 @@ use shared_web::{Body, ClientIp, Creator, Problem};
 use utoipa::ToSchema;
 
 use super::refusals::{BodyRefused, Limited, TokenRefused, Unavailable};
+use crate::audit::{self, Action, Actor, Event};
 use crate::domain::email_token::{EmailToken, Purpose};
 use crate::error::{Denied, Error};
 use crate::limits;
@@ -73,6 +74,8 @@ pub(crate) async fn confirm_verification(
         return Err(Denied::InvalidCode.into());
     }
     users::verify_email(&mut tx, user).await?;
+    let actor = Actor::User(user.as_uuid());
+    audit::append(&mut tx, Event::new(actor, Action::EmailVerified, ip)).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,10 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
-use shared_web::{Creator, Problem};
+use shared_web::{ClientIp, Creator, Problem};
 use utoipa::ToSchema;
 
 use super::refusals::{TokenRefused, Unavailable};
+use crate::audit::{self, Action, Event};
 use crate::domain::token;
 use crate::error::{Denied, Error};
 use crate::state::AppState;
@@ -90,15 +91,20 @@ pub(crate) async fn list_keys(
 pub(crate) async fn rotate_keys(
     State(app): State<AppState>,
     caller: Creator,
+    ip: ClientIp,
 ) -> Result<(StatusCode, Json<PublishedKeys>), Error> {
     administers(&app, &caller).await?;
     app.key_ring.rotate().await?;
+    let mut tx = app.db.tenant(caller.id).await?;
+    let rotated = Event::new((&caller.caller).into(), Action::KeysRotated, ip);
+    audit::append(&mut tx, rotated).await?;
+    tx.commit().await?;
     Ok((StatusCode::ACCEPTED, Json(PublishedKeys::of(&app))))
 }
 
 /// Refuses who does not administer the platform: a role that is stored, whatever plan or role in
 /// an account somebody has.
-async fn administers(app: &AppState, caller: &Creator) -> Result<(), Error> {
+pub(super) async fn administers(app: &AppState, caller: &Creator) -> Result<(), Error> {
     let (user, _, _) = caller.user()?;
     let mut tx = app.db.tenant_read(caller.id).await?;
     if platform_admins::is_admin(&mut tx, user).await? {

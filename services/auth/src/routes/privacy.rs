@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_models::text::Line;
 use shared_models::{Page, PageRequest, UserId};
-use shared_web::{ApiError, Body, Id, Paging, Permit, Problem, Query, permit};
+use shared_web::{ApiError, Body, ClientIp, Id, Paging, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::answer::Confidential;
 use super::refusals::{BodyRefused, TokenRefused, Unavailable};
+use crate::audit::{self, Action, Event};
 use crate::domain::password_text::PasswordText;
 use crate::error::Error;
 use crate::state::AppState;
@@ -83,9 +84,11 @@ impl From<PrivacyRow> for PrivacyRequest {
 pub(crate) async fn create_export(
     State(app): State<AppState>,
     caller: Permit<permit::PrivacyManage>,
+    ip: ClientIp,
 ) -> Result<Confidential<PrivacyRequest>, Error> {
     let (user, _, _) = caller.user()?;
-    let row = privacy::ask_export(&app, caller.id, user).await?;
+    let noted = Event::new((&caller.caller).into(), Action::ExportAsked, ip);
+    let row = privacy::ask_export(&app, caller.id, user, noted).await?;
     Ok(Confidential(StatusCode::ACCEPTED, row.into()))
 }
 
@@ -180,6 +183,7 @@ pub(crate) async fn download_export(
 pub(crate) async fn create_erasure(
     State(app): State<AppState>,
     caller: Permit<permit::PrivacyManage>,
+    ip: ClientIp,
     Body(wanted): Body<ErasureRequest>,
 ) -> Result<Confidential<PrivacyRequest>, Error> {
     let (user, _, _) = caller.user()?;
@@ -195,7 +199,8 @@ pub(crate) async fn create_erasure(
         return Err(Error::Field("confirmation", message));
     }
     reauthentication::check(&app, caller.id, user, wanted.password).await?;
-    let row = privacy::ask_erasure(&app, caller.id, user).await?;
+    let noted = Event::new((&caller.caller).into(), Action::ErasureAsked, ip);
+    let row = privacy::ask_erasure(&app, caller.id, user, noted).await?;
     Ok(Confidential(StatusCode::ACCEPTED, row.into()))
 }
 
@@ -246,6 +251,7 @@ pub(crate) async fn read_erasure(
 pub(crate) async fn cancel_erasure(
     State(app): State<AppState>,
     caller: Permit<permit::PrivacyManage>,
+    ip: ClientIp,
     Id(id): Id<Uuid>,
 ) -> Result<StatusCode, Error> {
     caller.user()?;
@@ -255,6 +261,8 @@ pub(crate) async fn cancel_erasure(
         let refused = ApiError::conflict("erasure_not_waiting");
         return Err(refused.detail("it has begun, or has ended").into());
     }
+    let cancelled = Event::new((&caller.caller).into(), Action::ErasureCancelled, ip);
+    audit::append(&mut tx, cancelled.on(id)).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

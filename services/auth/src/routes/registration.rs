@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use serde::Deserialize;
 use shared_models::text::Line;
 use shared_models::{CreatorId, Email, Role, UserId};
@@ -14,7 +15,8 @@ use super::refusals::{BodyRefused, Limited, Unavailable};
 use crate::audit::{self, Action, Actor, Event};
 use crate::domain::full_name::FullName;
 use crate::domain::password_text::PasswordText;
-use crate::error::Error;
+use crate::domain::registration::Registration;
+use crate::error::{Error, RegistrationRefused};
 use crate::state::AppState;
 use crate::store::sessions::Device;
 use crate::store::{creators, directory, memberships, users};
@@ -28,6 +30,8 @@ pub(crate) struct NewAccount {
     password: PasswordText,
     full_name: FullName,
     company_name: Option<Line<200>>,
+    /// The token of an invitation, where not everybody may register.
+    invitation: Option<Line<200>>,
 }
 
 impl NewAccount {
@@ -51,8 +55,10 @@ impl NewAccount {
     responses(
         (status = 201, description = "The account, its owner, and a first session",
             body = SignedIn),
-        (status = 403, description = "registration_closed", body = Problem,
+        (status = 401, description = "invalid_invitation", body = Problem,
             content_type = "application/problem+json"),
+        (status = 403, description = "registration_closed or invitation_required",
+            body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "email_taken", body = Problem,
             content_type = "application/problem+json"),
         BodyRefused, Limited, Unavailable))]
@@ -61,9 +67,7 @@ pub(crate) async fn register(
     device: Device,
     Body(account): Body<NewAccount>,
 ) -> Result<Confidential<SignedIn>, Error> {
-    if !app.accounts.self_registration {
-        return Err(Error::RegistrationClosed);
-    }
+    admit(&app, &account)?;
     passwords::accept(&app, &account.password, &account.personal()).await?;
     limits::take(&app.cache, limits::REGISTER, &limits::address(device.ip)).await?;
     let hash = app
@@ -73,6 +77,21 @@ pub(crate) async fn register(
     let created = create(&app, &account, &hash, &device).await?;
     metrics::counter!("auth_registrations_total").increment(1);
     Ok(Confidential(StatusCode::CREATED, created))
+}
+
+/// Whether this one may have an account at all. An invitation that was sent to the address is not
+/// asked for where registration is open.
+fn admit(app: &AppState, account: &NewAccount) -> Result<(), Error> {
+    match (app.accounts.registration, &account.invitation) {
+        (Registration::Open, _) => Ok(()),
+        (Registration::Closed, _) => Err(RegistrationRefused::Closed.into()),
+        (Registration::InviteOnly, None) => Err(RegistrationRefused::InvitationRequired.into()),
+        (Registration::InviteOnly, Some(token)) => {
+            let (key, now) = (&app.accounts.invitations, Timestamp::now());
+            let admitted = key.admits(token.as_str(), &account.email, now);
+            admitted.then_some(()).ok_or(Error::InvalidInvitation)
+        }
+    }
 }
 
 /// The account comes into being whole or not at all.

@@ -5,12 +5,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use shared_db::TenantTx;
 use shared_models::{CreatorId, UserId};
-use shared_web::{Body, Creator, Problem};
+use shared_web::{Body, ClientIp, Creator, Problem};
 use utoipa::ToSchema;
 
 use super::answer::Confidential;
 use super::refusals::{BodyRefused, Limited, TokenRefused, Unavailable};
+use crate::audit::{self, Action, Event};
 use crate::domain::one_time_code::{self, SECRET};
 use crate::domain::password_text::PasswordText;
 use crate::error::{Denied, Error};
@@ -139,6 +141,7 @@ pub(crate) async fn enrol_totp(
 pub(crate) async fn confirm_totp(
     State(app): State<AppState>,
     caller: Creator,
+    ip: ClientIp,
     Body(AppCode { code }): Body<AppCode>,
 ) -> Result<Confidential<RecoveryCodes>, Error> {
     let (user, _, _) = caller.user()?;
@@ -156,6 +159,7 @@ pub(crate) async fn confirm_totp(
         return Err(Denied::TotpEnabled.into());
     }
     let recovery_codes = second_factor::new_codes(&mut tx, user).await?;
+    note(&mut tx, &caller, Action::SecondFactorOn, ip).await?;
     tx.commit().await?;
     Ok(Confidential(
         StatusCode::OK,
@@ -176,11 +180,13 @@ pub(crate) async fn confirm_totp(
 pub(crate) async fn disable_totp(
     State(app): State<AppState>,
     caller: Creator,
+    ip: ClientIp,
     Body(both): Body<BothFactors>,
 ) -> Result<StatusCode, Error> {
     let (user, _, _) = caller.user()?;
     let mut tx = prove_both(&app, caller.id, user, both).await?;
     totp::remove(&mut tx, user).await?;
+    note(&mut tx, &caller, Action::SecondFactorOff, ip).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -200,16 +206,28 @@ pub(crate) async fn disable_totp(
 pub(crate) async fn renew_recovery_codes(
     State(app): State<AppState>,
     caller: Creator,
+    ip: ClientIp,
     Body(both): Body<BothFactors>,
 ) -> Result<Confidential<RecoveryCodes>, Error> {
     let (user, _, _) = caller.user()?;
     let mut tx = prove_both(&app, caller.id, user, both).await?;
     let recovery_codes = second_factor::new_codes(&mut tx, user).await?;
+    note(&mut tx, &caller, Action::RecoveryCodesMade, ip).await?;
     tx.commit().await?;
     Ok(Confidential(
         StatusCode::OK,
         RecoveryCodes { recovery_codes },
     ))
+}
+
+/// The log's entry about the caller's own sign-in.
+async fn note(
+    tx: &mut TenantTx,
+    caller: &Creator,
+    action: Action,
+    ip: ClientIp,
+) -> sqlx::Result<()> {
+    audit::append(tx, Event::new((&caller.caller).into(), action, ip)).await
 }
 
 /// Password and code; the transaction in which the code was used up.
@@ -218,7 +236,7 @@ async fn prove_both(
     creator: CreatorId,
     user: UserId,
     BothFactors { password, code }: BothFactors,
-) -> Result<shared_db::TenantTx, Error> {
+) -> Result<TenantTx, Error> {
     reauthentication::check(app, creator, user, password).await?;
     limits::take(&app.cache, limits::SECOND_FACTOR, &user.to_string()).await?;
     let mut tx = app.db.tenant(creator).await?;

@@ -5,6 +5,7 @@ mod gate;
 mod letters;
 mod test_api_keys;
 mod test_audit;
+mod test_consents;
 mod test_email;
 mod test_invites;
 mod test_key_set;

@@ -1,11 +1,13 @@
 //! New accounts: whole or not at all.
 
+use auth_service::{Registration, commands};
 use http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use shared_testkit::Answer;
 use sqlx::Row as _;
 
-use crate::world::{Account, PASSWORD, World};
+use crate::letters;
+use crate::world::{Account, PASSWORD, World, client};
 
 const PATH: &str = "/auth/v1/register";
 
@@ -226,12 +228,55 @@ async fn what_is_not_a_json_body_is_refused() {
 
 #[tokio::test]
 async fn a_closed_platform_registers_nobody() {
-    let world = World::with(|config| config.self_registration = false).await;
+    let world = World::with(|config| config.registration = Registration::Closed).await;
     let answer = world.client.post(PATH, &form()).await;
     assert_eq!(
         (answer.status.as_u16(), answer.code().as_str()),
         (403, "registration_closed")
     );
+}
+
+#[tokio::test]
+async fn where_invitations_are_needed_each_lets_one_address_in_once() {
+    let world = World::new().await;
+    let admin = world.register("root@example.com").await;
+    let named = commands::administer(&world.config, "root@example.com", true).await;
+    named.unwrap();
+    let mut config = world.config.clone();
+    config.registration = Registration::InviteOnly;
+    let closed = client(&config);
+    let refused = |answer: Answer| (answer.status.as_u16(), answer.code());
+
+    let uninvited = refused(closed.post(PATH, &form()).await);
+    assert_eq!(uninvited, (403, "invitation_required".to_owned()));
+    let wrong = form_with("invitation", json!("bm90IGFuIGludml0YXRpb24"));
+    let wrong = refused(closed.post(PATH, &wrong).await);
+    assert_eq!(wrong, (401, "invalid_invitation".to_owned()));
+
+    let invite = json!({"email": "Ana@Example.com"});
+    let path = "/auth/v1/registration-invitations";
+    let made = closed.with_token(&admin.access).post(path, &invite).await;
+    let made = made.expect(StatusCode::CREATED);
+    assert_eq!(made["email"], "ana@example.com");
+    let letter = letters::code(&world, "ana@example.com", "You are invited", 1).await;
+    assert_eq!(made["token"], letter, "the letter carries it");
+    let invited = form_with("invitation", made["token"].clone());
+    let mut other = invited.clone();
+    other["email"] = json!("ben@example.com");
+    let other = refused(closed.post(PATH, &other).await);
+    assert_eq!(other, (401, "invalid_invitation".to_owned()));
+    let body = closed
+        .post(PATH, &invited)
+        .await
+        .expect(StatusCode::CREATED);
+    let ana = Account::of(&body);
+    let again = refused(closed.post(PATH, &invited).await);
+    assert_eq!(again, (409, "email_taken".to_owned()));
+
+    let hers = closed.with_token(&ana.access).post(path, &invite).await;
+    assert_eq!(refused(hers), (403, "platform_admins_only".to_owned()));
+    let taken = closed.with_token(&admin.access).post(path, &invite).await;
+    assert_eq!(refused(taken), (409, "email_taken".to_owned()));
 }
 
 #[tokio::test]

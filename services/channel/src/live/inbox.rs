@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use shared_db::TenantTx;
+use shared_db::{TenantTx, usage};
+use shared_models::UsageKind;
 use uuid::Uuid;
 
 use super::pace;
@@ -57,6 +58,7 @@ pub(crate) async fn take_in(
     }
     let conversation = session.conversation;
     let row = messages::insert_question(&mut tx, conversation, seq, client_msg_id, content).await?;
+    usage::record(&mut tx, &[(UsageKind::Messages, 1)]).await?;
     tx.commit().await?;
     metrics::counter!("widget_messages_total", "role" => "user").increment(1);
     Ok(Outcome::Stored(Box::new(row)))

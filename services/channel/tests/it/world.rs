@@ -10,6 +10,7 @@ use shared_config::{Secret, Service};
 use shared_models::CreatorId;
 use shared_testkit::{Answer, Stores, TestClient, TestDatabase, TokenMint};
 use shared_web::Verifier;
+use shared_web::cors::CorsOrigins;
 use shared_web::serve::ServeSettings;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
@@ -66,6 +67,7 @@ impl World {
                 listen: any,
                 metrics: any,
                 log_level: "info".to_owned(),
+                cors: CorsOrigins::default(),
             },
             database: database.settings(Service::Channel),
             cache: stores.cache_settings(),

@@ -8,7 +8,8 @@ use axum::extract::multipart::{Multipart, MultipartRejection};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
-use shared_models::CreatorId;
+use shared_db::usage;
+use shared_models::{CreatorId, UsageKind};
 use shared_web::idempotency::DESCRIPTION as IDEMPOTENCY;
 use shared_web::{IdempotencyKey, Permit, Problem, permit};
 use utoipa::ToSchema;
@@ -129,6 +130,11 @@ async fn keep(
         file_size: i64::try_from(file.size).unwrap_or(i64::MAX),
         content_hash: hash,
     };
+    let used = [
+        (UsageKind::DocumentsUploaded, 1),
+        (UsageKind::BytesUploaded, new.file_size),
+    ];
+    usage::record(&mut tx, &used).await?;
     let row = documents::insert(&mut tx, new).await?;
     let job = enqueue(&mut tx, JobKind::Ingest, row.id).await?;
     let (status, at) = (StatusCode::ACCEPTED, location(row.id));

@@ -7,6 +7,7 @@
 )]
 
 mod test_app;
+mod test_cors;
 mod test_limit;
 mod test_revocation;
 mod test_verifier;

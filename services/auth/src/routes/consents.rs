@@ -1,0 +1,131 @@
+//! What the signed-in person agreed to.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use shared_models::text::Line;
+use shared_web::{Body, ClientIp, Creator};
+use utoipa::ToSchema;
+
+use super::refusals::{BodyRefused, TokenRefused, Unavailable};
+use crate::audit::{self, Action, Event};
+use crate::error::Error;
+use crate::state::AppState;
+use crate::store::consents::{self, ConsentRow};
+
+/// What somebody may agree to.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Purpose {
+    /// The terms of whoever runs the platform.
+    TermsOfService,
+    /// How data is handled.
+    PrivacyPolicy,
+    /// Letters about news.
+    Marketing,
+    /// Counting how the platform is used.
+    Analytics,
+}
+
+impl Purpose {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::TermsOfService => "terms_of_service",
+            Self::PrivacyPolicy => "privacy_policy",
+            Self::Marketing => "marketing",
+            Self::Analytics => "analytics",
+        }
+    }
+}
+
+/// What the person says.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConsentStatement {
+    purpose: Purpose,
+    /// Which text it is about.
+    version: Line<40>,
+    granted: bool,
+}
+
+/// What the person last said of one purpose.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Consent {
+    purpose: String,
+    version: String,
+    granted: bool,
+    at: Timestamp,
+}
+
+/// What the person last said of each purpose that was asked about.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Consents {
+    items: Vec<Consent>,
+}
+
+impl From<ConsentRow> for Consent {
+    fn from(row: ConsentRow) -> Self {
+        let ConsentRow {
+            purpose,
+            version,
+            granted,
+            at,
+        } = row;
+        Self {
+            purpose,
+            version,
+            granted,
+            at,
+        }
+    }
+}
+
+/// Read what you agreed to.
+#[utoipa::path(get, path = "/me/consents", tag = "me", security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The last word on each purpose", body = Consents),
+        TokenRefused, Unavailable))]
+pub(crate) async fn list_consents(
+    State(app): State<AppState>,
+    caller: Creator,
+) -> Result<Json<Consents>, Error> {
+    let (user, _, _) = caller.user()?;
+    let mut tx = app.db.tenant_read(caller.id).await?;
+    let rows = consents::latest(&mut tx, user).await?;
+    let items = rows.into_iter().map(Consent::from).collect();
+    Ok(Json(Consents { items }))
+}
+
+/// Agree, or take an agreement back.
+///
+/// Every word is kept with its time; the last one counts.
+#[utoipa::path(post, path = "/me/consents", tag = "me", request_body = ConsentStatement,
+    security(("bearer" = [])),
+    responses(
+        (status = 204, description = "Written down"),
+        BodyRefused, TokenRefused, Unavailable))]
+pub(crate) async fn state_consent(
+    State(app): State<AppState>,
+    caller: Creator,
+    ip: ClientIp,
+    Body(said): Body<ConsentStatement>,
+) -> Result<StatusCode, Error> {
+    let (user, _, _) = caller.user()?;
+    let (purpose, action) = (
+        said.purpose.as_str(),
+        if said.granted {
+            Action::ConsentGiven
+        } else {
+            Action::ConsentWithdrawn
+        },
+    );
+    let mut tx = app.db.tenant(caller.id).await?;
+    let about = (purpose, said.version.as_str());
+    consents::insert(&mut tx, user, about, said.granted).await?;
+    let stated = Event::new((&caller.caller).into(), action, ip).on(purpose);
+    audit::append(&mut tx, stated).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
