@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::Role;
 
 /// Declares the catalogue once: variant, word, least role, and what it allows.
+///
+/// A word is a `tt`: of a `literal`, utoipa would not see the renaming.
 macro_rules! permissions {
-    ($($name:ident = $word:literal, $role:ident, $doc:literal;)*) => {
+    ($($name:ident = $word:tt, $role:ident, $doc:literal;)*) => {
         /// One thing that somebody may be allowed to do.
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,

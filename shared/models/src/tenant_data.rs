@@ -9,7 +9,7 @@ use serde_json::Value;
 pub const END: &str = "end";
 
 /// One line of a copy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DataLine {
     /// What it is: a table such as `hub.documents`, `hub.files`, or [`END`].
     pub kind: String,

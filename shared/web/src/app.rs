@@ -37,7 +37,7 @@ pub fn assemble(
     let prefix = service.prefix();
     let start = OpenApiRouter::with_openapi(document(service, summary));
     let (router, mut openapi) = start.nest(&format!("{prefix}/v1"), v1).split_for_parts();
-    documented::with_limits(&mut openapi);
+    documented::complete(&mut openapi);
     let page = utoipa_swagger_ui::SwaggerUi::new(format!("{prefix}/docs"))
         .url(format!("{prefix}/openapi.json"), openapi.clone());
     let router = router

@@ -7,7 +7,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_models::text::Line;
-use shared_models::{Page, PageRequest, UserId};
+use shared_models::{DataLine, Page, PageRequest, UserId};
 use shared_web::{ApiError, Body, ClientIp, Id, Paging, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -133,7 +133,7 @@ pub(crate) async fn read_export(
 #[utoipa::path(get, path = "/privacy/exports/{id}/download", tag = "privacy",
     params(("id" = Uuid, Path)), security(("bearer" = [])),
     responses(
-        (status = 200, description = "The copy", body = String,
+        (status = 200, description = "One row a line", body = DataLine,
             content_type = "application/x-ndjson"),
         (status = 404, description = "unknown_privacy_request", body = Problem,
             content_type = "application/problem+json"),

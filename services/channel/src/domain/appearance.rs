@@ -157,7 +157,6 @@ impl ToSchema for MessagesPerMinute {}
 pub(crate) struct WidgetSettings {
     /// Origins that may embed it, 1 to 20: exact, or `https://*.example.com` for every name below
     /// a domain (the domain itself is not below itself).
-    #[schema(inline)]
     pub(crate) allowed_origins: AllowedOrigins,
     /// What a visitor reads first.
     #[serde(default = "welcome")]
@@ -173,14 +172,12 @@ pub(crate) struct WidgetSettings {
     pub(crate) position: Position,
     /// The colour of buttons and of the visitor's words.
     #[serde(default)]
-    #[schema(inline)]
     pub(crate) primary_color: Color,
     /// How questions are answered; the platform's default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) answer_mode: Option<AnswerMode>,
     /// Messages a minute from one visitor.
     #[serde(default)]
-    #[schema(inline)]
     pub(crate) messages_per_minute: MessagesPerMinute,
 }
 
@@ -193,7 +190,6 @@ pub(crate) struct WidgetSettings {
 #[serde(deny_unknown_fields)]
 pub(crate) struct WidgetChange {
     /// Origins that may embed it, 1 to 20; replaces the list.
-    #[schema(inline)]
     allowed_origins: Option<AllowedOrigins>,
     /// What a visitor reads first.
     welcome_message: Option<Prose<500>>,
@@ -204,13 +200,11 @@ pub(crate) struct WidgetChange {
     /// The corner of the page.
     position: Option<Position>,
     /// The colour of buttons and of the visitor's words.
-    #[schema(inline)]
     primary_color: Option<Color>,
     /// How questions are answered; null is the platform's default.
     #[serde(default, deserialize_with = "named")]
     answer_mode: Option<Option<AnswerMode>>,
     /// Messages a minute from one visitor.
-    #[schema(inline)]
     messages_per_minute: Option<MessagesPerMinute>,
 }
 

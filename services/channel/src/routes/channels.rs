@@ -127,7 +127,8 @@ pub(crate) async fn list_channels(
 
 /// Open a channel.
 #[utoipa::path(post, path = "/channels", tag = "channels", request_body = NewChannel,
-    params(("Idempotency-Key" = Option<String>, Header, description = IDEMPOTENCY)),
+    params(("Idempotency-Key" = Option<String>, Header, description = IDEMPOTENCY,
+        min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
     security(("bearer" = [])),
     responses((status = 201, body = Channel),
         (status = 400, body = Problem), (status = 401, body = Problem),

@@ -17,3 +17,10 @@ async fn the_committed_document_is_the_one_that_is_served() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
     assert_golden(&path, &format!("{served}\n"));
 }
+
+#[test]
+fn a_field_of_a_widget_has_one_type() {
+    // A description beside an inlined schema made "all of a string and an object" of it.
+    let document = channel_service::openapi();
+    assert!(!document.contains("\"allOf\""), "{document}");
+}

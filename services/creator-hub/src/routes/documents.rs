@@ -125,15 +125,15 @@ pub(crate) struct DocumentFilter {
 pub(crate) struct DocumentChange {
     /// What answers cite. A searchable document is processed anew under a new title; it stays
     /// searchable meanwhile, and passages that did not change keep their vectors.
-    #[schema(value_type = String, max_length = 200)]
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "present")]
     title: Option<Line<TITLE>>,
     /// Null removes it.
-    #[schema(value_type = Option<String>, max_length = 1000)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 1000)]
     #[serde(default, deserialize_with = "present")]
     description: Option<Option<Prose<DESCRIPTION>>>,
     /// All tags, at most 20 of at most 50 characters.
-    #[schema(value_type = Vec<String>, max_items = 20)]
+    #[schema(value_type = Vec<Line<50>>, max_items = 20)]
     #[serde(default, deserialize_with = "present")]
     tags: Option<Listed<TAGS, TAG>>,
 }

@@ -24,33 +24,33 @@ use crate::store::profiles::{self, ProfileFields, ProfileRow};
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewProfile {
     /// The name that end users see.
-    #[schema(value_type = Option<String>, max_length = 100)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
     display_name: Option<Line<100>>,
     /// A few sentences.
-    #[schema(value_type = Option<String>, max_length = 500)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 500)]
     bio: Option<Prose<500>>,
     /// A picture, `http` or `https`.
-    #[schema(value_type = Option<String>, format = "uri", max_length = 2000)]
+    #[schema(value_type = Option<String>, format = "uri", min_length = 1, max_length = 2000)]
     avatar_url: Option<WebUrl>,
     /// A website, `http` or `https`.
-    #[schema(value_type = Option<String>, format = "uri", max_length = 2000)]
+    #[schema(value_type = Option<String>, format = "uri", min_length = 1, max_length = 2000)]
     website_url: Option<WebUrl>,
     /// What is coached, at most 10 entries of at most 60 characters.
-    #[schema(value_type = Vec<String>, max_items = 10)]
+    #[schema(value_type = Vec<Line<60>>, max_items = 10)]
     #[serde(default)]
     coaching_categories: Listed<10, 60>,
     /// Years of experience.
     #[schema(value_type = Option<u8>, maximum = 50)]
     experience_years: Option<Years>,
     /// At most 20 entries of at most 150 characters.
-    #[schema(value_type = Vec<String>, max_items = 20)]
+    #[schema(value_type = Vec<Line<150>>, max_items = 20)]
     #[serde(default)]
     certifications: Listed<20, 150>,
     /// An IANA time zone, such as `Europe/Madrid`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 1, example = "Europe/Madrid")]
     timezone: Option<ZoneName>,
     /// A language tag, such as `en` or `pt-BR`.
-    #[schema(value_type = Option<String>, max_length = 35)]
+    #[schema(value_type = Option<String>, min_length = 2, max_length = 35)]
     language: Option<LanguageTag>,
 }
 

@@ -45,7 +45,8 @@ pub(crate) struct Upload {
 /// The same content twice is refused, and the answer names the document that has it.
 #[utoipa::path(
     post, path = "/documents", tag = "documents", security(("bearer" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = IDEMPOTENCY)),
+    params(("Idempotency-Key" = Option<String>, Header, description = IDEMPOTENCY,
+        min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
     request_body(content = Upload, content_type = "multipart/form-data"),
     responses(
         (status = 202, body = Accepted,

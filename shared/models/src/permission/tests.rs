@@ -13,6 +13,16 @@ fn every_word_reads_back_as_its_permission() {
 }
 
 #[test]
+fn documents_name_a_permission_by_its_word() {
+    let schema = <Permission as utoipa::PartialSchema>::schema();
+    let schema = serde_json::to_value(schema).unwrap();
+    assert_eq!(
+        schema["enum"],
+        serde_json::to_value(Permission::ALL).unwrap()
+    );
+}
+
+#[test]
 fn a_role_has_what_the_roles_below_it_have() {
     let of = |role: Role| -> Vec<_> { role.permissions().collect() };
     let [viewer, editor, admin, owner] =

@@ -6,7 +6,7 @@ use axum::http::{Method, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use shared_config::Service;
 use shared_testkit::TestClient;
-use shared_web::{ApiError, Body, Checks, Id, Problem, app};
+use shared_web::{ApiError, Body, Checks, Id, Problem, Query, app};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -24,10 +24,22 @@ async fn create_note(Body(note): Body<Note>) -> Json<Note> {
     Json(note)
 }
 
-#[utoipa::path(get, path = "/notes/{id}", responses((status = 404, body = Problem)))]
+#[utoipa::path(get, path = "/notes/{id}", params(("id" = Uuid, Path)),
+    responses((status = 404, body = Problem)))]
 async fn read_note(id: Id<Uuid>) -> ApiError {
     let _ = id;
     ApiError::not_found("unknown_note")
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+struct NoteFilter {
+    tag: Option<String>,
+}
+
+#[utoipa::path(get, path = "/notes", params(NoteFilter), security(("bearer" = [])),
+    responses((status = 200, body = Note), (status = 422, body = Problem)))]
+async fn find_notes(Query(filter): Query<NoteFilter>) -> Json<Option<String>> {
+    Json(filter.tag)
 }
 
 #[utoipa::path(get, path = "/panic", responses((status = 500, body = Problem)))]
@@ -37,7 +49,7 @@ async fn panics() -> Json<Note> {
 
 fn client(ready: bool) -> TestClient {
     let v1 = OpenApiRouter::new()
-        .routes(routes!(create_note))
+        .routes(routes!(create_note, find_notes))
         .routes(routes!(read_note))
         .routes(routes!(panics));
     let checks = Checks::default().with("store", move || {
@@ -191,4 +203,35 @@ async fn the_document_and_its_page_are_served() {
     let page = client.get("/auth/docs/").await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.text().contains("swagger"));
+}
+
+#[tokio::test]
+async fn a_value_that_no_store_can_hold_is_refused() {
+    let client = client(true);
+    let answer = client.get("/auth/v1/notes?tag=a%00b").await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(answer.code(), "invalid_query");
+    let answer = client.get("/auth/v1/notes?tag=a%2500b").await;
+    assert_eq!(answer.json(), "a%00b");
+}
+
+#[tokio::test]
+async fn the_document_says_what_the_shared_layers_answer() {
+    let document = client(true).get("/auth/openapi.json").await.json();
+    let answers = |path: &str| document["paths"][path]["get"]["responses"].clone();
+    let statuses = |path: &str| -> Vec<String> {
+        answers(path).as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(statuses("/auth/v1/notes/{id}"), ["400", "404", "429"]);
+    assert_eq!(
+        statuses("/auth/v1/notes"),
+        ["200", "401", "403", "422", "429"]
+    );
+    for (path, status) in [("/auth/v1/notes/{id}", "404"), ("/auth/v1/notes", "422")] {
+        let content = &answers(path)[status]["content"];
+        assert!(content["application/json"].is_null(), "{path} {status}");
+        assert!(content["application/problem+json"].is_object(), "{path}");
+    }
+    let content = &answers("/auth/v1/notes")["200"]["content"];
+    assert!(content["application/json"].is_object());
 }
