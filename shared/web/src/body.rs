@@ -128,6 +128,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 }
 
 fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {
+    // PostgreSQL holds no text with this character, and nothing that we list has it.
+    if uri.query().is_some_and(|text| text.contains("%00")) {
+        return Err(ApiError::unprocessable("invalid_query").detail("no value may have a NUL"));
+    }
     axum::extract::Query::try_from_uri(uri)
         .map(|query| query.0)
         .map_err(|e| ApiError::unprocessable("invalid_query").detail(e.body_text()))

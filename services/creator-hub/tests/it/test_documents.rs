@@ -77,6 +77,10 @@ async fn a_list_is_filtered_by_state_and_tag() {
     assert_eq!(list("state=failed").await, [] as [String; 0]);
     assert_eq!(list("tag=calm").await, [ready]);
     assert_eq!(list("tag=calm&state=pending").await, [] as [String; 0]);
+    // No document can have such a tag, and PostgreSQL takes no such text.
+    let impossible = world.ana.get(&format!("{DOCUMENTS}?tag=a%00b")).await;
+    assert_eq!(impossible.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(impossible.code(), "invalid_query");
 }
 
 #[tokio::test]
