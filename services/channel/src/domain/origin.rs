@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// Most origins of one widget.
 pub(crate) const MAX_ORIGINS: usize = 20;
+/// Longest text of one, characters; a host name has at most 253.
+const MAX_LENGTH: usize = 300;
 
 /// The origin of a page as a browser sends it: scheme, host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +64,10 @@ pub(crate) struct NotAnOrigin;
 impl OriginPattern {
     /// Parses what a creator writes; without a scheme it means `https`.
     pub(crate) fn parse(text: &str) -> Result<Self, NotAnOrigin> {
+        // Before it is parsed: a long spelling of a short address is too long all the same.
+        if text.chars().count() > MAX_LENGTH {
+            return Err(NotAnOrigin);
+        }
         let text = text.trim();
         let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
         let (below, host) = match rest.strip_prefix("*.") {
@@ -185,7 +191,7 @@ impl utoipa::PartialSchema for AllowedOrigins {
         use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
         let item = ObjectBuilder::new()
             .schema_type(Type::String)
-            .max_length(Some(300))
+            .max_length(Some(MAX_LENGTH))
             .examples([serde_json::json!("https://*.example.com")]);
         ArrayBuilder::new()
             .items(item)

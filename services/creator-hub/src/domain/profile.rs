@@ -33,6 +33,10 @@ impl TryFrom<String> for WebUrl {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         const UNFIT: Unfit = Unfit("must be an http or https URL of at most 2000 characters");
+        // Parsed, a long spelling may become a short one, and a short one a long one.
+        if text.chars().count() > URL {
+            return Err(UNFIT);
+        }
         let url = Url::parse(text.trim()).map_err(|_| UNFIT)?;
         let web = matches!(url.scheme(), "http" | "https") && url.has_host();
         if !web || url.as_str().len() > URL {

@@ -104,6 +104,13 @@ fn a_pattern_that_names_no_origin_is_refused() {
 }
 
 #[test]
+fn a_long_spelling_of_a_short_origin_is_refused() {
+    let of = |zeros: usize| OriginPattern::parse(&format!("https://{}", "0".repeat(zeros)));
+    assert_eq!(of(292).unwrap().to_string(), "https://0.0.0.0");
+    assert!(of(293).is_err());
+}
+
+#[test]
 fn a_widget_names_one_to_twenty_origins() {
     let of = |count: usize| {
         let patterns = (0..count).map(|n| format!("https://site-{n}.example"));
