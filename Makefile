@@ -1,6 +1,6 @@
 # The front door. `make` alone prints what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down dev stores format lint test test-fast test-e2e generate check-generated \
+.PHONY: help setup up down dev stores format lint test test-fast test-e2e fuzz generate check-generated \
         db-migrate images health outbox db-shell redis-shell chart
 SHELL := /bin/bash
 NAMESPACE ?= creator
@@ -41,11 +41,14 @@ lint: ## format check, clippy, house rules, chart, shell scripts
 chart: ## helm lint, template and the schemas of what it renders
 	tests/cluster/chart
 
-test: ## everything: pure, services, operator, browser, node; prints the counts
+test: ## everything: pure, services, fuzzing, operator, browser, node; prints the counts
 	tests/run
 
 test-fast: ## what needs no Kubernetes and no browser
 	tests/run fast
+
+fuzz: ## generated requests against the four services; FUZZ_SEED and FUZZ_EXAMPLES choose others and more
+	tests/run fuzz
 
 test-e2e: ## only what needs the whole node
 	tests/run node
