@@ -1,6 +1,7 @@
 # The front door. `make` alone prints what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down dev stores format lint test test-fast test-e2e fuzz generate check-generated \
+.PHONY: help setup up down dev stores format lint test test-fast test-e2e fuzz bench generate \
+        check-generated \
         db-migrate images health outbox db-shell redis-shell chart
 SHELL := /bin/bash
 NAMESPACE ?= creator
@@ -52,6 +53,9 @@ fuzz: ## generated requests against the four services; FUZZ_SEED and FUZZ_EXAMPL
 
 test-e2e: ## only what needs the whole node
 	tests/run node
+
+bench: ## what the platform costs beside the least that would do the same work; prints a table
+	tests/bench/run
 
 generate: ## rewrite CRDs, OpenAPI, golden plans, reference pages
 	UPDATE_GOLDEN=1 tests/run generated

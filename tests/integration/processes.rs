@@ -27,7 +27,7 @@ pub(crate) struct Processes {
     pub(crate) uploads: TempDir,
     pub(crate) http: Client,
     ports: BTreeMap<Service, u16>,
-    running: BTreeMap<Service, Child>,
+    pub(crate) running: BTreeMap<Service, Child>,
 }
 
 /// A registered account.
