@@ -1,7 +1,6 @@
 # The front door. `make` alone prints what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down dev stores format lint test test-fast test-e2e fuzz bench generate \
-        check-generated \
+.PHONY: help setup up down dev stores format lint test test-fast test-e2e fuzz bench generate check-generated \
         db-migrate images health outbox db-shell redis-shell chart
 SHELL := /bin/bash
 NAMESPACE ?= creator
