@@ -141,4 +141,9 @@ pub(crate) fn operator() {
             &tag,
         ],
     );
+    // A node that runs already may have an older image under the same tag.
+    let deployment = "deployment/creator-operator";
+    let rollout = ["-n", "creator-system", "rollout"];
+    kubectl(&[&rollout[..], &["restart", deployment]].concat());
+    kubectl(&[&rollout[..], &["status", deployment, "--timeout=120s"]].concat());
 }
