@@ -7,7 +7,7 @@ use operator_core::Observed;
 use operator_core::api::CreatorPlatform;
 use operator_core::plan::Desired;
 use serde_json::Value;
-use shared_config::{Reader, Service};
+use shared_config::{Reader, Service, keys};
 
 /// Every platform among the samples, by file name.
 pub(crate) fn samples() -> Vec<(String, CreatorPlatform)> {
@@ -63,18 +63,28 @@ pub(crate) fn environments(
     found
 }
 
-/// Variables of a container; what comes from a Secret is filled with something of that length.
+/// Variables of a container; what comes from a Secret is filled with something of its kind.
 fn environment(container: &Value) -> BTreeMap<String, String> {
     let variables = container["env"].as_array().into_iter().flatten();
     let read = |variable: &Value| {
         let name = variable["name"].as_str().unwrap().to_owned();
-        let value = variable["value"].as_str().map_or_else(
-            || "bm90IGEgcmVhbCBzZWNyZXQsIDMyIGJ5dGVzIGxvbmc=".to_owned(),
-            str::to_owned,
-        );
+        let given = variable["value"].as_str();
+        let value = given.unwrap_or_else(|| of_a_secret(&name)).to_owned();
         (name, value)
     };
     variables.map(read).collect()
+}
+
+/// What somebody would have put into the Secret: a random key, but for a mail server.
+fn of_a_secret(name: &str) -> &'static str {
+    match name {
+        keys::SMTP_HOST => "mail.example.org",
+        keys::SMTP_PORT => "587",
+        keys::SMTP_TLS => "starttls",
+        keys::SMTP_FROM => "platform@example.org",
+        keys::MAIL_LINK_BASE => "https://app.example.org",
+        _ => "bm90IGEgcmVhbCBzZWNyZXQsIDMyIGJ5dGVzIGxvbmc=",
+    }
 }
 
 fn accept(service: Service, reader: Reader) -> Result<(), String> {
@@ -142,7 +152,7 @@ fn a_missing_variable_is_found() {
     for service in Service::ALL {
         let whole = &environments[&format!("{} serve", service.binary())];
         let mut without = whole.clone();
-        without.remove(shared_config::keys::INTERNAL_TOKEN_KEY);
+        without.remove(keys::INTERNAL_TOKEN_KEY);
         let problem = accept(service, Reader::from_map(without)).unwrap_err();
         assert!(problem.contains("INTERNAL_TOKEN_KEY"), "{problem}");
     }
