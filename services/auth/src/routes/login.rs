@@ -134,14 +134,16 @@ pub(super) async fn open_session(
         count("suspended");
         return Err(Error::TenantSuspended);
     }
-    let user = users::find(&mut tx, login.user)
-        .await?
-        .ok_or(Error::Inconsistent)?;
-    if app.accounts.verified_email_required && user.email_verified_at.is_none() {
-        email_verification::send(app, &mut tx, &user).await?;
-        tx.commit().await?;
-        app.post.wake();
-        return Err(Denied::EmailUnverified.into());
+    // `sign_in` reads the user anyway: where nobody asks for a proved address, once is enough.
+    if app.accounts.verified_email_required {
+        let user = users::find(&mut tx, login.user).await?;
+        let user = user.ok_or(Error::Inconsistent)?;
+        if user.email_verified_at.is_none() {
+            email_verification::send(app, &mut tx, &user).await?;
+            tx.commit().await?;
+            app.post.wake();
+            return Err(Denied::EmailUnverified.into());
+        }
     }
     let creator = creators::read(&mut tx).await?;
     let signed_in = sign_in(app, &mut tx, creator, login.user, device).await?;
