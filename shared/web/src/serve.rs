@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cors::CorsOrigins;
 
+/// Between two collections of what was measured.
+const COLLECTED: Duration = Duration::from_secs(5);
+
 /// How long streams and sockets have to finish.
 pub const DRAIN: Duration = Duration::from_secs(10);
 
@@ -90,6 +93,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let public = open(settings.listen).await?;
     let inside = open(settings.metrics).await?;
+    tokio::spawn(collect(metrics.clone(), stop.clone()));
     let page = move || {
         let text = metrics.render();
         async move { text }
@@ -137,6 +141,18 @@ pub async fn serve_beside(
         () = limit => {}
     }
     Ok(())
+}
+
+/// The recorder keeps every measured time until it is collected: where nobody reads `/metrics`,
+/// memory would grow with each request.
+async fn collect(metrics: PrometheusHandle, stop: CancellationToken) {
+    let for_ever = async {
+        loop {
+            tokio::time::sleep(COLLECTED).await;
+            metrics.run_upkeep();
+        }
+    };
+    stop.run_until_cancelled(for_ever).await;
 }
 
 async fn open(address: SocketAddr) -> Result<TcpListener, ServeError> {
