@@ -78,7 +78,7 @@ impl Platform {
         let _inside = self.runtime.enter();
         let state = auth_service::AppState::new(&config).unwrap();
         let verifier = Verifier::from_ref(&state);
-        (self.serve(auth_service::app(state).0), config, verifier)
+        (self.serve(auth_service::app(state)), config, verifier)
     }
 
     /// Creator-hub, and how it verifies its callers.
@@ -93,7 +93,7 @@ impl Platform {
         let state = creator_hub_service::AppState::new(&config, stop).unwrap();
         let verifier = Verifier::from_ref(&state);
         verifier.learn(&mint.key_set());
-        (self.serve(creator_hub_service::app(state).0), verifier)
+        (self.serve(creator_hub_service::app(state)), verifier)
     }
 
     /// Forgets what was counted for those accounts, so that no limit ends the next round.

@@ -49,7 +49,7 @@ async fn router(
             let mut config = auth_service::Config::from_reader(reader).unwrap();
             (config.database, config.cache, config.verifier) = settings;
             let state = auth_service::AppState::new(&config).unwrap();
-            let router = auth_service::app(state.clone()).0;
+            let router = auth_service::app(state.clone());
             // Auth trusts its own keys once it has read them; the mint's come after.
             TestClient::new(router.clone()).get("/readyz").await;
             trust(mint, &state);
@@ -62,14 +62,14 @@ async fn router(
             let stop = CancellationToken::new();
             let state = creator_hub_service::AppState::new(&config, stop).unwrap();
             trust(mint, &state);
-            creator_hub_service::app(state).0
+            creator_hub_service::app(state)
         }
         Service::AiEngine => {
             let mut config = ai_engine_service::config::Config::from_reader(reader).unwrap();
             (config.database, config.cache, config.verifier) = settings;
             let state = ai_engine_service::state::AppState::new(config).unwrap();
             trust(mint, &state);
-            ai_engine_service::app(state).0
+            ai_engine_service::app(state)
         }
         Service::Channel => {
             let mut config = channel_service::Config::from_reader(reader).unwrap();
@@ -77,7 +77,7 @@ async fn router(
             let stop = CancellationToken::new();
             let state = channel_service::AppState::new(&config, stop).unwrap();
             trust(mint, &state);
-            channel_service::app(state).0
+            channel_service::app(state)
         }
     }
 }

@@ -16,28 +16,31 @@ pub mod routes;
 pub mod state;
 pub mod store;
 
-use std::io::Write as _;
-use std::process::ExitCode;
-
 use axum::{Router, middleware};
 use shared_config::{Service, Store};
-use shared_web::app::assemble;
-use shared_web::{Checks, Limiter, limit};
-use utoipa::openapi::OpenApi;
+use shared_web::{Checks, Limiter, app as web, limit};
 
 use crate::state::AppState;
 
 /// What the OpenAPI document says of this service.
 const SUMMARY: &str = "Search in a creator's knowledge, and answers from it with their sources.";
 
-/// The application and its document.
-pub fn app(state: AppState) -> (Router, OpenApi) {
+/// The OpenAPI document, as committed and served.
+pub const DOCUMENT: &str = include_str!("../openapi.json");
+
+/// The application.
+pub fn app(state: AppState) -> Router {
     let checks = checks(&state);
     let beside = routes::internal().with_state(state.clone());
     let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
     let v1 = routes::v1().layer(middleware::from_fn_with_state(limiter, limit::count));
     let v1 = v1.with_state(state);
-    assemble(Service::AiEngine, SUMMARY, v1, beside, checks)
+    web::assemble(Service::AiEngine, v1, beside, checks, DOCUMENT)
+}
+
+/// The document as the routes say it today; a test holds the committed one against it.
+pub fn openapi() -> String {
+    web::document(Service::AiEngine, SUMMARY, routes::v1().into_openapi())
 }
 
 /// What this service cannot work without.
@@ -65,15 +68,4 @@ fn checks(state: &AppState) -> Checks {
             let state = ollama.clone();
             Box::pin(async move { routes::models::ready(&state).await })
         })
-}
-
-/// The document of the public API, as committed; a test keeps it true.
-const DOCUMENT: &str = include_str!("../openapi.json");
-
-/// Prints the OpenAPI document.
-pub fn print_document() -> ExitCode {
-    match std::io::stdout().write_all(DOCUMENT.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
 }

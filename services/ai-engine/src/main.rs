@@ -1,45 +1,52 @@
-//! The binary: serves, or does one small thing and ends.
+//! The binary of this service: `serve` (default), `models`, `openapi`, `healthcheck`.
 
+use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use ai_engine_service::config::Config;
+use ai_engine_service::models_job;
 use ai_engine_service::state::AppState;
-use ai_engine_service::{app, models_job};
 use shared_config::{Reader, Service};
-use shared_web::healthcheck::is_alive;
-use shared_web::serve::{ServeError, ServeSettings, serve, shutdown_signal};
-use shared_web::telemetry;
+use shared_web::serve::{self, ServeError, ServeSettings};
+use shared_web::{healthcheck, telemetry};
+
+const SELF: Service = Service::AiEngine;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let command = std::env::args().nth(1);
-    let done = match command.as_deref() {
-        None | Some("serve") => run().await,
-        Some("models") => return models_job::main().await,
-        Some("openapi") => return ai_engine_service::print_document(),
-        Some("healthcheck") => {
-            let settings = ServeSettings::from_reader(&mut Reader::from_env(), Service::AiEngine);
-            return ExitCode::from(u8::from(!is_alive(settings.listen).await));
+    let mut reader = Reader::from_env();
+    match command.as_deref().unwrap_or("serve") {
+        "serve" => {
+            telemetry::start_logs(&ServeSettings::from_reader(&mut reader.clone(), SELF).log_level);
+            ended(run(reader).await)
         }
-        Some(other) => Err(ServeError::Start(format!("unknown command {other}"))),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            telemetry::start_logs("info");
-            tracing::error!(%error, "ai-engine ends");
-            ExitCode::FAILURE
+        "models" => models_job::main().await,
+        "openapi" => ended(io::stdout().write_all(ai_engine_service::DOCUMENT.as_bytes())),
+        "healthcheck" => {
+            let listen = ServeSettings::from_reader(&mut reader, SELF).listen;
+            ExitCode::from(u8::from(!healthcheck::is_alive(listen).await))
         }
+        other => ended(Err(format!("unknown command {other}"))),
     }
 }
 
-async fn run() -> Result<(), ServeError> {
-    let config = Config::from_reader(Reader::from_env())?;
+async fn run(reader: Reader) -> Result<(), ServeError> {
+    let config = Config::from_reader(reader)?;
     let settings = config.serve.clone();
-    telemetry::start_logs(&settings.log_level);
-    let start = |error: &dyn std::fmt::Display| ServeError::Start(error.to_string());
+    let start = |error: &dyn Display| ServeError::Start(error.to_string());
     let metrics = telemetry::start_metrics().map_err(|error| start(&error))?;
-    let stop = shutdown_signal()?;
-    let (router, _) = app(AppState::new(config).map_err(|error| start(&error))?);
-    serve(&settings, Service::AiEngine, router, metrics, stop).await
+    let stop = serve::shutdown_signal()?;
+    let state = AppState::new(config).map_err(|error| start(&error))?;
+    let router = ai_engine_service::app(state);
+    serve::serve(&settings, SELF, router, metrics, stop).await
+}
+
+fn ended<E: Display>(result: Result<(), E>) -> ExitCode {
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    tracing::error!(%error, "ended");
+    ExitCode::FAILURE
 }

@@ -18,7 +18,7 @@ async fn main() -> ExitCode {
             telemetry::start_logs(&ServeSettings::from_reader(&mut reader.clone(), SELF).log_level);
             ended(run(reader).await)
         }
-        "openapi" => ended(writeln!(io::stdout(), "{}", auth_service::openapi())),
+        "openapi" => ended(io::stdout().write_all(auth_service::DOCUMENT.as_bytes())),
         "outbox" => ended(outbox(reader).await),
         "grant-admin" => ended(administer(reader, true).await),
         "withdraw-admin" => ended(administer(reader, false).await),
@@ -39,7 +39,7 @@ async fn run(reader: Reader) -> Result<(), ServeError> {
     let state = AppState::new(&config)?;
     let stop = serve::shutdown_signal()?;
     let work = tokio::spawn(auth_service::work(state.clone(), stop.clone()));
-    let (router, _) = auth_service::app(state.clone());
+    let router = auth_service::app(state.clone());
     let public = serve::serve(&config.serve, SELF, router, metrics, stop.clone());
     if let Some(inside) = config.internal {
         let tenants = auth_service::internal(state, inside.token);

@@ -17,7 +17,7 @@ async fn main() -> ExitCode {
             telemetry::start_logs(&ServeSettings::from_reader(&mut reader.clone(), SELF).log_level);
             ended(run(reader).await)
         }
-        "openapi" => ended(writeln!(io::stdout(), "{}", channel_service::openapi())),
+        "openapi" => ended(io::stdout().write_all(channel_service::DOCUMENT.as_bytes())),
         "healthcheck" => {
             let listen = ServeSettings::from_reader(&mut reader, SELF).listen;
             ExitCode::from(u8::from(!healthcheck::is_alive(listen).await))
@@ -35,7 +35,7 @@ async fn run(reader: Reader) -> Result<(), ServeError> {
     let metrics = telemetry::start_metrics().map_err(|error| start(error.to_string()))?;
     let stop = serve::shutdown_signal()?;
     let state = AppState::new(&config, stop.clone()).map_err(|error| start(error.to_string()))?;
-    let (router, _) = channel_service::app(state.clone());
+    let router = channel_service::app(state.clone());
     // Sockets have left their requests behind, so `serve` does not wait for them.
     let serving = async {
         let result = serve::serve(&config.serve, SELF, router, metrics, stop.clone()).await;

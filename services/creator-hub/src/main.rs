@@ -20,7 +20,7 @@ async fn main() -> ExitCode {
             telemetry::start_logs(&ServeSettings::from_reader(&mut reader.clone(), SELF).log_level);
             ended(run(reader).await)
         }
-        "openapi" => ended(writeln!(io::stdout(), "{}", creator_hub_service::openapi())),
+        "openapi" => ended(io::stdout().write_all(creator_hub_service::DOCUMENT.as_bytes())),
         "healthcheck" => {
             let listen = ServeSettings::from_reader(&mut reader, SELF).listen;
             ExitCode::from(u8::from(!healthcheck::is_alive(listen).await))
@@ -36,7 +36,7 @@ async fn run(reader: Reader) -> Result<(), StartError> {
     let stop = serve::shutdown_signal()?;
     let state = AppState::new(&config, stop.clone())?;
     let work = tokio::spawn(creator_hub_service::work(state.clone()));
-    let (router, _) = creator_hub_service::app(state);
+    let router = creator_hub_service::app(state);
     serve::serve(&config.serve, SELF, router, metrics, stop).await?;
     work.await.map_err(StartError::Worker)
 }

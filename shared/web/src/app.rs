@@ -14,6 +14,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::documented;
 use crate::error::ApiError;
@@ -26,28 +27,41 @@ pub const BODY_LIMIT: usize = 1024 * 1024;
 /// The name of the bearer scheme in the OpenAPI documents.
 pub const BEARER: &str = "bearer";
 
-/// Assembles the application of a service out of its `/v1` routes and others below its prefix.
+/// Assembles the application of a service out of its `/v1` routes, others below its prefix, and
+/// the text of its document. That is the committed one: to build it takes memory and time that a
+/// process which serves it does not have to spend.
 pub fn assemble(
     service: Service,
-    summary: &str,
     v1: OpenApiRouter,
     beside: Router,
     checks: Checks,
-) -> (Router, OpenApi) {
+    document: &'static str,
+) -> Router {
     let prefix = service.prefix();
-    let start = OpenApiRouter::with_openapi(document(service, summary));
-    let (router, mut openapi) = start.nest(&format!("{prefix}/v1"), v1).split_for_parts();
-    documented::complete(&mut openapi);
-    let page = utoipa_swagger_ui::SwaggerUi::new(format!("{prefix}/docs"))
-        .url(format!("{prefix}/openapi.json"), openapi.clone());
-    let router = router
+    let (v1, _) = v1.split_for_parts();
+    let address = format!("{prefix}/openapi.json");
+    let page = SwaggerUi::new(format!("{prefix}/docs")).config(Config::new([address.clone()]));
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    let router = Router::new()
+        .nest(&format!("{prefix}/v1"), v1)
         .nest(prefix, beside)
+        .route(&address, get(move || async move { (json, document) }))
         .merge(page)
         .merge(probes("", checks.clone()))
         .merge(probes(prefix, checks))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method);
-    (surrounded(router), openapi)
+    surrounded(router)
+}
+
+/// The document of a service out of what its `/v1` routes say of themselves.
+pub fn document(service: Service, summary: &str, v1: OpenApi) -> String {
+    let prefix = format!("{}/v1", service.prefix());
+    let v1 = OpenApiRouter::<()>::with_openapi(v1);
+    let start = OpenApiRouter::with_openapi(head(service, summary));
+    let mut openapi = start.nest(&prefix, v1).into_openapi();
+    documented::complete(&mut openapi);
+    openapi.to_pretty_json().unwrap_or_default()
 }
 
 /// The layers around every request, the outermost last.
@@ -76,7 +90,7 @@ fn probes(prefix: &str, checks: Checks) -> Router {
         .route(&format!("{prefix}{}", wiring::READYZ), get(ready))
 }
 
-fn document(service: Service, summary: &str) -> OpenApi {
+fn head(service: Service, summary: &str) -> OpenApi {
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use axum::serve::{ListenerExt as _, TapIo};
 use metrics_exporter_prometheus::PrometheusHandle;
 use shared_config::{Problems, Reader, Service, keys, wiring};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -155,8 +156,16 @@ async fn collect(metrics: PrometheusHandle, stop: CancellationToken) {
     stop.run_until_cancelled(for_ever).await;
 }
 
-async fn open(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|cause| ServeError::Listen { address, cause })
+/// A listener whose connections send each word of a stream at once, instead of waiting until the
+/// one before was acknowledged.
+type Prompt = TapIo<TcpListener, fn(&mut TcpStream)>;
+
+async fn open(address: SocketAddr) -> Result<Prompt, ServeError> {
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|cause| ServeError::Listen { address, cause })?;
+    Ok(listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "words of a stream may be held back");
+        }
+    }))
 }

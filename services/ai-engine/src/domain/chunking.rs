@@ -125,16 +125,12 @@ fn fits_after(last: &str, next: &str, measure: Measure) -> bool {
         && measure.size(last) + measure.size(next) < measure.capacity
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "the overlap is below the capacity, which is all that can be wrong"
-)]
 fn cut(kind: TextKind, text: &str, measure: Measure) -> Vec<String> {
     let desired = measure.scaled(DESIRED_CHARACTERS);
-    let config = ChunkConfig::new(desired..measure.capacity)
-        .with_sizer(measure)
-        .with_overlap(measure.scaled(OVERLAP).min(desired - 1))
-        .expect("an overlap below the capacity");
+    let sized = || ChunkConfig::new(desired..measure.capacity).with_sizer(measure);
+    // Below the capacity no overlap is refused; were one, pieces without it would do.
+    let overlap = measure.scaled(OVERLAP).min(desired - 1);
+    let config = sized().with_overlap(overlap).unwrap_or_else(|_| sized());
     match kind {
         TextKind::Plain => TextSplitter::new(config)
             .chunks(text)

@@ -72,7 +72,7 @@ impl World {
             stores,
             database,
             ollama,
-            router: app(state.clone()).0,
+            router: app(state.clone()),
             state,
             creator: CreatorId::new(),
             mint,

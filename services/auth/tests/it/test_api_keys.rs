@@ -169,7 +169,7 @@ async fn another_service(world: &World) -> (Verifier, tokio::task::JoinHandle<()
     let mut settings = world.config.verifier.clone();
     settings.auth_url = format!("http://{}", listener.local_addr().unwrap());
     let state = auth_service::AppState::new(&world.config).unwrap();
-    let router = auth_service::app(state).0;
+    let router = auth_service::app(state);
     let served = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     let cache = shared_cache::Cache::new(&world.config.cache).unwrap();
     let http = outbound::client().unwrap();

@@ -61,7 +61,7 @@ async fn hub(world: &World) -> Verifier {
     let state = auth_service::AppState::new(&world.config).unwrap();
     let stop = tokio_util::sync::CancellationToken::new();
     tokio::spawn(auth_service::work(state.clone(), stop));
-    let (router, _) = auth_service::app(state);
+    let router = auth_service::app(state);
     tokio::spawn(async move { axum::serve(listener, router).await });
     Verifier::new(Service::CreatorHub, rules, outbound::client().unwrap())
 }

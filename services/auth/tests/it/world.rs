@@ -144,7 +144,7 @@ impl World {
 
 /// Another process of the same auth.
 pub(crate) fn client(config: &Config) -> TestClient {
-    TestClient::new(auth_service::app(AppState::new(config).unwrap()).0)
+    TestClient::new(auth_service::app(AppState::new(config).unwrap()))
 }
 
 /// What a registration or login gave.

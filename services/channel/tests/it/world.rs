@@ -170,7 +170,7 @@ impl Replica {
         let stop = CancellationToken::new();
         let state = AppState::new(config, stop.clone()).unwrap();
         let state = state.with_verifier(verifier);
-        let (router, _) = app(state.clone());
+        let router = app(state.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let client = TestClient::new(router.clone());

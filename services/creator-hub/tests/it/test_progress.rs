@@ -36,7 +36,7 @@ async fn open(world: &World, id: &str) -> Response<Body> {
     let request = world
         .ana
         .request(Method::GET, &format!("{DOCUMENTS}/{id}/events"));
-    let router = creator_hub_service::app(world.state.clone()).0;
+    let router = creator_hub_service::app(world.state.clone());
     router
         .oneshot(request.body(Body::empty()).unwrap())
         .await

@@ -58,7 +58,7 @@ impl World {
         change(&mut config);
         let stop = CancellationToken::new();
         let state = state(&config, &mint, &stop);
-        let anonymous = TestClient::new(creator_hub_service::app(state.clone()).0);
+        let anonymous = TestClient::new(creator_hub_service::app(state.clone()));
         let creator = CreatorId::new();
         let ana = anonymous.with_token(&mint.owner(creator));
         let ben = anonymous.with_token(&mint.owner(CreatorId::new()));

@@ -1,0 +1,1 @@
+// Not kept: the page of the documents loads swagger-ui-bundle.js.
