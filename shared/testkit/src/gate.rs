@@ -5,20 +5,20 @@ use std::net::TcpListener as StdListener;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-pub(crate) struct Gate {
-    pub(crate) port: u16,
+/// A TCP door on the loopback.
+#[derive(Debug)]
+pub struct Gate {
+    /// Where to connect instead.
+    pub port: u16,
     behind: (String, u16),
     open: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Gate {
     /// A door that is shut: nothing listens at its port.
-    pub(crate) fn shut(behind: (String, u16)) -> Self {
-        let port = StdListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+    pub fn shut(behind: (String, u16)) -> Self {
+        let free = StdListener::bind("127.0.0.1:0").expect("a free port");
+        let port = free.local_addr().expect("its address").port();
         Self {
             port,
             behind,
@@ -26,8 +26,10 @@ impl Gate {
         }
     }
 
-    pub(crate) async fn open(&mut self) {
-        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
+    /// Lets connections through.
+    pub async fn open(&mut self) {
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).await;
+        let listener = listener.expect("the port is still free");
         let behind = self.behind.clone();
         self.open = Some(tokio::spawn(async move {
             // Dropped with this task, the set ends what still flows.
@@ -35,14 +37,16 @@ impl Gate {
             while let Ok((mut from, _)) = listener.accept().await {
                 let behind = behind.clone();
                 flowing.spawn(async move {
-                    let mut to = TcpStream::connect(behind).await.unwrap();
-                    let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
+                    if let Ok(mut to) = TcpStream::connect(behind).await {
+                        let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
+                    }
                 });
             }
         }));
     }
 
-    pub(crate) async fn close(&mut self) {
+    /// Ends what flows, and refuses what comes.
+    pub async fn close(&mut self) {
         if let Some(open) = self.open.take() {
             open.abort();
             let _ = open.await;

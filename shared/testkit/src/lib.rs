@@ -9,6 +9,7 @@
 
 pub mod client;
 pub mod database;
+pub mod gate;
 pub mod golden;
 pub mod stores;
 pub mod tokens;
@@ -16,6 +17,7 @@ pub mod wire;
 
 pub use client::{Answer, TestClient};
 pub use database::TestDatabase;
+pub use gate::Gate;
 pub use golden::assert_golden;
 pub use stores::Stores;
 pub use tokens::TokenMint;

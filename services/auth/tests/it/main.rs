@@ -1,7 +1,6 @@
 //! Auth against a real PostgreSQL and Redis, called in this process.
 #![expect(clippy::unwrap_used, reason = "tests stop at faults")]
 
-mod gate;
 mod letters;
 mod test_api_keys;
 mod test_audit;

@@ -3,9 +3,8 @@
 use http::StatusCode;
 use serde_json::json;
 use shared_config::Service;
-use shared_testkit::{Answer, Stores, TestDatabase};
+use shared_testkit::{Answer, Gate, Stores, TestDatabase};
 
-use crate::gate::Gate;
 use crate::world::{PASSWORD, World};
 
 const EMAIL: &str = "ana@example.com";

@@ -7,7 +7,6 @@
 )]
 
 mod engine;
-mod gate;
 mod test_documents;
 mod test_erase;
 mod test_idempotency;

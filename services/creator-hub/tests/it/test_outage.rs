@@ -4,9 +4,8 @@ use std::fs;
 
 use http::StatusCode;
 use shared_config::Service;
-use shared_testkit::{Answer, Stores, TestDatabase};
+use shared_testkit::{Answer, Gate, Stores, TestDatabase};
 
-use crate::gate::Gate;
 use crate::world::{DOCUMENTS, World, upload};
 
 fn away(answer: &Answer, dependency: &str) {
