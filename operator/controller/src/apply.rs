@@ -1,10 +1,10 @@
-//! Carries a plan out: in order, one write after the other, up to the first gate that is not open.
+//! Carries a plan out: in order, one write after the other, as far as the gates are open.
 
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use operator_core::Observed;
 use operator_core::object::ObjectKey;
 use operator_core::observed::View;
-use operator_core::plan::{APPLIED_HASH, Change, Desired, FIELD_MANAGER, Gate, Generate};
+use operator_core::plan::{APPLIED_HASH, Change, Desired, FIELD_MANAGER, Generate};
 use operator_core::plan::{Item, Plan, Pruned};
 use operator_core::status::{Applied, Failure};
 use serde_json::{Map, Value, json};
@@ -32,15 +32,14 @@ pub async fn apply(
         observed,
         applied: Applied::default(),
     };
-    for stage in &plan.stages {
-        for item in &stage.items {
-            if let Err(error) = hand.carry_out(item).await {
-                return hand.failed(&item.key, &error);
-            }
+    let started = plan.in_turn().filter(|(_, started)| *started);
+    for item in started.flat_map(|(stage, _)| &stage.items) {
+        if let Err(error) = hand.carry_out(item).await {
+            return hand.failed(&item.key, &error);
         }
-        if stage.gate != Gate::Open {
-            return hand.applied;
-        }
+    }
+    if !plan.is_complete() {
+        return hand.applied;
     }
     for pruned in &plan.prune {
         if let Err(error) = hand.prune(pruned).await {

@@ -49,7 +49,7 @@ pub const STATUS_FIELD_MANAGER: &str = "creator-operator-status";
 /// All that has to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// In order: a stage is applied when the gates of those before it are open.
+    /// In order: see [`Plan::in_turn`].
     pub stages: Vec<Stage>,
     /// Deleted last, when every gate is open.
     pub prune: Vec<Pruned>,
@@ -213,6 +213,17 @@ impl Plan {
     /// All items, stage by stage.
     pub fn items(&self) -> impl Iterator<Item = &Item> {
         self.stages.iter().flat_map(|stage| &stage.items)
+    }
+
+    /// Each stage, and whether it may start. A stage waits for all before it; models alone are
+    /// fetched while the schema is made, since neither needs the other.
+    pub fn in_turn(&self) -> impl Iterator<Item = (&Stage, bool)> {
+        let (mut open, mut started) = (true, true);
+        self.stages.iter().map(move |stage| {
+            started = open || (stage.name == StageName::Models && started);
+            open &= stage.gate == Gate::Open;
+            (stage, started)
+        })
     }
 
     /// Whether nothing has to be written.

@@ -238,17 +238,15 @@ fn told(stage: &str, waits: &[Wait]) -> String {
 fn components(planned: &Planned<'_>) -> Vec<Finding> {
     let mut waits: BTreeMap<Component, &Wait> = BTreeMap::new();
     let mut earlier: BTreeMap<Component, bool> = BTreeMap::new();
-    let mut blocked = false;
-    for stage in &planned.plan.stages {
+    for (stage, started) in planned.plan.in_turn() {
         for item in &stage.items {
             let late = earlier.entry(item.component).or_default();
-            *late |= blocked && facts::gates(item);
+            *late |= !started && facts::gates(item);
         }
         if let Gate::Waiting(all) | Gate::Failed(all) = &stage.gate {
             for wait in all {
                 waits.entry(wait.component).or_insert(wait);
             }
-            blocked = true;
         }
     }
     let finding = |component: Component| {

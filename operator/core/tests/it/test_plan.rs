@@ -71,8 +71,40 @@ fn stages_start_one_after_the_other() {
         world.step(&platform);
         seen.push(blocked(&world));
     }
-    let wanted: Vec<_> = StageName::ALL.into_iter().map(Some).chain([None]).collect();
+    // In this world a Job that was made is done: models were fetched while the schema was made.
+    let one_by_one = StageName::ALL
+        .into_iter()
+        .filter(|name| *name != StageName::Models);
+    let wanted: Vec<_> = one_by_one.map(Some).chain([None]).collect();
     assert_eq!(seen, wanted);
+}
+
+#[test]
+fn models_are_fetched_while_the_schema_is_made_and_services_wait_for_both() {
+    let platform = sample("minimal");
+    let mut world = World::rich();
+    let started = |world: &World| -> Vec<StageName> {
+        let plan = world.plan(&platform);
+        let started = plan.in_turn().filter(|(_, started)| *started);
+        started.map(|(stage, _)| stage.name).collect()
+    };
+    let [foundation, stores, migration, models, services, _] = StageName::ALL;
+    assert_eq!(started(&world), [foundation]);
+    world.step(&platform);
+    assert_eq!(started(&world), [foundation, stores]);
+    world.step(&platform);
+    let jobs = [foundation, stores, migration, models];
+    assert_eq!(started(&world), jobs);
+    world.step(&platform);
+    for late in ["migrate", "models"] {
+        let plan = world.plan(&platform);
+        let mut jobs = plan.items().filter(|item| item.key.kind == Kind::Job);
+        let job = jobs.find(|item| item.key.name.contains(late)).unwrap();
+        let mut world = world.clone();
+        world.set_status(&job.key, json!({"active": 1}));
+        assert!(!started(&world).contains(&services), "{late}");
+    }
+    assert!(started(&world).contains(&services));
 }
 
 /// What one change of the spec changes, as `Kind name` lines in the order of the plan.

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use operator_core::api::CreatorPlatform;
 use operator_core::object::{Kind, ObjectKey};
 use operator_core::observed::{Live, SecretFacts, View};
-use operator_core::plan::{APPLIED_HASH, Change, Desired, Gate, Item};
+use operator_core::plan::{APPLIED_HASH, Change, Desired, Item};
 use operator_core::{Observed, Plan, Resolved, plan};
 use serde_json::{Value, json};
 
@@ -59,13 +59,9 @@ impl World {
 
     fn carry_out(&mut self, resolved: &Resolved) -> Plan {
         let planned = plan(resolved, &self.observed);
-        for stage in &planned.stages {
-            for item in &stage.items {
-                self.write(item);
-            }
-            if stage.gate != Gate::Open {
-                break;
-            }
+        let started = planned.in_turn().filter(|(_, started)| *started);
+        for item in started.flat_map(|(stage, _)| &stage.items) {
+            self.write(item);
         }
         if planned.is_complete() {
             for pruned in &planned.prune {
