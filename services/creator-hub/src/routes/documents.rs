@@ -1,5 +1,7 @@
 //! The documents that the assistant knows: list, read, describe, process anew, delete.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -9,8 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 use shared_config::Service;
 use shared_db::{TenantTx, jobs as queue};
 use shared_models::text::{Line, Prose};
-use shared_models::{DocumentId, JobId, Page, PageRequest};
+use shared_models::{CreatorId, DocumentId, JobId, Page, PageRequest};
 use shared_web::{Body, Id, Paging, Permit, Problem, Query, permit};
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::jobs::{Job, WorkError};
@@ -20,6 +23,9 @@ use crate::domain::listed::Listed;
 use crate::error::Error;
 use crate::state::{AppState, QUEUE};
 use crate::store::documents::{self, DocumentRow};
+
+/// How long who deletes a document waits for the assistant to forget it.
+const FORGETTING: Duration = Duration::from_secs(1);
 
 /// A document.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -307,6 +313,7 @@ pub(crate) async fn delete_document(
     }
     let job = enqueue(&mut tx, JobKind::Erase, id).await?;
     tx.commit().await?;
+    forget(&app, creator.id, id).await;
     app.wake_workers();
     let at = format!("{}/v1/jobs/{}", Service::CreatorHub.prefix(), job.id());
     Ok((
@@ -314,6 +321,19 @@ pub(crate) async fn delete_document(
         [(header::LOCATION, at)],
         Json(Erasing { job }),
     ))
+}
+
+/// Before the answer, so that nothing cites the document from then on. Where ai-engine does not
+/// answer soon, the job does it alone; where it does, the job finds nothing left to forget.
+async fn forget(app: &AppState, creator: CreatorId, id: DocumentId) {
+    let Ok(token) = app.verifier.internal_token(Service::AiEngine, creator) else {
+        return;
+    };
+    match timeout(FORGETTING, app.ai.forget(&token, id)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(cause)) => tracing::info!(%cause, "a deleted document is forgotten later"),
+        Err(_) => tracing::info!("a deleted document is forgotten later: ai-engine is slow"),
+    }
 }
 
 /// Puts work on a document into the queue, and reads back what was put there.

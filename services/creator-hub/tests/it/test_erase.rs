@@ -52,10 +52,11 @@ async fn a_deleted_document_is_hidden_at_once_and_then_gone_everywhere() {
     let job = delete(&world, &id).await;
     is_hidden(&world, &id).await;
     assert_eq!(world.files().len(), 1, "the job removes it");
+    assert_eq!(world.engine.forgotten().len(), 1, "no answer cites it");
     world.work_off().await;
     nothing_is_left(&world).await;
     let forgotten = world.engine.forgotten();
-    assert_eq!(forgotten.len(), 1);
+    assert_eq!(forgotten.len(), 2, "and by the job once more");
     assert_eq!(
         (forgotten[0].0, forgotten[0].1.to_string()),
         (world.creator, id)
