@@ -8,6 +8,7 @@ pub(crate) mod directory;
 pub(crate) mod email_tokens;
 pub(crate) mod invites;
 pub(crate) mod mail_outbox;
+pub(crate) mod me;
 pub(crate) mod memberships;
 pub(crate) mod owner_invitations;
 pub(crate) mod platform_admins;

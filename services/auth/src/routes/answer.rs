@@ -14,8 +14,9 @@ use crate::domain::token::Identity;
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::creators::CreatorRow;
+use crate::store::me::MeRow;
 use crate::store::sessions::{self, Device};
-use crate::store::users::{self, UserRow};
+use crate::store::users::UserRow;
 
 /// A creator account: the tenant.
 #[derive(Debug, Serialize, ToSchema)]
@@ -71,8 +72,8 @@ pub(crate) struct SignedIn {
     tokens: Tokens,
 }
 
-impl Me {
-    pub(crate) fn of(creator: CreatorRow, user: UserRow) -> Self {
+impl From<MeRow> for Me {
+    fn from(MeRow { creator, user }: MeRow) -> Self {
         let (creator, user) = (creator.into(), user.into());
         Self { creator, user }
     }
@@ -141,16 +142,14 @@ impl Tokens {
 pub(crate) async fn sign_in(
     app: &AppState,
     tx: &mut TenantTx,
-    creator: CreatorRow,
-    user: UserId,
+    me: MeRow,
     device: &Device,
 ) -> Result<SignedIn, Error> {
     let token = RefreshToken::random()?;
     let life = app.accounts.refresh_seconds;
-    let session = sessions::open(tx, user, device, &token.hash(), life).await?;
-    let user = users::find(tx, user).await?.ok_or(Error::Inconsistent)?;
-    let tokens = Tokens::of(app, identity(tx, &user, session), token).await?;
-    let Me { creator, user } = Me::of(creator, user);
+    let session = sessions::open(tx, me.user.id, device, &token.hash(), life).await?;
+    let tokens = Tokens::of(app, identity(tx, &me.user, session), token).await?;
+    let Me { creator, user } = me.into();
     Ok(SignedIn {
         creator,
         user,

@@ -15,7 +15,7 @@ use crate::limits;
 use crate::mail::letters;
 use crate::state::AppState;
 use crate::store::users::UserRow;
-use crate::store::{directory, email_tokens, users};
+use crate::store::{directory, email_tokens, me, users};
 
 /// The code of a letter.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -38,8 +38,8 @@ pub(crate) async fn request_verification(
     let (id, _, session) = caller.user()?;
     limits::take(&app.cache, limits::VERIFY, &id.to_string()).await?;
     let mut tx = app.db.tenant(caller.id).await?;
-    let user = users::find_signed_in(&mut tx, id, session).await?;
-    let user = user.ok_or(Error::SessionEnded)?;
+    let user = me::find_signed_in(&mut tx, id, session).await?;
+    let user = user.ok_or(Error::SessionEnded)?.user;
     if user.email_verified_at.is_some() {
         return Err(Denied::AlreadyVerified.into());
     }

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::state::AppState;
 use crate::store::owner_invitations::{self, Invited};
 use crate::store::sessions::Device;
-use crate::store::{creators, tenants};
+use crate::store::{me, tenants};
 use crate::{limits, passwords};
 
 /// The token of an invitation, and the password to come.
@@ -76,8 +76,8 @@ async fn admit(
     }
     let user = owner_invitations::accept(&mut tx, invitation, hash).await?;
     let user = user.ok_or(Error::InvalidInvitation)?;
-    let account = creators::read(&mut tx).await?;
-    let signed_in = sign_in(app, &mut tx, account, user, device).await?;
+    let me = me::find(&mut tx, user).await?.ok_or(Error::Inconsistent)?;
+    let signed_in = sign_in(app, &mut tx, me, device).await?;
     let actor = Actor::User(user.as_uuid());
     let came = Event::new(actor, Action::OwnerAccepted, device.ip).on(invitation);
     audit::append(&mut tx, came).await?;

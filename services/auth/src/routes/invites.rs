@@ -23,7 +23,7 @@ use crate::mail::letters;
 use crate::state::AppState;
 use crate::store::invites::{self, Found, InviteRow};
 use crate::store::sessions::Device;
-use crate::store::{creators, directory, memberships, tenants, users};
+use crate::store::{creators, directory, me, memberships, tenants, users};
 use crate::{limits, passwords};
 
 /// Whom to invite, and as what.
@@ -249,15 +249,12 @@ async fn admit(
         return Err(Error::EmailTaken);
     }
     memberships::insert(&mut tx, user, row.role).await?;
-    let account = creators::read(&mut tx).await?;
-    let signed_in = sign_in(app, &mut tx, account, user, device).await?;
-    let member = users::find(&mut tx, user)
-        .await?
-        .ok_or(Error::Inconsistent)?;
+    let me = me::find(&mut tx, user).await?.ok_or(Error::Inconsistent)?;
+    email_verification::send(app, &mut tx, &me.user).await?;
+    let signed_in = sign_in(app, &mut tx, me, device).await?;
     let actor = Actor::User(user.as_uuid());
     let joined = Event::new(actor, Action::MemberJoined, device.ip).on(found.invite);
     audit::append(&mut tx, joined).await?;
-    email_verification::send(app, &mut tx, &member).await?;
     tx.commit().await?;
     app.post.wake();
     Ok(signed_in)

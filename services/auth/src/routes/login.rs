@@ -4,10 +4,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use shared_db::TenantTx;
-use shared_models::{CreatorId, Email, UserId};
+use shared_models::Email;
 use shared_web::{Body, ClientIp, Problem};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::answer::{Confidential, SignedIn, sign_in};
 use super::email_verification;
@@ -18,11 +17,12 @@ use crate::domain::password_text::PasswordText;
 use crate::error::{Denied, Error};
 use crate::hashing::Verdict;
 use crate::limits;
-use crate::second_factor::{self, Challenge};
+use crate::second_factor::Challenge;
 use crate::state::AppState;
 use crate::store::directory::{self, Login};
+use crate::store::me::Admission;
 use crate::store::sessions::Device;
-use crate::store::{creators, tenants, users};
+use crate::store::{me, users};
 
 /// An address and its password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -77,15 +77,7 @@ pub(crate) async fn login(
 /// statement that would follow for a known one follows for it too.
 async fn find(app: &AppState, email: &Email) -> Result<(Login, Option<String>), Error> {
     let mut before = app.db.system().await?;
-    let known = directory::find_login(&mut before, email).await?;
-    drop(before);
-    let login = known.unwrap_or_else(|| Login {
-        creator: CreatorId::from(Uuid::nil()),
-        user: UserId::from(Uuid::nil()),
-    });
-    let mut tx = app.db.tenant_read(login.creator).await?;
-    let stored = users::password_hash(&mut tx, login.user).await?;
-    Ok((login, stored))
+    Ok(directory::find_credentials(&mut before, email).await?)
 }
 
 /// After the right password: a session, or the question for the second factor.
@@ -97,12 +89,14 @@ async fn admit(
     device: &Device,
 ) -> Result<LoginAnswer, Error> {
     let mut tx = app.db.tenant(login.creator).await?;
-    if !second_factor::is_on(&mut tx, login.user).await? {
-        let signed_in = open_session(app, tx, login, rehashed, device).await?;
+    let found = me::admit(&mut tx, login.user, rehashed, false).await?;
+    let found = found.ok_or(Error::InvalidCredentials)?;
+    if !found.second_factor {
+        let signed_in = open_session(app, tx, found, device).await?;
         return Ok(LoginAnswer::SignedIn(Box::new(signed_in)));
     }
     // Failures are forgotten only after both steps: a known password must not buy new guesses.
-    if users::is_locked(&mut tx, login.user).await? {
+    if found.locked {
         count("locked");
         return Err(Error::InvalidCredentials);
     }
@@ -122,32 +116,26 @@ async fn admit(
 pub(super) async fn open_session(
     app: &AppState,
     mut tx: TenantTx,
-    login: Login,
-    rehashed: Option<&str>,
+    found: Admission,
     device: &Device,
 ) -> Result<SignedIn, Error> {
-    if !users::count_success(&mut tx, login.user, rehashed).await? {
+    if !found.counted {
         count("locked");
         return Err(Error::InvalidCredentials);
     }
-    if tenants::is_suspended(&mut tx).await? {
+    if found.suspended {
         count("suspended");
         return Err(Error::TenantSuspended);
     }
-    // `sign_in` reads the user anyway: where nobody asks for a proved address, once is enough.
-    if app.accounts.verified_email_required {
-        let user = users::find(&mut tx, login.user).await?;
-        let user = user.ok_or(Error::Inconsistent)?;
-        if user.email_verified_at.is_none() {
-            email_verification::send(app, &mut tx, &user).await?;
-            tx.commit().await?;
-            app.post.wake();
-            return Err(Denied::EmailUnverified.into());
-        }
+    let user = &found.me.user;
+    if app.accounts.verified_email_required && user.email_verified_at.is_none() {
+        email_verification::send(app, &mut tx, user).await?;
+        tx.commit().await?;
+        app.post.wake();
+        return Err(Denied::EmailUnverified.into());
     }
-    let creator = creators::read(&mut tx).await?;
-    let signed_in = sign_in(app, &mut tx, creator, login.user, device).await?;
-    let actor = Actor::User(login.user.as_uuid());
+    let actor = Actor::User(user.id.as_uuid());
+    let signed_in = sign_in(app, &mut tx, found.me, device).await?;
     audit::append(&mut tx, Event::new(actor, Action::SignedIn, device.ip)).await?;
     tx.commit().await?;
     count("success");

@@ -14,9 +14,8 @@ use crate::error::{Denied, Error};
 use crate::limits;
 use crate::second_factor::{self, CHALLENGE_SECONDS, Challenge, Proof};
 use crate::state::AppState;
-use crate::store::directory::Login;
 use crate::store::sessions::Device;
-use crate::store::users;
+use crate::store::{me, users};
 
 /// The password was right, and a second factor is asked for.
 #[derive(Debug, Serialize, ToSchema)]
@@ -101,8 +100,9 @@ pub(crate) async fn login_totp(
         tx.commit().await?;
         return Err(Denied::InvalidSecondFactor.into());
     }
-    let login = Login { creator, user };
-    let signed_in = open_session(&app, tx, login, None, &device).await?;
+    let found = me::admit(&mut tx, user, None, true).await?;
+    let found = found.ok_or(Error::InvalidCredentials)?;
+    let signed_in = open_session(&app, tx, found, &device).await?;
     limits::clear(&app.cache, limits::SECOND_FACTOR, &subject).await;
     Ok(Confidential(StatusCode::OK, signed_in))
 }

@@ -11,7 +11,7 @@ use super::refusals::{BodyRefused, TokenRefused, Unavailable};
 use crate::domain::full_name::FullName;
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::{creators, users};
+use crate::store::{me, users};
 
 /// What a person may change; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -31,9 +31,8 @@ pub(crate) async fn read_me(
 ) -> Result<Json<Me>, Error> {
     let (id, _, session) = caller.user()?;
     let mut tx = app.db.tenant_read(caller.id).await?;
-    let user = users::find_signed_in(&mut tx, id, session).await?;
-    let user = user.ok_or(Error::SessionEnded)?;
-    Ok(Json(Me::of(creators::read(&mut tx).await?, user)))
+    let me = me::find_signed_in(&mut tx, id, session).await?;
+    Ok(Json(me.ok_or(Error::SessionEnded)?.into()))
 }
 
 /// Change the signed-in person.
@@ -52,11 +51,8 @@ pub(crate) async fn update_me(
     if let Some(name) = full_name {
         users::rename(&mut tx, id, &name).await?;
     }
-    let user = users::find_signed_in(&mut tx, id, session).await?;
-    let me = Me::of(
-        creators::read(&mut tx).await?,
-        user.ok_or(Error::SessionEnded)?,
-    );
+    let me = me::find_signed_in(&mut tx, id, session).await?;
+    let me = me.ok_or(Error::SessionEnded)?;
     tx.commit().await?;
-    Ok(Json(me))
+    Ok(Json(me.into()))
 }

@@ -16,7 +16,7 @@ use crate::mail::letters;
 use crate::state::AppState;
 use crate::store::session_list;
 use crate::store::sessions::Revocation;
-use crate::store::{directory, email_tokens, reset_requests, users};
+use crate::store::{directory, email_tokens, me, reset_requests, users};
 use crate::{ending, limits, passwords, reauthentication};
 
 /// The old password and the new one.
@@ -60,8 +60,8 @@ pub(crate) async fn change_password(
 ) -> Result<StatusCode, Error> {
     let (user, _, session) = caller.user()?;
     let mut reading = app.db.tenant_read(caller.id).await?;
-    let known = users::find_signed_in(&mut reading, user, session).await?;
-    let known = known.ok_or(Error::SessionEnded)?;
+    let known = me::find_signed_in(&mut reading, user, session).await?;
+    let known = known.ok_or(Error::SessionEnded)?.user;
     drop(reading);
     let PasswordChange {
         current_password,

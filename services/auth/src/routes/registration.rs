@@ -19,7 +19,7 @@ use crate::domain::registration::Registration;
 use crate::error::{Error, RegistrationRefused};
 use crate::state::AppState;
 use crate::store::sessions::Device;
-use crate::store::{creators, directory, memberships, users};
+use crate::store::{creators, directory, me, memberships, users};
 use crate::{limits, passwords};
 
 /// Who wants an account.
@@ -106,17 +106,15 @@ async fn create(
         UserId::new(),
         account.company_name.as_ref().map(Line::as_str),
     );
-    let creator = creators::insert(&mut tx, account.display_name(), company).await?;
+    creators::insert(&mut tx, account.display_name(), company).await?;
     users::insert(&mut tx, user, &account.email, &account.full_name, hash).await?;
     if !directory::claim_login(&mut tx, &account.email, user).await? {
         return Err(Error::EmailTaken);
     }
     memberships::insert(&mut tx, user, Role::Owner).await?;
-    let signed_in = sign_in(app, &mut tx, creator, user, device).await?;
-    let member = users::find(&mut tx, user)
-        .await?
-        .ok_or(Error::Inconsistent)?;
-    email_verification::send(app, &mut tx, &member).await?;
+    let me = me::find(&mut tx, user).await?.ok_or(Error::Inconsistent)?;
+    email_verification::send(app, &mut tx, &me.user).await?;
+    let signed_in = sign_in(app, &mut tx, me, device).await?;
     let actor = Actor::User(user.as_uuid());
     audit::append(&mut tx, Event::new(actor, Action::Registered, device.ip)).await?;
     tx.commit().await?;

@@ -18,7 +18,7 @@ use crate::domain::password_text::PasswordText;
 use crate::error::{Denied, Error};
 use crate::second_factor::{self, Proof};
 use crate::state::AppState;
-use crate::store::{totp, users};
+use crate::store::{me, totp};
 use crate::{limits, reauthentication};
 
 /// Whether sign-in asks for a second factor.
@@ -112,8 +112,8 @@ pub(crate) async fn enrol_totp(
     getrandom::fill(&mut secret)?;
     let sealed = app.sealer.seal(&second_factor::place(user), &secret)?;
     let mut tx = app.db.tenant(caller.id).await?;
-    let known = users::find_signed_in(&mut tx, user, session).await?;
-    let known = known.ok_or(Error::SessionEnded)?;
+    let known = me::find_signed_in(&mut tx, user, session).await?;
+    let known = known.ok_or(Error::SessionEnded)?.user;
     if !totp::offer(&mut tx, user, &sealed).await? {
         return Err(Denied::TotpEnabled.into());
     }

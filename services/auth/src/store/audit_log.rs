@@ -41,43 +41,24 @@ impl TryFrom<PgRow> for EntryRow {
     }
 }
 
-/// Adds an entry to the chain. One at a time for each account: the lock is taken by a statement
-/// of its own, so that the next one sees what the holder before committed.
+/// Adds an entry to the chain, one at a time for each account.
 pub(crate) async fn append(tx: &mut TenantTx, event: &Event) -> sqlx::Result<()> {
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended('audit ' || $1::text, 0))")
-        .bind(tx.creator())
-        .execute(tx.conn())
-        .await?;
     let (kind, actor) = match event.actor {
         Actor::User(id) => ("user", Some(id)),
         Actor::ApiKey(id) => ("api_key", Some(id)),
         Actor::Service => ("service", None),
         Actor::Nobody => ("nobody", None),
     };
-    sqlx::query(
-        "with last as (
-           select seq, hash from auth.audit_log where creator_id = $1 order by seq desc limit 1),
-         next as (
-           select coalesce((select seq from last), 0) + 1 as seq,
-                  coalesce((select hash from last), decode(repeat('00', 32), 'hex')) as previous,
-                  clock_timestamp() as at)
-         insert into auth.audit_log
-           (creator_id, seq, at, actor_kind, actor, action, target, ip, request_id, previous, hash)
-         select $1, seq, at, $2, $3, $4, $5, $6::inet, $7, previous,
-                auth.audit_hash(previous, $1, seq, at, $2, $3, $4, $5, $6::inet, $7)
-         from next
-         -- Nobody's account keeps no log, and costs the same statement.
-         where exists (select 1 from auth.creators where creator_id = $1)",
-    )
-    .bind(tx.creator())
-    .bind(kind)
-    .bind(actor)
-    .bind(event.action.as_str())
-    .bind(event.target.as_deref())
-    .bind(event.ip.map(|ip| ip.0.to_string()))
-    .bind(&event.request_id)
-    .execute(tx.conn())
-    .await?;
+    sqlx::query("select auth.append_audit($1, $2, $3, $4, $5, $6::inet, $7)")
+        .bind(tx.creator())
+        .bind(kind)
+        .bind(actor)
+        .bind(event.action.as_str())
+        .bind(event.target.as_deref())
+        .bind(event.ip.map(|ip| ip.0.to_string()))
+        .bind(&event.request_id)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 

@@ -16,19 +16,26 @@ pub(crate) struct CreatorRow {
     pub(crate) created_at: Timestamp,
 }
 
-impl TryFrom<PgRow> for CreatorRow {
-    type Error = sqlx::Error;
-
-    fn try_from(row: PgRow) -> Result<Self, Self::Error> {
+impl CreatorRow {
+    /// The columns of an account, whatever else the row has.
+    pub(super) fn of(row: &PgRow) -> sqlx::Result<Self> {
         Ok(Self {
             id: row.try_get("creator_id")?,
             display_name: row.try_get("display_name")?,
             company_name: row.try_get("company_name")?,
             plan: row.try_get("plan")?,
             created_at: row
-                .try_get::<jiff_sqlx::Timestamp, _>("created_at")?
+                .try_get::<jiff_sqlx::Timestamp, _>("account_created_at")?
                 .to_jiff(),
         })
+    }
+}
+
+impl TryFrom<PgRow> for CreatorRow {
+    type Error = sqlx::Error;
+
+    fn try_from(row: PgRow) -> Result<Self, Self::Error> {
+        Self::of(&row)
     }
 }
 
@@ -37,23 +44,22 @@ pub(crate) async fn insert(
     tx: &mut TenantTx,
     display_name: &str,
     company_name: Option<&str>,
-) -> sqlx::Result<CreatorRow> {
+) -> sqlx::Result<()> {
     sqlx::query(
-        "insert into auth.creators (creator_id, display_name, company_name) values ($1, $2, $3)
-         returning creator_id, display_name, company_name, plan, created_at",
+        "insert into auth.creators (creator_id, display_name, company_name) values ($1, $2, $3)",
     )
     .bind(tx.creator())
     .bind(display_name)
     .bind(company_name)
-    .fetch_one(tx.conn())
-    .await?
-    .try_into()
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
 }
 
 /// Reads the account of this transaction's tenant.
 pub(crate) async fn read(tx: &mut TenantTx) -> sqlx::Result<CreatorRow> {
     sqlx::query(
-        "select creator_id, display_name, company_name, plan, created_at
+        "select creator_id, display_name, company_name, plan, created_at as account_created_at
          from auth.creators where creator_id = $1",
     )
     .bind(tx.creator())

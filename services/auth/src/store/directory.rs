@@ -33,6 +33,24 @@ pub(crate) async fn find_login(tx: &mut SystemTx, email: &Email) -> sqlx::Result
     row.map(login).transpose()
 }
 
+/// Finds what a sign-in by an address compares with: the account, and the hash of its password.
+/// For an unknown address both are nobody's, at the same cost.
+pub(crate) async fn find_credentials(
+    tx: &mut SystemTx,
+    email: &Email,
+) -> sqlx::Result<(Login, Option<String>)> {
+    let sql = "select tenant, user_id, password_hash from auth.find_credentials($1)";
+    let row = sqlx::query(sql)
+        .bind(email.as_str())
+        .fetch_one(tx.conn())
+        .await?;
+    let login = Login {
+        creator: row.try_get("tenant")?,
+        user: row.try_get("user_id")?,
+    };
+    Ok((login, row.try_get("password_hash")?))
+}
+
 /// Takes an address for a user of this transaction's tenant; false when somebody has it.
 pub(crate) async fn claim_login(
     tx: &mut TenantTx,

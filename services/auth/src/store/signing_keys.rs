@@ -37,10 +37,9 @@ pub(crate) async fn hold(tx: &mut SystemTx) -> sqlx::Result<()> {
 
 /// Every key, the oldest first.
 pub(crate) async fn list(tx: &mut SystemTx) -> sqlx::Result<Vec<KeyRow>> {
-    let rows =
-        sqlx::query("select kid, seed, active_from from auth.signing_keys order by active_from")
-            .fetch_all(tx.conn())
-            .await?;
+    let rows = sqlx::query("select kid, seed, active_from from auth.list_signing_keys()")
+        .fetch_all(tx.conn())
+        .await?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
@@ -51,21 +50,18 @@ pub(crate) async fn insert(
     sealed: &str,
     wait_seconds: f64,
 ) -> sqlx::Result<()> {
-    sqlx::query(
-        "insert into auth.signing_keys (kid, seed, active_from)
-         values ($1, $2, clock_timestamp() + make_interval(secs => $3))",
-    )
-    .bind(kid)
-    .bind(sealed)
-    .bind(wait_seconds)
-    .execute(tx.conn())
-    .await
-    .map(|_| ())
+    sqlx::query("select auth.add_signing_key($1, $2, $3)")
+        .bind(kid)
+        .bind(sealed)
+        .bind(wait_seconds)
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
 }
 
 /// Forgets a key whose last token has expired.
 pub(crate) async fn remove(tx: &mut SystemTx, kid: &str) -> sqlx::Result<()> {
-    sqlx::query("delete from auth.signing_keys where kid = $1")
+    sqlx::query("select auth.drop_signing_key($1)")
         .bind(kid)
         .execute(tx.conn())
         .await
@@ -74,7 +70,7 @@ pub(crate) async fn remove(tx: &mut SystemTx, kid: &str) -> sqlx::Result<()> {
 
 /// Seals a seed anew: with today's key.
 pub(crate) async fn reseal(tx: &mut SystemTx, kid: &str, sealed: &str) -> sqlx::Result<()> {
-    sqlx::query("update auth.signing_keys set seed = $2 where kid = $1")
+    sqlx::query("select auth.reseal_signing_key($1, $2)")
         .bind(kid)
         .bind(sealed)
         .execute(tx.conn())

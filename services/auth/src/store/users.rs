@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use shared_db::TenantTx;
-use shared_models::{Email, Role, SessionId, UserId};
+use shared_models::{Email, Role, UserId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
@@ -22,10 +22,9 @@ pub(crate) struct UserRow {
     pub(crate) created_at: Timestamp,
 }
 
-impl TryFrom<PgRow> for UserRow {
-    type Error = sqlx::Error;
-
-    fn try_from(row: PgRow) -> Result<Self, Self::Error> {
+impl UserRow {
+    /// The columns of a person, whatever else the row has.
+    pub(super) fn of(row: &PgRow) -> sqlx::Result<Self> {
         let role = row.try_get::<&str, _>("role")?.parse();
         let last_login_at: Option<jiff_sqlx::Timestamp> = row.try_get("last_login_at")?;
         let verified_at: Option<jiff_sqlx::Timestamp> = row.try_get("email_verified_at")?;
@@ -40,6 +39,14 @@ impl TryFrom<PgRow> for UserRow {
                 .try_get::<jiff_sqlx::Timestamp, _>("created_at")?
                 .to_jiff(),
         })
+    }
+}
+
+impl TryFrom<PgRow> for UserRow {
+    type Error = sqlx::Error;
+
+    fn try_from(row: PgRow) -> Result<Self, Self::Error> {
+        Self::of(&row)
     }
 }
 
@@ -76,29 +83,6 @@ pub(crate) async fn find(tx: &mut TenantTx, id: UserId) -> sqlx::Result<Option<U
     )
     .bind(tx.creator())
     .bind(id)
-    .fetch_optional(tx.conn())
-    .await?;
-    row.map(TryInto::try_into).transpose()
-}
-
-/// Reads a member whose session is still open.
-pub(crate) async fn find_signed_in(
-    tx: &mut TenantTx,
-    id: UserId,
-    session: SessionId,
-) -> sqlx::Result<Option<UserRow>> {
-    let row = sqlx::query(
-        "select u.id, u.email, u.full_name, u.email_verified_at, u.last_login_at,
-                u.created_at, m.role
-         from auth.users u
-         join auth.memberships m on m.creator_id = u.creator_id and m.user_id = u.id
-         join auth.sessions s on s.creator_id = u.creator_id and s.user_id = u.id
-         where u.creator_id = $1 and u.id = $2 and s.id = $3
-           and s.revoked_at is null and s.expires_at > now()",
-    )
-    .bind(tx.creator())
-    .bind(id)
-    .bind(session)
     .fetch_optional(tx.conn())
     .await?;
     row.map(TryInto::try_into).transpose()
@@ -148,27 +132,6 @@ pub(crate) async fn is_locked(tx: &mut TenantTx, id: UserId) -> sqlx::Result<boo
     .fetch_one(tx.conn())
     .await?
     .try_get(0)
-}
-
-/// Records a right password and takes over a new hash, unless the account is locked: then nothing
-/// changes, and the answer is false.
-pub(crate) async fn count_success(
-    tx: &mut TenantTx,
-    id: UserId,
-    new_hash: Option<&str>,
-) -> sqlx::Result<bool> {
-    let updated = sqlx::query(
-        "update auth.users
-         set failed_logins = 0, locked_until = null, last_login_at = now(),
-             password_hash = coalesce($3, password_hash)
-         where creator_id = $1 and id = $2 and (locked_until is null or locked_until <= now())",
-    )
-    .bind(tx.creator())
-    .bind(id)
-    .bind(new_hash)
-    .execute(tx.conn())
-    .await?;
-    Ok(updated.rows_affected() == 1)
 }
 
 /// Changes a user's name.
