@@ -21,6 +21,7 @@ mod privacy;
 mod refusals;
 mod registration;
 mod registration_invitation;
+mod repeat;
 mod session;
 mod sessions;
 mod totp;

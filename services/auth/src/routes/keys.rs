@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
+use shared_models::UserId;
 use shared_web::{ClientIp, Creator, Problem};
 use utoipa::ToSchema;
 
@@ -103,12 +104,12 @@ pub(crate) async fn rotate_keys(
 }
 
 /// Refuses who does not administer the platform: a role that is stored, whatever plan or role in
-/// an account somebody has.
-pub(super) async fn administers(app: &AppState, caller: &Creator) -> Result<(), Error> {
+/// an account somebody has. Gives who it is.
+pub(super) async fn administers(app: &AppState, caller: &Creator) -> Result<UserId, Error> {
     let (user, _, _) = caller.user()?;
     let mut tx = app.db.tenant_read(caller.id).await?;
     if platform_admins::is_admin(&mut tx, user).await? {
-        return Ok(());
+        return Ok(user);
     }
     Err(Denied::NotPlatformAdmin.into())
 }
