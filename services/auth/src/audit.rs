@@ -50,6 +50,8 @@ actions! {
     SessionsRevoked = "session.all_revoked", "A user ended all of their sessions.";
     OwnerAccepted = "owner_invitation.accepted", "The owner whom a resource named came in.";
     RegistrationInvited = "registration.invited", "Somebody was invited to open an account.";
+    RegistrationInvitationRevoked = "registration.invitation_revoked",
+        "An invitation to open an account was taken back.";
     EmailVerified = "email.verified", "A letter's code proved the address.";
     SecondFactorOn = "second_factor.on", "Sign-in asks for an authenticator app.";
     SecondFactorOff = "second_factor.off", "Sign-in asks for the password only.";

@@ -35,7 +35,13 @@ use crate::state::AppState;
 pub(crate) fn v1() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(registration::register))
-        .routes(routes!(registration_invitation::invite_to_register))
+        .routes(routes!(
+            registration_invitation::list_registration_invitations,
+            registration_invitation::invite_to_register
+        ))
+        .routes(routes!(
+            registration_invitation::revoke_registration_invitation
+        ))
         .routes(routes!(login::login))
         .routes(routes!(login_totp::login_totp))
         .routes(routes!(invitation::accept_owner_invitation))

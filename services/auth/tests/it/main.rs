@@ -20,6 +20,7 @@ mod test_password;
 mod test_password_change;
 mod test_privacy;
 mod test_registration;
+mod test_registration_invitations;
 mod test_repeats;
 mod test_rows;
 mod test_session;

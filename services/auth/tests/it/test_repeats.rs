@@ -25,6 +25,7 @@ struct Creates {
 fn all(account: &Account) -> Vec<Creates> {
     let key = |name| json!({"name": name, "scopes": ["documents:read"]});
     let invite = |email| json!({"email": email, "role": "viewer"});
+    let invitee = |email| json!({"email": email});
     let erasure = |said: Value| json!({"confirmation": said, "password": PASSWORD});
     let consent = |version| json!({"purpose": "marketing", "version": version, "granted": true});
     let kept = |path, one, other, count, secret| Creates {
@@ -47,6 +48,13 @@ fn all(account: &Account) -> Vec<Creates> {
             invite("bo@example.com"),
             invite("cy@example.com"),
             "select count(*) from auth.invites",
+            Some("token"),
+        ),
+        kept(
+            "/auth/v1/registration-invitations",
+            invitee("dee@example.com"),
+            invitee("eve@example.com"),
+            "select count(*) from auth.audit_log where action = 'registration.invited'",
             Some("token"),
         ),
         kept(
