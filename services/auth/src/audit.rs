@@ -57,6 +57,7 @@ actions! {
     SecondFactorOff = "second_factor.off", "Sign-in asks for the password only.";
     RecoveryCodesMade = "second_factor.codes_made", "New recovery codes; the old work no more.";
     KeysRotated = "signing_keys.rotated", "An administrator changed the key that signs tokens.";
+    KeysReplaced = "signing_keys.replaced", "An administrator ended keys that others may have.";
     ExportAsked = "privacy.export_asked", "A copy of everything was asked for.";
     ErasureAsked = "privacy.erasure_asked", "The account is to be erased.";
     ErasureCancelled = "privacy.erasure_cancelled", "The account stays after all.";

@@ -100,6 +100,7 @@ impl AppState {
             sealer: sealer.clone(),
             verifier: verifier.clone(),
             loaded: Arc::default(),
+            looking: Arc::default(),
         };
         Ok(Self {
             db,
