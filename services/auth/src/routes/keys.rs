@@ -101,8 +101,8 @@ pub(crate) async fn list_keys(
 ///
 /// The new key is published at once and signs within a second. Tokens of the key before stay good
 /// until they expire; not so for the reason `compromised`, which ends all keys there were. Every
-/// service then refuses what they signed within a second, the caller's own token too; sessions go on
-/// by refresh.
+/// service then refuses what they signed within a second, the caller's own token too; sessions go
+/// on by refresh.
 #[utoipa::path(post, path = "/keys/rotate", tag = "platform", request_body = Option<Rotation>,
     security(("bearer" = [])),
     responses(

@@ -7,6 +7,7 @@ mod test_api_keys;
 mod test_audit;
 mod test_consents;
 mod test_email;
+mod test_enumeration;
 mod test_invites;
 mod test_key_set;
 mod test_keys;

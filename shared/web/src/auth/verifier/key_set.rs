@@ -74,8 +74,8 @@ impl KeySet {
         Ok(self.known(kid))
     }
 
-    /// Asks again for a key set that has grown old. While auth is away the old one serves; who finds
-    /// the question under way does not wait for it.
+    /// Asks again for a key set that has grown old. While auth is away the old one serves; who
+    /// finds the question under way does not wait for it.
     async fn refresh(&self) {
         let (Some(source), Ok(mut fetched)) = (&self.source, self.fetched.try_lock()) else {
             return;
