@@ -5,7 +5,7 @@ use shared_testkit::{Stores, TestDatabase};
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
 /// Tables without `creator_id`, each with the reason why no tenant owns its rows.
-const SHARED_TABLES: [(&str, &str); 7] = [
+const SHARED_TABLES: [(&str, &str); 8] = [
     (
         "platform.schema_migrations",
         "sqlx's record of migrations; no service may read it",
@@ -29,6 +29,10 @@ const SHARED_TABLES: [(&str, &str); 7] = [
     (
         "auth.reset_requests",
         "addresses, with or without an account, for a second; by definer functions only",
+    ),
+    (
+        "auth.registration_invitations",
+        "invites who has no account yet; reachable by definer functions only",
     ),
     (
         "auth.erasures",

@@ -50,11 +50,14 @@ actions! {
     SessionsRevoked = "session.all_revoked", "A user ended all of their sessions.";
     OwnerAccepted = "owner_invitation.accepted", "The owner whom a resource named came in.";
     RegistrationInvited = "registration.invited", "Somebody was invited to open an account.";
+    RegistrationInvitationRevoked = "registration.invitation_revoked",
+        "An invitation to open an account was taken back.";
     EmailVerified = "email.verified", "A letter's code proved the address.";
     SecondFactorOn = "second_factor.on", "Sign-in asks for an authenticator app.";
     SecondFactorOff = "second_factor.off", "Sign-in asks for the password only.";
     RecoveryCodesMade = "second_factor.codes_made", "New recovery codes; the old work no more.";
     KeysRotated = "signing_keys.rotated", "An administrator changed the key that signs tokens.";
+    KeysReplaced = "signing_keys.replaced", "An administrator ended keys that others may have.";
     ExportAsked = "privacy.export_asked", "A copy of everything was asked for.";
     ErasureAsked = "privacy.erasure_asked", "The account is to be erased.";
     ErasureCancelled = "privacy.erasure_cancelled", "The account stays after all.";

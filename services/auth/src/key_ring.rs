@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use shared_cache::{Cache, Key};
 use shared_config::Secret;
 use shared_db::{Db, SystemTx};
-use shared_web::Verifier;
-use tokio::sync::OnceCell;
+use shared_web::{Subject, Verifier};
+use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::token::{Signer, SigningKey};
@@ -24,6 +24,8 @@ const LOOK: Duration = Duration::from_secs(10);
 const ON_DEMAND: f64 = 0.6;
 /// The same for a key that is due: longer than any cache keeps a key set.
 const AHEAD: SignedDuration = SignedDuration::from_hours(1);
+/// How long it is told that a key no longer holds: longer than any service believes a key set.
+const TOLD: Duration = Duration::from_hours(1);
 /// Clocks differ by so much; a key is published longer by it.
 const MARGIN: SignedDuration = SignedDuration::from_mins(2);
 
@@ -38,6 +40,8 @@ pub(crate) struct KeyRing {
     pub(crate) sealer: Sealer,
     pub(crate) verifier: Verifier,
     pub(crate) loaded: Arc<OnceCell<()>>,
+    /// One look at a time: an older one must not put back what a newer one found gone.
+    pub(crate) looking: Arc<Mutex<()>>,
 }
 
 impl KeyRing {
@@ -54,15 +58,69 @@ impl KeyRing {
         signing_keys::hold(&mut tx).await?;
         let kid = self.add(&mut tx, ON_DEMAND).await?;
         tx.commit().await?;
-        if let Err(cause) = self.cache.publish(&Key::signing_keys(), &kid).await {
-            tracing::warn!(%cause, "other replicas learn of the new key a little later");
-        }
+        self.tell(&kid).await;
         self.look().await?;
         Ok(kid)
     }
 
+    /// Makes a key that signs at once, and ends all others: what they signed is refused by every
+    /// service. Should it fail, nothing has changed.
+    pub(crate) async fn replace(&self) -> Result<String, Error> {
+        let mut tx = self.db.system().await?;
+        signing_keys::hold(&mut tx).await?;
+        let old = signing_keys::list(&mut tx).await?;
+        for row in &old {
+            signing_keys::remove(&mut tx, &row.kid).await?;
+        }
+        let kid = self.add(&mut tx, 0.0).await?;
+        // Before the commit, since afterwards nobody could name these keys any more.
+        let ended = match self.end(&old).await {
+            Ok(()) => tx.commit().await.map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = ended {
+            self.uphold(&old).await;
+            return Err(error);
+        }
+        tracing::warn!(kid, "all other signing keys were ended");
+        self.tell(&kid).await;
+        self.look().await?;
+        Ok(kid)
+    }
+
+    async fn end(&self, keys: &[KeyRow]) -> Result<(), Error> {
+        let Some(revocations) = self.verifier.revocations() else {
+            return Ok(());
+        };
+        for row in keys {
+            let told = revocations.revoke(Subject::signing_key(&row.kid), TOLD);
+            told.await
+                .map_err(|cause| Error::Revocation(Box::new(cause)))?;
+        }
+        Ok(())
+    }
+
+    /// Takes back what [`Self::end`] told.
+    async fn uphold(&self, keys: &[KeyRow]) {
+        let Some(revocations) = self.verifier.revocations() else {
+            return;
+        };
+        for row in keys {
+            if let Err(cause) = revocations.lift(Subject::signing_key(&row.kid)).await {
+                tracing::error!(%cause, kid = row.kid, "a key that still signs may be refused");
+            }
+        }
+    }
+
+    async fn tell(&self, kid: &str) {
+        if let Err(cause) = self.cache.publish(&Key::signing_keys(), kid).await {
+            tracing::warn!(%cause, "other replicas learn of the new key a little later");
+        }
+    }
+
     /// Reads the keys, makes the first one or the one that is due, and forgets the expired ones.
     pub(crate) async fn look(&self) -> Result<(), Error> {
+        let _alone = self.looking.lock().await;
         let mut tx = self.db.system().await?;
         let mut rows = signing_keys::list(&mut tx).await?;
         if self.is_due(&rows) {

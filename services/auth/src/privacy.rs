@@ -78,6 +78,11 @@ impl Privacy {
             woken: Arc::default(),
         }
     }
+
+    /// Tells the worker that something was asked for.
+    pub(crate) fn wake(&self) {
+        self.woken.notify_one();
+    }
 }
 
 /// An erasure, under way or done. `creator` is gone when it is done, so nothing here names it.
@@ -89,33 +94,21 @@ pub(crate) struct Erasure {
     pub(crate) progress: Progress,
 }
 
-/// Asks for a copy of everything; one that is being made is answered again.
-pub(crate) async fn ask_export(
+/// Asks for a copy of everything, or for the erasure of an account after the time of grace; what
+/// was asked for and is not at its end is answered again. Wake the worker after the commit.
+pub(crate) async fn ask_for(
     app: &AppState,
-    creator: CreatorId,
+    tx: &mut TenantTx,
+    kind: Kind,
     by: UserId,
     noted: Event,
 ) -> Result<PrivacyRow, Error> {
-    let mut tx = app.db.tenant(creator).await?;
-    let row = ask(&mut tx, Kind::Export, Some(by), Duration::ZERO).await?;
-    audit::append(&mut tx, noted.on(row.id)).await?;
-    tx.commit().await?;
-    app.privacy.woken.notify_one();
-    Ok(row)
-}
-
-/// Asks for the erasure of an account after the time of grace.
-pub(crate) async fn ask_erasure(
-    app: &AppState,
-    creator: CreatorId,
-    by: UserId,
-    noted: Event,
-) -> Result<PrivacyRow, Error> {
-    let mut tx = app.db.tenant(creator).await?;
-    let row = ask(&mut tx, Kind::Erasure, Some(by), app.privacy.settings.grace).await?;
-    audit::append(&mut tx, noted.on(row.id)).await?;
-    tx.commit().await?;
-    app.privacy.woken.notify_one();
+    let wait = match kind {
+        Kind::Export => Duration::ZERO,
+        Kind::Erasure => app.privacy.settings.grace,
+    };
+    let row = ask(tx, kind, Some(by), wait).await?;
+    audit::append(tx, noted.on(row.id)).await?;
     Ok(row)
 }
 
@@ -134,7 +127,7 @@ pub(crate) async fn erase_tenant(app: &AppState, creator: CreatorId) -> Result<U
         privacy_requests::hasten(&mut tx, row.id).await?;
     }
     tx.commit().await?;
-    app.privacy.woken.notify_one();
+    app.privacy.wake();
     Ok(row.id)
 }
 

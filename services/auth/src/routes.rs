@@ -21,6 +21,7 @@ mod privacy;
 mod refusals;
 mod registration;
 mod registration_invitation;
+mod repeat;
 mod session;
 mod sessions;
 mod totp;
@@ -34,7 +35,13 @@ use crate::state::AppState;
 pub(crate) fn v1() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(registration::register))
-        .routes(routes!(registration_invitation::invite_to_register))
+        .routes(routes!(
+            registration_invitation::list_registration_invitations,
+            registration_invitation::invite_to_register
+        ))
+        .routes(routes!(
+            registration_invitation::revoke_registration_invitation
+        ))
         .routes(routes!(login::login))
         .routes(routes!(login_totp::login_totp))
         .routes(routes!(invitation::accept_owner_invitation))

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::domain::invitation::InvitationKey;
 use crate::domain::password::PasswordRules;
 use crate::domain::refresh_token::SuccessorKey;
-use crate::domain::registration::{Registration, RegistrationKey};
+use crate::domain::registration::Registration;
 use crate::domain::token::Signer;
 use crate::error::Error;
 use crate::hashing::Hashing;
@@ -54,7 +54,6 @@ pub(crate) struct TenantSettings {
 #[derive(Debug, Clone)]
 pub(crate) struct AccountSettings {
     pub(crate) registration: Registration,
-    pub(crate) invitations: RegistrationKey,
     pub(crate) verified_email_required: bool,
     pub(crate) passwords: PasswordRules,
     pub(crate) successors: SuccessorKey,
@@ -66,7 +65,6 @@ impl AccountSettings {
         let seed = config.tokens.seed.expose();
         Self {
             registration: config.registration,
-            invitations: RegistrationKey::derive(seed),
             verified_email_required: config.verified_email_required,
             passwords: PasswordRules::new(config.password_min_length),
             successors: SuccessorKey::derive(seed),
@@ -102,6 +100,7 @@ impl AppState {
             sealer: sealer.clone(),
             verifier: verifier.clone(),
             loaded: Arc::default(),
+            looking: Arc::default(),
         };
         Ok(Self {
             db,

@@ -14,6 +14,7 @@ pub(crate) mod owner_invitations;
 pub(crate) mod platform_admins;
 pub(crate) mod privacy_requests;
 pub(crate) mod refresh_tokens;
+pub(crate) mod registration_invitations;
 pub(crate) mod reset_requests;
 pub(crate) mod session_list;
 pub(crate) mod sessions;

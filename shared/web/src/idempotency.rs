@@ -9,20 +9,34 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use shared_db::TenantTx;
 use shared_db::idempotency::{self, Claim, Given, Named};
+use shared_models::UserId;
 
 use crate::body::{Body, parse, unreadable};
 use crate::error::ApiError;
 
 /// The caller's name of the request.
 pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// What OpenAPI documents say of the header.
-pub const DESCRIPTION: &str = "Names this request, 1 to 255 visible ASCII characters: repeated \
-    within a day, it gets the same answer and has no second effect";
 /// Says that the answer is the one that was given before.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// What OpenAPI documents say of the header.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct IdempotencyHeader {
+    /// Names this request, 1 to 255 visible ASCII characters: repeated within a day, it gets the
+    /// same answer and has no second effect
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]+$"
+    )]
+    pub idempotency_key: Option<String>,
+}
 
 /// What a request is called by its caller, if it has a name.
 #[derive(Debug, Clone)]
@@ -84,6 +98,23 @@ impl IdempotencyKey {
 pub struct Idempotent(Option<Named>);
 
 impl Idempotent {
+    /// Says who asks: another member's request is another one, whatever it is called.
+    #[must_use]
+    pub fn by(mut self, user: UserId) -> Self {
+        if let Some(named) = &mut self.0 {
+            let hash = Sha256::new_with_prefix(named.request_hash);
+            let hash = hash.chain_update(user.as_uuid().as_bytes());
+            named.request_hash = hash.finalize().into();
+        }
+        self
+    }
+
+    /// Endpoint and key, if it has a name: what its answer may be sealed for.
+    pub fn name(&self) -> Option<String> {
+        let named = self.0.as_ref()?;
+        Some(format!("{} {}", named.route, named.key))
+    }
+
     /// The answer that was given before; none when the request is this transaction's to do.
     pub async fn replay(&self, tx: &mut TenantTx) -> Result<Option<Replayed>, ApiError> {
         let Some(named) = &self.0 else {
@@ -123,6 +154,20 @@ impl Idempotent {
 #[derive(Debug, Clone)]
 pub struct Replayed(Given);
 
+impl Replayed {
+    /// The body as it was kept.
+    pub const fn body(&self) -> &Value {
+        &self.0.body
+    }
+
+    /// The same answer with another body: what was kept sealed is opened.
+    #[must_use]
+    pub fn with_body(mut self, body: Value) -> Self {
+        self.0.body = body;
+        self
+    }
+}
+
 impl IntoResponse for Replayed {
     fn into_response(self) -> Response {
         let Given {
@@ -131,7 +176,10 @@ impl IntoResponse for Replayed {
             body,
         } = self.0;
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-        let mut response = (status, Json(body)).into_response();
+        let mut response = match body {
+            Value::Null => status.into_response(),
+            body => (status, Json(body)).into_response(),
+        };
         let headers = response.headers_mut();
         headers.insert(REPLAYED, HeaderValue::from_static("true"));
         if let Some(Ok(location)) = location.map(HeaderValue::try_from) {

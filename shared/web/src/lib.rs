@@ -24,6 +24,6 @@ pub use body::{Body, Id, Query};
 pub use client_ip::ClientIp;
 pub use error::{ApiError, FieldError, Problem};
 pub use health::Checks;
-pub use idempotency::{IdempotencyKey, Idempotent, Keyed};
+pub use idempotency::{IdempotencyHeader, IdempotencyKey, Idempotent, Keyed};
 pub use limit::Limiter;
 pub use paging::Paging;

@@ -30,6 +30,13 @@ pub struct Window {
 }
 
 impl Paging {
+    /// Signs for what the list is narrowed to as well: its cursors lead through nothing else.
+    #[must_use]
+    pub fn narrowed(mut self, filter: &str) -> Self {
+        self.0.update(filter.as_bytes());
+        self
+    }
+
     /// The window that a request asks for.
     pub fn window(&self, request: &PageRequest) -> Result<Window, BadPage> {
         let limit = request.limit()?;

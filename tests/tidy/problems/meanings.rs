@@ -206,7 +206,7 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "unknown_invite",
-        "There is no such invite in this account, or it was accepted.",
+        "There is no such invite, or it was accepted.",
     ),
     ("unknown_job", "There is no such job in this account."),
     ("unknown_member", "There is no such member in this account."),

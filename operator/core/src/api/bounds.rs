@@ -21,7 +21,7 @@ pub const IMAGE: &str = r"^[a-zA-Z0-9][-._a-zA-Z0-9:/]*(@sha256:[a-f0-9]{64})?$"
 /// Shape of a schedule of five fields or a macro such as `@daily`.
 pub const SCHEDULE: &str =
     r"^(@(hourly|daily|weekly|monthly|yearly)|[-0-9*/,]+( [-0-9A-Za-z*/,?]+){4})$";
-/// Scheme, host and port, as browsers send them.
+/// Scheme, host and port as browsers send them: in lower case, without a path.
 pub const ORIGIN: &str = r"^https?://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?$";
 /// Shape of an IP range such as `10.0.0.0/8`.
 pub const IP_RANGE: &str = r"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$";

@@ -65,13 +65,7 @@ pub struct TenantSpec {
     pub quotas: Option<Quotas>,
     /// Web sites that may embed the widget, such as `https://example.org`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(
-        length(max = 50),
-        inner(
-            length(max = 300),
-            regex(pattern = r"^https?://[a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?(:[0-9]{1,5})?$")
-        )
-    )]
+    #[schemars(length(max = 50), inner(length(max = 300), regex(pattern = bounds::ORIGIN)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub allowed_origins: Vec<String>,
     /// Shuts the account without touching its data.

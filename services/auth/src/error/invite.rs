@@ -20,7 +20,7 @@ impl From<InviteRefused> for ApiError {
                 Self::forbidden("permission_missing").detail("only an owner invites owners")
             }
             InviteRefused::Unknown => {
-                Self::not_found("unknown_invite").detail("this account has no such open invite")
+                Self::not_found("unknown_invite").detail("there is no such open invite")
             }
             InviteRefused::TooMany => Self::conflict("too_many_invites")
                 .detail("this account has its most waiting invites; revoke one"),

@@ -3,17 +3,22 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_models::text::Line;
 use shared_models::{ApiKeyId, Page, PageRequest, Permission, UserId};
 use shared_web::auth::ServiceCaller;
 use shared_web::auth::api_key::{KeyIdentity, KeyQuestion};
-use shared_web::{ApiError, Body, ClientIp, Id, Paging, Permit, Problem, Query, Subject, permit};
+use shared_web::{
+    ApiError, Body, ClientIp, Id, IdempotencyHeader, Keyed, Paging, Permit, Problem, Query,
+    Subject, permit,
+};
 use utoipa::ToSchema;
 
 use super::answer::Confidential;
-use super::refusals::{BodyRefused, TokenRefused, Unavailable};
+use super::refusals::{BodyRefused, RepeatRefused, TokenRefused, Unavailable};
+use super::repeat;
 use crate::audit::{self, Action, Event};
 use crate::domain::api_key::{NewKey, parse_hash};
 use crate::error::Error;
@@ -91,20 +96,24 @@ impl From<ApiKeyRow> for ApiKey {
 /// Its text is shown this once. A key works wherever an access token does, for its scopes; it
 /// cannot make keys, since that needs a signed-in person.
 #[utoipa::path(post, path = "/api-keys", tag = "api-keys", request_body = ApiKeyRequest,
-    security(("bearer" = [])),
+    params(IdempotencyHeader), security(("bearer" = [])),
     responses(
         (status = 201, description = "The key, in words once", body = MadeApiKey),
-        (status = 409, description = "too_many_api_keys", body = Problem,
+        (status = 409, description = "too_many_api_keys or request_in_progress", body = Problem,
             content_type = "application/problem+json"),
-        TokenRefused, BodyRefused, Unavailable))]
+        TokenRefused, BodyRefused, RepeatRefused, Unavailable))]
 pub(crate) async fn create_api_key(
     State(app): State<AppState>,
     caller: Permit<permit::ApiKeysManage>,
     ip: ClientIp,
-    Body(wanted): Body<ApiKeyRequest>,
-) -> Result<Confidential<MadeApiKey>, Error> {
+    Keyed(request, wanted): Keyed<ApiKeyRequest>,
+) -> Result<Response, Error> {
     let (user, _, _) = caller.user()?;
-    let scopes = within(&caller, wanted.scopes)?;
+    let (request, scopes) = (request.by(user), within(&caller, wanted.scopes)?);
+    let mut tx = app.db.tenant(caller.id).await?;
+    if let Some(given) = repeat::replay_sealed(&app, &mut tx, &request).await? {
+        return Ok(given);
+    }
     if wanted
         .expires_at
         .is_some_and(|time| time <= Timestamp::now())
@@ -112,7 +121,6 @@ pub(crate) async fn create_api_key(
         return Err(Error::Field("expires_at", "lies in the past"));
     }
     let key = NewKey::random()?;
-    let mut tx = app.db.tenant(caller.id).await?;
     let new = NewApiKey {
         name: wanted.name.as_str(),
         prefix: key.prefix(),
@@ -125,13 +133,11 @@ pub(crate) async fn create_api_key(
     let row = row.ok_or(Error::TooManyApiKeys)?;
     let made = Event::new((&caller.caller).into(), Action::ApiKeyMade, ip).on(row.id);
     audit::append(&mut tx, made).await?;
+    let (key, api_key) = (key.into_text(), row.into());
+    let (status, answer) = (StatusCode::CREATED, MadeApiKey { key, api_key });
+    repeat::keep_sealed(&app, &mut tx, &request, status, &answer).await?;
     tx.commit().await?;
-    let api_key = row.into();
-    let key = key.into_text();
-    Ok(Confidential(
-        StatusCode::CREATED,
-        MadeApiKey { key, api_key },
-    ))
+    Ok(Confidential(status, answer).into_response())
 }
 
 /// The scopes, each once, if the caller has them all.

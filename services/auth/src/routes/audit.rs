@@ -18,7 +18,7 @@ use super::refusals::{TokenRefused, Unavailable};
 use crate::audit::Action;
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::audit_log::{self, EntryRow, Filter, Walk};
+use crate::store::audit_log::{self, EntryRow, Filter, Period, Walk};
 
 /// Entries read at once for an export.
 const BATCH: i64 = 500;
@@ -81,11 +81,41 @@ pub(crate) struct AuditFilter {
     action: Option<String>,
     /// Entries of that user only.
     actor: Option<UserId>,
+    /// Entries of that time or later only, RFC 3339.
+    from: Option<Timestamp>,
+    /// Entries before that time only, RFC 3339.
+    to: Option<Timestamp>,
     /// Rows per page, 1 to 100; 20 when absent.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
+}
+
+/// Which entries to export.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AuditPeriod {
+    /// Entries of that time or later only, RFC 3339.
+    from: Option<Timestamp>,
+    /// Entries before that time only, RFC 3339.
+    to: Option<Timestamp>,
+}
+
+impl AuditPeriod {
+    /// The period, if it is one. No entry is older than the epoch, and PostgreSQL has no times as
+    /// old as some that can be written.
+    fn checked(self) -> Result<Period, Error> {
+        let known = |time: Option<Timestamp>| time.map(|time| time.max(Timestamp::UNIX_EPOCH));
+        let Self { from, to } = self;
+        if from.zip(to).is_some_and(|(from, to)| from > to) {
+            let refused = ApiError::unprocessable("invalid_query");
+            return Err(refused.detail("from lies after to").into());
+        }
+        let (from, to) = (known(from), known(to));
+        Ok(Period { from, to })
+    }
 }
 
 /// What a walk over the chain found.
@@ -116,9 +146,12 @@ pub(crate) async fn list_audit_log(
     let AuditFilter {
         action,
         actor,
+        from,
+        to,
         limit,
         cursor,
     } = query;
+    let period = AuditPeriod { from, to }.checked()?;
     if action
         .as_deref()
         .is_some_and(|word| Action::from_word(word).is_none())
@@ -126,6 +159,7 @@ pub(crate) async fn list_audit_log(
         let refused = ApiError::unprocessable("invalid_query");
         return Err(refused.detail("action is none that the log has").into());
     }
+    let paging = paging.narrowed(&format!("{action:?} {actor:?} {from:?} {to:?}"));
     let window = paging.window(&PageRequest { limit, cursor })?;
     let before = window
         .after
@@ -133,6 +167,7 @@ pub(crate) async fn list_audit_log(
     let filter = Filter {
         action: action.as_deref(),
         actor: actor.map(|user| user.as_uuid()),
+        period,
     };
     let mut tx = app.db.tenant_read(caller.id).await?;
     let rows = audit_log::list(&mut tx, filter, before, window.limit + 1).await?;
@@ -160,18 +195,23 @@ pub(crate) async fn verify_audit_log(
 }
 
 /// Export the audit log, oldest first: one JSON object a line.
-#[utoipa::path(get, path = "/audit/export", tag = "audit", security(("bearer" = [])),
+#[utoipa::path(get, path = "/audit/export", tag = "audit", params(AuditPeriod),
+    security(("bearer" = [])),
     responses(
         (status = 200, description = "One entry a line", body = AuditEntry,
             content_type = "application/x-ndjson"),
+        (status = 422, description = "invalid_query", body = Problem,
+            content_type = "application/problem+json"),
         TokenRefused, Unavailable))]
 pub(crate) async fn export_audit_log(
     State(app): State<AppState>,
     caller: Permit<permit::AuditRead>,
+    Query(period): Query<AuditPeriod>,
 ) -> Result<Response, Error> {
+    let period = period.checked()?;
     // The first batch is read before the answer begins: what fails here is told with a status.
-    let first = batch(&app.db, caller.id, 0).await?;
-    let lines = lines(app.db, caller.id, first);
+    let first = batch(&app.db, caller.id, period, 0).await?;
+    let lines = lines(app.db, caller.id, period, first);
     let kind = [
         (header::CONTENT_TYPE, "application/x-ndjson"),
         (
@@ -183,9 +223,14 @@ pub(crate) async fn export_audit_log(
     Ok((kind, Body::from_stream(lines)).into_response())
 }
 
-async fn batch(db: &Db, creator: CreatorId, after: i64) -> sqlx::Result<Vec<EntryRow>> {
+async fn batch(
+    db: &Db,
+    creator: CreatorId,
+    period: Period,
+    after: i64,
+) -> sqlx::Result<Vec<EntryRow>> {
     let mut tx = db.tenant_read(creator).await?;
-    audit_log::after(&mut tx, after, BATCH).await
+    audit_log::after(&mut tx, period, after, BATCH).await
 }
 
 /// Batch after batch. One that cannot be read breaks the answer off: half a log must not look
@@ -193,6 +238,7 @@ async fn batch(db: &Db, creator: CreatorId, after: i64) -> sqlx::Result<Vec<Entr
 fn lines(
     db: Db,
     creator: CreatorId,
+    period: Period,
     first: Vec<EntryRow>,
 ) -> impl Stream<Item = Result<Bytes, sqlx::Error>> {
     stream::try_unfold(Some(first), move |rows| {
@@ -209,7 +255,7 @@ fn lines(
                 text.push('\n');
             }
             let next = if more {
-                Some(batch(&db, creator, last).await?)
+                Some(batch(&db, creator, period, last).await?)
             } else {
                 None
             };

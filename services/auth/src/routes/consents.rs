@@ -3,13 +3,15 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_models::text::Line;
-use shared_web::{Body, ClientIp, Creator};
+use shared_web::{ClientIp, Creator, IdempotencyHeader, Keyed, Problem};
 use utoipa::ToSchema;
 
-use super::refusals::{BodyRefused, TokenRefused, Unavailable};
+use super::refusals::{BodyRefused, RepeatRefused, TokenRefused, Unavailable};
+use super::repeat;
 use crate::audit::{self, Action, Event};
 use crate::error::Error;
 use crate::state::AppState;
@@ -102,17 +104,20 @@ pub(crate) async fn list_consents(
 ///
 /// Every word is kept with its time; the last one counts.
 #[utoipa::path(post, path = "/me/consents", tag = "me", request_body = ConsentStatement,
-    security(("bearer" = [])),
+    params(IdempotencyHeader), security(("bearer" = [])),
     responses(
         (status = 204, description = "Written down"),
-        BodyRefused, TokenRefused, Unavailable))]
+        (status = 409, description = "request_in_progress", body = Problem,
+            content_type = "application/problem+json"),
+        BodyRefused, RepeatRefused, TokenRefused, Unavailable))]
 pub(crate) async fn state_consent(
     State(app): State<AppState>,
     caller: Creator,
     ip: ClientIp,
-    Body(said): Body<ConsentStatement>,
-) -> Result<StatusCode, Error> {
+    Keyed(request, said): Keyed<ConsentStatement>,
+) -> Result<Response, Error> {
     let (user, _, _) = caller.user()?;
+    let request = request.by(user);
     let (purpose, action) = (
         said.purpose.as_str(),
         if said.granted {
@@ -122,10 +127,15 @@ pub(crate) async fn state_consent(
         },
     );
     let mut tx = app.db.tenant(caller.id).await?;
+    if let Some(given) = repeat::replay(&mut tx, &request).await? {
+        return Ok(given);
+    }
     let about = (purpose, said.version.as_str());
     consents::insert(&mut tx, user, about, said.granted).await?;
     let stated = Event::new((&caller.caller).into(), action, ip).on(purpose);
     audit::append(&mut tx, stated).await?;
+    let status = StatusCode::NO_CONTENT;
+    request.keep(&mut tx, status, None, &()).await?;
     tx.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(status.into_response())
 }

@@ -3,17 +3,21 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_db::on_constraint;
 use shared_models::{Email, Page, PageRequest, Permission, Role, UserId};
-use shared_web::{Body, ClientIp, Id, Paging, Permit, Problem, Query, permit};
+use shared_web::{
+    Body, ClientIp, Id, IdempotencyHeader, Keyed, Paging, Permit, Problem, Query, permit,
+};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::answer::{Confidential, SignedIn, sign_in};
 use super::email_verification;
-use super::refusals::{BodyRefused, Limited, TokenRefused, Unavailable};
+use super::refusals::{BodyRefused, Limited, RepeatRefused, TokenRefused, Unavailable};
+use super::repeat;
 use crate::audit::{self, Action, Actor, Event};
 use crate::domain::email_token::EmailToken;
 use crate::domain::full_name::FullName;
@@ -96,30 +100,34 @@ impl From<InviteRow> for Invite {
 /// An invite that still waits for the address is replaced. It falls when whoever made it is
 /// removed or may not make it any more.
 #[utoipa::path(post, path = "/invites", tag = "members", request_body = InviteRequest,
-    security(("bearer" = [])),
+    params(IdempotencyHeader), security(("bearer" = [])),
     responses(
         (status = 201, description = "The invite, and its token", body = MadeInvite),
-        (status = 409, description = "email_taken or too_many_invites", body = Problem,
-            content_type = "application/problem+json"),
-        BodyRefused, TokenRefused, Unavailable))]
+        (status = 409, description = "email_taken, too_many_invites or request_in_progress",
+            body = Problem, content_type = "application/problem+json"),
+        BodyRefused, RepeatRefused, TokenRefused, Unavailable))]
 pub(crate) async fn create_invite(
     State(app): State<AppState>,
     caller: Permit<permit::InvitesManage>,
     ip: ClientIp,
-    Body(InviteRequest { email, role }): Body<InviteRequest>,
-) -> Result<Confidential<MadeInvite>, Error> {
+    Keyed(request, InviteRequest { email, role }): Keyed<InviteRequest>,
+) -> Result<Response, Error> {
     let (user, _, _) = caller.user()?;
+    let request = request.by(user);
     if role == Role::Owner && !caller.has(Permission::AccountManage) {
         return Err(InviteRefused::AboveCaller.into());
     }
     let mut before = app.db.system().await?;
     let login = directory::find_login(&mut before, &email).await?;
     drop(before);
+    let mut tx = app.db.tenant(caller.id).await?;
+    if let Some(given) = repeat::replay_sealed(&app, &mut tx, &request).await? {
+        return Ok(given);
+    }
     if login.is_some() {
         return Err(Error::EmailTaken);
     }
     let token = EmailToken::random()?;
-    let mut tx = app.db.tenant(caller.id).await?;
     let row = invites::insert(&mut tx, &email, role, user, &token.hash()).await?;
     let row = row.ok_or(InviteRefused::TooMany)?;
     let made = Event::new((&caller.caller).into(), Action::InviteMade, ip).on(row.id);
@@ -127,13 +135,12 @@ pub(crate) async fn create_invite(
     let account = creators::read(&mut tx).await?;
     let letter = letters::invite(&app.post, &email, &account.display_name, token.as_str());
     app.post.put(&mut tx, &letter).await?;
+    let (token, invite) = (token.as_str().to_owned(), row.into());
+    let (status, answer) = (StatusCode::CREATED, MadeInvite { token, invite });
+    repeat::keep_sealed(&app, &mut tx, &request, status, &answer).await?;
     tx.commit().await?;
     app.post.wake();
-    let (token, invite) = (token.as_str().to_owned(), row.into());
-    Ok(Confidential(
-        StatusCode::CREATED,
-        MadeInvite { token, invite },
-    ))
+    Ok(Confidential(status, answer).into_response())
 }
 
 /// List invites, newest first; accepted and revoked ones stay in the list.

@@ -4,11 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use serde::Serialize;
-use shared_web::{ClientIp, Creator, Problem};
+use serde::{Deserialize, Serialize};
+use shared_models::UserId;
+use shared_web::{Body, ClientIp, Creator, Problem};
 use utoipa::ToSchema;
 
-use super::refusals::{TokenRefused, Unavailable};
+use super::refusals::{BodyRefused, TokenRefused, Unavailable};
 use crate::audit::{self, Action, Event};
 use crate::domain::token;
 use crate::error::{Denied, Error};
@@ -61,6 +62,25 @@ impl PublishedKeys {
     }
 }
 
+/// Why the key is changed.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RotationReason {
+    /// It is time: tokens of the key before stay good until they expire.
+    #[default]
+    Routine,
+    /// Somebody else may have it: no token of any key before is good any more.
+    Compromised,
+}
+
+/// How to change the key.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rotation {
+    #[serde(default)]
+    reason: RotationReason,
+}
+
 /// List the keys that sign access tokens.
 #[utoipa::path(get, path = "/keys", tag = "platform", security(("bearer" = [])),
     responses(
@@ -80,35 +100,43 @@ pub(crate) async fn list_keys(
 /// Change the key that signs access tokens.
 ///
 /// The new key is published at once and signs within a second. Tokens of the key before stay good
-/// until they expire.
-#[utoipa::path(post, path = "/keys/rotate", tag = "platform", security(("bearer" = [])),
+/// until they expire; not so for the reason `compromised`, which ends all keys there were. Every
+/// service then refuses what they signed within a second, the caller's own token too; sessions go
+/// on by refresh.
+#[utoipa::path(post, path = "/keys/rotate", tag = "platform", request_body = Option<Rotation>,
+    security(("bearer" = [])),
     responses(
         (status = 202, description = "The published keys, with the next one",
             body = PublishedKeys),
         (status = 403, description = "platform_admins_only", body = Problem,
             content_type = "application/problem+json"),
-        TokenRefused, Unavailable))]
+        BodyRefused, TokenRefused, Unavailable))]
 pub(crate) async fn rotate_keys(
     State(app): State<AppState>,
     caller: Creator,
     ip: ClientIp,
+    wanted: Option<Body<Rotation>>,
 ) -> Result<(StatusCode, Json<PublishedKeys>), Error> {
     administers(&app, &caller).await?;
-    app.key_ring.rotate().await?;
+    let Rotation { reason } = wanted.map(|Body(wanted)| wanted).unwrap_or_default();
+    let (kid, action) = match reason {
+        RotationReason::Routine => (app.key_ring.rotate().await?, Action::KeysRotated),
+        RotationReason::Compromised => (app.key_ring.replace().await?, Action::KeysReplaced),
+    };
     let mut tx = app.db.tenant(caller.id).await?;
-    let rotated = Event::new((&caller.caller).into(), Action::KeysRotated, ip);
+    let rotated = Event::new((&caller.caller).into(), action, ip).on(kid);
     audit::append(&mut tx, rotated).await?;
     tx.commit().await?;
     Ok((StatusCode::ACCEPTED, Json(PublishedKeys::of(&app))))
 }
 
 /// Refuses who does not administer the platform: a role that is stored, whatever plan or role in
-/// an account somebody has.
-pub(super) async fn administers(app: &AppState, caller: &Creator) -> Result<(), Error> {
+/// an account somebody has. Gives who it is.
+pub(super) async fn administers(app: &AppState, caller: &Creator) -> Result<UserId, Error> {
     let (user, _, _) = caller.user()?;
     let mut tx = app.db.tenant_read(caller.id).await?;
     if platform_admins::is_admin(&mut tx, user).await? {
-        return Ok(());
+        return Ok(user);
     }
     Err(Denied::NotPlatformAdmin.into())
 }

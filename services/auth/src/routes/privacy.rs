@@ -3,17 +3,21 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_models::text::Line;
 use shared_models::{DataLine, Page, PageRequest, UserId};
-use shared_web::{ApiError, Body, ClientIp, Id, Paging, Permit, Problem, Query, permit};
+use shared_web::{
+    ApiError, Body, ClientIp, Id, IdempotencyHeader, IdempotencyKey, Idempotent, Paging, Permit,
+    Problem, Query, permit,
+};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::answer::Confidential;
-use super::refusals::{BodyRefused, TokenRefused, Unavailable};
+use super::refusals::{BodyRefused, RepeatRefused, TokenRefused, Unavailable};
+use super::repeat;
 use crate::audit::{self, Action, Event};
 use crate::domain::password_text::PasswordText;
 use crate::error::Error;
@@ -77,19 +81,27 @@ impl From<PrivacyRow> for PrivacyRequest {
 /// Ask for a copy of everything that the platform keeps of the account.
 ///
 /// Asked for again while one is being prepared, it answers with that one.
-#[utoipa::path(post, path = "/privacy/exports", tag = "privacy", security(("bearer" = [])),
+#[utoipa::path(post, path = "/privacy/exports", tag = "privacy", params(IdempotencyHeader),
+    security(("bearer" = [])),
     responses(
         (status = 202, description = "It is being prepared", body = PrivacyRequest),
+        (status = 400, description = "malformed_idempotency_key", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 409, description = "request_in_progress", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 422, description = "idempotency_key_reused", body = Problem,
+            content_type = "application/problem+json"),
         TokenRefused, Unavailable))]
 pub(crate) async fn create_export(
     State(app): State<AppState>,
     caller: Permit<permit::PrivacyManage>,
     ip: ClientIp,
-) -> Result<Confidential<PrivacyRequest>, Error> {
+    key: IdempotencyKey,
+) -> Result<Response, Error> {
     let (user, _, _) = caller.user()?;
     let noted = Event::new((&caller.caller).into(), Action::ExportAsked, ip);
-    let row = privacy::ask_export(&app, caller.id, user, noted).await?;
-    Ok(Confidential(StatusCode::ACCEPTED, row.into()))
+    let request = key.of(&[]).by(user);
+    ask(&app, &caller, Kind::Export, user, noted, &request).await
 }
 
 /// List copies, newest first.
@@ -174,18 +186,19 @@ pub(crate) async fn download_export(
 /// It begins after a time of grace, in which it can be cancelled. Then the account is shut at
 /// once, and every service erases what it has; what stays is a proof that names nobody.
 #[utoipa::path(post, path = "/privacy/erasures", tag = "privacy", request_body = ErasureRequest,
-    security(("bearer" = [])),
+    params(IdempotencyHeader), security(("bearer" = [])),
     responses(
         (status = 202, description = "It waits for its time", body = PrivacyRequest),
-        (status = 409, description = "managed_by_resource: delete the resource", body = Problem,
-            content_type = "application/problem+json"),
-        TokenRefused, BodyRefused, Unavailable))]
+        (status = 409, description = "managed_by_resource: delete the resource; or \
+            request_in_progress", body = Problem, content_type = "application/problem+json"),
+        TokenRefused, BodyRefused, RepeatRefused, Unavailable))]
 pub(crate) async fn create_erasure(
     State(app): State<AppState>,
     caller: Permit<permit::PrivacyManage>,
     ip: ClientIp,
+    key: IdempotencyKey,
     Body(wanted): Body<ErasureRequest>,
-) -> Result<Confidential<PrivacyRequest>, Error> {
+) -> Result<Response, Error> {
     let (user, _, _) = caller.user()?;
     let mut tx = app.db.tenant_read(caller.id).await?;
     let account = tenants::read(&mut tx).await?.ok_or(Error::Inconsistent)?;
@@ -200,8 +213,29 @@ pub(crate) async fn create_erasure(
     }
     reauthentication::check(&app, caller.id, user, wanted.password).await?;
     let noted = Event::new((&caller.caller).into(), Action::ErasureAsked, ip);
-    let row = privacy::ask_erasure(&app, caller.id, user, noted).await?;
-    Ok(Confidential(StatusCode::ACCEPTED, row.into()))
+    // The password is checked each time and not part of what is kept: a fast hash would tell it.
+    let request = key.of(&[said.as_bytes()]).by(user);
+    ask(&app, &caller, Kind::Erasure, user, noted, &request).await
+}
+
+async fn ask(
+    app: &AppState,
+    caller: &Permit<permit::PrivacyManage>,
+    kind: Kind,
+    user: UserId,
+    noted: Event,
+    request: &Idempotent,
+) -> Result<Response, Error> {
+    let mut tx = app.db.tenant(caller.id).await?;
+    if let Some(given) = repeat::replay(&mut tx, request).await? {
+        return Ok(given);
+    }
+    let row = privacy::ask_for(app, &mut tx, kind, user, noted).await?;
+    let (status, asked) = (StatusCode::ACCEPTED, PrivacyRequest::from(row));
+    request.keep(&mut tx, status, None, &asked).await?;
+    tx.commit().await?;
+    app.privacy.wake();
+    Ok(Confidential(status, asked).into_response())
 }
 
 /// List erasures, newest first.

@@ -11,6 +11,9 @@ pub(crate) struct BodyRefused;
 /// What a bearer token can be refused for.
 pub(crate) struct TokenRefused;
 
+/// What a request that names itself can be refused for, beside 409 `request_in_progress`.
+pub(crate) struct RepeatRefused;
+
 /// A caller over a limit.
 pub(crate) struct Limited;
 
@@ -29,6 +32,22 @@ impl IntoResponses for BodyRefused {
             (
                 "422",
                 "invalid_fields: a field is missing, unknown or wrong; `errors` names it",
+            ),
+        ])
+    }
+}
+
+impl IntoResponses for RepeatRefused {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[
+            (
+                "400",
+                "malformed_json: the body is no JSON; or malformed_idempotency_key",
+            ),
+            (
+                "422",
+                "invalid_fields: a field is missing, unknown or wrong; `errors` names it; or \
+                 idempotency_key_reused",
             ),
         ])
     }

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use jiff::Timestamp;
 use serde::Deserialize;
 use shared_models::text::Line;
 use shared_models::{CreatorId, Email, Role, UserId};
@@ -13,13 +12,14 @@ use super::answer::{Confidential, SignedIn, sign_in};
 use super::email_verification;
 use super::refusals::{BodyRefused, Limited, Unavailable};
 use crate::audit::{self, Action, Actor, Event};
+use crate::domain::email_token::EmailToken;
 use crate::domain::full_name::FullName;
 use crate::domain::password_text::PasswordText;
 use crate::domain::registration::Registration;
 use crate::error::{Error, RegistrationRefused};
 use crate::state::AppState;
 use crate::store::sessions::Device;
-use crate::store::{creators, directory, me, memberships, users};
+use crate::store::{creators, directory, me, memberships, registration_invitations, users};
 use crate::{limits, passwords};
 
 /// Who wants an account.
@@ -67,29 +67,33 @@ pub(crate) async fn register(
     device: Device,
     Body(account): Body<NewAccount>,
 ) -> Result<Confidential<SignedIn>, Error> {
-    admit(&app, &account)?;
+    let invitation = admit(&app, &account).await?;
     passwords::accept(&app, &account.password, &account.personal()).await?;
     limits::take(&app.cache, limits::REGISTER, &limits::address(device.ip)).await?;
     let hash = app
         .hashing
         .hash(account.password.clone().into_secret())
         .await?;
-    let created = create(&app, &account, &hash, &device).await?;
+    let created = create(&app, &account, invitation, &hash, &device).await?;
     metrics::counter!("auth_registrations_total").increment(1);
     Ok(Confidential(StatusCode::CREATED, created))
 }
 
 /// Whether this one may have an account at all. An invitation that was sent to the address is not
-/// asked for where registration is open.
-fn admit(app: &AppState, account: &NewAccount) -> Result<(), Error> {
+/// asked for where registration is open. Gives the hash of the one that is to be used up.
+async fn admit(app: &AppState, account: &NewAccount) -> Result<Option<[u8; 32]>, Error> {
     match (app.accounts.registration, &account.invitation) {
-        (Registration::Open, _) => Ok(()),
+        (Registration::Open, _) => Ok(None),
         (Registration::Closed, _) => Err(RegistrationRefused::Closed.into()),
         (Registration::InviteOnly, None) => Err(RegistrationRefused::InvitationRequired.into()),
         (Registration::InviteOnly, Some(token)) => {
-            let (key, now) = (&app.accounts.invitations, Timestamp::now());
-            let admitted = key.admits(token.as_str(), &account.email, now);
-            admitted.then_some(()).ok_or(Error::InvalidInvitation)
+            let hash = EmailToken::received(token.as_str().to_owned()).hash();
+            let mut before = app.db.system().await?;
+            let admits = registration_invitations::admits(&mut before, &hash, &account.email);
+            let admitted = admits.await?;
+            admitted
+                .then_some(Some(hash))
+                .ok_or(Error::InvalidInvitation)
         }
     }
 }
@@ -98,10 +102,16 @@ fn admit(app: &AppState, account: &NewAccount) -> Result<(), Error> {
 async fn create(
     app: &AppState,
     account: &NewAccount,
+    invitation: Option<[u8; 32]>,
     hash: &str,
     device: &Device,
 ) -> Result<SignedIn, Error> {
     let mut tx = app.db.tenant(CreatorId::new()).await?;
+    if let Some(token) = invitation
+        && !registration_invitations::accept(&mut tx, &token, &account.email).await?
+    {
+        return Err(Error::InvalidInvitation);
+    }
     let (user, company) = (
         UserId::new(),
         account.company_name.as_ref().map(Line::as_str),

@@ -1,6 +1,7 @@
 //! Entries of the audit log.
 
 use jiff::Timestamp;
+use jiff_sqlx::ToSqlx as _;
 use shared_db::TenantTx;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -62,11 +63,19 @@ pub(crate) async fn append(tx: &mut TenantTx, event: &Event) -> sqlx::Result<()>
     Ok(())
 }
 
+/// From a time on and before another one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Period {
+    pub(crate) from: Option<Timestamp>,
+    pub(crate) to: Option<Timestamp>,
+}
+
 /// Which entries are asked for.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Filter<'a> {
     pub(crate) action: Option<&'a str>,
     pub(crate) actor: Option<Uuid>,
+    pub(crate) period: Period,
 }
 
 /// Lists entries, newest first, before a number.
@@ -81,12 +90,15 @@ pub(crate) async fn list(
          from auth.audit_log
          where creator_id = $1 and ($2::text is null or action = $2)
            and ($3::uuid is null or actor = $3) and ($4::bigint is null or seq < $4)
-         order by seq desc limit $5",
+           and ($5::timestamptz is null or at >= $5) and ($6::timestamptz is null or at < $6)
+         order by seq desc limit $7",
     )
     .bind(tx.creator())
     .bind(filter.action)
     .bind(filter.actor)
     .bind(before)
+    .bind(filter.period.from.map(Timestamp::to_sqlx))
+    .bind(filter.period.to.map(Timestamp::to_sqlx))
     .bind(limit)
     .fetch_all(tx.conn())
     .await?;
@@ -94,13 +106,23 @@ pub(crate) async fn list(
 }
 
 /// Reads entries for an export, oldest first, after a number.
-pub(crate) async fn after(tx: &mut TenantTx, seq: i64, limit: i64) -> sqlx::Result<Vec<EntryRow>> {
+pub(crate) async fn after(
+    tx: &mut TenantTx,
+    period: Period,
+    seq: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<EntryRow>> {
     let rows = sqlx::query(
         "select seq, at, actor_kind, actor, action, target, host(ip) as ip, request_id, hash
-         from auth.audit_log where creator_id = $1 and seq > $2 order by seq limit $3",
+         from auth.audit_log
+         where creator_id = $1 and seq > $2
+           and ($3::timestamptz is null or at >= $3) and ($4::timestamptz is null or at < $4)
+         order by seq limit $5",
     )
     .bind(tx.creator())
     .bind(seq)
+    .bind(period.from.map(Timestamp::to_sqlx))
+    .bind(period.to.map(Timestamp::to_sqlx))
     .bind(limit)
     .fetch_all(tx.conn())
     .await?;

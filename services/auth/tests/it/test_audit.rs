@@ -1,5 +1,8 @@
 //! The audit log: what is in it, who reads it, and that no change goes unseen.
 
+use std::collections::HashSet;
+
+use futures_util::future::join_all;
 use http::StatusCode;
 use serde_json::{Value, json};
 use shared_models::Role;
@@ -103,6 +106,103 @@ async fn it_is_read_by_those_who_may_page_by_page_and_exported_whole() {
         actions(&read(&world, &eve, AUDIT).await),
         ["account.registered"]
     );
+}
+
+#[tokio::test]
+async fn a_period_narrows_list_and_export() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    for _ in 0..5 {
+        world
+            .login("ana@example.com", PASSWORD, "203.0.113.7")
+            .await;
+    }
+    // One entry an hour: 00:00 to 05:00.
+    let moved = "update auth.audit_log set at = '2026-03-01T00:00:00Z'::timestamptz
+                 + (seq - 1) * interval '1 hour'";
+    sqlx::query(moved)
+        .execute(&world.admin().await)
+        .await
+        .unwrap();
+    let client = world.client.with_token(&ana.access);
+    let numbers = |page: &Value| -> Vec<i64> {
+        let items = page["items"].as_array().unwrap();
+        items.iter().map(|e| e["seq"].as_i64().unwrap()).collect()
+    };
+    for (period, seen) in [
+        ("from=2026-03-01T02:00:00Z", vec![6, 5, 4, 3]),
+        ("to=2026-03-01T02:00:00Z", vec![2, 1]),
+        (
+            "from=2026-03-01T02:00:00%2B01:00&to=2026-03-01T03:00:00Z",
+            vec![3, 2],
+        ),
+        ("from=2026-03-01T02:00:00Z&to=2026-03-01T02:00:00Z", vec![]),
+        ("from=-009998-01-02T00:00:00Z", vec![6, 5, 4, 3, 2, 1]),
+        ("to=-009998-01-02T00:00:00Z", vec![]),
+    ] {
+        let page = read(&world, &ana, &format!("{AUDIT}?{period}")).await;
+        assert_eq!(numbers(&page), seen, "{period}");
+        let export = client.get(&format!("{AUDIT}/export?{period}")).await;
+        assert_eq!(export.text().lines().count(), seen.len(), "{period}");
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_of_one_period_leads_through_nothing_else_and_nonsense_is_refused() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    for _ in 0..2 {
+        world
+            .login("ana@example.com", PASSWORD, "203.0.113.7")
+            .await;
+    }
+    let client = world.client.with_token(&ana.access);
+    let narrowed = format!("{AUDIT}?limit=1&from=2026-03-01T03:00:00Z");
+    let first = read(&world, &ana, &narrowed).await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let next = read(&world, &ana, &format!("{narrowed}&cursor={cursor}")).await;
+    assert_eq!(next["items"][0]["seq"], 2);
+    for path in [
+        format!("{AUDIT}?limit=1&cursor={cursor}"),
+        format!("{AUDIT}?from=2026-03-01T04:00:00Z&cursor={cursor}"),
+        format!("{AUDIT}?from=yesterday"),
+        format!("{AUDIT}?to=2026-03-01"),
+        format!("{AUDIT}?from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z"),
+        format!("{AUDIT}/export?from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z"),
+        format!("{AUDIT}/export?from="),
+        format!("{AUDIT}/export?since=2026-03-01T00:00:00Z"),
+    ] {
+        let refused = client.get(&path).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+        assert_eq!(refused.code(), "invalid_query", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn fifty_writers_at_once_make_one_chain() {
+    let world = World::new().await;
+    let ana = world.register("ana@example.com").await;
+    let client = world.client.with_token(&ana.access);
+    let said = json!({"purpose": "marketing", "version": "1", "granted": true});
+    let writers = (0..50).map(|_| client.post("/auth/v1/me/consents", &said));
+    for answer in join_all(writers).await {
+        answer.expect(StatusCode::NO_CONTENT);
+    }
+    let walk = read(&world, &ana, &format!("{AUDIT}/verification")).await;
+    assert_eq!(
+        walk,
+        json!({"intact": true, "entries": 51, "broken_at": null})
+    );
+    let export = client.get(&format!("{AUDIT}/export")).await.text();
+    let entry = |line| serde_json::from_str::<Value>(line).unwrap();
+    let entries: Vec<Value> = export.lines().map(entry).collect();
+    let numbers: Vec<i64> = entries.iter().map(|e| e["seq"].as_i64().unwrap()).collect();
+    assert_eq!(numbers, (1..=51).collect::<Vec<i64>>());
+    let requests: HashSet<&str> = entries
+        .iter()
+        .map(|entry| entry["request_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(requests.len(), 51, "a deed is missing, or there twice");
 }
 
 #[tokio::test]

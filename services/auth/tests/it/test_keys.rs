@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use auth_service::commands;
 use http::StatusCode;
 use serde_json::{Value, json};
+use shared_cache::Cache;
 use shared_config::Service;
 use shared_web::{Verifier, outbound};
 use sqlx::Row as _;
@@ -118,6 +119,108 @@ async fn a_new_key_signs_within_a_second_in_every_replica_and_no_token_is_refuse
     );
     let set = replica.get("/auth/.well-known/jwks.json").await.json();
     assert_eq!(set["keys"].as_array().unwrap().len(), 2);
+}
+
+/// Waits until `refused` says so, below a second.
+async fn within_a_second(began: Instant, refused: impl AsyncFn() -> bool) -> Duration {
+    while !refused().await {
+        assert!(began.elapsed() < Duration::from_secs(1), "still accepted");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    began.elapsed()
+}
+
+/// Ends the keys there are, one that signed and one that signs; the name of the new one.
+async fn end_leaked_keys(world: &World, account: &Account) -> String {
+    rotate(world, account).await;
+    let caller = world.client.with_token(&account.access);
+    let leaked = json!({"reason": "compromised"});
+    let body = caller.post("/auth/v1/keys/rotate", &leaked).await;
+    let body = body.expect(StatusCode::ACCEPTED);
+    let keys = body["keys"].as_array().unwrap();
+    assert_eq!((keys.len(), &keys[0]["state"]), (1, &json!("active")));
+    let kid = keys[0]["kid"].as_str().unwrap().to_owned();
+    assert_eq!(published(world).await, std::slice::from_ref(&kid));
+    kid
+}
+
+#[tokio::test]
+async fn a_key_that_leaked_is_refused_everywhere_within_a_second() {
+    let world = World::new().await;
+    let replica = client(&world.config);
+    let cache = Cache::new(&world.config.cache).unwrap();
+    let hub = hub(&world).await.heeding(cache);
+    let account = admin(&world).await;
+    hub.verify(&account.access).await.unwrap();
+    end_leaked_keys(&world, &account).await;
+    let began = Instant::now();
+    let refused = async || hub.verify(&account.access).await.is_err();
+    let took = within_a_second(began, refused).await;
+    writeln!(
+        std::io::stdout(),
+        "measured: a leaked key is refused after {took:?}"
+    )
+    .unwrap();
+    let error = hub.verify(&account.access).await.unwrap_err();
+    assert!(["revoked_token", "invalid_token"].contains(&error.code()));
+    let here = world.me(&account.access).await;
+    assert_eq!(here.status, StatusCode::UNAUTHORIZED);
+    let there = replica.with_token(&account.access);
+    let refused = async || there.get("/auth/v1/me").await.status == StatusCode::UNAUTHORIZED;
+    within_a_second(began, refused).await;
+}
+
+#[tokio::test]
+async fn sessions_go_on_after_a_leak_and_the_log_has_it() {
+    let world = World::new().await;
+    let _worker = Worker::start(&world);
+    let cache = Cache::new(&world.config.cache).unwrap();
+    let hub = hub(&world).await.heeding(cache);
+    let account = admin(&world).await;
+    let other = sign_in(&world, "203.0.113.7").await;
+    hub.verify(&account.access).await.unwrap();
+    let new = end_leaked_keys(&world, &account).await;
+    let renewed = world.refresh(&other.refresh).await.expect(StatusCode::OK);
+    let access = renewed["access_token"].as_str().unwrap();
+    assert_eq!(kid(access), new);
+    world.me(access).await.expect(StatusCode::OK);
+    let holds = async || hub.verify(access).await.is_ok();
+    within_a_second(Instant::now(), holds).await;
+    assert!(hub.verify(&account.access).await.is_err(), "still refused");
+    let again = world.refresh(&account.refresh).await.expect(StatusCode::OK);
+    let caller = world
+        .client
+        .with_token(again["access_token"].as_str().unwrap());
+    let log = caller
+        .get("/auth/v1/audit?action=signing_keys.replaced")
+        .await;
+    assert_eq!(log.expect(StatusCode::OK)["items"][0]["target"], new);
+}
+
+#[tokio::test]
+async fn a_leaked_key_that_nobody_could_be_told_of_stays_and_the_call_says_so() {
+    let world = World::new().await;
+    let account = admin(&world).await;
+    let caller = world.client.with_token(&account.access);
+    for body in [json!({"reason": "boredom"}), json!({"why": "compromised"})] {
+        let refused = caller.post("/auth/v1/keys/rotate", &body).await;
+        assert_eq!(refused.code(), "invalid_fields", "{body}");
+    }
+    let keys = published(&world).await;
+    let forbid = "create function auth.refuse() returns trigger language plpgsql as
+                  $$ begin raise exception 'no'; end $$";
+    let database = world.admin().await;
+    sqlx::query(forbid).execute(&database).await.unwrap();
+    let trigger = "create constraint trigger refuse after insert on auth.signing_keys
+                   deferrable initially deferred for each row execute function auth.refuse()";
+    sqlx::query(trigger).execute(&database).await.unwrap();
+    let body = json!({"reason": "compromised"});
+    let failed = caller.post("/auth/v1/keys/rotate", &body).await;
+    assert!(failed.status.is_server_error(), "{}", failed.text());
+    assert_eq!(published(&world).await, keys);
+    let began = Instant::now();
+    let holds = async || world.me(&account.access).await.status == StatusCode::OK;
+    within_a_second(began, holds).await;
 }
 
 #[tokio::test]

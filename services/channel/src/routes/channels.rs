@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 use shared_db::TenantTx;
 use shared_models::text::Line;
 use shared_models::{ChannelId, Page, PageRequest};
-use shared_web::idempotency::DESCRIPTION as IDEMPOTENCY;
-use shared_web::{Body, Id, Keyed, Paging, Permit, Problem, Query, permit};
+use shared_web::{Body, Id, IdempotencyHeader, Keyed, Paging, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 
 use super::script;
@@ -127,8 +126,7 @@ pub(crate) async fn list_channels(
 
 /// Open a channel.
 #[utoipa::path(post, path = "/channels", tag = "channels", request_body = NewChannel,
-    params(("Idempotency-Key" = Option<String>, Header, description = IDEMPOTENCY,
-        min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
+    params(IdempotencyHeader),
     security(("bearer" = [])),
     responses((status = 201, body = Channel),
         (status = 400, body = Problem), (status = 401, body = Problem),

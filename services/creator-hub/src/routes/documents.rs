@@ -5,14 +5,16 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use shared_config::Service;
 use shared_db::{TenantTx, jobs as queue};
 use shared_models::text::{Line, Prose};
 use shared_models::{CreatorId, DocumentId, JobId, Page, PageRequest};
-use shared_web::{Body, Id, Paging, Permit, Problem, Query, permit};
+use shared_web::{
+    Body, Id, IdempotencyHeader, IdempotencyKey, Paging, Permit, Problem, Query, permit,
+};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
@@ -259,20 +261,25 @@ pub(crate) async fn update_document(
 /// Process a document anew, out of the file that was uploaded.
 #[utoipa::path(
     post, path = "/documents/{id}/reprocess", tag = "documents", security(("bearer" = [])),
-    params(("id" = DocumentId, Path)),
+    params(("id" = DocumentId, Path), IdempotencyHeader),
     responses(
         (status = 202, body = Accepted), (status = 400, body = Problem),
         (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 409, body = Problem),
-        (status = 503, body = Problem),
+        (status = 422, body = Problem), (status = 503, body = Problem),
     )
 )]
 pub(crate) async fn reprocess_document(
     State(app): State<AppState>,
     creator: Permit<permit::DocumentsWrite>,
     Id(id): Id<DocumentId>,
-) -> Result<impl IntoResponse, Error> {
+    key: IdempotencyKey,
+) -> Result<Response, Error> {
+    let request = key.of(&[id.as_uuid().as_bytes()]);
     let mut tx = app.db.tenant(creator.id).await?;
+    if let Some(given) = request.replay(&mut tx).await? {
+        return Ok(given.into_response());
+    }
     let old = documents::find_to_change(&mut tx, id)
         .await?
         .ok_or(Error::UnknownDocument)?;
@@ -281,14 +288,14 @@ pub(crate) async fn reprocess_document(
     }
     let document = documents::requeue(&mut tx, id).await?.into();
     let job = enqueue(&mut tx, JobKind::Ingest, id).await?;
+    let (accepted, location) = (Accepted { document, job }, location(id));
+    let status = StatusCode::ACCEPTED;
+    request
+        .keep(&mut tx, status, Some(&location), &accepted)
+        .await?;
     tx.commit().await?;
     app.wake_workers();
-    let accepted = Accepted { document, job };
-    Ok((
-        StatusCode::ACCEPTED,
-        [(header::LOCATION, location(id))],
-        Json(accepted),
-    ))
+    Ok((status, [(header::LOCATION, location)], Json(accepted)).into_response())
 }
 
 /// Delete a document. It is gone from every list and search at once; the job removes its passages,

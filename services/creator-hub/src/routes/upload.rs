@@ -10,8 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use shared_db::usage;
 use shared_models::{CreatorId, UsageKind};
-use shared_web::idempotency::DESCRIPTION as IDEMPOTENCY;
-use shared_web::{IdempotencyKey, Permit, Problem, permit};
+use shared_web::{IdempotencyHeader, IdempotencyKey, Permit, Problem, permit};
 use utoipa::ToSchema;
 
 use super::documents::{Accepted, enqueue, location};
@@ -45,8 +44,7 @@ pub(crate) struct Upload {
 /// The same content twice is refused, and the answer names the document that has it.
 #[utoipa::path(
     post, path = "/documents", tag = "documents", security(("bearer" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = IDEMPOTENCY,
-        min_length = 1, max_length = 255, pattern = "^[!-~]+$")),
+    params(IdempotencyHeader),
     request_body(content = Upload, content_type = "multipart/form-data"),
     responses(
         (status = 202, body = Accepted,

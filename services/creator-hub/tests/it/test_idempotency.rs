@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use http::StatusCode;
+use serde_json::{Value, json};
 
 use crate::world::{World, send_form, upload};
 
@@ -63,4 +64,24 @@ async fn a_refused_upload_leaves_its_name_free_and_a_day_later_it_is_free_again(
         .await;
     let other = upload(&named, "b.txt", b"another text").await;
     assert_eq!(other.status, StatusCode::ACCEPTED, "{}", other.text());
+}
+
+#[tokio::test]
+async fn a_repeated_order_to_process_anew_is_no_second_one() {
+    let world = World::new().await;
+    let named = world.ana.with_header(KEY, "anew-1");
+    let mut paths = Vec::new();
+    for name in ["a.txt", "b.txt"] {
+        let id = world.uploaded(name, name).await;
+        paths.push(format!("/creator-hub/v1/documents/{id}/reprocess"));
+    }
+    world.work_off().await;
+    let order = async |path: &str| named.post(path, &json!({})).await;
+    let first: Value = order(&paths[0]).await.expect(StatusCode::ACCEPTED);
+    world.work_off().await;
+    let again = order(&paths[0]).await;
+    assert_eq!(again.expect(StatusCode::ACCEPTED), first);
+    assert_eq!(world.count("select count(*) from platform.jobs").await, 3);
+    let other = order(&paths[1]).await;
+    assert_eq!(other.code(), "idempotency_key_reused");
 }

@@ -39,7 +39,10 @@ impl Credential {
     pub(crate) fn ended_by(&self, revoked: &[(Subject, i64)]) -> Option<Subject> {
         let ends = |(subject, at): &(Subject, i64)| match subject {
             Subject::User(_) => *at >= self.issued,
-            Subject::Session(_) | Subject::Tenant(_) | Subject::ApiKey(_) => true,
+            Subject::Session(_)
+            | Subject::Tenant(_)
+            | Subject::ApiKey(_)
+            | Subject::SigningKey(_) => true,
         };
         revoked
             .iter()

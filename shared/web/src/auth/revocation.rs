@@ -14,6 +14,7 @@ use futures_util::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use redis::{Msg, RedisResult};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use shared_cache::{Cache, Key};
 use shared_models::{ApiKeyId, CreatorId, SessionId, UserId};
 use tokio::sync::watch;
@@ -45,15 +46,25 @@ pub enum Subject {
     Tenant(CreatorId),
     /// An API key, for good.
     ApiKey(ApiKeyId),
+    /// Every token that a key has signed, for good: it is somebody else's, too.
+    SigningKey(Uuid),
 }
 
 impl Subject {
+    /// The key that is published by that name.
+    pub fn signing_key(kid: &str) -> Self {
+        let hash: [u8; 32] = Sha256::digest(kid).into();
+        let (first, _) = hash.split_first_chunk().unwrap_or((&[0; 16], &[]));
+        Self::SigningKey(uuid::Builder::from_custom_bytes(*first).into_uuid())
+    }
+
     fn key(self) -> Key {
         let (kind, id): (_, Uuid) = match self {
             Self::Session(id) => ("session", id.as_uuid()),
             Self::User(id) => ("user", id.as_uuid()),
             Self::Tenant(id) => ("tenant", id.as_uuid()),
             Self::ApiKey(id) => ("api_key", id.as_uuid()),
+            Self::SigningKey(id) => ("signing_key", id),
         };
         Key::revoked(kind, id)
     }

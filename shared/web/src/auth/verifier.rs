@@ -207,7 +207,8 @@ impl Verifier {
             }
             (Algorithm::EdDSA, Some(kid)) => {
                 let key = self.inner.keys.find(&kid).await?.ok_or_else(invalid)?;
-                self.access(token, &key).map(of_claims)
+                let claims = self.access(token, &key)?;
+                Ok(of_claims(claims, Subject::signing_key(&kid)))
             }
             _ => Err(invalid()),
         }
@@ -278,8 +279,9 @@ impl Verifier {
     }
 }
 
-fn of_claims(claims: AccessClaims) -> Credential {
+fn of_claims(claims: AccessClaims, signed_with: Subject) -> Credential {
     let subjects = vec![
+        signed_with,
         Subject::Session(claims.sid),
         Subject::User(claims.sub),
         Subject::Tenant(claims.creator_id),

@@ -14,6 +14,9 @@ use crate::error::ApiError;
 /// How often the key set is asked for again when a token names a key that we do not know: less
 /// than a new key is published ahead of its first token, so that none is refused.
 const REFETCH: Duration = Duration::from_millis(500);
+/// How long a key set is believed: well below the time for which a key's revocation is told, so
+/// that a key which auth no longer publishes is gone from here before that is forgotten.
+const BELIEVED: Duration = Duration::from_mins(5);
 /// How long auth may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -51,6 +54,7 @@ impl KeySet {
 
     /// The key of that name, asked for if need be.
     pub(super) async fn find(&self, kid: &str) -> Result<Option<DecodingKey>, ApiError> {
+        self.refresh().await;
         if let Some(key) = self.known(kid) {
             return Ok(Some(key));
         }
@@ -68,6 +72,22 @@ impl KeySet {
             *fetched = Some(Instant::now());
         }
         Ok(self.known(kid))
+    }
+
+    /// Asks again for a key set that has grown old. While auth is away the old one serves; who
+    /// finds the question under way does not wait for it.
+    async fn refresh(&self) {
+        let (Some(source), Ok(mut fetched)) = (&self.source, self.fetched.try_lock()) else {
+            return;
+        };
+        if fetched.is_none_or(|at| at.elapsed() < BELIEVED) {
+            return;
+        }
+        match self.fetch(source).await {
+            Ok(set) => self.learn(&set),
+            Err(cause) => tracing::warn!(%cause, "the key set is old, and auth does not answer"),
+        }
+        *fetched = Some(Instant::now());
     }
 
     fn known(&self, kid: &str) -> Option<DecodingKey> {

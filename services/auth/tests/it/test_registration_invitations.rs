@@ -1,0 +1,161 @@
+//! Invitations to register: listed, taken back, used once, and nobody's but the administrators'.
+
+use auth_service::{Registration, commands};
+use futures_util::future::join_all;
+use http::StatusCode;
+use serde_json::{Value, json};
+use shared_testkit::{Answer, TestClient};
+use sqlx::Row as _;
+use uuid::Uuid;
+
+use crate::world::{PASSWORD, World, client};
+
+const PATH: &str = "/auth/v1/registration-invitations";
+
+/// A platform that registers by invitation only: anybody, and its administrator.
+async fn closed(world: &World) -> (TestClient, TestClient) {
+    let admin = world.register("root@example.com").await;
+    let named = commands::administer(&world.config, "root@example.com", true).await;
+    named.unwrap();
+    let mut config = world.config.clone();
+    config.registration = Registration::InviteOnly;
+    let anybody = client(&config);
+    let admin = anybody.with_token(&admin.access);
+    (anybody, admin)
+}
+
+async fn invite(admin: &TestClient, email: &str) -> (String, String) {
+    let made = admin.post(PATH, &json!({"email": email})).await;
+    let made = made.expect(StatusCode::CREATED);
+    let text = |path: &str| {
+        made.pointer(path)
+            .and_then(Value::as_str)
+            .unwrap()
+            .to_owned()
+    };
+    (text("/invitation/id"), text("/token"))
+}
+
+async fn register(anybody: &TestClient, email: &str, token: &str) -> Answer {
+    let form = json!({"email": email, "password": PASSWORD, "full_name": "Ana Lima",
+        "invitation": token});
+    anybody.post("/auth/v1/register", &form).await
+}
+
+fn refused(answer: &Answer) -> (u16, String) {
+    (answer.status.as_u16(), answer.code())
+}
+
+fn invalid() -> (u16, String) {
+    (401, "invalid_invitation".to_owned())
+}
+
+#[tokio::test]
+async fn one_that_was_taken_back_lets_nobody_in() {
+    let world = World::new().await;
+    let (anybody, admin) = closed(&world).await;
+    let (id, token) = invite(&admin, "ana@example.com").await;
+    let one = format!("{PATH}/{id}");
+    admin.delete(&one).await.expect(StatusCode::NO_CONTENT);
+    let again = admin.delete(&one).await;
+    again.expect(StatusCode::NO_CONTENT);
+    let late = register(&anybody, "ana@example.com", &token).await;
+    assert_eq!(refused(&late), invalid());
+    let list = admin.get(PATH).await.expect(StatusCode::OK);
+    assert_eq!(list["items"][0]["id"], id);
+    assert!(list["items"][0]["revoked_at"].is_string(), "{list}");
+    let unknown = admin.delete(&format!("{PATH}/{}", Uuid::now_v7())).await;
+    assert_eq!(refused(&unknown), (404, "unknown_invite".to_owned()));
+    let log = admin.get("/auth/v1/audit").await.expect(StatusCode::OK);
+    assert_eq!(log["items"][1]["action"], "registration.invitation_revoked");
+    assert_eq!(log["items"][1]["target"], id);
+}
+
+#[tokio::test]
+async fn it_is_used_once_and_keeps_no_address_afterwards() {
+    let world = World::new().await;
+    let (anybody, admin) = closed(&world).await;
+    let (id, token) = invite(&admin, "ana@example.com").await;
+    let first = register(&anybody, "ana@example.com", &token).await;
+    first.expect(StatusCode::CREATED);
+    for email in ["ana@example.com", "ben@example.com"] {
+        let again = register(&anybody, email, &token).await;
+        assert_eq!(refused(&again), invalid(), "{email}");
+    }
+    let used = admin.delete(&format!("{PATH}/{id}")).await;
+    assert_eq!(refused(&used), (404, "unknown_invite".to_owned()));
+    let list = admin.get(PATH).await.expect(StatusCode::OK);
+    assert!(list["items"][0]["accepted_at"].is_string(), "{list}");
+    assert!(list["items"][0]["email"].is_null(), "{list}");
+    let row = sqlx::query("select i::text from auth.registration_invitations i");
+    let row = row.fetch_one(&world.admin().await).await.unwrap();
+    let row: String = row.get(0);
+    assert!(!row.contains("ana@") && !row.contains(&token), "{row}");
+}
+
+#[tokio::test]
+async fn of_two_at_once_one_registers() {
+    let world = World::new().await;
+    let (anybody, admin) = closed(&world).await;
+    let (_, token) = invite(&admin, "ana@example.com").await;
+    let both = (0..2).map(|_| register(&anybody, "ana@example.com", &token));
+    let both = join_all(both).await;
+    let made = both.iter().filter(|a| a.status == StatusCode::CREATED);
+    assert_eq!(made.count(), 1);
+    let other = both.iter().find(|a| a.status != StatusCode::CREATED);
+    assert_eq!(refused(other.unwrap()), invalid());
+    let count = "select count(*) from auth.creators";
+    let count: i64 = sqlx::query_scalar(count)
+        .fetch_one(&world.admin().await)
+        .await
+        .unwrap();
+    assert_eq!(count, 2, "the administrator's and the new one");
+}
+
+#[tokio::test]
+async fn a_new_one_replaces_what_waits_and_a_late_one_is_none() {
+    let world = World::new().await;
+    let (anybody, admin) = closed(&world).await;
+    let (_, first) = invite(&admin, "ana@example.com").await;
+    let (_, second) = invite(&admin, "ana@example.com").await;
+    let replaced = register(&anybody, "ana@example.com", &first).await;
+    assert_eq!(refused(&replaced), invalid());
+    let moved = "update auth.registration_invitations set expires_at = now() - interval '1 second'";
+    let database = world.admin().await;
+    sqlx::query(moved).execute(&database).await.unwrap();
+    let late = register(&anybody, "ana@example.com", &second).await;
+    assert_eq!(refused(&late), invalid());
+    // A month later the next invitation sweeps them out.
+    let moved = "update auth.registration_invitations set expires_at = now() - interval '31 days'";
+    sqlx::query(moved).execute(&database).await.unwrap();
+    let (_, third) = invite(&admin, "ana@example.com").await;
+    let list = admin.get(&format!("{PATH}?limit=1")).await;
+    let list = list.expect(StatusCode::OK);
+    assert_eq!(list["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(list["next_cursor"], Value::Null);
+    let registered = register(&anybody, "ana@example.com", &third).await;
+    registered.expect(StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn nobody_but_an_administrator_sees_or_ends_one() {
+    let world = World::new().await;
+    let (anybody, admin) = closed(&world).await;
+    let (id, _) = invite(&admin, "ana@example.com").await;
+    let ben = world.register("ben@example.com").await;
+    let ben = anybody.with_token(&ben.access);
+    let one = format!("{PATH}/{id}");
+    for answer in [ben.get(PATH).await, ben.delete(&one).await] {
+        assert_eq!(
+            refused(&answer),
+            (403, "platform_admins_only".to_owned()),
+            "{}",
+            answer.text()
+        );
+    }
+    assert_eq!(anybody.get(PATH).await.status, StatusCode::UNAUTHORIZED);
+    let malformed = admin.delete(&format!("{PATH}/none")).await;
+    assert_eq!(refused(&malformed), (400, "malformed_id".to_owned()));
+    let waits = admin.get(PATH).await.expect(StatusCode::OK);
+    assert!(waits["items"][0]["revoked_at"].is_null(), "{waits}");
+}
