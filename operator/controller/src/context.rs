@@ -14,9 +14,16 @@ use crate::memory::Memories;
 use crate::seen::Seen;
 use crate::tenant::{AuthApi, Census, Directory};
 
-/// How often Tenants are looked at by themselves. Tests have no ten minutes.
+/// How often what happens by itself. Tests have no ten minutes.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
+    /// A platform, whatever happens.
+    pub platform: Duration,
+    /// A platform that waits: the watch is faster, unless it has lost an event, and what pods say
+    /// of their troubles is not watched.
+    pub waiting: Duration,
+    /// Every watch begins anew with a list, which has what its events left out.
+    pub relist: Duration,
     /// A Tenant, whatever happens: a look finds what was changed behind it.
     pub tenant: Duration,
     /// How long what auth said of all accounts of a platform is good for.
@@ -26,9 +33,13 @@ pub struct Pace {
 }
 
 impl Default for Pace {
-    /// Both together find a change within 12 minutes, the jitter of a fifth included.
+    /// A relist finds a lost event within 12 minutes, the jitter of a fifth included; so do the
+    /// census and a Tenant's look together what was changed in auth.
     fn default() -> Self {
         Self {
+            platform: Duration::from_mins(10),
+            waiting: Duration::from_secs(15),
+            relist: Duration::from_mins(10),
             tenant: Duration::from_mins(8),
             census: Duration::from_mins(2),
             counts: Duration::from_secs(5),

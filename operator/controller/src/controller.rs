@@ -16,7 +16,7 @@ use kube::runtime::controller::{Action, Error as ApplierError};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::utils::CancelableJoinHandle;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Config, Predicate, PredicateConfig, WatchStreamExt, applier, predicates};
 use kube::{Resource, ResourceExt};
 use operator_core::api::CreatorPlatform;
@@ -33,7 +33,7 @@ use crate::error::Error;
 use crate::reconcile::{error_policy, reconcile};
 use crate::seen::PlatformName;
 use crate::tenant;
-use crate::watch::Watches;
+use crate::watch::{Watches, relisting};
 
 /// A platform as it is watched: one that cannot be parsed stops nobody else.
 pub type Primary = DeserializeGuard<CreatorPlatform>;
@@ -151,8 +151,8 @@ fn primaries(
     let concerns = predicates::generation
         .combine(predicates::finalizers)
         .combine(requested);
-    watcher(api, watcher::Config::default().page_size(PAGE_SIZE))
-        .default_backoff()
+    let pages = watcher::Config::default().page_size(PAGE_SIZE);
+    relisting(api, pages, context.pace.relist)
         .modify(prune)
         .inspect_ok(move |event| directory.platform_seen(&place, event))
         .inspect_ok(move |event| forget(&context, event))

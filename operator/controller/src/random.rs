@@ -1,6 +1,7 @@
 //! The operating system's randomness: for secrets, which the pure side cannot make, and for jitter.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -48,6 +49,11 @@ pub fn fraction() -> f64 {
     bytes::<4>().map_or(0.5, |sample| {
         f64::from(u32::from_le_bytes(sample)) / f64::from(u32::MAX)
     })
+}
+
+/// A span give or take a fifth, so that a thousand do not come at once.
+pub fn spread(span: Duration) -> Duration {
+    span.mul_f64(0.4_f64.mul_add(fraction(), 0.8))
 }
 
 fn bytes<const LENGTH: usize>() -> Result<[u8; LENGTH], getrandom::Error> {

@@ -22,11 +22,6 @@ use crate::report::report;
 
 /// Longer than any look takes at a server that answers at all.
 const DEADLINE: Duration = Duration::from_mins(2);
-/// A watch that lost an event is not noticed otherwise.
-const RESYNC: Duration = Duration::from_mins(10);
-/// While something is awaited: the watch is faster, unless it has lost an event, and what pods
-/// say of their troubles is not watched.
-const WAITING: Duration = Duration::from_secs(15);
 
 /// What one look came to, for log and metrics.
 struct Look {
@@ -62,7 +57,7 @@ async fn look_at(platform: &Primary, context: &Context) -> Result<Look, Error> {
             Ok(Look {
                 outcome: "unparsable",
                 writes: 0,
-                next: resync(),
+                next: resync(context),
             })
         }
     }
@@ -86,7 +81,7 @@ async fn look(platform: &CreatorPlatform, context: &Context) -> Result<Look, Err
             return Ok(Look {
                 outcome: "invalid",
                 writes: 0,
-                next: resync(),
+                next: resync(context),
             });
         }
     };
@@ -104,7 +99,7 @@ async fn look(platform: &CreatorPlatform, context: &Context) -> Result<Look, Err
         return Ok(Look {
             outcome: "suspended",
             writes: 0,
-            next: resync(),
+            next: resync(context),
         });
     }
     let applied = apply(context, &subject, &plan, &observed).await;
@@ -133,19 +128,19 @@ fn next_look(context: &Context, subject: &Subject, plan: &Plan, applied: &Applie
         return Look {
             outcome: "as-desired",
             writes,
-            next: resync(),
+            next: resync(context),
         };
     }
     Look {
         outcome: "waiting",
         writes,
-        next: WAITING,
+        next: context.pace.waiting,
     }
 }
 
-/// 10 minutes give or take a fifth, so that a thousand platforms do not come at once.
-fn resync() -> Duration {
-    RESYNC.mul_f64(0.4_f64.mul_add(random::fraction(), 0.8))
+/// No watch tells of the Secrets of others, and a read may have been older than what it told.
+fn resync(context: &Context) -> Duration {
+    random::spread(context.pace.platform)
 }
 
 pub(crate) fn unparsable(error: &str) -> Invalid {

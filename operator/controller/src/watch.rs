@@ -1,28 +1,52 @@
 //! Metadata-only watches of every kind that we emit; of optional kinds once their CRD exists.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use kube::ResourceExt;
+use futures_util::{Stream, StreamExt, stream};
+use kube::api::Api;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::Store;
-use kube::runtime::watcher::{self, watcher};
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Resource, ResourceExt};
 use operator_core::object::Kind;
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::interval;
+use tokio::time::{interval, sleep};
 
 use crate::api;
 use crate::context::Context;
 use crate::controller::Primary;
+use crate::random;
 use crate::seen::{PlatformName, Watch};
 
 /// Small pages: the memory of a relist is what the operator needs at most.
 const PAGE_SIZE: u32 = 50;
 const OPTIONAL_KINDS_EVERY: Duration = Duration::from_mins(1);
+
+/// A watch that begins anew, with a list, every so often.
+///
+/// An event that was lost on the way is told by nothing else: a look trusts what the watches have
+/// seen, for its own objects and for the spec itself.
+pub(crate) fn relisting<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    every: Duration,
+) -> impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+    K::DynamicType: Send + Sync + 'static,
+{
+    let begin = move || {
+        let enough = sleep(random::spread(every));
+        watcher(api.clone(), config.clone()).take_until(enough)
+    };
+    stream::repeat_with(begin).flatten().default_backoff()
+}
 
 /// Starts the watches of one namespace, or of all of them.
 #[derive(Clone)]
@@ -64,7 +88,8 @@ impl Watches {
         let ours = watcher::Config::default()
             .labels(&api::ours())
             .page_size(PAGE_SIZE);
-        let mut events = pin!(watcher(objects, ours).default_backoff());
+        let every = self.context.pace.relist;
+        let mut events = pin!(relisting(objects, ours, every));
         while let Some(event) = events.next().await {
             let started = self.context.seen.has_listed(&watch);
             match event {

@@ -11,7 +11,7 @@ use kube::runtime::controller::{Action, Error as ApplierError};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::utils::CancelableJoinHandle;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Config, Predicate, PredicateConfig, WatchStreamExt, applier, predicates};
 use kube::{Resource, ResourceExt};
 use operator_core::resolve::RETRY_ANNOTATION;
@@ -24,6 +24,7 @@ use super::directory::{Directory, Place, TenantName};
 use super::reconcile::{Primary, error_policy, reconcile};
 use crate::context::Context;
 use crate::error::Error;
+use crate::watch::relisting;
 
 /// As many as platforms at once.
 const CONCURRENCY: u16 = 16;
@@ -70,8 +71,8 @@ fn primaries(
     let concerns = predicates::generation
         .combine(predicates::finalizers)
         .combine(requested);
-    watcher(api, watcher::Config::default().page_size(PAGE_SIZE))
-        .default_backoff()
+    let pages = watcher::Config::default().page_size(PAGE_SIZE);
+    relisting(api, pages, context.pace.relist)
         .modify(prune)
         .inspect_ok(move |event| {
             context.directory.tenant_seen(&place, event);
@@ -125,7 +126,7 @@ async fn follow_secrets(context: Arc<Context>, place: Place) {
     let ours = watcher::Config::default()
         .labels(OWNER_OF)
         .page_size(PAGE_SIZE);
-    let mut events = pin!(watcher(api, ours).default_backoff());
+    let mut events = pin!(relisting(api, ours, context.pace.relist));
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Delete(secret)) => wake_owner(&context.directory, &secret),

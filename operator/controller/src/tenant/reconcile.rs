@@ -120,7 +120,7 @@ fn next_look(context: &Context, subject: &Subject, plan: &TenantPlan, done: &Don
         VerdictKind::Moving => Look {
             outcome: "waiting",
             writes,
-            next: spread(WAITING),
+            next: random::spread(WAITING),
         },
         VerdictKind::Ready => rest(context, "as-desired", writes),
         VerdictKind::Stalled => rest(context, "stalled", writes),
@@ -131,13 +131,8 @@ fn rest(context: &Context, outcome: &'static str, writes: usize) -> Look {
     Look {
         outcome,
         writes,
-        next: spread(context.pace.tenant),
+        next: random::spread(context.pace.tenant),
     }
-}
-
-/// Give or take a fifth, so that a thousand Tenants do not come at once.
-fn spread(span: Duration) -> Duration {
-    span.mul_f64(0.4_f64.mul_add(random::fraction(), 0.8))
 }
 
 fn log(tenant: &Primary, result: &Result<Look, Error>, took: Duration) {

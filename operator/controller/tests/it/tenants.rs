@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Config;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
@@ -31,6 +31,9 @@ use crate::world::{Operator, PATIENCE, World};
 
 /// Fast enough for a test, slow enough to tell a resync from a loop.
 pub(crate) const PACE: Pace = Pace {
+    platform: Duration::from_mins(10),
+    waiting: Duration::from_secs(15),
+    relist: Duration::from_mins(10),
     tenant: Duration::from_secs(2),
     census: Duration::from_millis(400),
     counts: Duration::from_millis(300),
@@ -388,9 +391,21 @@ async fn proxy(calls: Calls, behind: String) -> String {
 
 async fn pass_on(State(proxy): State<Proxy>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let fate = proxy.calls.decide(&parts.method);
+    let fate = proxy.calls.decide(&parts.method, &parts.uri.to_string());
     if fate == Fate::Refuse {
         return StatusCode::BAD_GATEWAY.into_response();
+    }
+    // A rival of ours does not know auth's token, and auth reads its own database: what it says
+    // is never outdated.
+    if let Fate::Busy(busy) = fate {
+        let path = parts.uri.path();
+        proxy.calls.note(parts.method, path, busy.status);
+        let mut headers = HeaderMap::new();
+        if busy.retry_after {
+            headers.insert("retry-after", HeaderValue::from_static("1"));
+        }
+        let status = StatusCode::from_u16(busy.status).unwrap();
+        return (status, headers).into_response();
     }
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let url = format!("{}{}", proxy.behind, parts.uri);

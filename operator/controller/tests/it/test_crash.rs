@@ -107,7 +107,7 @@ impl Install {
 }
 
 /// Objects without what differs between two installs: identities, times, random values.
-async fn comparable(world: &World, name: &str) -> BTreeMap<ObjectKey, Value> {
+pub(crate) async fn comparable(world: &World, name: &str) -> BTreeMap<ObjectKey, Value> {
     let owned = world.owned(name).await;
     owned
         .into_iter()

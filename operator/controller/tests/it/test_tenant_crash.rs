@@ -7,11 +7,14 @@ use serde_json::{Value, json};
 use tokio::time::{Duration, sleep, timeout};
 
 use crate::tenants::{Tenants, is_ready, ready};
-use crate::wire::Fault;
-use crate::world::{Operator, PATIENCE};
+use crate::wire::{Call, Fault};
+use crate::world::PATIENCE;
 
 /// Looks come often, so that what a fault left behind shows.
-const PACE: Pace = Pace {
+pub(crate) const PACE: Pace = Pace {
+    platform: Duration::from_mins(10),
+    waiting: Duration::from_secs(15),
+    relist: Duration::from_mins(10),
     tenant: Duration::from_millis(600),
     census: Duration::from_millis(100),
     counts: Duration::from_millis(200),
@@ -20,57 +23,30 @@ const PACE: Pace = Pace {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Kubernetes API: make test"]
 async fn an_install_survives_a_fault_at_every_write() {
-    matrix(&Scenario {
-        name: "install",
-        prepared: false,
-        act: |_| None,
-        over: is_ready,
-    })
-    .await;
+    matrix(&Scenario::install()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Kubernetes API: make test"]
 async fn a_change_survives_a_fault_at_every_write() {
-    matrix(&Scenario {
-        name: "change",
-        prepared: true,
-        act: |_| {
-            let quotas = json!({"documents": 7, "storage": "1Gi"});
-            Some(json!({"displayName": "Ada", "plan": "free", "quotas": quotas}))
-        },
-        over: is_ready,
-    })
-    .await;
+    matrix(&Scenario::change()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Kubernetes API: make test"]
 async fn a_suspension_survives_a_fault_at_every_write() {
-    matrix(&Scenario {
-        name: "suspend",
-        prepared: true,
-        act: |_| Some(json!({"suspend": true})),
-        over: is_ready,
-    })
-    .await;
+    matrix(&Scenario::suspension()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Kubernetes API: make test"]
 async fn a_deletion_survives_a_fault_at_every_write() {
-    matrix(&Scenario {
-        name: "delete",
-        prepared: true,
-        act: |_| None,
-        over: |_| false,
-    })
-    .await;
+    matrix(&Scenario::deletion()).await;
 }
 
 /// What is done to a Tenant.
-struct Scenario {
-    name: &'static str,
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
     /// Whether the Tenant is there and ready before the operator under test starts.
     prepared: bool,
     /// The change of the spec; none is the install or the deletion itself.
@@ -80,6 +56,45 @@ struct Scenario {
 }
 
 impl Scenario {
+    pub(crate) fn install() -> Self {
+        Self {
+            name: "install",
+            prepared: false,
+            act: |_| None,
+            over: is_ready,
+        }
+    }
+
+    pub(crate) fn change() -> Self {
+        Self {
+            name: "change",
+            prepared: true,
+            act: |_| {
+                let quotas = json!({"documents": 7, "storage": "1Gi"});
+                Some(json!({"displayName": "Ada", "plan": "free", "quotas": quotas}))
+            },
+            over: is_ready,
+        }
+    }
+
+    pub(crate) fn suspension() -> Self {
+        Self {
+            name: "suspend",
+            prepared: true,
+            act: |_| Some(json!({"suspend": true})),
+            over: is_ready,
+        }
+    }
+
+    pub(crate) fn deletion() -> Self {
+        Self {
+            name: "delete",
+            prepared: true,
+            act: |_| None,
+            over: |_| false,
+        }
+    }
+
     fn deletes(&self) -> bool {
         self.name == "delete"
     }
@@ -113,7 +128,7 @@ impl Scenario {
 
 async fn matrix(scenario: &Scenario) {
     let tenants = Tenants::new(scenario.name).await;
-    let calm = run(&tenants, scenario, "calm", Fault::None).await;
+    let calm = run(&tenants, scenario, "calm", Fault::None, PACE).await;
     let numbers = 1..=calm.writes;
     let faults: Vec<Fault> = numbers
         .flat_map(|n| [Fault::Refused(n), Fault::Lost(n), Fault::Crash(n)])
@@ -121,7 +136,7 @@ async fn matrix(scenario: &Scenario) {
     let mut struck = 0;
     for (number, fault) in faults.iter().enumerate() {
         let name = format!("faulty-{number}");
-        let end = run(&tenants, scenario, &name, *fault).await;
+        let end = run(&tenants, scenario, &name, *fault, PACE).await;
         assert_eq!(end.state, calm.state, "{fault:?}");
         struck += usize::from(end.struck);
     }
@@ -133,13 +148,22 @@ async fn matrix(scenario: &Scenario) {
 }
 
 /// How one run ended.
-struct End {
-    state: String,
-    writes: usize,
-    struck: bool,
+pub(crate) struct End {
+    pub(crate) state: String,
+    pub(crate) writes: usize,
+    pub(crate) events: usize,
+    pub(crate) reads: usize,
+    pub(crate) outdated: usize,
+    pub(crate) struck: bool,
 }
 
-async fn run(tenants: &Tenants, scenario: &Scenario, name: &str, fault: Fault) -> End {
+pub(crate) async fn run(
+    tenants: &Tenants,
+    scenario: &Scenario,
+    name: &str,
+    fault: Fault,
+    pace: Pace,
+) -> End {
     if scenario.prepared {
         let calm = tenants.operator_at(Fault::None, PACE).await;
         tenants.apply(&tenants.body(name)).await;
@@ -147,7 +171,7 @@ async fn run(tenants: &Tenants, scenario: &Scenario, name: &str, fault: Fault) -
         tenants.world.until_still(&calm).await;
         calm.stop().await;
     }
-    let mut operator = tenants.operator_at(fault, PACE).await;
+    let mut operator = tenants.operator_at(fault, pace).await;
     sleep(Duration::from_millis(300)).await;
     scenario.begin(tenants, name).await;
     let struck_or_over = async {
@@ -157,18 +181,26 @@ async fn run(tenants: &Tenants, scenario: &Scenario, name: &str, fault: Fault) -
     };
     let ended = timeout(PATIENCE, struck_or_over).await;
     assert!(ended.is_ok(), "{fault:?}: neither struck nor over");
-    let struck = operator.calls.struck();
+    let mut struck = operator.calls.struck();
     if struck && matches!(fault, Fault::Crash(_)) {
         operator.kill().await;
         operator = tenants.operator_at(Fault::None, PACE).await;
     }
     scenario.until_over(tenants, name, fault).await;
-    let writes = settled(&operator).await;
+    operator.settled().await;
+    let writes = operator.calls.writes().len();
+    let (events, reads) = operator.calls.events_and_reads();
+    let outdated = operator.calls.outdated_answers();
+    struck |= operator.calls.struck();
     operator.calls.clear();
     sleep(PACE.tenant * 2).await;
     let mut late = operator.calls.writes();
-    // The number of Tenants is the platform's to tell, in its own time; test_converge has that.
-    late.retain(|call| !call.path.contains("/creatorplatforms/"));
+    // The platform has a backoff of its own, and tells the number of Tenants in its own time, with
+    // an event or without: test_converge and test_faults have that.
+    let of_platform = |call: &Call| call.path.contains("/creatorplatforms/");
+    let told = late.iter().any(of_platform);
+    let its_event = |call: &Call| told && call.path.ends_with("/events");
+    late.retain(|call| !of_platform(call) && !its_event(call));
     assert!(late.is_empty(), "{fault:?}: {late:#?}");
     operator.stop().await;
     let state = state(tenants, name).await;
@@ -176,21 +208,10 @@ async fn run(tenants: &Tenants, scenario: &Scenario, name: &str, fault: Fault) -
     End {
         state,
         writes,
+        events,
+        reads,
+        outdated,
         struck,
-    }
-}
-
-/// Waits until a while nothing was written: the number of Tenants is told a moment later, and by a
-/// platform that has its own backoff. Answers the number of writes.
-async fn settled(operator: &Operator) -> usize {
-    let mut before = operator.calls.writes().len();
-    loop {
-        sleep(Duration::from_millis(1300)).await;
-        let now = operator.calls.writes().len();
-        if now == before {
-            return now;
-        }
-        before = now;
     }
 }
 

@@ -1,15 +1,27 @@
 //! Below the client of an operator under test: counts its calls, and breaks them where asked.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
+use http::request::Parts;
 use http::{Method, Request};
+use http_body_util::BodyExt;
 use kube::client::Body;
 use operator::client::{Answer, Wire};
 use tower::util::BoxCloneSyncService;
-use tower::{BoxError, Service};
+use tower::{BoxError, Service, ServiceExt};
+
+mod answers;
+mod events;
+mod fault;
+mod rival;
+
+pub(crate) use self::answers::Recorded;
+pub(crate) use self::fault::{Busy, Fate, Fault};
+use self::fault::{State, reads};
 
 /// One attempt at the API server.
 #[derive(Debug, Clone)]
@@ -19,41 +31,22 @@ pub(crate) struct Call {
     pub(crate) status: u16,
 }
 
-/// Where calls are broken, counted in writes from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// Never.
-    None,
-    /// After write n nothing is sent and no answer arrives any more: the process died. To those
-    /// who come after, dying before write n + 1 looks the same.
-    Crash(usize),
-    /// Write n is not sent, once.
-    Refused(usize),
-    /// Write n is sent and its answer is lost, once.
-    Lost(usize),
-}
-
 /// What went over the wire.
 #[derive(Clone)]
 pub(crate) struct Calls(Arc<Mutex<State>>);
 
-struct State {
-    calls: Vec<Call>,
-    fault: Fault,
-    writes: usize,
-    struck: bool,
-    dead: bool,
-}
-
 impl Calls {
     pub(crate) fn new(fault: Fault) -> Self {
-        let state = State {
-            calls: Vec::new(),
-            fault,
-            writes: 0,
-            struck: false,
-            dead: false,
-        };
+        Self(Arc::new(Mutex::new(State::new(fault))))
+    }
+
+    /// The first answers to whatever read are what `before` was told first: a server that has not
+    /// heard of what happened since. Twice, since what is to be written is read once more.
+    pub(crate) fn outdated(before: &Self) -> Self {
+        let mut state = State::new(Fault::None);
+        let told = before.state().first_answers.clone();
+        let twice = |(uri, answer)| (uri, VecDeque::from(vec![answer; 2]));
+        state.outdated = told.into_iter().map(twice).collect();
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -63,9 +56,14 @@ impl Calls {
         |wire| BoxCloneSyncService::new(Watched { wire, calls })
     }
 
+    /// From now on, counted from now.
+    pub(crate) fn arm(&self, fault: Fault) {
+        self.state().arm(fault);
+    }
+
     /// Every attempt so far.
     pub(crate) fn all(&self) -> Vec<Call> {
-        self.0.lock().unwrap().calls.clone()
+        self.state().calls.clone()
     }
 
     /// The attempts that were not reads.
@@ -76,57 +74,44 @@ impl Calls {
             .collect()
     }
 
+    /// How many events the watches had, and how many reads there were.
+    pub(crate) fn events_and_reads(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.events, state.reads)
+    }
+
+    /// How often one was told something outdated, or could have been.
+    pub(crate) fn outdated_answers(&self) -> usize {
+        self.state().outdated_answers
+    }
+
     /// Forgets what went over the wire so far.
     pub(crate) fn clear(&self) {
-        self.0.lock().unwrap().calls.clear();
+        self.state().calls.clear();
     }
 
     /// Whether the fault has struck.
     pub(crate) fn struck(&self) -> bool {
-        self.0.lock().unwrap().struck
+        self.state().struck
     }
 
-    /// Remembers an attempt that went another way.
+    /// Remembers an attempt.
     pub(crate) fn note(&self, method: Method, path: &str, status: u16) {
         let path = path.to_owned();
-        self.0.lock().unwrap().calls.push(Call {
+        self.state().calls.push(Call {
             method,
             path,
             status,
         });
     }
 
-    pub(crate) fn decide(&self, method: &Method) -> Fate {
-        let mut state = self.0.lock().unwrap();
-        if state.dead {
-            return Fate::Refuse;
-        }
-        if reads(method) {
-            return Fate::Pass;
-        }
-        state.writes += 1;
-        let fate = match state.fault {
-            Fault::Crash(n) if n < state.writes => Fate::Refuse,
-            Fault::Crash(n) if n == state.writes => Fate::LoseAnswer,
-            Fault::Refused(n) if n == state.writes => Fate::Refuse,
-            Fault::Lost(n) if n == state.writes => Fate::LoseAnswer,
-            _ => Fate::Pass,
-        };
-        state.struck |= fate != Fate::Pass;
-        state.dead = state.struck && matches!(state.fault, Fault::Crash(_));
-        fate
+    pub(crate) fn decide(&self, method: &Method, uri: &str) -> Fate {
+        self.state().decide(method, uri)
     }
-}
 
-#[derive(PartialEq, Eq)]
-pub(crate) enum Fate {
-    Pass,
-    Refuse,
-    LoseAnswer,
-}
-
-fn reads(method: &Method) -> bool {
-    *method == Method::GET
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
 }
 
 #[derive(Clone)]
@@ -145,26 +130,61 @@ impl Service<Request<Body>> for Watched {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let method = request.method().clone();
-        let path = request.uri().path().to_owned();
-        let fate = self.calls.decide(&method);
-        if fate == Fate::Refuse {
-            return Box::pin(async { Err(BoxError::from("broken off before it was sent")) });
+        let fate = self
+            .calls
+            .decide(request.method(), &request.uri().to_string());
+        let (wire, calls) = (self.wire.clone(), self.calls.clone());
+        Box::pin(async move { pass(wire, calls, fate, request).await })
+    }
+}
+
+async fn pass(
+    wire: Wire,
+    calls: Calls,
+    fate: Fate,
+    request: Request<Body>,
+) -> Result<Answer, BoxError> {
+    let (parts, body) = request.into_parts();
+    let note = |status: u16| calls.note(parts.method.clone(), parts.uri.path(), status);
+    let body = body.collect().await?.to_bytes();
+    let again = || Request::from_parts(parts.clone(), Body::from(body.to_vec()));
+    let answer = match fate {
+        Fate::Refuse => return Err(BoxError::from("broken off before it was sent")),
+        Fate::Busy(busy) => {
+            note(busy.status);
+            return Ok(answers::busy(busy));
         }
-        let calls = self.calls.clone();
-        let answer = self.wire.call(request);
-        Box::pin(async move {
-            let answer = answer.await;
-            let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
-            calls.0.lock().unwrap().calls.push(Call {
-                method,
-                path,
-                status,
-            });
-            if fate == Fate::LoseAnswer {
-                return Err(BoxError::from("the answer was lost"));
+        Fate::Rival => {
+            let rival = rival::write(&wire, &parts, &body).await?;
+            calls.state().struck |= rival.is_some();
+            let answer = wire.clone().oneshot(again()).await;
+            if let Some(rival::Trace::Finalizer) = rival {
+                rival::withdraw(&wire, &parts).await?;
             }
             answer
-        })
+        }
+        Fate::Pass | Fate::LoseAnswer => wire.oneshot(again()).await,
+    };
+    note(answer.as_ref().map_or(0, |answer| answer.status().as_u16()));
+    if fate == Fate::LoseAnswer {
+        return Err(BoxError::from("the answer was lost"));
     }
+    read(calls, &parts, answer?).await
+}
+
+/// What a read is told may be tampered with, too.
+async fn read(calls: Calls, parts: &Parts, answer: Answer) -> Result<Answer, BoxError> {
+    if !reads(&parts.method) {
+        return Ok(answer);
+    }
+    if parts
+        .uri
+        .query()
+        .is_some_and(|query| query.contains("watch="))
+    {
+        return Ok(events::tampered(calls, answer));
+    }
+    let told = Recorded::of(answer).await?;
+    let told = calls.state().told(&parts.uri.to_string(), told);
+    Ok(told.answer())
 }

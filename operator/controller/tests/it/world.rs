@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, Config, ResourceExt};
-use operator::context::Context;
+use operator::context::{Context, Pace};
 use operator::controller::{Scope, run};
 use operator_core::api::{Condition, ConditionStatus, CreatorPlatform};
 use operator_core::object::{Kind, ObjectKey};
@@ -91,10 +91,19 @@ impl World {
 
     /// Starts an operator with a configuration of its own, for example as somebody else.
     pub(crate) fn operator_as(&self, config: &Config, fault: Fault) -> Operator {
-        let calls = Calls::new(fault);
+        self.start(config, Calls::new(fault), Pace::default())
+    }
+
+    /// Starts an operator whose calls are broken as `calls` says, at a pace of its own.
+    pub(crate) fn operator_at(&self, calls: Calls, pace: Pace) -> Operator {
+        self.start(&self.config, calls, pace)
+    }
+
+    fn start(&self, config: &Config, calls: Calls, pace: Pace) -> Operator {
         let client = server::through(config, calls.middle());
         let stop = CancellationToken::new();
-        let context = Arc::new(Context::new(client, Some("test".to_owned())));
+        let context = Context::new(client, Some("test".to_owned())).with_pace(pace);
+        let context = Arc::new(context);
         let scope = Scope::Namespaces(vec![self.namespace.clone()]);
         let task = tokio::spawn(run(context, scope, stop.clone()));
         Operator { calls, stop, task }
@@ -286,6 +295,28 @@ impl Operator {
             .await
             .expect("it did not stop")
             .unwrap();
+    }
+
+    /// Waits until for a while nothing was written; lists and looks go on.
+    pub(crate) async fn settled(&self) {
+        self.settled_for(Duration::from_millis(1300)).await;
+    }
+
+    pub(crate) async fn settled_for(&self, span: Duration) {
+        let mut before = self.calls.writes().len();
+        let settled = async {
+            loop {
+                sleep(span).await;
+                let now = self.calls.writes().len();
+                if now == before {
+                    return;
+                }
+                before = now;
+            }
+        };
+        timeout(PATIENCE, settled)
+            .await
+            .expect("it goes on writing");
     }
 
     /// As a power cut does.
