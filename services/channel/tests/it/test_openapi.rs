@@ -16,7 +16,12 @@ fn generated_openapi_is_committed() {
 #[tokio::test]
 async fn the_document_that_is_served_is_the_one_that_the_handlers_make() {
     let world = World::new().await;
-    let served = world.client.get("/channels/openapi.json").await.json();
+    let served = world
+        .replica
+        .client
+        .get("/channels/openapi.json")
+        .await
+        .json();
     let made: Value = serde_json::from_str(&channel_service::openapi()).unwrap();
     assert_eq!(served, made);
 }

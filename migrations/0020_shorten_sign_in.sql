@@ -1,13 +1,14 @@
 -- A sign-in asks the database less often: what belongs together is one call.
 
 -- What a sign-in compares with. The hash is read under the policy of the tenant that the address
--- belongs to; nobody's address takes the same way and finds no hash. The setting is the function's
--- own: it is as it was when the function ends.
+-- belongs to; nobody's address takes the same way and finds no hash. Afterwards the transaction acts
+-- for whomever it acted for before.
 CREATE FUNCTION auth.find_credentials(wanted_email text)
 RETURNS TABLE (tenant uuid, user_id uuid, password_hash text)
-LANGUAGE plpgsql SET search_path = pg_catalog SET app.current_creator_id = '' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
   nobody constant uuid := '00000000-0000-0000-0000-000000000000';
+  before constant text := coalesce(current_setting('app.current_creator_id', true), '');
 BEGIN
   SELECT f.tenant, f.user_id INTO tenant, user_id FROM auth.find_login(wanted_email) f;
   tenant := coalesce(tenant, nobody);
@@ -15,6 +16,7 @@ BEGIN
   PERFORM set_config('app.current_creator_id', tenant::text, true);
   SELECT u.password_hash INTO password_hash
   FROM auth.users u WHERE u.creator_id = tenant AND u.id = user_id;
+  PERFORM set_config('app.current_creator_id', before, true);
   RETURN NEXT;
 END
 $$;
