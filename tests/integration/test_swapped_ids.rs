@@ -166,8 +166,30 @@ impl World {
         }
     }
 
-    /// An answer to the asking tenant, and how long it took.
-    async fn timed(&self, route: &Route, id: Uuid, times: &mut Vec<Duration>) -> Answer {
+    /// The answers to the asking tenant for two ids, which take turns in coming first, and how
+    /// long each took.
+    async fn by_turns(
+        &self,
+        round: usize,
+        route: &Route,
+        mut ids: [(Uuid, &mut Vec<Duration>); 2],
+    ) -> [Answer; 2] {
+        let turned = round % 2 == 1;
+        if turned {
+            ids.reverse();
+        }
+        let [first, second] = ids;
+        let mut answers = [
+            self.timed(route, first).await,
+            self.timed(route, second).await,
+        ];
+        if turned {
+            answers.reverse();
+        }
+        answers
+    }
+
+    async fn timed(&self, route: &Route, (id, times): (Uuid, &mut Vec<Duration>)) -> Answer {
         let start = Instant::now();
         let answer = self.ask(self.asking, route, id).await;
         times.push(start.elapsed());
@@ -217,19 +239,11 @@ async fn what_another_tenant_owns_is_answered_as_what_nobody_has() {
         for round in 0..ROUNDS {
             // The path is in the body of a problem, so both ids must read the same.
             let missing_id = Uuid::now_v7();
-            let (foreign, missing) = if round % 2 == 0 {
-                let foreign = world
-                    .timed(&route, world.other.id, &mut foreign_times)
-                    .await;
-                let missing = world.timed(&route, missing_id, &mut missing_times).await;
-                (foreign, missing)
-            } else {
-                let missing = world.timed(&route, missing_id, &mut missing_times).await;
-                let foreign = world
-                    .timed(&route, world.other.id, &mut foreign_times)
-                    .await;
-                (foreign, missing)
-            };
+            let order = [
+                (world.other.id, &mut foreign_times),
+                (missing_id, &mut missing_times),
+            ];
+            let [foreign, missing] = world.by_turns(round, &route, order).await;
             let unlike = |id: Uuid, answer: &Answer| {
                 let (status, kind, text) = seen(answer);
                 (status, kind, text.replace(&id.to_string(), "ID"))

@@ -20,7 +20,7 @@ use crate::limits;
 use crate::second_factor::Challenge;
 use crate::state::AppState;
 use crate::store::directory::{self, Login};
-use crate::store::me::Admission;
+use crate::store::me::{Admission, Step};
 use crate::store::sessions::Device;
 use crate::store::{me, users};
 
@@ -91,15 +91,11 @@ async fn admit(
     let mut tx = app.db.tenant(login.creator).await?;
     let found = me::admit(&mut tx, login.user, rehashed, false).await?;
     let found = found.ok_or(Error::InvalidCredentials)?;
-    if !found.second_factor {
+    if found.step != Step::SecondFactor {
         let signed_in = open_session(app, tx, found, device).await?;
         return Ok(LoginAnswer::SignedIn(Box::new(signed_in)));
     }
     // Failures are forgotten only after both steps: a known password must not buy new guesses.
-    if found.locked {
-        count("locked");
-        return Err(Error::InvalidCredentials);
-    }
     if let Some(hash) = rehashed {
         users::set_password(&mut tx, login.user, hash).await?;
     }
@@ -119,7 +115,7 @@ pub(super) async fn open_session(
     found: Admission,
     device: &Device,
 ) -> Result<SignedIn, Error> {
-    if !found.counted {
+    if found.step != Step::Counted {
         count("locked");
         return Err(Error::InvalidCredentials);
     }

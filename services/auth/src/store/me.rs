@@ -69,16 +69,22 @@ pub(crate) async fn find_signed_in(
     row.map(TryInto::try_into).transpose()
 }
 
+/// How far somebody came who has proved something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Signed in: wrong passwords are forgotten.
+    Counted,
+    /// A second factor is on, and was not proved.
+    SecondFactor,
+    /// Wrong passwords or codes have locked the user out for now.
+    Locked,
+}
+
 /// What is known of somebody who has proved something.
 #[derive(Debug, Clone)]
 pub(crate) struct Admission {
     pub(crate) me: MeRow,
-    /// Whether this was a sign-in: wrong passwords are forgotten then.
-    pub(crate) counted: bool,
-    /// Whether sign-in asks for a second factor.
-    pub(crate) second_factor: bool,
-    /// Whether wrong passwords or codes have locked the user out for now.
-    pub(crate) locked: bool,
+    pub(crate) step: Step,
     /// Whether the account is shut.
     pub(crate) suspended: bool,
 }
@@ -106,8 +112,9 @@ pub(crate) async fn admit(
                 coalesce((select last_login_at from counted), u.last_login_at) as last_login_at,
                 m.role, c.creator_id, c.display_name, c.company_name, c.plan,
                 c.created_at as account_created_at,
-                exists (select from counted) as counted, f.second_factor,
-                coalesce(u.locked_until > now(), false) as locked,
+                case when exists (select from counted) then 'counted'
+                     when f.second_factor and not $4 and coalesce(u.locked_until <= now(), true)
+                       then 'second_factor' else 'locked' end as step,
                 exists (select from platform.tenant_settings
                         where creator_id = $1 and suspended_at is not null) as suspended
          from factor f
@@ -123,10 +130,13 @@ pub(crate) async fn admit(
     .fetch_optional(tx.conn())
     .await?;
     let admission = |row: PgRow| {
+        let step = match row.try_get("step")? {
+            "counted" => Step::Counted,
+            "second_factor" => Step::SecondFactor,
+            _ => Step::Locked,
+        };
         Ok(Admission {
-            counted: row.try_get("counted")?,
-            second_factor: row.try_get("second_factor")?,
-            locked: row.try_get("locked")?,
+            step,
             suspended: row.try_get("suspended")?,
             me: row.try_into()?,
         })
