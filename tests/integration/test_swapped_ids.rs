@@ -21,7 +21,7 @@ use crate::services;
 
 /// How often each of the two requests is timed; they take turns in coming first. Many more would
 /// meet the limit of the account.
-const ROUNDS: usize = 50;
+const ROUNDS: usize = 30;
 
 /// A route that names something by its id.
 struct Route {

@@ -129,8 +129,8 @@ async fn a_document_that_is_deleted_under_work_is_not_finished() {
     nothing_is_left(&world).await;
     assert_eq!(
         world.engine.forgotten().len(),
-        1,
-        "after the processing had ended"
+        2,
+        "at once, and again after the processing had ended"
     );
     world.stop.cancel();
     working.await.unwrap();
