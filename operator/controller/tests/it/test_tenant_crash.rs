@@ -157,6 +157,14 @@ pub(crate) struct End {
     pub(crate) struck: bool,
 }
 
+async fn prepare(tenants: &Tenants, name: &str) {
+    let calm = tenants.operator_at(Fault::None, PACE).await;
+    tenants.apply(&tenants.body(name)).await;
+    tenants.until_ready(name).await;
+    tenants.world.until_still(&calm).await;
+    calm.stop().await;
+}
+
 pub(crate) async fn run(
     tenants: &Tenants,
     scenario: &Scenario,
@@ -165,11 +173,7 @@ pub(crate) async fn run(
     pace: Pace,
 ) -> End {
     if scenario.prepared {
-        let calm = tenants.operator_at(Fault::None, PACE).await;
-        tenants.apply(&tenants.body(name)).await;
-        tenants.until_ready(name).await;
-        tenants.world.until_still(&calm).await;
-        calm.stop().await;
+        prepare(tenants, name).await;
     }
     let mut operator = tenants.operator_at(fault, pace).await;
     sleep(Duration::from_millis(300)).await;
@@ -187,11 +191,16 @@ pub(crate) async fn run(
         operator = tenants.operator_at(Fault::None, PACE).await;
     }
     scenario.until_over(tenants, name, fault).await;
+    let struck_so_far = struck | operator.calls.struck();
+    if matches!(fault, Fault::BusyReads(..)) {
+        // It never ends by itself, and a look that fails may say so at any time.
+        operator.calls.arm(Fault::None);
+    }
     operator.settled().await;
     let writes = operator.calls.writes().len();
     let (events, reads) = operator.calls.events_and_reads();
     let outdated = operator.calls.outdated_answers();
-    struck |= operator.calls.struck();
+    struck = struck_so_far | operator.calls.struck();
     operator.calls.clear();
     sleep(PACE.tenant * 2).await;
     let mut late = operator.calls.writes();

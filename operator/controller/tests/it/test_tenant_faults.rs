@@ -11,7 +11,7 @@ use crate::test_tenant_crash::{End, PACE, Scenario, run};
 use crate::wire::{Busy, Fault};
 
 /// Worlds side by side: most of a run is waiting.
-const AT_ONCE: usize = 5;
+const AT_ONCE: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Kubernetes API: make test"]
