@@ -28,20 +28,7 @@ impl TryFrom<PgRow> for MeRow {
 
 /// Reads a member.
 pub(crate) async fn find(tx: &mut TenantTx, id: UserId) -> sqlx::Result<Option<MeRow>> {
-    let row = sqlx::query(
-        "select u.id, u.email, u.full_name, u.email_verified_at, u.last_login_at, u.created_at,
-                m.role, c.creator_id, c.display_name, c.company_name, c.plan,
-                c.created_at as account_created_at
-         from auth.users u
-         join auth.memberships m on m.creator_id = u.creator_id and m.user_id = u.id
-         join auth.creators c on c.creator_id = u.creator_id
-         where u.creator_id = $1 and u.id = $2",
-    )
-    .bind(tx.creator())
-    .bind(id)
-    .fetch_optional(tx.conn())
-    .await?;
-    row.map(TryInto::try_into).transpose()
+    read(tx, id, None).await
 }
 
 /// Reads a member whose session is still open.
@@ -50,6 +37,14 @@ pub(crate) async fn find_signed_in(
     id: UserId,
     session: SessionId,
 ) -> sqlx::Result<Option<MeRow>> {
+    read(tx, id, Some(session)).await
+}
+
+async fn read(
+    tx: &mut TenantTx,
+    id: UserId,
+    session: Option<SessionId>,
+) -> sqlx::Result<Option<MeRow>> {
     let row = sqlx::query(
         "select u.id, u.email, u.full_name, u.email_verified_at, u.last_login_at, u.created_at,
                 m.role, c.creator_id, c.display_name, c.company_name, c.plan,
@@ -57,9 +52,11 @@ pub(crate) async fn find_signed_in(
          from auth.users u
          join auth.memberships m on m.creator_id = u.creator_id and m.user_id = u.id
          join auth.creators c on c.creator_id = u.creator_id
-         join auth.sessions s on s.creator_id = u.creator_id and s.user_id = u.id
-         where u.creator_id = $1 and u.id = $2 and s.id = $3
-           and s.revoked_at is null and s.expires_at > now()",
+         where u.creator_id = $1 and u.id = $2
+           and ($3::uuid is null
+                or exists (select from auth.sessions
+                           where creator_id = $1 and user_id = $2 and id = $3
+                             and revoked_at is null and expires_at > now()))",
     )
     .bind(tx.creator())
     .bind(id)
