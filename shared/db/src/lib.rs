@@ -10,6 +10,7 @@ mod silence;
 pub mod system;
 pub mod tenant;
 pub mod tenant_data;
+mod transaction;
 pub mod usage;
 
 pub use constraint::on_constraint;
@@ -65,10 +66,7 @@ impl Db {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> sqlx::Result<()> {
-        sqlx::query("select 1")
-            .execute(&self.pool)
-            .await
-            .map(|_| ())
+        self.system().await.map(|_| ())
     }
 
     /// Ends all connections, after the last request.

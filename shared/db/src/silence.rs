@@ -4,13 +4,12 @@
 //! its socket. So nothing waits for long, and who has waited in vain once spares the others the
 //! wait: every connection of that time is dropped without a goodbye.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{Connection as _, PgConnection};
-use tokio::time::timeout;
 
 /// So long a connection may take to begin a transaction, or to go back to the pool.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
@@ -42,20 +41,10 @@ impl Silence {
     /// The pool asks it for every connection that goes out and comes back.
     pub(crate) fn guard(&self, options: PgPoolOptions) -> PgPoolOptions {
         let (out, back) = (self.clone(), self.clone());
+        let kept = |gone: bool| (!gone).then_some(true).ok_or(sqlx::Error::PoolTimedOut);
         options
-            .before_acquire(move |_, about| {
-                let gone = out.covers(about.age);
-                Box::pin(async move { (!gone).then_some(true).ok_or(sqlx::Error::PoolTimedOut) })
-            })
-            .after_release(move |connection, about| {
-                let (silence, gone) = (back.clone(), back.covers(about.age));
-                Box::pin(async move {
-                    if gone {
-                        return Err(sqlx::Error::PoolTimedOut);
-                    }
-                    silence.answers(connection).await
-                })
-            })
+            .before_acquire(move |_, about| Box::pin(ready(kept(out.covers(about.age)))))
+            .after_release(move |_, about| Box::pin(ready(kept(back.covers(about.age)))))
     }
 
     /// Whether a connection of that age was there when the answer did not come.
@@ -63,14 +52,5 @@ impl Silence {
         let last = self.last.load(Ordering::Relaxed);
         let opened = self.began.elapsed().saturating_sub(age);
         last > 0 && opened < Duration::from_millis(last)
-    }
-
-    /// sqlx asks, too, when a connection comes back, and would wait for ever.
-    async fn answers(&self, connection: &mut PgConnection) -> sqlx::Result<bool> {
-        if let Ok(answer) = timeout(PATIENCE, connection.ping()).await {
-            return answer.map(|()| true);
-        }
-        self.notice();
-        Err(sqlx::Error::PoolTimedOut)
     }
 }

@@ -1,20 +1,21 @@
 //! The road for what runs before a tenant is known: login, refresh, widget sessions, the queue.
 
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::PgConnection;
 
-use crate::{Db, tenant};
+use crate::Db;
+use crate::transaction::OpenTransaction;
 
 /// A transaction without a tenant. Row-level security hides every tenant row from it; what it may
 /// do are the SECURITY DEFINER functions that the catalogue test lists.
 #[derive(Debug)]
 pub struct SystemTx {
-    inner: Transaction<'static, Postgres>,
+    inner: OpenTransaction,
 }
 
 impl SystemTx {
     /// The connection, for a call of a named function.
     pub fn conn(&mut self) -> &mut PgConnection {
-        &mut self.inner
+        self.inner.conn()
     }
 
     /// Makes the writes last.
@@ -24,6 +25,6 @@ impl SystemTx {
 }
 
 pub(crate) async fn begin(db: &Db) -> sqlx::Result<SystemTx> {
-    let inner = tenant::begin_whole(db, "BEGIN".to_owned()).await?;
+    let inner = OpenTransaction::begin(db, "BEGIN".to_owned()).await?;
     Ok(SystemTx { inner })
 }

@@ -1,11 +1,10 @@
 //! The tenant transaction: the only road to tenant tables.
 
 use shared_models::CreatorId;
-use sqlx::{AssertSqlSafe, PgConnection, Postgres, SqlSafeStr as _, Transaction};
-use tokio::time::timeout;
-use tracing::Instrument as _;
+use sqlx::PgConnection;
 
-use crate::{Db, silence};
+use crate::Db;
+use crate::transaction::OpenTransaction;
 
 /// A transaction that sees one tenant's rows and no others.
 ///
@@ -13,14 +12,14 @@ use crate::{Db, silence};
 /// service: it occupies a connection.
 #[derive(Debug)]
 pub struct TenantTx {
-    inner: Transaction<'static, Postgres>,
+    inner: OpenTransaction,
     creator: CreatorId,
 }
 
 impl TenantTx {
     /// The connection, for a statement of a `store/` module.
     pub fn conn(&mut self) -> &mut PgConnection {
-        &mut self.inner
+        self.inner.conn()
     }
 
     /// The tenant whose rows this transaction sees.
@@ -54,39 +53,6 @@ pub(crate) async fn begin(db: &Db, creator: CreatorId, access: Access) -> sqlx::
         "{mode}; SET LOCAL app.current_creator_id = '{}'",
         creator.as_uuid()
     );
-    let inner = begin_whole(db, sql).await?;
+    let inner = OpenTransaction::begin(db, sql).await?;
     Ok(TenantTx { inner, creator })
-}
-
-/// Begins in a task of its own: sqlx 0.9 returns a connection to the pool in an open transaction
-/// when its begin is cancelled half-way (sqlx issue 4385), and then the next request would run as
-/// this tenant. The task finishes even when the caller goes away, and its result rolls back.
-pub(crate) async fn begin_whole(
-    db: &Db,
-    sql: String,
-) -> sqlx::Result<Transaction<'static, Postgres>> {
-    let db = db.clone();
-    let begin = async move {
-        match begin_once(&db, sql.clone()).await {
-            // A pooled connection may have died unseen: nothing was done yet, so once more.
-            Err(sqlx::Error::Io(_)) => begin_once(&db, sql).await,
-            result => result,
-        }
-    };
-    tokio::spawn(begin.in_current_span())
-        .await
-        .map_err(|_| sqlx::Error::WorkerCrashed)?
-}
-
-/// A begin that gets no answer is cancelled after all: noticed before `begin` drops, the silence
-/// keeps its connection out of the pool.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that may")]
-async fn begin_once(db: &Db, sql: String) -> sqlx::Result<Transaction<'static, Postgres>> {
-    let connection = db.pool.acquire().await?;
-    let mut begin = Transaction::begin(connection, Some(AssertSqlSafe(sql).into_sql_str()));
-    if let Ok(result) = timeout(silence::PATIENCE, &mut begin).await {
-        return result;
-    }
-    db.silence.notice();
-    Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
 }
