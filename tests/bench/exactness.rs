@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use shared_cache::{Cache, Key, Limit, Verdict};
+use shared_cache::{Key, Leases, Limit, Verdict};
 use uuid::Uuid;
 
 use crate::report::{Goal, Unit, line};
@@ -28,7 +28,9 @@ const STREAM: Limit = Limit {
 
 /// What is let through against what the limit says, in percent.
 pub(crate) fn run(platform: &Platform) {
-    let replicas: Vec<_> = (0..REPLICAS).map(|_| platform.cache()).collect();
+    let replicas: Vec<_> = (0..REPLICAS)
+        .map(|_| Leases::new(platform.cache()))
+        .collect();
     let round = |limit: &Limit, hammered: Duration| {
         platform.runtime.block_on(error(&replicas, limit, hammered))
     };
@@ -45,7 +47,7 @@ pub(crate) fn run(platform: &Platform) {
 }
 
 /// Hammers one key from all replicas, and compares what was let through with what should be.
-async fn error(replicas: &[Cache], limit: &Limit, hammered: Duration) -> f64 {
+async fn error(replicas: &[Leases], limit: &Limit, hammered: Duration) -> f64 {
     let key = Key::limit("bench", &Uuid::new_v4().to_string());
     let began = Instant::now();
     let hammers = replicas.iter().flat_map(|replica| vec![replica; AT_ONCE]);
@@ -54,7 +56,7 @@ async fn error(replicas: &[Cache], limit: &Limit, hammered: Duration) -> f64 {
         tokio::spawn(async move {
             let mut allowed = 0;
             while began.elapsed() < hammered {
-                let verdict = replica.take(&key, &limit, 1).await.unwrap();
+                let verdict = replica.take(&[(key.clone(), limit)]).await.unwrap();
                 allowed += usize::from(matches!(verdict, Verdict::Allowed { .. }));
             }
             allowed

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 pub mod keys;
+pub mod lease;
 pub mod limit;
 mod line;
 pub mod settings;
 
 pub use keys::Key;
+pub use lease::Leases;
 pub use limit::{Limit, Verdict};
 pub use settings::CacheSettings;
 
@@ -135,12 +137,23 @@ impl Cache {
     /// Takes `cost` from each of the limits, or from none and says how long to wait; one round
     /// trip. In a cluster the keys must share a slot.
     pub async fn take_all(&self, limits: &[(Key, Limit)], cost: u32) -> RedisResult<Verdict> {
+        Ok(self.take_up_to(limits, cost, 0).await?.0)
+    }
+
+    /// Takes `cost` from each of the limits, or from none; and up to `advance` more, of which it
+    /// says how many they were.
+    async fn take_up_to(
+        &self,
+        limits: &[(Key, Limit)],
+        cost: u32,
+        advance: u32,
+    ) -> RedisResult<(Verdict, u32)> {
         let limits: Vec<_> = limits
             .iter()
             .map(|(key, limit)| (self.full(key), *limit))
             .collect();
         let mut turn = self.line.turn();
-        let answer = limit::take(&mut turn.connection, &limits, cost).await;
+        let answer = limit::take(&mut turn.connection, &limits, cost, advance).await;
         self.line.end(&turn, answer)
     }
 

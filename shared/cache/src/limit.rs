@@ -40,50 +40,55 @@ pub enum Verdict {
 
 /// The theoretical arrival time is kept, in microseconds of the server's clock, so that replicas
 /// agree; `%.0f`, since Lua prints large numbers in scientific notation and loses digits. All
-/// limits are looked at before any is taken from.
+/// limits are looked at before any is taken from. In advance goes no more than half of what is
+/// left, so that near its end a limit is counted one by one.
 static GCRA: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
-local cost = tonumber(ARGV[1])
+local cost, advance = tonumber(ARGV[1]), tonumber(ARGV[2])
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
-local new, left, which, reset = {}, nil, 0, 0
+local new, intervals, left, which = {}, {}, nil, 0
 for i, key in ipairs(KEYS) do
-  local interval, burst = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
+  local interval, burst = tonumber(ARGV[2 * i + 1]), tonumber(ARGV[2 * i + 2])
   local tat = math.max(tonumber(redis.call('GET', key) or now), now)
-  new[i] = tat + interval * math.min(cost, burst)
+  new[i], intervals[i] = tat + interval * math.min(cost, burst), interval
   local allow_at = new[i] - interval * burst
   if allow_at > now then
-    return {0, i - 1, math.ceil((allow_at - now) / 1000), 0}
+    return {0, i - 1, math.ceil((allow_at - now) / 1000), 0, 0}
   end
   local remaining = math.floor((now - allow_at) / interval)
   if not left or remaining < left then
-    left, which, reset = remaining, i - 1, math.ceil((new[i] - now) / 1000)
+    left, which = remaining, i
   end
 end
+advance = math.min(advance, math.floor(left / 2))
 for i, key in ipairs(KEYS) do
+  new[i] = new[i] + intervals[i] * advance
   redis.call('SET', key, string.format('%.0f', new[i]), 'PX', math.ceil((new[i] - now) / 1000))
 end
-return {1, which, left, reset}
+return {1, which - 1, left - advance, math.ceil((new[which] - now) / 1000), advance}
 ",
     )
 });
 
-/// Takes `cost` from each of the limits, or from none.
+/// Takes `cost` from each of the limits, or from none; and up to `advance` more for requests that
+/// may follow, of which it says how many they were.
 pub(crate) async fn take(
     connection: &mut ConnectionManager,
     limits: &[(String, Limit)],
     cost: u32,
-) -> RedisResult<Verdict> {
+    advance: u32,
+) -> RedisResult<(Verdict, u32)> {
     let mut call = GCRA.prepare_invoke();
-    call.arg(cost);
+    call.arg(cost).arg(advance);
     for (key, limit) in limits {
         let interval = limit.window.as_micros() / u128::from(limit.count.max(1));
         call.key(key).arg(interval.to_string()).arg(limit.burst);
     }
-    let (allowed, which, first, reset): (u8, usize, u64, u64) =
+    let (allowed, which, first, reset, advanced): (u8, usize, u64, u64, u32) =
         call.invoke_async(connection).await?;
-    Ok(if allowed == 1 {
+    let verdict = if allowed == 1 {
         Verdict::Allowed {
             tightest: which,
             remaining: u32::try_from(first).unwrap_or(u32::MAX),
@@ -94,5 +99,6 @@ pub(crate) async fn take(
             by: which,
             wait: Duration::from_millis(first),
         }
-    })
+    };
+    Ok((verdict, advanced))
 }

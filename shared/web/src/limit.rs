@@ -7,7 +7,7 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use shared_cache::{Cache, Key, Limit, Verdict};
+use shared_cache::{Cache, Key, Leases, Limit, Verdict};
 
 use crate::auth::{Caller, Creator, Verifier, bearer};
 use crate::client_ip::ClientIp;
@@ -58,14 +58,15 @@ const ADDRESS: Rule = Rule::per_minute("address", 1_200, 400);
 /// Counts requests; services between themselves are not counted.
 #[derive(Debug, Clone)]
 pub struct Limiter {
-    cache: Cache,
+    leases: Leases,
     verifier: Verifier,
 }
 
 impl Limiter {
     /// A limiter for what that verifier lets in.
-    pub const fn new(cache: Cache, verifier: Verifier) -> Self {
-        Self { cache, verifier }
+    pub fn new(cache: Cache, verifier: Verifier) -> Self {
+        let leases = Leases::new(cache);
+        Self { leases, verifier }
     }
 
     /// What counts for a caller; nothing for a service.
@@ -109,7 +110,7 @@ pub async fn count(State(limiter): State<Limiter>, request: Request, next: Next)
         .map(|(key, rule)| (key.clone(), rule.limit))
         .collect();
     let rules: Vec<Rule> = rules.into_iter().map(|(_, rule)| rule).collect();
-    match limiter.cache.take_all(&limits, 1).await {
+    match limiter.leases.take(&limits).await {
         Ok(Verdict::Allowed {
             tightest,
             remaining,
