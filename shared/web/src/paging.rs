@@ -1,6 +1,8 @@
-//! Pages of a list: the cursor is signed, so it leads nowhere but where this list led its tenant.
+//! Pages of a list: the cursor is signed, so it leads nowhere but where this list, narrowed as it
+//! was, led its tenant.
 
-use axum::extract::{FromRef, FromRequestParts, MatchedPath};
+use axum::extract::{FromRef, FromRequestParts, MatchedPath, Query};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -30,13 +32,6 @@ pub struct Window {
 }
 
 impl Paging {
-    /// Signs for what the list is narrowed to as well: its cursors lead through nothing else.
-    #[must_use]
-    pub fn narrowed(mut self, filter: &str) -> Self {
-        self.0.update(filter.as_bytes());
-        self
-    }
-
     /// The window that a request asks for.
     pub fn window(&self, request: &PageRequest) -> Result<Window, BadPage> {
         let limit = request.limit()?;
@@ -93,7 +88,19 @@ where
             .unwrap_or_default();
         let mut signer = Verifier::from_ref(state).derived("cursor")?;
         signer.update(creator.id.as_uuid().as_bytes());
-        signer.update(route.as_bytes());
+        for part in [&route, parts.uri.path(), &filter(&parts.uri)?] {
+            signer.update(&(part.len() as u64).to_be_bytes());
+            signer.update(part.as_bytes());
+        }
         Ok(Self(signer))
     }
+}
+
+/// What narrows the list: all that is asked for but the place in it, in any order.
+fn filter(uri: &Uri) -> Result<String, ApiError> {
+    let asked = Query::<Vec<(String, String)>>::try_from_uri(uri);
+    let Query(mut asked) = asked.map_err(|_| ApiError::unprocessable("invalid_query"))?;
+    asked.retain(|(name, _)| !matches!(&**name, "cursor" | "limit"));
+    asked.sort();
+    serde_json::to_string(&asked).map_err(ApiError::internal)
 }

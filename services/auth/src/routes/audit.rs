@@ -159,7 +159,6 @@ pub(crate) async fn list_audit_log(
         let refused = ApiError::unprocessable("invalid_query");
         return Err(refused.detail("action is none that the log has").into());
     }
-    let paging = paging.narrowed(&format!("{action:?} {actor:?} {from:?} {to:?}"));
     let window = paging.window(&PageRequest { limit, cursor })?;
     let before = window
         .after

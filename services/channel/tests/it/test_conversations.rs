@@ -62,6 +62,12 @@ async fn a_creator_reads_conversations_and_transcripts_page_by_page() {
         }
     }
     assert_eq!(seqs, [1, 2, 3, 4, 5, 6]);
+
+    let path = |id: &str| format!("{CONVERSATIONS}/{id}/messages?limit=1");
+    let page = owner.get(&path(&first)).await.expect(StatusCode::OK);
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let elsewhere = format!("{}&cursor={cursor}", path(&second));
+    assert_eq!(owner.get(&elsewhere).await.code(), "invalid_query");
 }
 
 #[tokio::test]

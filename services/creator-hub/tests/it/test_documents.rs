@@ -58,6 +58,23 @@ async fn pages_neither_repeat_nor_skip_while_documents_are_added() {
 }
 
 #[tokio::test]
+async fn a_cursor_leads_through_the_list_as_it_was_narrowed() {
+    let world = World::new().await;
+    for number in 0..3 {
+        world.uploaded("a.txt", &format!("text {number}")).await;
+    }
+    let first = world.ana.get(&format!("{DOCUMENTS}?limit=1")).await.json();
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let on = format!("{DOCUMENTS}?cursor={cursor}");
+    let rest = world.ana.get(&format!("{on}&limit=50")).await;
+    assert_eq!(ids(&rest.expect(StatusCode::OK)).len(), 2);
+    for narrowed in ["tag=a", "state=ready", "tag=", "state=ready&tag=a"] {
+        let answer = world.ana.get(&format!("{on}&{narrowed}")).await;
+        assert_eq!(answer.code(), "invalid_query", "{narrowed}");
+    }
+}
+
+#[tokio::test]
 async fn a_list_is_filtered_by_state_and_tag() {
     let world = World::new().await;
     let ready = world.ready("a.txt", "one").await;
