@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use shared_cache::{Cache, Key, Limit, Verdict};
 use shared_models::Email;
 use shared_web::ClientIp;
+use tracing::Instrument as _;
 
 use crate::error::Error;
 
@@ -140,11 +141,16 @@ pub(crate) async fn take(cache: &Cache, rule: Rule, subject: &str) -> Result<(),
     }
 }
 
-/// Forgets what was counted. A hint: if it is lost, the count ends by itself.
-pub(crate) async fn clear(cache: &Cache, rule: Rule, subject: &str) {
-    if let Err(cause) = cache.forget(&Key::limit(rule.name, subject)).await {
-        tracing::warn!(limit = rule.name, %cause, "the count was not cleared");
-    }
+/// Forgets what was counted, and has nobody wait for that. A hint: if it is lost, the count ends by
+/// itself.
+pub(crate) fn clear(cache: &Cache, rule: Rule, subject: &str) {
+    let (cache, key) = (cache.clone(), Key::limit(rule.name, subject));
+    let forget = async move {
+        if let Err(cause) = cache.forget(&key).await {
+            tracing::warn!(limit = rule.name, %cause, "the count was not cleared");
+        }
+    };
+    tokio::spawn(forget.in_current_span());
 }
 
 /// A request over a limit.

@@ -23,7 +23,7 @@ pub(crate) async fn check(
     drop(tx);
     match app.hashing.verify(password.into_secret(), stored).await? {
         Verdict::Right { .. } => {
-            limits::clear(&app.cache, limits::REAUTHENTICATE, &subject).await;
+            limits::clear(&app.cache, limits::REAUTHENTICATE, &subject);
             Ok(())
         }
         Verdict::Wrong => Err(Denied::WrongPassword.into()),

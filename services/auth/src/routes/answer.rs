@@ -9,6 +9,7 @@ use shared_db::TenantTx;
 use shared_models::{CreatorId, Role, SessionId, UserId};
 use utoipa::ToSchema;
 
+use crate::audit::Event;
 use crate::domain::refresh_token::RefreshToken;
 use crate::domain::token::Identity;
 use crate::error::Error;
@@ -138,16 +139,18 @@ impl Tokens {
     }
 }
 
-/// Opens a session of a member; the caller commits before the tokens leave.
+/// Opens a session of a member, for the reason that the audit log is to name; the caller commits
+/// before the tokens leave.
 pub(crate) async fn sign_in(
     app: &AppState,
     tx: &mut TenantTx,
     me: MeRow,
     device: &Device,
+    entry: Event,
 ) -> Result<SignedIn, Error> {
     let token = RefreshToken::random()?;
     let life = app.accounts.refresh_seconds;
-    let session = sessions::open(tx, me.user.id, device, &token.hash(), life).await?;
+    let session = sessions::open(tx, me.user.id, device, &token.hash(), life, &entry).await?;
     let tokens = Tokens::of(app, identity(tx, &me.user, session), token).await?;
     let Me { creator, user } = me.into();
     Ok(SignedIn {

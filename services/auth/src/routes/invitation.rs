@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::answer::{Confidential, SignedIn, sign_in};
 use super::refusals::{BodyRefused, Limited, Unavailable};
-use crate::audit::{self, Action, Actor, Event};
+use crate::audit::{Action, Actor, Event};
 use crate::domain::invitation;
 use crate::domain::password_text::PasswordText;
 use crate::error::Error;
@@ -77,10 +77,9 @@ async fn admit(
     let user = owner_invitations::accept(&mut tx, invitation, hash).await?;
     let user = user.ok_or(Error::InvalidInvitation)?;
     let me = me::find(&mut tx, user).await?.ok_or(Error::Inconsistent)?;
-    let signed_in = sign_in(app, &mut tx, me, device).await?;
     let actor = Actor::User(user.as_uuid());
-    let came = Event::new(actor, Action::OwnerAccepted, device.ip).on(invitation);
-    audit::append(&mut tx, came).await?;
+    let entry = Event::new(actor, Action::OwnerAccepted, device.ip).on(invitation);
+    let signed_in = sign_in(app, &mut tx, me, device, entry).await?;
     tx.commit().await?;
     Ok(signed_in)
 }

@@ -258,10 +258,9 @@ async fn admit(
     memberships::insert(&mut tx, user, row.role).await?;
     let me = me::find(&mut tx, user).await?.ok_or(Error::Inconsistent)?;
     email_verification::send(app, &mut tx, &me.user).await?;
-    let signed_in = sign_in(app, &mut tx, me, device).await?;
     let actor = Actor::User(user.as_uuid());
-    let joined = Event::new(actor, Action::MemberJoined, device.ip).on(found.invite);
-    audit::append(&mut tx, joined).await?;
+    let entry = Event::new(actor, Action::MemberJoined, device.ip).on(found.invite);
+    let signed_in = sign_in(app, &mut tx, me, device, entry).await?;
     tx.commit().await?;
     app.post.wake();
     Ok(signed_in)

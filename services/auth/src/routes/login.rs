@@ -69,7 +69,7 @@ pub(crate) async fn login(
     };
     let (stored, rehashed) = (stored.as_deref(), rehashed.as_deref());
     let answer = admit(&app, login, stored, rehashed, &device).await?;
-    limits::clear(&app.cache, limits::LOGIN, &subject).await;
+    limits::clear(&app.cache, limits::LOGIN, &subject);
     Ok(Confidential(StatusCode::OK, answer))
 }
 
@@ -131,8 +131,8 @@ pub(super) async fn open_session(
         return Err(Denied::EmailUnverified.into());
     }
     let actor = Actor::User(user.id.as_uuid());
-    let signed_in = sign_in(app, &mut tx, found.me, device).await?;
-    audit::append(&mut tx, Event::new(actor, Action::SignedIn, device.ip)).await?;
+    let entry = Event::new(actor, Action::SignedIn, device.ip);
+    let signed_in = sign_in(app, &mut tx, found.me, device, entry).await?;
     tx.commit().await?;
     count("success");
     Ok(signed_in)

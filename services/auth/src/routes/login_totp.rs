@@ -103,6 +103,6 @@ pub(crate) async fn login_totp(
     let found = me::admit(&mut tx, user, None, true).await?;
     let found = found.ok_or(Error::InvalidCredentials)?;
     let signed_in = open_session(&app, tx, found, &device).await?;
-    limits::clear(&app.cache, limits::SECOND_FACTOR, &subject).await;
+    limits::clear(&app.cache, limits::SECOND_FACTOR, &subject);
     Ok(Confidential(StatusCode::OK, signed_in))
 }

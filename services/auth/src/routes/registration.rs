@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::answer::{Confidential, SignedIn, sign_in};
 use super::email_verification;
 use super::refusals::{BodyRefused, Limited, Unavailable};
-use crate::audit::{self, Action, Actor, Event};
+use crate::audit::{Action, Actor, Event};
 use crate::domain::email_token::EmailToken;
 use crate::domain::full_name::FullName;
 use crate::domain::password_text::PasswordText;
@@ -124,9 +124,9 @@ async fn create(
     memberships::insert(&mut tx, user, Role::Owner).await?;
     let me = me::find(&mut tx, user).await?.ok_or(Error::Inconsistent)?;
     email_verification::send(app, &mut tx, &me.user).await?;
-    let signed_in = sign_in(app, &mut tx, me, device).await?;
     let actor = Actor::User(user.as_uuid());
-    audit::append(&mut tx, Event::new(actor, Action::Registered, device.ip)).await?;
+    let entry = Event::new(actor, Action::Registered, device.ip);
+    let signed_in = sign_in(app, &mut tx, me, device, entry).await?;
     tx.commit().await?;
     app.post.wake();
     Ok(signed_in)

@@ -246,6 +246,6 @@ async fn prove_both(
     if !second_factor::accept(app, &mut tx, user, &Proof::Code(code)).await? {
         return Err(Denied::WrongCode.into());
     }
-    limits::clear(&app.cache, limits::SECOND_FACTOR, &user.to_string()).await;
+    limits::clear(&app.cache, limits::SECOND_FACTOR, &user.to_string());
     Ok(tx)
 }

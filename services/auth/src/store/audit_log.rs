@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use shared_db::TenantTx;
-use sqlx::Row as _;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{Postgres, Row as _};
 use uuid::Uuid;
 
 use crate::audit::{Actor, Event};
@@ -44,23 +45,31 @@ impl TryFrom<PgRow> for EntryRow {
 
 /// Adds an entry to the chain, one at a time for each account.
 pub(crate) async fn append(tx: &mut TenantTx, event: &Event) -> sqlx::Result<()> {
+    let query = sqlx::query("select auth.append_audit($1, $2, $3, $4, $5, $6::inet, $7)");
+    bind_entry(query.bind(tx.creator()), event)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+/// Binds what `auth.append_audit` takes after the account: six values.
+pub(super) fn bind_entry<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    event: &'q Event,
+) -> Query<'q, Postgres, PgArguments> {
     let (kind, actor) = match event.actor {
         Actor::User(id) => ("user", Some(id)),
         Actor::ApiKey(id) => ("api_key", Some(id)),
         Actor::Service => ("service", None),
         Actor::Nobody => ("nobody", None),
     };
-    sqlx::query("select auth.append_audit($1, $2, $3, $4, $5, $6::inet, $7)")
-        .bind(tx.creator())
+    query
         .bind(kind)
         .bind(actor)
         .bind(event.action.as_str())
         .bind(event.target.as_deref())
         .bind(event.ip.map(|ip| ip.0.to_string()))
         .bind(&event.request_id)
-        .execute(tx.conn())
-        .await?;
-    Ok(())
 }
 
 /// From a time on and before another one.

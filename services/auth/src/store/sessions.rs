@@ -5,6 +5,9 @@ use shared_models::{SessionId, UserId};
 use shared_web::ClientIp;
 use uuid::Uuid;
 
+use super::audit_log::bind_entry;
+use crate::audit::Event;
+
 /// Where a sign-in comes from.
 #[derive(Debug, Clone)]
 pub(crate) struct Device {
@@ -37,24 +40,29 @@ impl Revocation {
     }
 }
 
-/// Opens a session with its first token, and sweeps out what the user let expire.
+/// Opens a session with its first token and its entry in the audit log, in one round trip; and
+/// sweeps out what the user let expire.
 pub(crate) async fn open(
     tx: &mut TenantTx,
     user: UserId,
     device: &Device,
     token_hash: &[u8; 32],
     life_seconds: f64,
+    entry: &Event,
 ) -> sqlx::Result<SessionId> {
     let id = SessionId::new();
-    sqlx::query(
+    let query = sqlx::query(
         "with swept as (
            delete from auth.sessions where creator_id = $1 and user_id = $3 and expires_at < now()),
          opened as (
            insert into auth.sessions (creator_id, id, user_id, user_agent, ip, expires_at)
            values ($1, $2, $3, $4, $5::inet, now() + make_interval(secs => $8))
-           returning creator_id, id, expires_at)
-         insert into auth.refresh_tokens (creator_id, id, session_id, token_hash, expires_at)
-         select creator_id, $6, id, $7, expires_at from opened",
+           returning creator_id, id, expires_at),
+         issued as (
+           insert into auth.refresh_tokens (creator_id, id, session_id, token_hash, expires_at)
+           select creator_id, $6, id, $7, expires_at from opened
+           returning creator_id)
+         select auth.append_audit(creator_id, $9, $10, $11, $12, $13::inet, $14) from issued",
     )
     .bind(tx.creator())
     .bind(id)
@@ -63,9 +71,8 @@ pub(crate) async fn open(
     .bind(device.ip.0.to_string())
     .bind(Uuid::now_v7())
     .bind(&token_hash[..])
-    .bind(life_seconds)
-    .execute(tx.conn())
-    .await?;
+    .bind(life_seconds);
+    bind_entry(query, entry).execute(tx.conn()).await?;
     Ok(id)
 }
 
