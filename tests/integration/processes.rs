@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use shared_config::{Secret, Service, keys, wiring};
@@ -13,11 +15,12 @@ use shared_models::CreatorId;
 use shared_testkit::{Stores, TestDatabase};
 use shared_web::{Verifier, VerifierSettings, outbound};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 /// A password that breaks no rule.
 pub(crate) const PASSWORD: &str = "Lantern-7-Harbour";
 const INTERNAL_KEY: &str = "kZ4mW8rT1vX6yB3nC9dF2gH7jL0pQ5sU";
-const SEED: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const PROVISIONING_TOKEN: &str = "T7rQ2mZ9vK4xW1cB8nL5sD3fG6hJ0pYa";
 const DATA_KEY: &str = "Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=";
 
 /// All four services.
@@ -27,6 +30,9 @@ pub(crate) struct Processes {
     pub(crate) uploads: TempDir,
     pub(crate) http: Client,
     ports: BTreeMap<Service, u16>,
+    tenants_port: u16,
+    /// Its own, since a key that leaked is refused by all who share Redis.
+    signing_seed: String,
     pub(crate) running: BTreeMap<Service, Child>,
 }
 
@@ -36,6 +42,7 @@ pub(crate) struct Account {
     pub(crate) creator: CreatorId,
     pub(crate) email: String,
     pub(crate) token: String,
+    pub(crate) refresh_token: String,
 }
 
 impl Processes {
@@ -49,13 +56,18 @@ impl Processes {
         let ports = ports
             .map(|(service, listener)| (service, listener.local_addr().unwrap().port()))
             .collect();
-        drop(listeners);
+        let tenants = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tenants_port = tenants.local_addr().unwrap().port();
+        drop((listeners, tenants));
         let mut all = Self {
             stores,
             database,
             uploads: TempDir::new().unwrap(),
             http: outbound::client().unwrap(),
             ports,
+            tenants_port,
+            signing_seed: BASE64_STANDARD
+                .encode([*Uuid::new_v4().as_bytes(), *Uuid::new_v4().as_bytes()].concat()),
             running: BTreeMap::new(),
         };
         for service in Service::ALL {
@@ -128,6 +140,11 @@ impl Processes {
                 format!("127.0.0.1:{}", self.ports[&service]),
             ),
             (keys::METRICS_ADDR, text("127.0.0.1:0")),
+            (
+                keys::INTERNAL_LISTEN_ADDR,
+                format!("127.0.0.1:{}", self.tenants_port),
+            ),
+            (keys::PROVISIONING_TOKEN, text(PROVISIONING_TOKEN)),
             (keys::DATABASE_HOST, database.host),
             (keys::DATABASE_PORT, database.port.to_string()),
             (keys::DATABASE_NAME, database.name),
@@ -146,7 +163,7 @@ impl Processes {
             (keys::TOKEN_ISSUER, text("creator-platform")),
             (keys::TOKEN_AUDIENCE, text("creator-platform-api")),
             (keys::INTERNAL_TOKEN_KEY, text(INTERNAL_KEY)),
-            (keys::SIGNING_SEED, text(SEED)),
+            (keys::SIGNING_SEED, self.signing_seed.clone()),
             (keys::DATA_KEY, text(DATA_KEY)),
             (keys::ERASURE_GRACE_SECONDS, text("0")),
             (keys::CHAT_MODEL, text("tiny-llama")),
@@ -154,6 +171,25 @@ impl Processes {
             (keys::WIDGET_TOKEN_KEY, text(INTERNAL_KEY)),
             (keys::UPLOAD_DIR, self.uploads.path().display().to_string()),
         ])
+    }
+
+    /// Has auth make an account as a resource wants it, as the operator does.
+    pub(crate) async fn provision(&self, uid: Uuid, wish: &Value) -> Value {
+        let port = self.tenants_port;
+        let url = format!("http://127.0.0.1:{port}/internal/v1/tenants/{uid}");
+        let put = self.http.put(url).bearer_auth(PROVISIONING_TOKEN);
+        let answer = put.json(wish).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.status());
+        answer.json().await.unwrap()
+    }
+
+    /// Runs a command of a service's binary to its end.
+    pub(crate) fn command(&self, service: Service, arguments: &[&str]) {
+        let mut command = Command::new(binary(service));
+        let command = command.args(arguments).env_clear();
+        let output = command.envs(self.environment(service)).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
     }
 
     /// A token with which auth calls a service for a tenant.
@@ -175,11 +211,25 @@ impl Processes {
             "email": email, "password": PASSWORD, "full_name": format!("Ana {word}"),
         });
         let url = self.url(Service::Auth, "/v1/register");
-        let made = call(self.http.post(url).json(&body), StatusCode::CREATED).await;
-        Account {
-            creator: made["creator"]["id"].as_str().unwrap().parse().unwrap(),
-            token: made["tokens"]["access_token"].as_str().unwrap().to_owned(),
-            email,
+        // Of one address few are let in, and the stores may have served other tests before.
+        let [a, b, ..] = *Uuid::new_v4().as_bytes();
+        let register = self.http.post(url).json(&body);
+        let register = register.header("x-forwarded-for", format!("198.18.{a}.{b}"));
+        let made = call(register, StatusCode::CREATED).await;
+        Account::of(&made)
+    }
+}
+
+impl Account {
+    /// What an answer to a sign-in says.
+    pub(crate) fn of(signed_in: &Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let tokens = &signed_in["tokens"];
+        Self {
+            creator: text(&signed_in["creator"]["id"]).parse().unwrap(),
+            email: text(&signed_in["user"]["email"]),
+            token: text(&tokens["access_token"]),
+            refresh_token: text(&tokens["refresh_token"]),
         }
     }
 }

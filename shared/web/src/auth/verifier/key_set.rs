@@ -100,3 +100,6 @@ impl KeySet {
         asked.error_for_status()?.json().await
     }
 }
+
+#[cfg(test)]
+mod tests;
