@@ -33,14 +33,15 @@ pub fn app(state: AppState) -> Router {
     let checks = checks(&state);
     let beside = routes::internal().with_state(state.clone());
     let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
-    let v1 = routes::v1().layer(middleware::from_fn_with_state(limiter, limit::count));
+    let v1 = routes::v1::<Router<AppState>>()
+        .layer(middleware::from_fn_with_state(limiter, limit::count));
     let v1 = v1.with_state(state);
     web::assemble(Service::AiEngine, v1, beside, checks, DOCUMENT)
 }
 
 /// The document as the routes say it today; a test holds the committed one against it.
 pub fn openapi() -> String {
-    web::document(Service::AiEngine, SUMMARY, routes::v1().into_openapi())
+    web::document(Service::AiEngine, SUMMARY, routes::v1())
 }
 
 /// What this service cannot work without.

@@ -10,15 +10,15 @@ mod tenant_data;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, put};
+use shared_web::Endpoints;
 use shared_web::tenant_data::ROUTE as TENANT_DATA;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::state::AppState;
 
 /// Below `/ai-engine/v1`.
-pub fn v1() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub fn v1<E: Endpoints<AppState>>() -> E {
+    E::default()
         .routes(routes!(search::search))
         .routes(routes!(answers::create_answer))
         .routes(routes!(generations::read_generation))

@@ -27,13 +27,13 @@ mod sessions;
 mod totp;
 mod usage;
 
-use utoipa_axum::router::OpenApiRouter;
+use shared_web::Endpoints;
 use utoipa_axum::routes;
 
 use crate::state::AppState;
 
-pub(crate) fn v1() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(crate) fn v1<E: Endpoints<AppState>>() -> E {
+    E::default()
         .routes(routes!(registration::register))
         .routes(routes!(
             registration_invitation::list_registration_invitations,

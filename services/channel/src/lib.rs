@@ -14,6 +14,7 @@ mod store;
 use axum::{Router, middleware};
 use shared_config::{Service, Store};
 use shared_web::{Checks, Limiter, app as web, limit};
+use utoipa_axum::router::OpenApiRouter;
 
 pub use config::Config;
 pub use state::{AppState, SetupError};
@@ -31,10 +32,12 @@ pub fn app(state: AppState) -> Router {
     let admission = middleware::from_fn_with_state(state.clone(), routes::admission::admit);
     let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
     // Widgets have limits of their own, by visitor and by address.
-    let v1 = routes::creators()
+    let creators: Router<AppState> = routes::creators();
+    let widget: Router<AppState> = routes::widget();
+    let v1 = creators
         .layer(middleware::from_fn_with_state(limiter, limit::count))
-        .merge(routes::scripts())
-        .merge(routes::widget().layer(admission));
+        .merge(routes::scripts::<Router<AppState>>())
+        .merge(widget.layer(admission));
     let beside = routes::demo().merge(routes::internal());
     let beside = beside.with_state(state.clone());
     let v1 = v1.with_state(state);
@@ -43,10 +46,9 @@ pub fn app(state: AppState) -> Router {
 
 /// The document as the routes say it today; a test holds the committed one against it.
 pub fn openapi() -> String {
-    let v1 = routes::creators()
-        .merge(routes::scripts())
-        .merge(routes::widget());
-    web::document(Service::Channel, SUMMARY, v1.into_openapi())
+    let creators: OpenApiRouter<AppState> = routes::creators();
+    let v1 = creators.merge(routes::scripts()).merge(routes::widget());
+    web::document(Service::Channel, SUMMARY, v1)
 }
 
 fn checks(state: &AppState) -> Checks {

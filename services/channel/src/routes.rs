@@ -12,15 +12,15 @@ mod tenant_data;
 
 use axum::Router;
 use axum::routing::{get, options};
+use shared_web::Endpoints;
 use shared_web::tenant_data::ROUTE as TENANT_DATA;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::state::AppState;
 
 /// What creators call, below `/v1`.
-pub(crate) fn creators() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(crate) fn creators<E: Endpoints<AppState>>() -> E {
+    E::default()
         .routes(routes!(channels::list_channels, channels::create_channel))
         .routes(routes!(
             channels::read_channel,
@@ -34,8 +34,8 @@ pub(crate) fn creators() -> OpenApiRouter<AppState> {
 }
 
 /// What widgets call, below `/v1`; the admission layer belongs around them.
-pub(crate) fn widget() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(crate) fn widget<E: Endpoints<AppState>>() -> E {
+    E::default()
         .routes(routes!(sessions::create_session))
         .route(
             "/widget/{channel_id}/sessions",
@@ -50,13 +50,11 @@ pub(crate) fn widget() -> OpenApiRouter<AppState> {
 }
 
 /// The script that pages embed, below `/v1`.
-pub(crate) fn scripts() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(script::read_script))
-        .route(
-            &script::versioned_path(),
-            get(script::read_versioned_script),
-        )
+pub(crate) fn scripts<E: Endpoints<AppState>>() -> E {
+    E::default().routes(routes!(script::read_script)).route(
+        &script::versioned_path(),
+        get(script::read_versioned_script),
+    )
 }
 
 /// The demo page, below the prefix.

@@ -11,8 +11,9 @@ mod upload;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
+use shared_web::Endpoints;
 use shared_web::tenant_data::ROUTE as TENANT_DATA;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::router::UtoipaMethodRouterExt as _;
 use utoipa_axum::routes;
 
 use crate::state::AppState;
@@ -21,9 +22,9 @@ use crate::state::AppState;
 const FORM: u64 = 256 * 1024;
 
 /// The endpoints below `/creator-hub/v1`.
-pub(crate) fn v1(upload_max_bytes: u64) -> OpenApiRouter<AppState> {
+pub(crate) fn v1<E: Endpoints<AppState>>(upload_max_bytes: u64) -> E {
     let body = usize::try_from(upload_max_bytes + FORM).unwrap_or(usize::MAX);
-    OpenApiRouter::new()
+    E::default()
         .routes(routes!(profile::read_profile, profile::save_profile))
         .routes(
             routes!(documents::list_documents, upload::upload_document)

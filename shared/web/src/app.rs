@@ -32,13 +32,12 @@ pub const BEARER: &str = "bearer";
 /// process which serves it does not have to spend.
 pub fn assemble(
     service: Service,
-    v1: OpenApiRouter,
+    v1: Router,
     beside: Router,
     checks: Checks,
     document: &'static str,
 ) -> Router {
     let prefix = service.prefix();
-    let (v1, _) = v1.split_for_parts();
     let address = format!("{prefix}/openapi.json");
     let page = SwaggerUi::new(format!("{prefix}/docs")).config(Config::new([address.clone()]));
     let json = [(header::CONTENT_TYPE, "application/json")];
@@ -55,9 +54,12 @@ pub fn assemble(
 }
 
 /// The document of a service out of what its `/v1` routes say of themselves.
-pub fn document(service: Service, summary: &str, v1: OpenApi) -> String {
+pub fn document<S>(service: Service, summary: &str, v1: OpenApiRouter<S>) -> String
+where
+    S: Clone + Send + Sync + 'static,
+{
     let prefix = format!("{}/v1", service.prefix());
-    let v1 = OpenApiRouter::<()>::with_openapi(v1);
+    let v1 = OpenApiRouter::<()>::with_openapi(v1.into_openapi());
     let start = OpenApiRouter::with_openapi(head(service, summary));
     let mut openapi = start.nest(&prefix, v1).into_openapi();
     documented::complete(&mut openapi);

@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared_config::Service;
 use shared_testkit::TestClient;
-use shared_web::{ApiError, Body, Checks, Id, Problem, Query, app};
+use shared_web::{ApiError, Body, Checks, Endpoints, Id, Problem, Query, app};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
@@ -48,8 +47,8 @@ async fn panics() -> Json<Note> {
     panic!("a bug")
 }
 
-fn v1() -> OpenApiRouter {
-    OpenApiRouter::new()
+fn v1<E: Endpoints<()>>() -> E {
+    E::default()
         .routes(routes!(create_note, find_notes))
         .routes(routes!(read_note))
         .routes(routes!(panics))
@@ -224,7 +223,7 @@ async fn a_value_that_no_store_can_hold_is_refused() {
 
 #[tokio::test]
 async fn the_document_says_what_the_shared_layers_answer() {
-    let document = app::document(Service::Auth, "test", v1().into_openapi());
+    let document = app::document(Service::Auth, "test", v1());
     let document: Value = serde_json::from_str(&document).unwrap();
     assert!(document["paths"]["/auth/v1/notes"]["post"].is_object());
     let answers = |path: &str| document["paths"][path]["get"]["responses"].clone();
