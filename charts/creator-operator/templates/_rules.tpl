@@ -1,6 +1,6 @@
 {{- /*
-What the operator may do where platforms live. Each rule names the code that needs it; the test
-`the_operator_needs_no_more_than_the_chart_grants` runs it as this ServiceAccount.
+What the operator may do where platforms live. Each rule names the code that needs it; the tests in
+`operator/controller/tests/it/test_rights.rs` run it as this ServiceAccount, and find what it never uses.
 No delete on Secrets and PersistentVolumeClaims: data outlives whatever we do.
 No bind, no escalate, no roles: pods of a platform have no rights in the cluster.
 */ -}}

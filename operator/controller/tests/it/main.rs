@@ -7,6 +7,7 @@
     reason = "tests end by these, and print what they measured"
 )]
 
+mod auth;
 mod server;
 mod stand_in;
 mod tenants;

@@ -77,6 +77,25 @@ async fn a_watch_that_expires_ends_or_loses_an_event_hides_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Kubernetes API: make test"]
+async fn a_watch_that_may_not_begin_and_a_list_that_may_not_go_on_hide_nothing() {
+    for course in [Course::install(), Course::reduction()] {
+        let calm = course.run(Fault::None).await;
+        let faults = spread(calm.watches, 6).map(Fault::GoneAtStart).collect();
+        let what = "watches refused as they began (410)";
+        course.same_end_after(what, &calm, faults).await;
+    }
+    // Only a platform that is there fills more than a page.
+    let course = Course::reduction();
+    let calm = course.run(Fault::GoneOnPage(usize::MAX)).await;
+    assert!(calm.pages > 20, "lists have {} further pages", calm.pages);
+    let faults = spread(calm.pages, 6).map(Fault::GoneOnPage).collect();
+    course
+        .same_end_after("pages refused (410)", &calm, faults)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Kubernetes API: make test"]
 async fn an_outdated_answer_destroys_nothing() {
     for course in [Course::install(), Course::reduction()] {
         let calm = course.run(Fault::None).await;
@@ -149,6 +168,8 @@ struct End {
     writes: usize,
     reads: usize,
     events: usize,
+    watches: usize,
+    pages: usize,
     outdated: usize,
     refused: usize,
     busy: usize,
@@ -242,6 +263,7 @@ impl Course {
 impl End {
     fn of(fault: Fault, calls: &Calls, objects: BTreeMap<ObjectKey, Value>) -> Self {
         let (events, reads) = calls.events_and_reads();
+        let (watches, pages) = calls.watches_and_pages();
         let writes = calls.writes();
         let answered = |status: &[u16]| {
             let hit = |call: &&Call| status.contains(&call.status);
@@ -258,6 +280,8 @@ impl End {
             writes: writes.len(),
             reads,
             events,
+            watches,
+            pages,
             outdated: calls.outdated_answers(),
             refused: answered(&[409]),
             busy: answered(&[429, 503]),

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::server::client;
 use crate::tenants::{PACE, Tenants, is_ready, ready};
-use crate::test_rights::{grant, until_granted};
+use crate::test_rights::{for_tenants, grant, until_granted, used};
 use crate::wire::Fault;
 
 const PASSWORD: &str = "Lantern-7-Harbour";
@@ -270,5 +270,6 @@ async fn the_rights_that_the_chart_grants_suffice_for_tenants() {
     let calls = operator.calls.all();
     let refused: Vec<_> = calls.iter().filter(|call| call.status == 403).collect();
     assert!(refused.is_empty(), "{refused:#?}");
+    assert!(used(&operator).is_superset(&for_tenants()));
     operator.stop().await;
 }

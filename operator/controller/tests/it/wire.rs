@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 use http::request::Parts;
-use http::{Method, Request};
+use http::{Method, Request, Uri};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use operator::client::{Answer, Wire};
@@ -28,6 +28,8 @@ use self::fault::{State, reads};
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) path: String,
+    /// Whether it asks for events.
+    pub(crate) watches: bool,
     pub(crate) status: u16,
 }
 
@@ -80,6 +82,12 @@ impl Calls {
         (state.events, state.reads)
     }
 
+    /// How many watches began, and how many further pages lists had.
+    pub(crate) fn watches_and_pages(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.watches, state.pages)
+    }
+
     /// How often one was told something outdated, or could have been.
     pub(crate) fn outdated_answers(&self) -> usize {
         self.state().outdated_answers
@@ -96,11 +104,11 @@ impl Calls {
     }
 
     /// Remembers an attempt.
-    pub(crate) fn note(&self, method: Method, path: &str, status: u16) {
-        let path = path.to_owned();
+    pub(crate) fn note(&self, method: Method, uri: &Uri, status: u16) {
         self.state().calls.push(Call {
             method,
-            path,
+            path: uri.path().to_owned(),
+            watches: watches(uri),
             status,
         });
     }
@@ -144,8 +152,11 @@ async fn pass(
     fate: Fate,
     request: Request<Body>,
 ) -> Result<Answer, BoxError> {
-    let (parts, body) = request.into_parts();
-    let note = |status: u16| calls.note(parts.method.clone(), parts.uri.path(), status);
+    let (mut parts, body) = request.into_parts();
+    if calls.state().pages_of_one() {
+        parts.uri = with_pages_of_one(&parts.uri);
+    }
+    let note = |status: u16| calls.note(parts.method.clone(), &parts.uri, status);
     let body = body.collect().await?.to_bytes();
     let again = || Request::from_parts(parts.clone(), Body::from(body.to_vec()));
     let answer = match fate {
@@ -153,6 +164,10 @@ async fn pass(
         Fate::Busy(busy) => {
             note(busy.status);
             return Ok(answers::busy(busy));
+        }
+        Fate::Gone => {
+            note(410);
+            return Ok(answers::gone());
         }
         Fate::Rival => {
             let rival = rival::write(&wire, &parts, &body).await?;
@@ -172,16 +187,25 @@ async fn pass(
     read(calls, &parts, answer?).await
 }
 
+fn watches(uri: &Uri) -> bool {
+    uri.query().is_some_and(|query| query.contains("watch="))
+}
+
+fn with_pages_of_one(uri: &Uri) -> Uri {
+    let text = uri.to_string();
+    let Some((before, after)) = text.split_once("limit=") else {
+        return uri.clone();
+    };
+    let after = after.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    format!("{before}limit=1{after}").parse().unwrap()
+}
+
 /// What a read is told may be tampered with, too.
 async fn read(calls: Calls, parts: &Parts, answer: Answer) -> Result<Answer, BoxError> {
     if !reads(&parts.method) {
         return Ok(answer);
     }
-    if parts
-        .uri
-        .query()
-        .is_some_and(|query| query.contains("watch="))
-    {
+    if watches(&parts.uri) {
         return Ok(events::tampered(calls, answer));
     }
     let told = Recorded::of(answer).await?;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Response, response};
 use http_body_util::{BodyExt, Full};
 use operator::client::Answer;
-use serde_json::json;
+use serde_json::{Value, json};
 use tower::BoxError;
 
 use super::Busy;
@@ -55,7 +55,21 @@ pub(super) fn busy(busy: Busy) -> Answer {
 
 /// The last line of a watch whose history the server has dropped.
 pub(super) fn expired() -> Bytes {
-    let event = json!({"type": "ERROR", "object": {
+    let event = json!({"type": "ERROR", "object": too_old()});
+    format!("{event}\n").into()
+}
+
+/// The same, said instead of an answer.
+pub(super) fn gone() -> Answer {
+    Response::builder()
+        .status(410)
+        .header("content-type", "application/json")
+        .body(whole(too_old().to_string().into()))
+        .unwrap()
+}
+
+fn too_old() -> Value {
+    json!({
         "kind": "Status",
         "apiVersion": "v1",
         "metadata": {},
@@ -63,8 +77,7 @@ pub(super) fn expired() -> Bytes {
         "message": "too old resource version",
         "reason": "Expired",
         "code": 410,
-    }});
-    format!("{event}\n").into()
+    })
 }
 
 fn whole(body: Bytes) -> http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError> {

@@ -32,6 +32,10 @@ pub(crate) enum Fault {
     Dropped(usize),
     /// Event n of all watches is never delivered.
     Swallowed(usize),
+    /// The n-th watch is refused as it begins: what it would go on from is too old.
+    GoneAtStart(usize),
+    /// Lists have one object a page, and the n-th further page is refused: its token is too old.
+    GoneOnPage(usize),
     /// Of the reads whose answer is no longer the first one, the n-th is told that first one.
     Outdated(usize),
 }
@@ -64,6 +68,7 @@ pub(crate) enum Fate {
     LoseAnswer,
     Rival,
     Busy(Busy),
+    Gone,
 }
 
 /// What becomes of an event.
@@ -81,6 +86,10 @@ pub(super) struct State {
     pub(super) struck: bool,
     pub(super) events: usize,
     pub(super) reads: usize,
+    /// Watches that began.
+    pub(super) watches: usize,
+    /// Pages of lists after their first one.
+    pub(super) pages: usize,
     pub(super) outdated_answers: usize,
     pub(super) first_answers: HashMap<String, Recorded>,
     /// What the next reads of each are told instead of the truth.
@@ -99,6 +108,8 @@ impl State {
             struck: false,
             events: 0,
             reads: 0,
+            watches: 0,
+            pages: 0,
             outdated_answers: 0,
             first_answers: HashMap::new(),
             outdated: HashMap::new(),
@@ -111,6 +122,7 @@ impl State {
 
     pub(super) fn arm(&mut self, fault: Fault) {
         (self.writes, self.reads, self.events) = (0, 0, 0);
+        (self.watches, self.pages) = (0, 0);
         (self.fault, self.struck) = (fault, false);
     }
 
@@ -120,7 +132,7 @@ impl State {
         }
         let fate = if reads(method) {
             self.reads += 1;
-            self.at_read()
+            self.at_read(uri)
         } else {
             self.writes += 1;
             self.at_write()
@@ -132,8 +144,13 @@ impl State {
         fate
     }
 
-    fn at_read(&self) -> Fate {
+    fn at_read(&mut self, uri: &str) -> Fate {
+        let (watch, page) = (uri.contains("watch="), uri.contains("continue="));
+        self.watches += usize::from(watch);
+        self.pages += usize::from(page);
         match self.fault {
+            Fault::GoneAtStart(n) if watch && n == self.watches => Fate::Gone,
+            Fault::GoneOnPage(n) if page && n == self.pages => Fate::Gone,
             Fault::BusyRead(n, busy) if n == self.reads => Fate::Busy(busy),
             Fault::BusyReads(n, busy) if self.reads.is_multiple_of(n) => Fate::Busy(busy),
             _ => Fate::Pass,
@@ -169,6 +186,11 @@ impl State {
             }
             _ => fate,
         }
+    }
+
+    /// Whether pages are as small as can be.
+    pub(super) const fn pages_of_one(&self) -> bool {
+        matches!(self.fault, Fault::GoneOnPage(_))
     }
 
     pub(super) fn delivery(&mut self) -> Delivery {
