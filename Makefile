@@ -32,6 +32,7 @@ format: ## format the Rust code
 	cargo fmt --all
 
 lint: ## format check, clippy, house rules, chart, shell scripts
+	tests/cluster/packages
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --locked --workspace --test tidy
