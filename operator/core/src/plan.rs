@@ -32,6 +32,7 @@ mod postgres;
 mod prune;
 mod redis;
 mod service;
+mod stateful_set;
 mod volume;
 
 pub use compare::UNREAD;

@@ -5,10 +5,9 @@ use shared_config::Store;
 
 use crate::api::stores::StoreMode;
 use crate::component::Component;
-use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{StageName, foundation, labels, network, volume};
+use crate::plan::{StageName, foundation, network, stateful_set, volume};
 use crate::resolve::Resolved;
 
 const COMPONENT: Component = Component::Store(Store::Chroma);
@@ -42,18 +41,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
         false,
     );
     let pod = chroma_pod(sketch, &name);
-    let template = pod::template(sketch, pod);
-    let set = json!({
-        "spec": {
-            "replicas": 1,
-            "serviceName": name,
-            "podManagementPolicy": "Parallel",
-            "selector": {"matchLabels": labels::selector(sketch.resolved, COMPONENT)},
-            "template": template,
-        },
-    });
-    let key = ObjectKey::new(Kind::StatefulSet, &name);
-    sketch.apply(StageName::Stores, COMPONENT, key, set);
+    stateful_set::single(sketch, &name, pod);
 }
 
 fn chroma_pod(sketch: &Sketch<'_>, name: &str) -> Pod {

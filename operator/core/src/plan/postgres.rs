@@ -11,7 +11,7 @@ use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{Generate, StageName, foundation, labels, network, volume};
+use crate::plan::{Generate, StageName, foundation, network, stateful_set, volume};
 use crate::resolve::Resolved;
 
 pub(crate) mod backup;
@@ -96,26 +96,16 @@ fn managed(sketch: &mut Sketch<'_>, settings: &ManagedPostgres) {
         &[("postgres", 5432)],
         true,
     );
-    let template = pod_template(sketch, &name, settings);
-    let set = json!({
-        "spec": {
-            "replicas": 1,
-            "serviceName": name,
-            "podManagementPolicy": "Parallel",
-            "selector": {"matchLabels": labels::selector(sketch.resolved, COMPONENT)},
-            "template": template,
-        },
-    });
-    let key = ObjectKey::new(Kind::StatefulSet, &name);
-    sketch.apply(StageName::Stores, COMPONENT, key, set);
+    let pod = postgres_pod(sketch, &name, settings);
+    stateful_set::single(sketch, &name, pod);
     if let Some(settings) = &settings.backup {
         backup::draft(sketch, settings);
     }
 }
 
-fn pod_template(sketch: &mut Sketch<'_>, name: &str, settings: &ManagedPostgres) -> Value {
+fn postgres_pod(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> Pod {
     let container = server(sketch, name, settings);
-    let pod = Pod {
+    Pod {
         component: COMPONENT,
         service_account: foundation::service_account(sketch.resolved),
         init_containers: Vec::new(),
@@ -127,8 +117,7 @@ fn pod_template(sketch: &mut Sketch<'_>, name: &str, settings: &ManagedPostgres)
         grace_seconds: 60,
         spread: None,
         overrides: None,
-    };
-    pod::template(sketch, pod)
+    }
 }
 
 fn server(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> Value {

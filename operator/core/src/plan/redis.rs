@@ -9,10 +9,9 @@ use crate::api::Quantity;
 use crate::api::stores::StoreMode;
 use crate::api::workload::Resources;
 use crate::component::Component;
-use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{StageName, foundation, labels, network, volume};
+use crate::plan::{StageName, foundation, network, stateful_set, volume};
 
 const COMPONENT: Component = Component::Store(Store::Redis);
 const START: &str = include_str!("assets/redis.sh");
@@ -38,18 +37,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
         false,
     );
     let pod = redis_pod(sketch, &name);
-    let template = pod::template(sketch, pod);
-    let set = json!({
-        "spec": {
-            "replicas": 1,
-            "serviceName": name,
-            "podManagementPolicy": "Parallel",
-            "selector": {"matchLabels": labels::selector(sketch.resolved, COMPONENT)},
-            "template": template,
-        },
-    });
-    let key = ObjectKey::new(Kind::StatefulSet, &name);
-    sketch.apply(StageName::Stores, COMPONENT, key, set);
+    stateful_set::single(sketch, &name, pod);
 }
 
 fn redis_pod(sketch: &Sketch<'_>, name: &str) -> Pod {
