@@ -61,6 +61,17 @@ async fn idle_connections_that_died_unseen_cost_one_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_question_on_a_connection_that_died_unseen_costs_one_wait() {
+    let (database, wire, db, open) = over_a_wire().await;
+    drop(open);
+    until_idle(&database).await;
+    wire.go_dead();
+    let asked = db.look_up(|| sqlx::query("select 1"));
+    let row = tokio::time::timeout(LIMIT, asked).await;
+    row.expect("it comes back").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn transactions_that_died_in_flight_give_their_places_back() {
     let (_database, wire, db, open) = over_a_wire().await;
     wire.go_dead();

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use shared_config::Service;
 use shared_db::{DatabaseSettings, Db, jobs};
 use shared_models::CreatorId;
 use shared_testkit::{Stores, TestDatabase};
 use sqlx::Row as _;
 use uuid::Uuid;
+
+const JOBS: &str = "select count(*) from platform.jobs";
 
 async fn database() -> (TestDatabase, DatabaseSettings) {
     let database = TestDatabase::new(&Stores::from_env()).await;
@@ -18,11 +21,7 @@ async fn database() -> (TestDatabase, DatabaseSettings) {
 /// How many jobs a transaction without a tenant sees.
 async fn visible(db: &Db) -> i64 {
     let mut tx = db.system().await.unwrap();
-    let row = sqlx::query("select count(*) from platform.jobs")
-        .fetch_one(tx.conn())
-        .await
-        .unwrap();
-    row.get(0)
+    sqlx::query_scalar(JOBS).fetch_one(tx.conn()).await.unwrap()
 }
 
 async fn with_job(db: &Db, creator: CreatorId) {
@@ -86,6 +85,64 @@ async fn a_begin_that_is_cut_off_leaves_no_tenant_behind() {
         let cut = Duration::from_micros(round * 5);
         let _ = tokio::time::timeout(cut, db.tenant(creator)).await;
         assert_eq!(visible(&db).await, 0, "cut off after {cut:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_before_a_tenant_is_known_sees_no_tenant() {
+    let (_database, mut settings) = database().await;
+    settings.max_connections = 1;
+    let db = Db::new(&settings);
+    let creator = CreatorId::new();
+    with_job(&db, creator).await;
+    let mut tx = db.tenant(creator).await.unwrap();
+    let mine: i64 = sqlx::query_scalar(JOBS).fetch_one(tx.conn()).await.unwrap();
+    assert_eq!(mine, 1);
+    drop(tx);
+    let row = db.look_up(|| sqlx::query(JOBS)).await.unwrap();
+    assert_eq!(row.unwrap().get::<i64, _>(0), 0);
+}
+
+#[tokio::test]
+async fn a_question_that_is_cut_off_leaves_a_connection_that_answers() {
+    let (_database, mut settings) = database().await;
+    settings.max_connections = 1;
+    let db = Db::new(&settings);
+    for round in 0..300_i32 {
+        let cut = Duration::from_micros(u64::try_from(round).unwrap() * 5);
+        let question = db.look_up(|| sqlx::query("select -1"));
+        let _ = tokio::time::timeout(cut, question).await;
+        let row = db.look_up(|| sqlx::query("select $1").bind(round)).await;
+        let answer: i32 = row.unwrap().unwrap().get(0);
+        assert_eq!(answer, round, "an answer belongs to its question");
+        assert_eq!(visible(&db).await, 0, "cut off after {cut:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_does_not_notice_that_all_connections_have_died() {
+    let (database, mut settings) = database().await;
+    settings.max_connections = 4;
+    let db = Db::new(&settings);
+    let admin = database.admin().await;
+    let all = "select count(pg_terminate_backend(pid, 2000)) from pg_stat_activity
+               where datname = current_database() and usename = 'hub_app'";
+    for _ in 0..2 {
+        let begin = (0..4).map(|_| db.tenant(CreatorId::new()));
+        let open: Vec<_> = join_all(begin)
+            .await
+            .into_iter()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(open.len(), 4);
+        drop(open);
+        let ended: i64 = sqlx::query_scalar(all).fetch_one(&admin).await.unwrap();
+        assert_eq!(ended, 4, "as many as the pool has");
+        let asked = (0..4).map(|_| db.look_up(|| sqlx::query("select 1")));
+        for answer in join_all(asked).await {
+            answer.expect("asked on a new one");
+        }
+        sqlx::query(all).execute(&admin).await.unwrap();
     }
 }
 

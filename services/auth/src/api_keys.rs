@@ -19,9 +19,7 @@ impl ApiKeys {
 
     /// The identity behind a key's hash, or none.
     pub(crate) async fn identity(&self, hash: [u8; 32]) -> sqlx::Result<Option<KeyIdentity>> {
-        let mut before = self.0.system().await?;
-        let owner = api_keys::find(&mut before, &hash).await?;
-        drop(before);
+        let owner = api_keys::find(&self.0, &hash).await?;
         let Some(KeyOwner { creator, key }) = owner else {
             return Ok(None);
         };

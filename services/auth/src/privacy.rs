@@ -133,10 +133,7 @@ pub(crate) async fn erase_tenant(app: &AppState, creator: CreatorId) -> Result<U
 
 /// The erasure of an account, under way or done.
 pub(crate) async fn erasure(app: &AppState, creator: CreatorId) -> Result<Option<Erasure>, Error> {
-    let mut before = app.db.system().await?;
-    let done = privacy_requests::erased(&mut before, creator).await?;
-    drop(before);
-    if let Some(done) = done {
+    if let Some(done) = privacy_requests::erased(&app.db, creator).await? {
         return Ok(Some(Erasure {
             request: done.request,
             finished_at: Some(done.finished_at),

@@ -1,5 +1,6 @@
 //! Rows and statements, one table a file.
 
+pub(crate) mod admission;
 pub(crate) mod api_keys;
 pub(crate) mod audit_log;
 pub(crate) mod consents;

@@ -128,7 +128,7 @@ async fn answer_reset_request(app: &AppState) -> Result<bool, Error> {
     let Some(email) = reset_requests::take(&mut request).await? else {
         return Ok(false);
     };
-    if let Some(login) = directory::find_login(&mut request, &email).await? {
+    if let Some(login) = directory::find_login(&app.db, &email).await? {
         let mut tx = app.db.tenant(login.creator).await?;
         if let Some(user) = users::find(&mut tx, login.user).await? {
             let token = EmailToken::random()?;

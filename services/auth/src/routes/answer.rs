@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::state::AppState;
 use crate::store::creators::CreatorRow;
 use crate::store::me::MeRow;
-use crate::store::sessions::{self, Device};
+use crate::store::sessions::{self, Device, NewSession};
 use crate::store::users::UserRow;
 
 /// A creator account: the tenant.
@@ -71,6 +71,25 @@ pub(crate) struct SignedIn {
     creator: CreatorAccount,
     user: User,
     tokens: Tokens,
+}
+
+impl SignedIn {
+    /// The answer to whom a session was opened for.
+    pub(super) async fn of(
+        app: &AppState,
+        tx: &TenantTx,
+        me: MeRow,
+        session: SessionId,
+        token: RefreshToken,
+    ) -> Result<Self, Error> {
+        let tokens = Tokens::of(app, identity(tx, &me.user, session), token).await?;
+        let Me { creator, user } = me.into();
+        Ok(Self {
+            creator,
+            user,
+            tokens,
+        })
+    }
 }
 
 impl From<MeRow> for Me {
@@ -149,15 +168,27 @@ pub(crate) async fn sign_in(
     entry: Event,
 ) -> Result<SignedIn, Error> {
     let token = RefreshToken::random()?;
-    let life = app.accounts.refresh_seconds;
-    let session = sessions::open(tx, me.user.id, device, &token.hash(), life, &entry).await?;
-    let tokens = Tokens::of(app, identity(tx, &me.user, session), token).await?;
-    let Me { creator, user } = me.into();
-    Ok(SignedIn {
-        creator,
+    let session = new_session(app, me.user.id, device, &token, entry);
+    sessions::open(tx, &session).await?;
+    SignedIn::of(app, tx, me, session.id, token).await
+}
+
+/// A session that is to begin with that token.
+pub(super) fn new_session<'a>(
+    app: &AppState,
+    user: UserId,
+    device: &'a Device,
+    token: &RefreshToken,
+    entry: Event,
+) -> NewSession<'a> {
+    NewSession {
+        id: SessionId::new(),
         user,
-        tokens,
-    })
+        device,
+        token_hash: token.hash(),
+        life_seconds: app.accounts.refresh_seconds,
+        entry,
+    }
 }
 
 /// Whom the tokens of a session speak for.

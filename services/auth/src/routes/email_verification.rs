@@ -65,9 +65,7 @@ pub(crate) async fn confirm_verification(
         Purpose::EmailVerification,
         EmailToken::received(token).hash(),
     );
-    let mut before = app.db.system().await?;
-    let owner = email_tokens::find(&mut before, purpose, &hash).await?;
-    drop(before);
+    let owner = email_tokens::find(&app.db, purpose, &hash).await?;
     let directory::Login { creator, user } = owner.ok_or(Denied::InvalidCode)?;
     let mut tx = app.db.tenant(creator).await?;
     if !email_tokens::consume(&mut tx, purpose, &hash).await? {

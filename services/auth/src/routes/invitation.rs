@@ -50,9 +50,7 @@ pub(crate) async fn accept_owner_invitation(
 ) -> Result<Confidential<SignedIn>, Error> {
     limits::take(&app.cache, limits::INVITATION, &limits::address(device.ip)).await?;
     passwords::accept(&app, &password, &[]).await?;
-    let mut before = app.db.system().await?;
-    let found = owner_invitations::find(&mut before, &invitation::hash(&token)).await?;
-    drop(before);
+    let found = owner_invitations::find(&app.db, &invitation::hash(&token)).await?;
     let Invited {
         creator,
         invitation,

@@ -117,9 +117,7 @@ pub(crate) async fn create_invite(
     if role == Role::Owner && !caller.has(Permission::AccountManage) {
         return Err(InviteRefused::AboveCaller.into());
     }
-    let mut before = app.db.system().await?;
-    let login = directory::find_login(&mut before, &email).await?;
-    drop(before);
+    let login = directory::find_login(&app.db, &email).await?;
     let mut tx = app.db.tenant(caller.id).await?;
     if let Some(given) = repeat::replay_sealed(&app, &mut tx, &request).await? {
         return Ok(given);
@@ -212,9 +210,8 @@ pub(crate) async fn accept_invite(
     Body(wanted): Body<InviteAcceptance>,
 ) -> Result<Confidential<SignedIn>, Error> {
     limits::take(&app.cache, limits::INVITATION, &limits::address(device.ip)).await?;
-    let mut before = app.db.system().await?;
-    let found = invites::find(&mut before, &EmailToken::received(wanted.token).hash()).await?;
-    drop(before);
+    let token = EmailToken::received(wanted.token);
+    let found = invites::find(&app.db, &token.hash()).await?;
     let Found { creator, invite } = found.ok_or(Error::InvalidInvitation)?;
     let mut looked = app.db.tenant_read(creator).await?;
     let row = invites::open(&mut looked, invite).await?;

@@ -4,25 +4,26 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use shared_db::TenantTx;
-use shared_models::Email;
+use shared_models::{Email, UserId};
 use shared_web::{Body, ClientIp, Problem};
 use utoipa::ToSchema;
 
-use super::answer::{Confidential, SignedIn, sign_in};
+use super::answer::{Confidential, SignedIn, new_session};
 use super::email_verification;
 use super::login_totp::SecondStepRequired;
 use super::refusals::{BodyRefused, Limited, Unavailable};
 use crate::audit::{self, Action, Actor, Event};
 use crate::domain::password_text::PasswordText;
+use crate::domain::refresh_token::RefreshToken;
 use crate::error::{Denied, Error};
 use crate::hashing::Verdict;
 use crate::limits;
 use crate::second_factor::Challenge;
 use crate::state::AppState;
+use crate::store::admission::{self, Admission, Attempt, Outcome};
 use crate::store::directory::{self, Login};
-use crate::store::me::{Admission, Step};
 use crate::store::sessions::Device;
-use crate::store::{me, users};
+use crate::store::users;
 
 /// An address and its password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -61,86 +62,123 @@ pub(crate) async fn login(
     Body(Credentials { email, password }): Body<Credentials>,
 ) -> Result<Confidential<LoginAnswer>, Error> {
     let subject = limits::address_and_account(device.ip, &email);
-    limits::take(&app.cache, limits::LOGIN, &subject).await?;
-    let (login, stored) = find(&app, &email).await?;
-    let verdict = app.hashing.verify(password.into_secret(), stored.clone());
-    let Verdict::Right { rehashed } = verdict.await? else {
-        return Err(reject(&app, login, device.ip).await?);
+    let (login, stored) = find(&app, &subject, &email).await?;
+    let turn = app.hashing.turn().await?;
+    // Begun beside the hash, which takes longer: by no more at once than there are turns.
+    let (verdict, tx) = tokio::join!(
+        turn.verify(password.into_secret(), stored.clone()),
+        app.db.tenant(login.creator),
+    );
+    let Verdict::Right { rehashed } = verdict? else {
+        return Err(reject(tx?, login, device.ip).await?);
     };
-    let (stored, rehashed) = (stored.as_deref(), rehashed.as_deref());
-    let answer = admit(&app, login, stored, rehashed, &device).await?;
+    let known = (stored.as_deref(), rehashed.as_deref());
+    let answer = admit(&app, tx?, login, known, &device).await?;
     limits::clear(&app.cache, limits::LOGIN, &subject);
     Ok(Confidential(StatusCode::OK, answer))
 }
 
-/// Finds account and hash of an address. For an unknown one the account is nobody's, and every
-/// statement that would follow for a known one follows for it too.
-async fn find(app: &AppState, email: &Email) -> Result<(Login, Option<String>), Error> {
-    let mut before = app.db.system().await?;
-    Ok(directory::find_credentials(&mut before, email).await?)
+/// Finds account and hash of an address, while the request is counted. For an unknown one the
+/// account is nobody's, and every statement that would follow for a known one follows for it too.
+async fn find(
+    app: &AppState,
+    subject: &str,
+    email: &Email,
+) -> Result<(Login, Option<String>), Error> {
+    let (counted, found) = tokio::join!(
+        limits::take(&app.cache, limits::LOGIN, subject),
+        directory::find_credentials(&app.db, email),
+    );
+    counted?;
+    Ok(found?)
 }
 
 /// After the right password: a session, or the question for the second factor.
 async fn admit(
     app: &AppState,
+    tx: TenantTx,
     login: Login,
-    stored: Option<&str>,
-    rehashed: Option<&str>,
+    (stored, rehashed): (Option<&str>, Option<&str>),
     device: &Device,
 ) -> Result<LoginAnswer, Error> {
-    let mut tx = app.db.tenant(login.creator).await?;
-    let found = me::admit(&mut tx, login.user, rehashed, false).await?;
-    let found = found.ok_or(Error::InvalidCredentials)?;
-    if found.step != Step::SecondFactor {
-        let signed_in = open_session(app, tx, found, device).await?;
-        return Ok(LoginAnswer::SignedIn(Box::new(signed_in)));
-    }
+    let proved = Proved {
+        user: login.user,
+        new_hash: rehashed,
+        second_factor: false,
+    };
+    let mut tx = match open_session(app, tx, &proved, device).await? {
+        Opening::Opened(signed_in) => return Ok(LoginAnswer::SignedIn(signed_in)),
+        Opening::SecondFactor(tx) => tx,
+    };
     // Failures are forgotten only after both steps: a known password must not buy new guesses.
     if let Some(hash) = rehashed {
         users::set_password(&mut tx, login.user, hash).await?;
     }
     tx.commit().await?;
     let hash = rehashed.or(stored).unwrap_or_default();
-    let challenge = Challenge::new(login.creator, login.user, hash);
-    let challenge = challenge.seal(&app.sealer)?;
-    Ok(LoginAnswer::SecondStepRequired(SecondStepRequired::of(
-        challenge,
-    )))
+    let challenge = Challenge::new(login.creator, login.user, hash).seal(&app.sealer)?;
+    let asked = SecondStepRequired::of(challenge);
+    Ok(LoginAnswer::SecondStepRequired(asked))
+}
+
+/// What somebody has proved who wants a session.
+#[derive(Debug)]
+pub(super) struct Proved<'a> {
+    pub(super) user: UserId,
+    /// The password again, hashed with today's parameters.
+    pub(super) new_hash: Option<&'a str>,
+    pub(super) second_factor: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) enum Opening {
+    Opened(Box<SignedIn>),
+    /// Asked for, and not proved; nothing has changed.
+    SecondFactor(TenantTx),
 }
 
 /// Opens a session for one who has proved everything.
 pub(super) async fn open_session(
     app: &AppState,
     mut tx: TenantTx,
-    found: Admission,
+    proved: &Proved<'_>,
     device: &Device,
-) -> Result<SignedIn, Error> {
-    if found.step != Step::Counted {
-        count("locked");
-        return Err(Error::InvalidCredentials);
-    }
-    if found.suspended {
-        count("suspended");
-        return Err(Error::TenantSuspended);
-    }
-    let user = &found.me.user;
-    if app.accounts.verified_email_required && user.email_verified_at.is_none() {
-        email_verification::send(app, &mut tx, user).await?;
-        tx.commit().await?;
-        app.post.wake();
-        return Err(Denied::EmailUnverified.into());
-    }
-    let actor = Actor::User(user.id.as_uuid());
+) -> Result<Opening, Error> {
+    let token = RefreshToken::random()?;
+    let actor = Actor::User(proved.user.as_uuid());
     let entry = Event::new(actor, Action::SignedIn, device.ip);
-    let signed_in = sign_in(app, &mut tx, found.me, device, entry).await?;
-    tx.commit().await?;
-    count("success");
-    Ok(signed_in)
+    let attempt = Attempt {
+        session: new_session(app, proved.user, device, &token, entry),
+        new_hash: proved.new_hash,
+        second_factor_proved: proved.second_factor,
+        verified_email_required: app.accounts.verified_email_required,
+    };
+    let admission = admission::admit(&mut tx, &attempt).await?;
+    let Admission { me, outcome } = admission.ok_or(Error::InvalidCredentials)?;
+    let (word, error) = match outcome {
+        Outcome::SecondFactor => return Ok(Opening::SecondFactor(tx)),
+        Outcome::Opened => {
+            let signed_in = SignedIn::of(app, &tx, me, attempt.session.id, token).await?;
+            tx.commit().await?;
+            count("success");
+            return Ok(Opening::Opened(Box::new(signed_in)));
+        }
+        Outcome::Unverified => {
+            email_verification::send(app, &mut tx, &me.user).await?;
+            tx.commit().await?;
+            app.post.wake();
+            ("unverified", Denied::EmailUnverified.into())
+        }
+        Outcome::Locked => ("locked", Error::InvalidCredentials),
+        Outcome::Suspended => ("suspended", Error::TenantSuspended),
+    };
+    count(word);
+    Err(error)
 }
 
 /// The failure is committed before it is answered: no rollback forgets it.
-async fn reject(app: &AppState, login: Login, ip: ClientIp) -> Result<Error, Error> {
-    let mut tx = app.db.tenant(login.creator).await?;
+async fn reject(mut tx: TenantTx, login: Login, ip: ClientIp) -> Result<Error, Error> {
     let locked = users::count_failure(&mut tx, login.user).await?;
     let action = if locked {
         Action::AccountLocked

@@ -7,7 +7,7 @@ use shared_web::{ApiError, Body, Problem};
 use utoipa::ToSchema;
 
 use super::answer::{Confidential, SignedIn};
-use super::login::open_session;
+use super::login::{Opening, Proved, open_session};
 use super::refusals::{BodyRefused, Limited, Unavailable};
 use crate::domain::one_time_code::RecoveryCode;
 use crate::error::{Denied, Error};
@@ -15,7 +15,7 @@ use crate::limits;
 use crate::second_factor::{self, CHALLENGE_SECONDS, Challenge, Proof};
 use crate::state::AppState;
 use crate::store::sessions::Device;
-use crate::store::{me, users};
+use crate::store::users;
 
 /// The password was right, and a second factor is asked for.
 #[derive(Debug, Serialize, ToSchema)]
@@ -100,9 +100,14 @@ pub(crate) async fn login_totp(
         tx.commit().await?;
         return Err(Denied::InvalidSecondFactor.into());
     }
-    let found = me::admit(&mut tx, user, None, true).await?;
-    let found = found.ok_or(Error::InvalidCredentials)?;
-    let signed_in = open_session(&app, tx, found, &device).await?;
+    let proved = Proved {
+        user,
+        new_hash: None,
+        second_factor: true,
+    };
+    let Opening::Opened(signed_in) = open_session(&app, tx, &proved, &device).await? else {
+        return Err(Error::Inconsistent);
+    };
     limits::clear(&app.cache, limits::SECOND_FACTOR, &subject);
-    Ok(Confidential(StatusCode::OK, signed_in))
+    Ok(Confidential(StatusCode::OK, *signed_in))
 }

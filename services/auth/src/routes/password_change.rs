@@ -127,9 +127,7 @@ pub(crate) async fn confirm_password_reset(
 ) -> Result<StatusCode, Error> {
     limits::take(&app.cache, limits::CONFIRM, &limits::address(ip)).await?;
     let (purpose, token) = (Purpose::PasswordReset, EmailToken::received(reset.token));
-    let mut before = app.db.system().await?;
-    let owner = email_tokens::find(&mut before, purpose, &token.hash()).await?;
-    drop(before);
+    let owner = email_tokens::find(&app.db, purpose, &token.hash()).await?;
     let directory::Login { creator, user } = owner.ok_or(Denied::InvalidCode)?;
     let mut reading = app.db.tenant_read(creator).await?;
     let known = users::find(&mut reading, user)

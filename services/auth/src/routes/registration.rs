@@ -88,10 +88,8 @@ async fn admit(app: &AppState, account: &NewAccount) -> Result<Option<[u8; 32]>,
         (Registration::InviteOnly, None) => Err(RegistrationRefused::InvitationRequired.into()),
         (Registration::InviteOnly, Some(token)) => {
             let hash = EmailToken::received(token.as_str().to_owned()).hash();
-            let mut before = app.db.system().await?;
-            let admits = registration_invitations::admits(&mut before, &hash, &account.email);
-            let admitted = admits.await?;
-            admitted
+            registration_invitations::admits(&app.db, &hash, &account.email)
+                .await?
                 .then_some(Some(hash))
                 .ok_or(Error::InvalidInvitation)
         }

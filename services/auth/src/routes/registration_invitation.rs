@@ -96,9 +96,7 @@ pub(crate) async fn invite_to_register(
 ) -> Result<Response, Error> {
     let user = administers(&app, &caller).await?;
     let request = request.by(user);
-    let mut before = app.db.system().await?;
-    let login = directory::find_login(&mut before, &email).await?;
-    drop(before);
+    let login = directory::find_login(&app.db, &email).await?;
     let mut tx = app.db.tenant(caller.id).await?;
     if let Some(given) = repeat::replay_sealed(&app, &mut tx, &request).await? {
         return Ok(given);

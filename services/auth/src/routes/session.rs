@@ -71,8 +71,7 @@ pub(crate) async fn refresh(
 }
 
 async fn owner_of(app: &AppState, token: &RefreshToken) -> Result<Option<TokenOwner>, Error> {
-    let mut before = app.db.system().await?;
-    Ok(directory::find_refresh_token(&mut before, &token.hash()).await?)
+    Ok(directory::find_refresh_token(&app.db, &token.hash()).await?)
 }
 
 /// Gives the successor of a token, the same one to all who ask side by side.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
-use shared_db::{SystemTx, TenantTx};
+use shared_db::{Db, TenantTx};
 use shared_models::{ApiKeyId, CreatorId, Permission, Role, UserId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -133,11 +133,9 @@ pub(crate) struct KeyOwner {
 }
 
 /// Finds the account of a key by the key's hash.
-pub(crate) async fn find(tx: &mut SystemTx, hash: &[u8; 32]) -> sqlx::Result<Option<KeyOwner>> {
-    let row = sqlx::query("select tenant, key_id from auth.find_api_key($1)")
-        .bind(&hash[..])
-        .fetch_optional(tx.conn())
-        .await?;
+pub(crate) async fn find(db: &Db, hash: &[u8; 32]) -> sqlx::Result<Option<KeyOwner>> {
+    let sql = "select tenant, key_id from auth.find_api_key($1)";
+    let row = db.look_up(|| sqlx::query(sql).bind(&hash[..])).await?;
     let owner = |row: PgRow| {
         Ok(KeyOwner {
             creator: row.try_get("tenant")?,

@@ -1,6 +1,6 @@
 //! The named functions that run before a tenant is known.
 
-use shared_db::{SystemTx, TenantTx};
+use shared_db::{Db, TenantTx};
 use shared_models::{CreatorId, Email, SessionId, UserId};
 use sqlx::Row as _;
 
@@ -19,11 +19,9 @@ pub(crate) struct TokenOwner {
 }
 
 /// Finds the account of an address.
-pub(crate) async fn find_login(tx: &mut SystemTx, email: &Email) -> sqlx::Result<Option<Login>> {
-    let row = sqlx::query("select tenant, user_id from auth.find_login($1)")
-        .bind(email.as_str())
-        .fetch_optional(tx.conn())
-        .await?;
+pub(crate) async fn find_login(db: &Db, email: &Email) -> sqlx::Result<Option<Login>> {
+    let sql = "select tenant, user_id from auth.find_login($1)";
+    let row = db.look_up(|| sqlx::query(sql).bind(email.as_str())).await?;
     let login = |row: sqlx::postgres::PgRow| {
         Ok(Login {
             creator: row.try_get("tenant")?,
@@ -36,14 +34,12 @@ pub(crate) async fn find_login(tx: &mut SystemTx, email: &Email) -> sqlx::Result
 /// Finds what a sign-in by an address compares with: the account, and the hash of its password.
 /// For an unknown address both are nobody's, at the same cost.
 pub(crate) async fn find_credentials(
-    tx: &mut SystemTx,
+    db: &Db,
     email: &Email,
 ) -> sqlx::Result<(Login, Option<String>)> {
     let sql = "select tenant, user_id, password_hash from auth.find_credentials($1)";
-    let row = sqlx::query(sql)
-        .bind(email.as_str())
-        .fetch_one(tx.conn())
-        .await?;
+    let row = db.look_up(|| sqlx::query(sql).bind(email.as_str())).await?;
+    let row = row.ok_or(sqlx::Error::RowNotFound)?;
     let login = Login {
         creator: row.try_get("tenant")?,
         user: row.try_get("user_id")?,
@@ -67,13 +63,11 @@ pub(crate) async fn claim_login(
 
 /// Finds the session of a refresh token by the token's hash.
 pub(crate) async fn find_refresh_token(
-    tx: &mut SystemTx,
+    db: &Db,
     hash: &[u8; 32],
 ) -> sqlx::Result<Option<TokenOwner>> {
-    let row = sqlx::query("select tenant, session_id from auth.find_refresh_token($1)")
-        .bind(&hash[..])
-        .fetch_optional(tx.conn())
-        .await?;
+    let sql = "select tenant, session_id from auth.find_refresh_token($1)";
+    let row = db.look_up(|| sqlx::query(sql).bind(&hash[..])).await?;
     let owner = |row: sqlx::postgres::PgRow| {
         Ok(TokenOwner {
             creator: row.try_get("tenant")?,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared_db::{SystemTx, TenantTx};
+use shared_db::{Db, TenantTx};
 use shared_models::UserId;
 use sqlx::Row as _;
 use uuid::Uuid;
@@ -38,15 +38,13 @@ pub(crate) async fn put(
 
 /// Whose token that is; nobody's once it was used, replaced or is too old.
 pub(crate) async fn find(
-    tx: &mut SystemTx,
+    db: &Db,
     purpose: Purpose,
     hash: &[u8; 32],
 ) -> sqlx::Result<Option<Login>> {
-    let row = sqlx::query("select tenant, user_id from auth.find_email_token($1, $2)")
-        .bind(&hash[..])
-        .bind(purpose.as_str())
-        .fetch_optional(tx.conn())
-        .await?;
+    let sql = "select tenant, user_id from auth.find_email_token($1, $2)";
+    let question = || sqlx::query(sql).bind(&hash[..]).bind(purpose.as_str());
+    let row = db.look_up(question).await?;
     let owner = |row: sqlx::postgres::PgRow| {
         Ok(Login {
             creator: row.try_get("tenant")?,

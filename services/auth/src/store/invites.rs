@@ -1,7 +1,7 @@
 //! Invites of people into accounts.
 
 use jiff::Timestamp;
-use shared_db::{SystemTx, TenantTx};
+use shared_db::{Db, TenantTx};
 use shared_models::{CreatorId, Email, Role, UserId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -129,11 +129,9 @@ pub(crate) async fn revoke(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<bool> {
 }
 
 /// Finds the invite of a token by the token's hash.
-pub(crate) async fn find(tx: &mut SystemTx, hash: &[u8; 32]) -> sqlx::Result<Option<Found>> {
-    let row = sqlx::query("select tenant, invite_id from auth.find_invite($1)")
-        .bind(&hash[..])
-        .fetch_optional(tx.conn())
-        .await?;
+pub(crate) async fn find(db: &Db, hash: &[u8; 32]) -> sqlx::Result<Option<Found>> {
+    let sql = "select tenant, invite_id from auth.find_invite($1)";
+    let row = db.look_up(|| sqlx::query(sql).bind(&hash[..])).await?;
     let found = |row: PgRow| {
         Ok(Found {
             creator: row.try_get("tenant")?,

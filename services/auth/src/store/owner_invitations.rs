@@ -1,7 +1,7 @@
 //! Invitations of the owners whom resources named.
 
 use jiff::Timestamp;
-use shared_db::{SystemTx, TenantTx};
+use shared_db::{Db, TenantTx};
 use shared_models::{CreatorId, UserId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -87,11 +87,9 @@ pub(crate) async fn latest(tx: &mut TenantTx) -> sqlx::Result<Option<InvitationR
 }
 
 /// Finds the invitation of a token by the token's hash.
-pub(crate) async fn find(tx: &mut SystemTx, hash: &[u8; 32]) -> sqlx::Result<Option<Invited>> {
-    let row = sqlx::query("select tenant, invitation_id from auth.find_owner_invitation($1)")
-        .bind(&hash[..])
-        .fetch_optional(tx.conn())
-        .await?;
+pub(crate) async fn find(db: &Db, hash: &[u8; 32]) -> sqlx::Result<Option<Invited>> {
+    let sql = "select tenant, invitation_id from auth.find_owner_invitation($1)";
+    let row = db.look_up(|| sqlx::query(sql).bind(&hash[..])).await?;
     let invited = |row: PgRow| {
         Ok(Invited {
             creator: row.try_get("tenant")?,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use serde::{Deserialize, Serialize};
-use shared_db::{SystemTx, TenantTx};
+use shared_db::{Db, TenantTx};
 use shared_models::{CreatorId, Tally, UserId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -293,14 +293,9 @@ pub(crate) async fn record(
 }
 
 /// The proof that a tenant was erased.
-pub(crate) async fn erased(
-    tx: &mut SystemTx,
-    creator: CreatorId,
-) -> sqlx::Result<Option<ErasedRow>> {
-    let row = sqlx::query("select * from auth.find_erasure($1)")
-        .bind(creator)
-        .fetch_optional(tx.conn())
-        .await?;
+pub(crate) async fn erased(db: &Db, creator: CreatorId) -> sqlx::Result<Option<ErasedRow>> {
+    let sql = "select * from auth.find_erasure($1)";
+    let row = db.look_up(|| sqlx::query(sql).bind(creator)).await?;
     let read = |row: PgRow| -> sqlx::Result<ErasedRow> {
         let finished_at: jiff_sqlx::Timestamp = row.try_get("finished_at")?;
         let Json(progress) = row.try_get("report")?;

@@ -1,7 +1,7 @@
 //! Invitations to register, which no account owns.
 
 use jiff::Timestamp;
-use shared_db::{SystemTx, TenantTx};
+use shared_db::{Db, TenantTx};
 use shared_models::{Email, UserId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -87,16 +87,11 @@ pub(crate) async fn revoke(tx: &mut TenantTx, by: UserId, id: Uuid) -> sqlx::Res
 }
 
 /// Whether a token lets that address register now.
-pub(crate) async fn admits(
-    tx: &mut SystemTx,
-    token_hash: &[u8; 32],
-    email: &Email,
-) -> sqlx::Result<bool> {
-    sqlx::query_scalar("select auth.admits_registration($1, $2)")
-        .bind(&token_hash[..])
-        .bind(email.as_str())
-        .fetch_one(tx.conn())
-        .await
+pub(crate) async fn admits(db: &Db, token_hash: &[u8; 32], email: &Email) -> sqlx::Result<bool> {
+    let sql = "select auth.admits_registration($1, $2)";
+    let question = || sqlx::query(sql).bind(&token_hash[..]).bind(email.as_str());
+    let row = db.look_up(question).await?;
+    row.ok_or(sqlx::Error::RowNotFound)?.try_get(0)
 }
 
 /// Uses it up; false when it opens nothing any more.

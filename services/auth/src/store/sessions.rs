@@ -3,6 +3,9 @@
 use shared_db::TenantTx;
 use shared_models::{SessionId, UserId};
 use shared_web::ClientIp;
+use sqlx::Postgres;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
 use uuid::Uuid;
 
 use super::audit_log::bind_entry;
@@ -40,40 +43,48 @@ impl Revocation {
     }
 }
 
-/// Opens a session with its first token and its entry in the audit log, in one round trip; and
-/// sweeps out what the user let expire.
-pub(crate) async fn open(
-    tx: &mut TenantTx,
-    user: UserId,
-    device: &Device,
-    token_hash: &[u8; 32],
-    life_seconds: f64,
-    entry: &Event,
-) -> sqlx::Result<SessionId> {
-    let id = SessionId::new();
+/// A sign-in to be opened.
+#[derive(Debug)]
+pub(crate) struct NewSession<'a> {
+    pub(crate) id: SessionId,
+    pub(crate) user: UserId,
+    pub(crate) device: &'a Device,
+    /// Hash of the first refresh token.
+    pub(crate) token_hash: [u8; 32],
+    pub(crate) life_seconds: f64,
+    /// What the audit log is to say.
+    pub(crate) entry: Event,
+}
+
+impl NewSession<'_> {
+    /// Binds what `auth.open_session` takes after the account: thirteen values.
+    pub(super) fn bind<'q>(
+        &'q self,
+        query: Query<'q, Postgres, PgArguments>,
+    ) -> Query<'q, Postgres, PgArguments> {
+        let query = query
+            .bind(self.user)
+            .bind(self.id)
+            .bind(self.device.user_agent.as_deref())
+            .bind(self.device.ip.0.to_string())
+            .bind(Uuid::now_v7())
+            .bind(&self.token_hash[..])
+            .bind(self.life_seconds);
+        bind_entry(query, &self.entry)
+    }
+}
+
+/// Opens a session with its first token and its entry in the audit log, in one round trip.
+pub(crate) async fn open(tx: &mut TenantTx, session: &NewSession<'_>) -> sqlx::Result<()> {
     let query = sqlx::query(
-        "with swept as (
-           delete from auth.sessions where creator_id = $1 and user_id = $3 and expires_at < now()),
-         opened as (
-           insert into auth.sessions (creator_id, id, user_id, user_agent, ip, expires_at)
-           values ($1, $2, $3, $4, $5::inet, now() + make_interval(secs => $8))
-           returning creator_id, id, expires_at),
-         issued as (
-           insert into auth.refresh_tokens (creator_id, id, session_id, token_hash, expires_at)
-           select creator_id, $6, id, $7, expires_at from opened
-           returning creator_id)
-         select auth.append_audit(creator_id, $9, $10, $11, $12, $13::inet, $14) from issued",
-    )
-    .bind(tx.creator())
-    .bind(id)
-    .bind(user)
-    .bind(device.user_agent.as_deref())
-    .bind(device.ip.0.to_string())
-    .bind(Uuid::now_v7())
-    .bind(&token_hash[..])
-    .bind(life_seconds);
-    bind_entry(query, entry).execute(tx.conn()).await?;
-    Ok(id)
+        "select auth.open_session($1, $2, $3, $4, $5::inet, $6, $7, $8,
+                                  $9, $10, $11, $12, $13::inet, $14)",
+    );
+    session
+        .bind(query.bind(tx.creator()))
+        .execute(tx.conn())
+        .await?;
+    Ok(())
 }
 
 /// Holds a session for this transaction: whatever rotates or ends it waits its turn.

@@ -60,9 +60,7 @@ async fn admitted(app: &AppState, parts: &mut Parts) -> Result<Admitted, Error> 
     if named.is_some() && origin.is_none() {
         return Err(Error::OriginNotAllowed);
     }
-    let mut tx = app.db.system().await?;
-    let widget = channels::find_widget(&mut tx, channel_id).await?;
-    drop(tx);
+    let widget = channels::find_widget(&app.db, channel_id).await?;
     let widget = widget.ok_or(Error::OriginNotAllowed)?;
     let allowed = &widget.settings.allowed_origins;
     if origin.as_ref().is_some_and(|origin| !allowed.admit(origin)) {

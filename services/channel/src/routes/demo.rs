@@ -82,8 +82,7 @@ async fn allowing(
     id: ChannelId,
     origin: &Origin,
 ) -> sqlx::Result<Option<ChannelId>> {
-    let mut tx = app.db.system().await?;
-    let widget = channels::find_widget(&mut tx, id).await?;
+    let widget = channels::find_widget(&app.db, id).await?;
     Ok(widget
         .filter(|widget| widget.settings.allowed_origins.admit(origin))
         .map(|_| id))

@@ -1,7 +1,7 @@
 //! `channel.channels`.
 
 use jiff::Timestamp;
-use shared_db::{SystemTx, TenantTx};
+use shared_db::{Db, TenantTx};
 use shared_models::{ChannelId, CreatorId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -159,14 +159,9 @@ pub(crate) async fn open_widget(
 }
 
 /// The widget of that id, before any tenant is known.
-pub(crate) async fn find_widget(
-    tx: &mut SystemTx,
-    id: ChannelId,
-) -> sqlx::Result<Option<WidgetRow>> {
-    let row = sqlx::query("select creator_id, name, settings from channel.find_widget($1)")
-        .bind(id)
-        .fetch_optional(tx.conn())
-        .await?;
+pub(crate) async fn find_widget(db: &Db, id: ChannelId) -> sqlx::Result<Option<WidgetRow>> {
+    let sql = "select creator_id, name, settings from channel.find_widget($1)";
+    let row = db.look_up(|| sqlx::query(sql).bind(id)).await?;
     let read = |row: PgRow| -> sqlx::Result<WidgetRow> {
         let Json(settings) = row.try_get("settings")?;
         Ok(WidgetRow {
