@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use shared_config::Secret;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::config::HashingSettings;
 
@@ -65,48 +65,14 @@ impl Hashing {
     /// Hashes a new password, in the PHC format.
     pub(crate) async fn hash(&self, password: Secret<String>) -> Result<String, HashError> {
         let argon2 = self.argon2.clone();
-        let turn = self.turn().await?;
-        turn.run(move |memory| hash(&argon2, password.expose(), memory))
+        self.run(move |memory| hash(&argon2, password.expose(), memory))
             .await
     }
 
-    /// Compares a password with a stored hash, as [`Turn::verify`] does.
-    pub(crate) async fn verify(
-        &self,
-        password: Secret<String>,
-        stored: Option<String>,
-    ) -> Result<Verdict, HashError> {
-        self.turn().await?.verify(password, stored).await
-    }
-
-    /// Waits for the turn to hash, unless too many wait already.
-    pub(crate) async fn turn(&self) -> Result<Turn, HashError> {
-        let seat = Arc::clone(&self.seats).try_acquire_owned();
-        let seat = seat.map_err(|_| HashError::Busy)?;
-        let lane = Arc::clone(&self.lanes).acquire_owned().await;
-        Ok(Turn {
-            argon2: self.argon2.clone(),
-            seat,
-            lane: lane.map_err(failed)?,
-            memories: Arc::clone(&self.memories),
-        })
-    }
-}
-
-/// The right to hash one password now.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    argon2: Argon2<'static>,
-    seat: OwnedSemaphorePermit,
-    lane: OwnedSemaphorePermit,
-    memories: Arc<Mutex<Vec<Memory>>>,
-}
-
-impl Turn {
     /// Compares a password with a stored hash. Where there is none, the same work is done for
     /// nothing: how long an answer takes does not tell who has an account.
     pub(crate) async fn verify(
-        self,
+        &self,
         password: Secret<String>,
         stored: Option<String>,
     ) -> Result<Verdict, HashError> {
@@ -119,15 +85,14 @@ impl Turn {
     }
 
     async fn run<T: Send + 'static>(
-        self,
+        &self,
         work: impl FnOnce(&mut Memory) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let Self {
-            seat,
-            lane,
-            memories,
-            ..
-        } = self;
+        let seat = Arc::clone(&self.seats)
+            .try_acquire_owned()
+            .map_err(|_| HashError::Busy)?;
+        let lane = Arc::clone(&self.lanes).acquire_owned().await;
+        let memories = Arc::clone(&self.memories);
         let work = move || {
             let started = Instant::now();
             let kept = memories.lock().ok().and_then(|mut kept| kept.pop());

@@ -12,6 +12,7 @@ mod silence;
 pub mod system;
 pub mod tenant;
 pub mod tenant_data;
+mod to_the_end;
 mod transaction;
 pub mod usage;
 

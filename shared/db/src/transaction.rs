@@ -10,6 +10,7 @@ use tracing::Instrument as _;
 
 use crate::Db;
 use crate::connection::{Borrowed, promptly, undying};
+use crate::to_the_end::ToTheEnd;
 
 /// Dropped, it rolls back.
 #[derive(Debug)]
@@ -19,17 +20,15 @@ pub(crate) struct OpenTransaction {
 }
 
 impl OpenTransaction {
-    /// Begins by those statements, in a task of its own: whoever goes away half-way leaves a
-    /// transaction that rolls back, and a connection that serves the next one.
+    /// Begins by those statements, to the end: whoever goes away half-way leaves a transaction that
+    /// rolls back, and a connection that serves the next one.
     pub(crate) async fn begin(db: &Db, sql: String) -> sqlx::Result<Self> {
         let db = db.clone();
         let begin = async move {
             let attempt = || Self::begin_once(&db, sql.clone());
             undying(&db.silence, attempt).await
         };
-        tokio::spawn(begin.in_current_span())
-            .await
-            .map_err(|_| sqlx::Error::WorkerCrashed)?
+        ToTheEnd::new(begin.in_current_span()).await
     }
 
     async fn begin_once(db: &Db, sql: String) -> sqlx::Result<Self> {

@@ -62,41 +62,23 @@ pub(crate) async fn login(
     Body(Credentials { email, password }): Body<Credentials>,
 ) -> Result<Confidential<LoginAnswer>, Error> {
     let subject = limits::address_and_account(device.ip, &email);
-    let (login, stored) = find(&app, &subject, &email).await?;
-    let turn = app.hashing.turn().await?;
-    // Begun beside the hash, which takes longer: by no more at once than there are turns.
-    let (verdict, tx) = tokio::join!(
-        turn.verify(password.into_secret(), stored.clone()),
-        app.db.tenant(login.creator),
-    );
-    let Verdict::Right { rehashed } = verdict? else {
-        return Err(reject(tx?, login, device.ip).await?);
+    limits::take(&app.cache, limits::LOGIN, &subject).await?;
+    // For an unknown address the account is nobody's, and every statement that would follow for a
+    // known one follows for it too.
+    let (login, stored) = directory::find_credentials(&app.db, &email).await?;
+    let verdict = app.hashing.verify(password.into_secret(), stored.clone());
+    let Verdict::Right { rehashed } = verdict.await? else {
+        return Err(reject(&app, login, device.ip).await?);
     };
-    let known = (stored.as_deref(), rehashed.as_deref());
-    let answer = admit(&app, tx?, login, known, &device).await?;
+    let hashes = (stored.as_deref(), rehashed.as_deref());
+    let answer = admit(&app, login, hashes, &device).await?;
     limits::clear(&app.cache, limits::LOGIN, &subject);
     Ok(Confidential(StatusCode::OK, answer))
-}
-
-/// Finds account and hash of an address, while the request is counted. For an unknown one the
-/// account is nobody's, and every statement that would follow for a known one follows for it too.
-async fn find(
-    app: &AppState,
-    subject: &str,
-    email: &Email,
-) -> Result<(Login, Option<String>), Error> {
-    let (counted, found) = tokio::join!(
-        limits::take(&app.cache, limits::LOGIN, subject),
-        directory::find_credentials(&app.db, email),
-    );
-    counted?;
-    Ok(found?)
 }
 
 /// After the right password: a session, or the question for the second factor.
 async fn admit(
     app: &AppState,
-    tx: TenantTx,
     login: Login,
     (stored, rehashed): (Option<&str>, Option<&str>),
     device: &Device,
@@ -106,6 +88,7 @@ async fn admit(
         new_hash: rehashed,
         second_factor: false,
     };
+    let tx = app.db.tenant(login.creator).await?;
     let mut tx = match open_session(app, tx, &proved, device).await? {
         Opening::Opened(signed_in) => return Ok(LoginAnswer::SignedIn(signed_in)),
         Opening::SecondFactor(tx) => tx,
@@ -178,7 +161,8 @@ pub(super) async fn open_session(
 }
 
 /// The failure is committed before it is answered: no rollback forgets it.
-async fn reject(mut tx: TenantTx, login: Login, ip: ClientIp) -> Result<Error, Error> {
+async fn reject(app: &AppState, login: Login, ip: ClientIp) -> Result<Error, Error> {
+    let mut tx = app.db.tenant(login.creator).await?;
     let locked = users::count_failure(&mut tx, login.user).await?;
     let action = if locked {
         Action::AccountLocked
