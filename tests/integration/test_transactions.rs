@@ -108,6 +108,7 @@ async fn a_question_that_is_cut_off_leaves_a_connection_that_answers() {
     let (_database, mut settings) = database().await;
     settings.max_connections = 1;
     let db = Db::new(&settings);
+    with_job(&db, CreatorId::new()).await;
     for round in 0..300_i32 {
         let cut = Duration::from_micros(u64::try_from(round).unwrap() * 5);
         let question = db.look_up(|| sqlx::query("select -1"));
