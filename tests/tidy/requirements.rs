@@ -61,10 +61,10 @@ fn fault(root: &Path, citation: &str) -> Option<String> {
         return Some(format!("{path} does not exist"));
     }
     let test = test?;
-    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let source = std::fs::read_to_string(file).unwrap_or_default();
     let name = format!("fn {test}()");
     // An attribute that makes it a test stands a few lines above, or nothing runs it.
-    let (before, _) = text.split_once(&name).unwrap_or_default();
+    let (before, _) = source.split_once(&name).unwrap_or_default();
     let attributes: Vec<_> = before.lines().rev().take(5).collect();
     let is_test = |line: &&str| line.contains("#[test]") || line.contains("#[tokio::test");
     let runs = attributes.iter().any(is_test);
