@@ -5,6 +5,7 @@ mod processes;
 mod rls;
 mod services;
 mod test_catalogue;
+mod test_compose;
 mod test_environment;
 mod test_in_force;
 mod test_login_load;
