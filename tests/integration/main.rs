@@ -17,4 +17,6 @@ mod test_rights;
 mod test_silence;
 mod test_swapped_ids;
 mod test_transactions;
+mod test_upgrade;
 mod traces;
+mod upgrade;
