@@ -3,6 +3,7 @@
 
 mod dependencies;
 mod documents;
+mod metrics;
 mod problems;
 mod requirements;
 mod sources;

@@ -123,6 +123,10 @@ pub const MODELS: &str = "MODELS";
 pub const WIDGET_TOKEN_KEY: &str = "WIDGET_TOKEN_KEY";
 /// `true` serves the demo page of the widget.
 pub const DEMO_PAGE: &str = "DEMO_PAGE";
+/// Live sockets that one process of channel accepts.
+pub const SOCKETS_PER_PROCESS: &str = "SOCKETS_PER_PROCESS";
+/// Live sockets that one process of channel accepts from one address (IPv6: one /64).
+pub const SOCKETS_PER_ADDRESS: &str = "SOCKETS_PER_ADDRESS";
 
 /// Superuser or administrator that `migrate` creates roles as.
 pub const ADMIN_USER: &str = "ADMIN_USER";

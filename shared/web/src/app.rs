@@ -21,6 +21,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::documented;
 use crate::error::ApiError;
 use crate::health::Checks;
+use crate::method;
 use crate::request;
 
 /// Largest body of an endpoint that names no limit of its own, bytes.
@@ -78,6 +79,7 @@ pub fn surrounded(router: Router) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(nosniff)
+        .layer(middleware::from_fn(method::refuse_unknown))
         .layer(middleware::from_fn(request::observe))
 }
 

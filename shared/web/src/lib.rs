@@ -12,6 +12,7 @@ pub mod health;
 pub mod healthcheck;
 pub mod idempotency;
 pub mod limit;
+pub mod method;
 pub mod outbound;
 pub mod paging;
 pub mod request;

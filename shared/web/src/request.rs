@@ -4,6 +4,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use shared_config::limits::method_name;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -36,7 +37,8 @@ pub async fn observe(request: Request, next: Next) -> Response {
         Some(id) => id.to_owned(),
         None => Uuid::now_v7().simple().to_string(),
     };
-    let method = request.method().clone();
+    // The caller chooses the method: what is written of it comes from a fixed list.
+    let method = method_name(request.method().as_str());
     let route = request
         .extensions()
         .get::<MatchedPath>()
@@ -52,13 +54,13 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let probe = route.ends_with("/livez") || route.ends_with("/readyz");
     span.in_scope(|| {
         if probe {
-            tracing::debug!(%method, route, status, seconds, "answered");
+            tracing::debug!(method, route, status, seconds, "answered");
         } else {
-            tracing::info!(%method, route, status, seconds, "answered");
+            tracing::info!(method, route, status, seconds, "answered");
         }
     });
     let labels = [
-        ("method", method.to_string()),
+        ("method", method.to_owned()),
         ("route", route),
         ("status", status.to_string()),
     ];

@@ -1,12 +1,19 @@
 //! Logs and metrics, set up once a process.
 
+use std::time::Duration;
+
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_util::MetricKindMask;
 use tracing_subscriber::EnvFilter;
 
 /// Buckets of every duration, seconds.
 const BUCKETS: [f64; 11] = [
     0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
 ];
+
+/// A distribution that nothing was measured for in so long leaves `/metrics` at the next scrape.
+/// Counters stay: one that disappeared would hide its last increments.
+const IDLE: Duration = Duration::from_hours(6);
 
 /// Writes JSON lines to standard output. A filter that does not parse falls back to `info`.
 pub fn start_logs(filter: &str) {
@@ -25,10 +32,15 @@ pub fn start_logs(filter: &str) {
 
 /// Installs the recorder behind `/metrics`.
 pub fn start_metrics() -> Result<PrometheusHandle, BuildError> {
+    recording()?.install_recorder()
+}
+
+/// How a service records. Every label has a fixed list of values: whoever may choose one decides
+/// how much memory the recorder takes.
+pub fn recording() -> Result<PrometheusBuilder, BuildError> {
     let suffix = Matcher::Suffix("_seconds".to_owned());
-    PrometheusBuilder::new()
-        .set_buckets_for_metric(suffix, &BUCKETS)?
-        .install_recorder()
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(suffix, &BUCKETS)?;
+    Ok(builder.idle_timeout(MetricKindMask::HISTOGRAM, Some(IDLE)))
 }
 
 /// Makes ring the provider of TLS; without one, the first HTTPS call would panic.

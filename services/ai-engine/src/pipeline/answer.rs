@@ -154,7 +154,10 @@ pub async fn run(app: AppState, prepared: Prepared, events: Events) {
         Way::Generate { pass, auto } => voice.generate(pass, auto).await,
     };
     let row = record(id, &outcome, &app.chat_model, plain.len(), started);
-    let labels = [("mode", row.mode.clone()), ("state", row.state.clone())];
+    let labels = [
+        ("mode", outcome.mode().as_str()),
+        ("state", outcome.state()),
+    ];
     metrics::counter!("ai_answers_total", &labels).increment(1);
     // The answer was given: a record that cannot be written must not take it back.
     if let Err(error) = store(&app, creator, &row).await {
@@ -314,6 +317,14 @@ impl Outcome {
         }
     }
 
+    const fn state(&self) -> &'static str {
+        match &self.failure {
+            _ if self.cancelled => "cancelled",
+            Some(_) => "failed",
+            None => "completed",
+        }
+    }
+
     fn mode(&self) -> AnswerMode {
         if self.generative {
             AnswerMode::Generative
@@ -360,18 +371,13 @@ fn record(
     sources: usize,
     started: Instant,
 ) -> GenerationRow {
-    let state = match &outcome.failure {
-        _ if outcome.cancelled => "cancelled",
-        Some(_) => "failed",
-        None => "completed",
-    };
     let small = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
     let milliseconds = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
     GenerationRow {
         id,
         mode: outcome.mode().as_str().to_owned(),
         fell_back: outcome.fell_back,
-        state: state.to_owned(),
+        state: outcome.state().to_owned(),
         error_code: outcome.failure.as_ref().map(|failure| failure.code.clone()),
         model: outcome.generative.then(|| model.to_owned()),
         sources: i32::try_from(sources).unwrap_or(i32::MAX),

@@ -71,7 +71,8 @@ pub(crate) async fn upload_document(
     refuse_early(&headers, app.upload_max_bytes)?;
     let form = form::receive(app.files.as_ref(), multipart, app.upload_max_bytes).await?;
     let answer = keep(&app, creator.id, form, key).await;
-    metrics::counter!("hub_uploads_total", "accepted" => answer.is_ok().to_string()).increment(1);
+    let accepted = if answer.is_ok() { "true" } else { "false" };
+    metrics::counter!("hub_uploads_total", "accepted" => accepted).increment(1);
     if answer.is_ok() {
         app.wake_workers();
     }

@@ -9,5 +9,6 @@
 mod test_app;
 mod test_cors;
 mod test_limit;
+mod test_method;
 mod test_revocation;
 mod test_verifier;
