@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use shared_config::limits;
 
 use super::bounds;
 use super::quantity::Quantity;
@@ -156,9 +157,16 @@ pub struct ParentRef {
     pub section_name: Option<String>,
 }
 
-/// Bounds per address and request.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+/// Bounds per address and request. An IPv6 address counts as its /64; each replica of the gateway
+/// counts by itself.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.socketsPerAddress <= self.connectionsPerAddress")
+        .message("socketsPerAddress must not be greater than connectionsPerAddress"),
+    validation = Rule::new("self.socketsPerAddress <= self.sockets")
+        .message("socketsPerAddress must not be greater than sockets")
+)]
 pub struct Limits {
     /// Requests per second of one address.
     #[serde(default = "fifty")]
@@ -168,6 +176,20 @@ pub struct Limits {
     #[serde(default = "hundred")]
     #[schemars(range(min = 1, max = 10000))]
     pub burst: i32,
+    /// Requests of one address that are served at the same time.
+    #[serde(default = "connections_per_address")]
+    #[schemars(range(min = 1, max = 10000))]
+    pub connections_per_address: i32,
+    /// WebSocket connections and event streams that one address may hold open.
+    #[serde(default = "sockets_per_address")]
+    #[schemars(range(min = 1, max = 10000))]
+    pub sockets_per_address: i32,
+    /// WebSocket connections and event streams that one replica of the gateway holds open; the
+    /// connections of ordinary requests come on top. A process of channel accepts three quarters
+    /// as many.
+    #[serde(default = "sockets")]
+    #[schemars(range(min = 16, max = 10000))]
+    pub sockets: i32,
     /// Largest body of a request.
     #[serde(default = "one_mebibyte")]
     pub body_size: Quantity,
@@ -181,6 +203,9 @@ impl Default for Limits {
         Self {
             requests_per_second: fifty(),
             burst: hundred(),
+            connections_per_address: connections_per_address(),
+            sockets_per_address: sockets_per_address(),
+            sockets: sockets(),
             body_size: one_mebibyte(),
             upload_size: fifty_mebibytes(),
         }
@@ -193,6 +218,18 @@ fn one_mebibyte() -> Quantity {
 
 fn fifty_mebibytes() -> Quantity {
     Quantity::from("50Mi")
+}
+
+const fn connections_per_address() -> i32 {
+    limits::CONNECTIONS_PER_ADDRESS
+}
+
+const fn sockets_per_address() -> i32 {
+    limits::SOCKETS_PER_ADDRESS
+}
+
+const fn sockets() -> i32 {
+    limits::SOCKETS_PER_GATEWAY
 }
 
 const fn two() -> i32 {

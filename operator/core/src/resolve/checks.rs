@@ -9,7 +9,7 @@ use crate::api::CreatorPlatform;
 use crate::api::workload::Workload;
 
 /// Variables that the operator writes itself.
-const RESERVED: [&str; 39] = [
+const RESERVED: [&str; 41] = [
     keys::LISTEN_ADDR,
     keys::METRICS_ADDR,
     keys::DATABASE_HOST,
@@ -47,6 +47,8 @@ const RESERVED: [&str; 39] = [
     keys::MODELS,
     keys::WIDGET_TOKEN_KEY,
     keys::DEMO_PAGE,
+    keys::SOCKETS_PER_PROCESS,
+    keys::SOCKETS_PER_ADDRESS,
     keys::ADMIN_PASSWORD,
     keys::MIGRATOR_PASSWORD,
 ];
