@@ -1,13 +1,17 @@
 //! The settings of this service, and all that is wrong with them at once.
 
 use shared_cache::CacheSettings;
-use shared_config::{Problems, Reader, Secret, Service, keys};
+use shared_config::{Problems, Reader, Secret, Service, keys, limits};
 use shared_db::DatabaseSettings;
 use shared_web::VerifierSettings;
 use shared_web::serve::ServeSettings;
 
+use crate::live::sockets::SocketCaps;
+
 /// Fewest bytes of the key of visitor tokens: that of its hash.
 const KEY_MIN_LENGTH: usize = 32;
+/// Largest bound on sockets that makes sense: there are no more ports.
+const MOST_SOCKETS: u32 = 65_535;
 
 /// Settings of the channel service.
 #[derive(Debug, Clone)]
@@ -28,6 +32,8 @@ pub struct Config {
     pub widget_token_key: Secret<String>,
     /// Whether the demo page is served.
     pub demo_page: bool,
+    /// How many sockets may be live.
+    pub sockets: SocketCaps,
 }
 
 impl Config {
@@ -42,6 +48,7 @@ impl Config {
             public_url: reader.url(keys::PUBLIC_URL),
             widget_token_key: reader.secret(keys::WIDGET_TOKEN_KEY),
             demo_page: reader.parsed(keys::DEMO_PAGE, false),
+            sockets: sockets(&mut reader),
         };
         let length = config.widget_token_key.expose().len();
         if (1..KEY_MIN_LENGTH).contains(&length) {
@@ -49,4 +56,13 @@ impl Config {
         }
         reader.finish(config)
     }
+}
+
+/// The operator derives both from the budget of the gateway; on their own they have its defaults.
+fn sockets(reader: &mut Reader) -> SocketCaps {
+    let most = limits::sockets_per_process(limits::SOCKETS_PER_GATEWAY).unsigned_abs();
+    let of_one = limits::SOCKETS_PER_ADDRESS.unsigned_abs();
+    let process = reader.bounded(keys::SOCKETS_PER_PROCESS, most, 1, MOST_SOCKETS);
+    let address = reader.bounded(keys::SOCKETS_PER_ADDRESS, of_one, 1, MOST_SOCKETS);
+    SocketCaps::of(process, address)
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod appearance;
 pub(crate) mod frame;
+pub(crate) mod frame_budget;
 pub(crate) mod origin;
 pub(crate) mod sequence;
 pub(crate) mod visitor_token;

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use shared_models::page::BadPage;
 use shared_web::ApiError;
 
 use crate::domain::visitor_token::BadToken;
+use crate::live::sockets::Cap;
+
+/// When another try to connect makes sense, after too many sockets were live.
+const SOCKET_FREED: Duration = Duration::from_secs(10);
 
 /// A failed request.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +49,9 @@ pub(crate) enum Error {
     /// Too many.
     #[error("too many requests")]
     RateLimited(Duration),
+    /// As many sockets are live as there may be.
+    #[error("too many sockets of one {}", .0.as_str())]
+    TooManySockets(Cap),
     /// A page that is not served here.
     #[error("no such page")]
     NoPage,
@@ -98,6 +106,15 @@ impl From<Error> for ApiError {
                 Self::unprocessable("invalid_query").field("cursor", cause.to_string())
             }
             Error::RateLimited(wait) => Self::too_many(wait),
+            Error::TooManySockets(cap) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_sockets")
+                    .detail(format!(
+                        "this {} has as many live connections as it may; close one, or try again \
+                         later",
+                        cap.as_str()
+                    ))
+                    .retry_after(SOCKET_FREED)
+            }
             Error::NoPage => Self::not_found("unknown_path").detail("no endpoint has this path"),
             Error::Cache(cause) => Self::unavailable("redis", cause),
             Error::Database(cause) => cause.into(),

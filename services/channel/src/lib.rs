@@ -17,6 +17,7 @@ use shared_web::{Checks, Limiter, app as web, limit};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use config::Config;
+pub use live::sockets::SocketCaps;
 pub use state::{AppState, SetupError};
 
 /// What the OpenAPI document says of this service.

@@ -6,3 +6,4 @@ pub(crate) mod inbox;
 pub(crate) mod pace;
 pub(crate) mod relay;
 pub(crate) mod socket;
+pub(crate) mod sockets;

@@ -29,7 +29,20 @@ async fn main() -> ExitCode {
 const SELF: Service = Service::Channel;
 
 async fn run(reader: Reader) -> Result<(), ServeError> {
-    let config = Config::from_reader(reader)?;
+    let mut config = Config::from_reader(reader)?;
+    if let Some(files) = open_files() {
+        let asked = config.sockets;
+        config.sockets = asked.within(files);
+        if config.sockets != asked {
+            let (asked, sockets) = (asked.process, config.sockets.process);
+            tracing::warn!(
+                files,
+                asked,
+                sockets,
+                "too few files may be open for the sockets"
+            );
+        }
+    }
     telemetry::start_tls();
     let start = |error: String| ServeError::Start(error);
     let metrics = telemetry::start_metrics().map_err(|error| start(error.to_string()))?;
@@ -43,6 +56,15 @@ async fn run(reader: Reader) -> Result<(), ServeError> {
         result
     };
     tokio::join!(serving, state.drained()).0
+}
+
+/// Files that this process may open, as the kernel says; none where it says nothing.
+fn open_files() -> Option<u32> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 fn ended<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {

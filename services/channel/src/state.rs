@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::domain::visitor_token::VisitorTokens;
 use crate::live::hub::Hub;
+use crate::live::sockets::Sockets;
 
 /// The state of the service.
 #[derive(Clone)]
@@ -23,6 +24,7 @@ pub struct AppState {
     pub(crate) ai: AiClient,
     pub(crate) tokens: VisitorTokens,
     pub(crate) hub: Hub,
+    pub(crate) sockets: Sockets,
     pub(crate) public_url: String,
     pub(crate) demo_page: bool,
     /// Cancelled when the process is to stop.
@@ -50,6 +52,7 @@ impl AppState {
         Ok(Self {
             db: Db::new(&config.database),
             hub: Hub::new(cache.clone()),
+            sockets: Sockets::new(config.sockets),
             verifier: Verifier::new(Service::Channel, config.verifier.clone(), http.clone())
                 .heeding(cache.clone()),
             cache,

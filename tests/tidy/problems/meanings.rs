@@ -176,6 +176,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "The account has as many waiting invites as it may; revoke one.",
     ),
     (
+        "too_many_sockets",
+        "As many sockets are open as may be; `detail` says of whom. Wait as `Retry-After` says.",
+    ),
+    (
         "totp_enabled",
         "A second step is asked for already; disable it first.",
     ),

@@ -13,8 +13,6 @@ use super::relay::{Relay, Told};
 use crate::domain::frame::{ServerFrame, SourceLine};
 use crate::store::messages::MessageRow;
 
-/// Most sockets of one conversation in this process.
-const MAX_SOCKETS: usize = 32;
 /// Events that may wait for a socket; one that falls further behind is closed and resumes.
 const QUEUE: usize = 256;
 
@@ -84,17 +82,14 @@ impl Hub {
         }
     }
 
-    /// Takes a seat in a room, and gives what a late comer has to hear first. None when the room
-    /// is full.
-    pub(crate) async fn join(&self, room: Room) -> Option<(Seat, Vec<String>)> {
+    /// Takes a seat in a room, and gives what a late comer has to hear first. How many seats there
+    /// may be was settled before the upgrade.
+    pub(crate) async fn join(&self, room: Room) -> (Seat, Vec<String>) {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, queue) = mpsc::channel(QUEUE);
         let heard = {
             let mut rooms = self.rooms.lock();
             let present = rooms.entry(room).or_default();
-            if present.sockets.len() >= MAX_SOCKETS {
-                return None;
-            }
             present.sockets.push((id, sender));
             present
                 .answer
@@ -108,7 +103,7 @@ impl Hub {
             queue,
         };
         self.relay.attend(room).await;
-        Some((seat, heard))
+        (seat, heard)
     }
 
     /// Whether this process is making an answer there.

@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep, interval, sleep, sleep_until, timeout};
 use super::answer;
 use super::hub::{Hub, Room, Seat, Signal};
 use crate::domain::frame::ServerFrame;
+use crate::domain::frame_budget::FrameBudget;
 use crate::domain::sequence::Sequence;
 use crate::domain::visitor_token::SessionClaims;
 use crate::state::AppState;
@@ -31,7 +32,7 @@ const MAX_MISSED: i64 = 1000;
 const FRESH: i64 = 100;
 /// Longest wait for a message that another has overtaken.
 const OVERTAKEN: Duration = Duration::from_millis(50);
-/// Frames that make no sense, before the connection ends.
+/// Frames that make no sense or come too fast, before the connection ends.
 const MAX_NONSENSE: u32 = 50;
 /// Longest wait for an answer to end when this process stops.
 const LAST_WORDS: Duration = Duration::from_secs(7);
@@ -46,10 +47,12 @@ pub(crate) const FORBIDDEN: Close = Close(4403, "this page may not embed the wid
 /// The account is shut: stop.
 const SUSPENDED: Close = Close(4403, "this account is suspended");
 const SLOW: Close = Close(4408, "too far behind; resume from the last number");
-const TOO_MANY: Close = Close(4429, "too many connections to one conversation");
 const RESTART: Close = Close(close_code::RESTART, "the service restarts; connect again");
 const TOO_LARGE: Close = Close(close_code::SIZE, "a frame is larger than 64 KiB");
-const NONSENSE: Close = Close(close_code::POLICY, "too many frames that make no sense");
+const NONSENSE: Close = Close(
+    close_code::POLICY,
+    "too many frames that make no sense or come too fast",
+);
 const AWAY: Close = Close(
     close_code::AGAIN,
     "a store does not answer; try again shortly",
@@ -107,6 +110,8 @@ struct Connection {
     answered: i64,
     own: HashSet<i64>,
     nonsense: u32,
+    began: Instant,
+    budget: FrameBudget,
     seen: Instant,
 }
 
@@ -127,6 +132,8 @@ pub(crate) async fn run(app: AppState, session: SessionClaims, since: i64, socke
         answered: 0,
         own: HashSet::new(),
         nonsense: 0,
+        began: Instant::now(),
+        budget: FrameBudget::default(),
         seen: Instant::now(),
     };
     metrics::gauge!("widget_sockets").increment(1);
@@ -141,7 +148,7 @@ pub(crate) async fn run(app: AppState, session: SessionClaims, since: i64, socke
 impl Connection {
     async fn serve(&mut self, hub: &Hub) -> Step {
         // First the seat, then the read: what happens in between is told twice, not never.
-        let (mut seat, heard) = hub.join(self.room).await.ok_or(TOO_MANY)?;
+        let (mut seat, heard) = hub.join(self.room).await;
         let open = self.greet().await?;
         for line in heard {
             self.say(line.into()).await?;

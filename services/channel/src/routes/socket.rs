@@ -8,13 +8,14 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use shared_models::ChannelId;
-use shared_web::{ApiError, Problem, Query};
+use shared_web::{ApiError, ClientIp, Problem, Query};
 
 use super::admission::Admitted;
 use super::history::belongs;
 use crate::domain::visitor_token::BadToken;
 use crate::error::Error;
 use crate::live::socket::{self, Close};
+use crate::live::sockets::Holder;
 use crate::state::AppState;
 
 /// Bytes that a connection reads at once: with the default, one costs 130 KB instead of 6.
@@ -40,8 +41,10 @@ pub(crate) struct SocketQuery {
 /// content, sources, mode, fell_back}`, `user_message` (of other sockets, and on a resume),
 /// `error` `{code, message}` and `pong`.
 ///
-/// Close codes: 4401 renew the session first; 4403 stop; 4408 fell behind, resume; 4429 too many
-/// connections; 1009 a frame above 64 KiB; 1012 and 1013 connect again after a jittered wait.
+/// Close codes: 4401 renew the session first; 4403 stop; 4408 fell behind, resume; 1008 too many
+/// frames that make no sense or come too fast; 1009 a frame above 64 KiB; 1012 and 1013 connect
+/// again after a jittered wait. An upgrade is refused with 429 (`too_many_sockets`) while a
+/// visitor, an address, a channel, an account or the process has as many sockets as it may.
 #[utoipa::path(get, path = "/widget/{channel_id}/socket", tag = "widget",
     params(("channel_id" = ChannelId, Path), SocketQuery),
     responses((status = 101, description = "switching to WebSocket"),
@@ -49,10 +52,12 @@ pub(crate) struct SocketQuery {
         (status = 403, description = "origin_not_allowed", body = Problem),
         (status = 422, body = Problem),
         (status = 426, description = "upgrade_required", body = Problem),
+        (status = 429, description = "too_many_sockets", body = Problem),
         (status = 503, body = Problem)))]
 pub(crate) async fn open_socket(
     State(app): State<AppState>,
     admitted: Admitted,
+    address: ClientIp,
     Query(query): Query<SocketQuery>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Error> {
@@ -72,10 +77,21 @@ pub(crate) async fn open_socket(
             let here = belongs(&session, &admitted);
             here.map(|()| session).map_err(|_| socket::FORBIDDEN)
         });
+    let place = app.sockets.enter(Holder {
+        visitor: session.as_ref().ok().map(|session| session.visitor),
+        address: address.network(),
+        channel: admitted.channel,
+        creator: admitted.widget.creator,
+    });
+    let place = place.map_err(|cap| {
+        metrics::counter!("widget_sockets_refused_total", "cap" => cap.as_str()).increment(1);
+        Error::TooManySockets(cap)
+    })?;
     let since = query.since.unwrap_or(0).max(0);
     let tasks = app.tasks.clone();
     Ok(upgrade.on_upgrade(move |socket| {
         tasks.track_future(async move {
+            let _place = place;
             match session {
                 Ok(session) => socket::run(app, session, since, socket).await,
                 Err(close) => socket::turn_away(socket, close).await,

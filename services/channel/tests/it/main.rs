@@ -23,5 +23,6 @@ mod test_script;
 mod test_sessions;
 mod test_shutdown;
 mod test_socket;
+mod test_sockets;
 mod test_suspension;
 mod world;

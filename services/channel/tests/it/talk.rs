@@ -29,14 +29,23 @@ impl Talk {
         since: i64,
         origin: &str,
     ) -> Result<Self, Error> {
+        Self::connect_from(address, channel, token, since, &[("origin", origin)]).await
+    }
+
+    /// Connects with those headers; one that is empty is left out.
+    pub(crate) async fn connect_from(
+        address: SocketAddr,
+        channel: &str,
+        token: &str,
+        since: i64,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, Error> {
         let url = format!(
             "ws://{address}/channels/v1/widget/{channel}/socket?token={token}&since={since}"
         );
         let mut request = url.into_client_request()?;
-        if !origin.is_empty() {
-            request
-                .headers_mut()
-                .insert("origin", origin.parse().unwrap());
+        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
+            request.headers_mut().insert(*name, value.parse().unwrap());
         }
         let (stream, _) = connect_async(request).await?;
         Ok(Self { stream })
@@ -76,6 +85,15 @@ impl Talk {
                 Some(Message::Text(_)) => {}
                 other => panic!("a close was expected, not {other:?}"),
             }
+        }
+    }
+
+    /// The next JSON frame, or the code of a close.
+    pub(crate) async fn frame_or_close(&mut self) -> Result<Value, u16> {
+        match self.message().await {
+            Some(Message::Text(text)) => Ok(serde_json::from_str(&text).unwrap()),
+            Some(Message::Close(Some(frame))) => Err(frame.code.into()),
+            other => panic!("a frame or a close was expected, not {other:?}"),
         }
     }
 

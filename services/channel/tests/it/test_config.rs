@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use channel_service::Config;
+use channel_service::{Config, SocketCaps};
 use shared_config::Reader;
 
 fn good() -> BTreeMap<String, String> {
@@ -31,6 +31,27 @@ fn a_whole_environment_is_accepted() {
     assert_eq!(config.serve.listen.port(), 8004);
     assert_eq!(config.ai_engine_url, "http://ai-engine:8003");
     assert!(config.demo_page);
+}
+
+#[test]
+fn bounds_on_sockets_have_the_defaults_of_the_gateway_and_shares() {
+    let config = Config::from_reader(Reader::from_map(good())).unwrap();
+    assert_eq!(config.sockets, SocketCaps::of(1_500, 100));
+    let mut values = good();
+    values.insert("SOCKETS_PER_PROCESS".to_owned(), "300".to_owned());
+    values.insert("SOCKETS_PER_ADDRESS".to_owned(), "7".to_owned());
+    let config = Config::from_reader(Reader::from_map(values.clone())).unwrap();
+    assert_eq!(config.sockets, SocketCaps::of(300, 7));
+    values.insert("SOCKETS_PER_ADDRESS".to_owned(), "0".to_owned());
+    let problems = Config::from_reader(Reader::from_map(values)).unwrap_err();
+    assert_eq!(problems.0[0].key, "SOCKETS_PER_ADDRESS");
+}
+
+#[test]
+fn sockets_fit_into_the_files_that_a_process_may_open() {
+    let caps = SocketCaps::of(1_500, 100);
+    assert_eq!(caps.within(1_000_000), caps);
+    assert_eq!(caps.within(1_024), SocketCaps::of(768, 100));
 }
 
 #[test]

@@ -293,19 +293,3 @@ async fn a_late_comer_hears_the_answer_so_far() {
         "the answer went on without a socket"
     );
 }
-
-#[tokio::test]
-async fn a_conversation_has_at_most_so_many_sockets() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let session = world.session(&channel).await;
-    let mut talks = Vec::new();
-    for _ in 0..32 {
-        talks.push(world.talk(&channel, &session).await);
-    }
-    let mut one_more = world.replica.connect(&channel, &session, 0).await;
-    assert_eq!(one_more.close_code().await, 4429);
-    talks.pop();
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    world.talk(&channel, &session).await;
-}

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::http::{Method, StatusCode, header};
-use channel_service::{AppState, Config, app};
+use channel_service::{AppState, Config, SocketCaps, app};
 use serde_json::{Value, json};
 use shared_cache::Cache;
 use shared_config::{Secret, Service};
@@ -76,6 +76,7 @@ impl World {
             public_url: "https://platform.example".to_owned(),
             widget_token_key: Secret::new(WIDGET_KEY.to_owned()),
             demo_page: true,
+            sockets: SocketCaps::of(1_500, 100),
         };
         change(&mut config);
         let replica = Replica::start(&config, &mint).await;

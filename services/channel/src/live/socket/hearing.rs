@@ -1,5 +1,7 @@
 //! What a client says over its socket, and what it is told in return.
 
+use std::time::Duration;
+
 use axum::extract::ws::Message;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -26,7 +28,16 @@ impl Connection {
     }
 
     async fn read(&mut self, text: &str) -> Step {
-        match serde_json::from_str(text) {
+        let frame = serde_json::from_str(text);
+        // Every frame costs a query or an answer, so the pace is checked before either.
+        if let Err(wait) = self.budget.pay(self.began.elapsed()) {
+            let client_msg_id = match frame {
+                Ok(ClientFrame::UserMessage { client_msg_id, .. }) => Some(client_msg_id),
+                _ => None,
+            };
+            return self.refuse_pace(client_msg_id, wait).await;
+        }
+        match frame {
             Ok(ClientFrame::Ping) => self.say(ServerFrame::Pong.line().into()).await,
             Ok(ClientFrame::Retry) => self.retry().await,
             Ok(ClientFrame::UserMessage {
@@ -66,16 +77,11 @@ impl Connection {
                 return Ok(());
             }
             Ok(Outcome::Known(seq)) => ServerFrame::Ack { client_msg_id, seq },
-            Ok(Outcome::Paced(wait)) => {
-                let seconds = u64::try_from(wait.as_millis().div_ceil(1000))
-                    .unwrap_or(60)
-                    .max(1);
-                error(
-                    "rate_limited",
-                    "too many messages; wait a moment",
-                    Some(seconds),
-                )
-            }
+            Ok(Outcome::Paced(wait)) => error(
+                "rate_limited",
+                "too many messages; wait a moment",
+                Some(seconds(wait)),
+            ),
             Ok(Outcome::ChannelGone) => return Err(FORBIDDEN.into()),
             Ok(Outcome::Closed) => return Err(EXPIRED.into()),
             Err(cause) => {
@@ -107,17 +113,40 @@ impl Connection {
     }
 
     async fn refuse(&mut self, code: &str, message: &str) -> Step {
+        self.complain(ErrorFrame {
+            code,
+            message,
+            ..ErrorFrame::default()
+        })
+        .await
+    }
+
+    /// Refuses a frame that came too fast; a message may be sent once more after the wait.
+    async fn refuse_pace(&mut self, client_msg_id: Option<Uuid>, wait: Duration) -> Step {
+        self.complain(ErrorFrame {
+            code: "rate_limited",
+            message: "too many frames; wait a moment",
+            client_msg_id,
+            retry_after: Some(seconds(wait)),
+            ..ErrorFrame::default()
+        })
+        .await
+    }
+
+    /// Says what is wrong with a frame, until there were too many of that kind.
+    async fn complain(&mut self, error: ErrorFrame<'_>) -> Step {
         self.nonsense += 1;
         if self.nonsense > MAX_NONSENSE {
             return Err(NONSENSE.into());
         }
-        let frame = ServerFrame::Error(ErrorFrame {
-            code,
-            message,
-            ..ErrorFrame::default()
-        });
-        self.say(frame.line().into()).await
+        self.say(ServerFrame::Error(error).line().into()).await
     }
+}
+
+/// Whole seconds, at least one: a client that waits for none would try at once.
+fn seconds(wait: Duration) -> u64 {
+    let seconds = u64::try_from(wait.as_millis().div_ceil(1000));
+    seconds.unwrap_or(60).max(1)
 }
 
 /// axum hides the kind of a protocol error, and this one has a close code of its own.
