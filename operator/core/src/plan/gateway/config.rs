@@ -74,17 +74,12 @@ const FAILURES: [Failure; 11] = [
         "bad_request",
         "the request is malformed",
     ),
-    (
-        404,
-        "Not Found",
-        "not_found",
-        "there is nothing at this path",
-    ),
+    (404, "Not Found", "not_found", "no such path"),
     (
         405,
         "Method Not Allowed",
         "method_not_allowed",
-        "this method is not allowed here",
+        "this method is not allowed for this path",
     ),
     (
         408,
@@ -96,43 +91,43 @@ const FAILURES: [Failure; 11] = [
         413,
         "Content Too Large",
         "too_large",
-        "the body is larger than this path allows",
+        "the request body is too large for this path",
     ),
     (
         414,
         "URI Too Long",
         "uri_too_long",
-        "the address is too long",
+        "the request URI is too long",
     ),
     (
         429,
         "Too Many Requests",
         "rate_limited",
-        "too many requests from this address",
+        "too many requests from this client address",
     ),
     (
         500,
         "Internal Server Error",
         "internal",
-        "the gateway failed",
+        "internal error of the gateway",
     ),
     (
         502,
         "Bad Gateway",
         "upstream_unavailable",
-        "the service does not answer; try again shortly",
+        "the service is not reachable; try again shortly",
     ),
     (
         503,
         "Service Unavailable",
         "unavailable",
-        "the service is not available; try again shortly",
+        "the service is unavailable; try again shortly",
     ),
     (
         504,
         "Gateway Timeout",
         "upstream_timeout",
-        "the service took too long to answer",
+        "the service took too long to respond",
     ),
 ];
 
@@ -162,7 +157,7 @@ http {
     large_client_header_buffers 4 16k;
     variables_hash_bucket_size 128;
 
-    # An id that came with the request is taken over when it could not spoil a log.
+    # A request id sent by the client is used only if it is safe to log.
     map $http_x_request_id $request_name {
         default $request_id;
         "~^[A-Za-z0-9-]{8,64}$" $http_x_request_id;
@@ -180,7 +175,7 @@ http {
         default "";
         https "max-age=31536000";
     }
-    # What a service says itself counts; these are for answers of the gateway.
+    # A service's own Retry-After takes precedence; these are for the gateway's own errors.
     map $status $own_retry_after {
         default "";
         429 1;
@@ -196,13 +191,13 @@ http {
         default "";
         "" strict-origin-when-cross-origin;
     }
-    # The widget lives inside the pages of others; nothing else does.
+    # Only the widget may be framed by other sites.
     map $uri $frame_options {
         default DENY;
         "~^/channels/" "";
     }
 
-    # No query strings: they carry tokens and message text.
+    # Query strings are not logged: they can contain tokens and message text.
     log_format access escape=json '{"time":"$time_iso8601","request_id":"$request_name",'
         '"client":"$remote_addr","method":"$request_method","path":"$uri","status":$status,'
         '"bytes":$body_bytes_sent,"seconds":$request_time,"upstream":"$upstream_addr",'
@@ -229,7 +224,7 @@ const SERVER: &str = r#"
         proxy_connect_timeout 3s;
         proxy_send_timeout 60s;
         proxy_read_timeout 600s;
-        # Streams reach the reader as they are written.
+        # Streamed responses must reach the client without delay.
         proxy_buffering off;
         proxy_next_upstream off;
 
@@ -263,7 +258,7 @@ pub fn nginx_config(config: &GatewayConfig) -> String {
     if let Some(resolver) = &config.resolver {
         let _ = writeln!(
             text,
-            "    # Looked up at each request: a Service that was made anew is followed.\n    \
+            "    # Resolved at run time, so that a Service that is created again is followed.\n    \
              resolver {resolver} valid=5s ipv6=off;\n    resolver_timeout 3s;"
         );
     }
@@ -285,7 +280,7 @@ pub fn nginx_config(config: &GatewayConfig) -> String {
     text
 }
 
-/// Whose word about the client's address is believed.
+/// Proxies that are trusted to set `X-Forwarded-For`.
 fn addresses(config: &GatewayConfig) -> String {
     let mut text = String::from("\n    geo $realip_remote_addr $by_trusted_proxy {\n");
     text.push_str("        default 0;\n");
@@ -347,7 +342,7 @@ fn location(config: &GatewayConfig, upstream: &Upstream) -> String {
     if *service == Service::Channel {
         let _ = write!(
             text,
-            "\n        # The one static file that every visitor of every site fetches.\n        \
+            "\n        # The widget's script is cached: every visitor fetches it.\n        \
              location ~ ^{prefix}/(v[0-9]+/)?widget\\.js$ {{\n            \
              proxy_buffering on;\n            \
              proxy_cache static;\n            proxy_cache_lock on;\n{pass}        }}\n"
