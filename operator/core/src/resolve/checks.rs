@@ -70,8 +70,8 @@ fn version(version: &str, found: &mut Vec<Problem>) {
     if numeric && version.split('.').count() == 3 && !version.starts_with(SUPPORTED) {
         found.push(Problem {
             path: "spec.version".to_owned(),
-            wrong: format!("this operator manages {SUPPORTED}x, not {version}"),
-            remedy: "install the operator of that version, or ask for one that it manages"
+            wrong: format!("this operator manages versions {SUPPORTED}x, not {version}"),
+            remedy: "set a version that it manages, or install an operator of that version"
                 .to_owned(),
         });
     }
@@ -83,7 +83,7 @@ fn workload(path: &str, workload: &Workload, found: &mut Vec<Problem>) {
             found.push(Problem {
                 path: format!("{path}.env[{}]", variable.name),
                 wrong: "the operator sets this variable itself".to_owned(),
-                remedy: "remove it; the section of the spec that it belongs to sets it".to_owned(),
+                remedy: "remove it and use the section of the spec that configures it".to_owned(),
             });
         }
     }
@@ -97,7 +97,7 @@ fn workload(path: &str, workload: &Workload, found: &mut Vec<Problem>) {
     if let Err(error) = serde_json::from_value::<PodTemplateSpec>(probe) {
         found.push(Problem {
             path: format!("{path}.podTemplate"),
-            wrong: format!("is no pod template: {error}"),
+            wrong: format!("is not a valid pod template: {error}"),
             remedy: "see `kubectl explain pod.spec`".to_owned(),
         });
     }
