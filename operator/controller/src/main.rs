@@ -7,7 +7,7 @@ use operator::command::{self, gateway_config, plan, run};
 
 /// Installs, upgrades and repairs Creator Platforms on Kubernetes.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
