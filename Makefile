@@ -31,13 +31,14 @@ stores: ## start the four stores on loopback for `cargo test`, then: `set -a; . 
 format: ## format the Rust code
 	cargo fmt --all
 
-lint: ## check formatting, clippy, the repository's rules, the chart and shell scripts
+lint: ## check formatting, clippy, the repository's rules, the chart, shell scripts and TypeScript
 	tests/cluster/packages
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --locked --workspace --test tidy
 	$(MAKE) --no-print-directory chart
 	shellcheck -x -S warning $$(grep -rlE '^#!/bin/(ba)?sh' tests .ci)
+	@if reason=$$(tests/web/run --check); then tests/web/run types; else echo "TypeScript skipped: $$reason"; fi
 
 chart: ## lint and render the Helm chart, and validate the rendered objects
 	tests/cluster/chart
@@ -57,8 +58,9 @@ test-e2e: ## run the end-to-end tests on a Kubernetes node only
 bench: ## compare the hot paths with a minimal implementation of the same work; prints a table
 	tests/bench/run
 
-generate: ## regenerate CRDs, OpenAPI documents, golden plans and reference pages
+generate: ## regenerate CRDs, OpenAPI documents, golden plans, reference pages and the widget
 	UPDATE_GOLDEN=1 tests/run generated
+	@if reason=$$(tests/web/run --check); then tests/web/run build; else echo "widget skipped: $$reason"; fi
 
 check-generated: ## fail if a generated file is out of date
 	tests/run generated
