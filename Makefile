@@ -1,6 +1,6 @@
 # The front door. `make` alone prints what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down dev stores format lint test test-fast test-e2e fuzz bench generate check-generated \
+.PHONY: help setup up down dev stores format lint test test-fast test-e2e test-exhaustive exhaustive-summary fuzz bench generate check-generated \
         db-migrate images health outbox db-shell redis-shell chart
 SHELL := /bin/bash
 NAMESPACE ?= creator
@@ -44,6 +44,12 @@ chart: ## helm lint, template and the schemas of what it renders
 
 test: ## everything: pure, services, fuzzing, operator, browser, node; prints the counts
 	tests/run
+
+test-exhaustive: ## what is too long for `make test`, in parts: PART="rls walks" for some, FORCE=1 to run them again
+	tests/exhaustive $(if $(FORCE),--force) $(PART)
+
+exhaustive-summary: ## the results of `make test-exhaustive` so far, a line for each part
+	tests/exhaustive --summary
 
 test-fast: ## what needs no Kubernetes and no browser
 	tests/run fast
