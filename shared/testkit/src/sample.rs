@@ -62,6 +62,14 @@ impl Sample {
             .map(|(_, case)| case)
             .collect()
     }
+
+    /// How many of something a test makes: `few` in `make test`, else `all`.
+    pub fn size(self, few: usize, all: usize) -> usize {
+        match self {
+            Self::Every { .. } => all,
+            Self::Random { .. } => few,
+        }
+    }
 }
 
 fn hash(seed: u64, test: &str, section: usize) -> usize {
