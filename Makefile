@@ -31,13 +31,14 @@ stores: ## the four stores on loopback, for `cargo test`: then `set -a; . .dev/s
 format: ## format the Rust code
 	cargo fmt --all
 
-lint: ## format check, clippy, house rules, chart, shell scripts
+lint: ## format check, clippy, house rules, chart, shell scripts, TypeScript
 	tests/cluster/packages
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --locked --workspace --test tidy
 	$(MAKE) --no-print-directory chart
 	shellcheck -x -S warning $$(grep -rlE '^#!/bin/(ba)?sh' tests .ci)
+	@if reason=$$(tests/web/run --check); then tests/web/run types; else echo "TypeScript skipped: $$reason"; fi
 
 chart: ## helm lint, template and the schemas of what it renders
 	tests/cluster/chart
@@ -63,8 +64,9 @@ test-e2e: ## only what needs the whole node
 bench: ## what the platform costs beside the least that would do the same work; prints a table
 	tests/bench/run
 
-generate: ## rewrite CRDs, OpenAPI, golden plans, reference pages
+generate: ## rewrite CRDs, OpenAPI, golden plans, reference pages, the widget
 	UPDATE_GOLDEN=1 tests/run generated
+	@if reason=$$(tests/web/run --check); then tests/web/run build; else echo "widget skipped: $$reason"; fi
 
 check-generated: ## fail when a generated file is stale
 	tests/run generated

@@ -4,6 +4,7 @@
 mod dependencies;
 mod documents;
 mod problems;
+mod requirements;
 mod sources;
 
 use std::path::{Path, PathBuf};

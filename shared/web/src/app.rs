@@ -12,7 +12,9 @@ use shared_config::{Service, wiring};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa::openapi::{
+    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, ServerBuilder,
+};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -100,12 +102,21 @@ fn head(service: Service, summary: &str) -> OpenApi {
     let components = ComponentsBuilder::new()
         .security_scheme(BEARER, SecurityScheme::Http(bearer))
         .build();
+    let license = LicenseBuilder::new()
+        .name(env!("CARGO_PKG_LICENSE"))
+        .identifier(Some(env!("CARGO_PKG_LICENSE")));
     let info = InfoBuilder::new()
         .title(format!("Creator Platform: {}", service.name()))
         .version(env!("CARGO_PKG_VERSION"))
+        .license(Some(license.build()))
         .description(Some(summary));
+    // Every path has the prefix of its service: the gateway and the service have the same paths.
+    let server = ServerBuilder::new()
+        .url("/")
+        .description(Some("The host that serves this document"));
     OpenApiBuilder::new()
         .info(info.build())
+        .servers(Some([server.build()]))
         .components(Some(components))
         .build()
 }

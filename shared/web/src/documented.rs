@@ -1,9 +1,14 @@
-//! What every operation answers besides its own: said once, for all documents.
+//! What the OpenAPI documents of all services say in the same way, added where a handler is silent.
+
+mod descriptions;
+mod references;
 
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::{Object, Ref, Type};
 use utoipa::openapi::{Content, ContentBuilder, OpenApi, RefOr, Response, ResponseBuilder, Schema};
+
+use descriptions::Request;
 
 /// The media type of problem documents (RFC 9457).
 const PROBLEM: &str = "application/problem+json";
@@ -12,49 +17,58 @@ const JSON: &str = "application/json";
 /// The schema of problem documents.
 const PROBLEM_SCHEMA: &str = "#/components/schemas/Problem";
 
-/// Adds to each operation what the shared layers answer for it, where it does not say so itself,
-/// and gives problem documents their media type.
+/// Adds to each operation the responses of the shared layers, a description for every response, and
+/// the media type of problem documents.
 pub(crate) fn complete(openapi: &mut OpenApi) {
     for path in openapi.paths.paths.values_mut() {
-        for operation in operations(path) {
-            let mut refusals = vec![("429", too_many())];
-            if takes_an_id(operation) {
-                let words = "malformed_id: an id in the path is not a UUID";
-                refusals.push(("400", problem(words).build()));
-            }
-            if operation.security.is_some() {
-                let words = "missing_token, invalid_token, expired_token or revoked_token";
-                refusals.push(("401", problem(words).build()));
-                let words = "permission_missing, or tenant_suspended";
-                refusals.push(("403", problem(words).build()));
-            }
-            let responses = &mut operation.responses.responses;
-            for (status, response) in refusals {
-                responses
-                    .entry(status.to_owned())
-                    .or_insert_with(|| response.into());
-            }
-            responses.values_mut().for_each(name_problems);
+        operations(path).for_each(complete_operation);
+    }
+    if let Some(components) = openapi.components.as_mut() {
+        references::replace_copies(components);
+    }
+}
+
+fn complete_operation(operation: &mut Operation) {
+    let request = Request::of(operation);
+    let mut refusals = vec![("429", too_many(&request))];
+    if request.has_id {
+        refusals.push(("400", problem(&request, "400")));
+    }
+    if operation.security.is_some() {
+        refusals.push(("401", problem(&request, "401")));
+        refusals.push(("403", problem(&request, "403")));
+    } else {
+        // Without this, a reader cannot tell a public operation from a forgotten declaration.
+        operation.security = Some(Vec::new());
+    }
+    let responses = &mut operation.responses.responses;
+    for (status, response) in refusals {
+        responses
+            .entry(status.to_owned())
+            .or_insert_with(|| response.into());
+    }
+    for (status, response) in responses {
+        if let RefOr::T(response) = response {
+            describe(&request, status, response);
+            name_problem(response);
         }
     }
 }
 
-fn takes_an_id(operation: &Operation) -> bool {
-    let in_path = |parameter: &RefOr<_>| match parameter {
-        RefOr::T(utoipa::openapi::path::Parameter { parameter_in, .. }) => {
-            matches!(parameter_in, ParameterIn::Path)
-        }
-        RefOr::Ref(_) => false,
+/// A response must have a description; one that spans lines in the source becomes one line.
+fn describe(request: &Request, status: &str, response: &mut Response) {
+    let given = response.description.split_whitespace();
+    let given = given.collect::<Vec<_>>().join(" ");
+    response.description = if given.is_empty() {
+        request.describe(status)
+    } else {
+        given
     };
-    let parameters = operation.parameters.as_ref();
-    parameters.is_some_and(|parameters| parameters.iter().any(in_path))
 }
 
 /// A problem document that a handler names by its schema only is documented as plain JSON.
-fn name_problems(response: &mut RefOr<Response>) {
-    let RefOr::T(Response { content, .. }) = response else {
-        return;
-    };
+fn name_problem(response: &mut Response) {
+    let content = &mut response.content;
     if content.get(JSON).is_some_and(is_problem)
         && let Some(problem) = content.shift_remove(JSON)
     {
@@ -85,23 +99,27 @@ fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [get, put, post, delete, patch].into_iter().flatten()
 }
 
-fn problem(description: &str) -> ResponseBuilder {
+fn problem_response(request: &Request, status: &str) -> ResponseBuilder {
     let problem = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name("Problem")))
         .build();
     ResponseBuilder::new()
-        .description(description)
+        .description(request.describe(status))
         .content(PROBLEM, problem)
 }
 
-fn too_many() -> Response {
-    let text = |words: &str| {
+fn problem(request: &Request, status: &str) -> Response {
+    problem_response(request, status).build()
+}
+
+fn too_many(request: &Request) -> Response {
+    let text = |description: &str| {
         HeaderBuilder::new()
             .schema(Some(Object::with_type(Type::String)))
-            .description(Some(words))
+            .description(Some(description))
             .build()
     };
-    problem("rate_limited: wait as long as `Retry-After` says")
+    problem_response(request, "429")
         .header("Retry-After", text("Seconds to wait"))
         .header("RateLimit", text("What is left of the tightest limit"))
         .header("RateLimit-Policy", text("The limits in force"))

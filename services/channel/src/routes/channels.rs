@@ -130,7 +130,8 @@ pub(crate) async fn list_channels(
     security(("bearer" = [])),
     responses((status = 201, body = Channel),
         (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 409, body = Problem),
+        (status = 403, body = Problem),
+        (status = 409, description = "too_many_channels or request_in_progress", body = Problem),
         (status = 413, body = Problem), (status = 415, body = Problem),
         (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn create_channel(
@@ -169,7 +170,8 @@ async fn stay_within(tx: &mut TenantTx, widget: &WidgetSettings) -> Result<(), E
     params(("id" = ChannelId, Path)), security(("bearer" = [])),
     responses((status = 200, body = Channel),
         (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 404, body = Problem), (status = 503, body = Problem)))]
+        (status = 404, description = "unknown_channel", body = Problem),
+        (status = 503, body = Problem)))]
 pub(crate) async fn read_channel(
     State(app): State<AppState>,
     creator: Permit<permit::ChannelsRead>,
@@ -187,7 +189,8 @@ pub(crate) async fn read_channel(
     params(("id" = ChannelId, Path)), request_body = ChannelChange, security(("bearer" = [])),
     responses((status = 200, body = Channel),
         (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, description = "unknown_channel", body = Problem),
         (status = 413, body = Problem), (status = 415, body = Problem),
         (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn update_channel(
@@ -220,7 +223,8 @@ pub(crate) async fn update_channel(
     params(("id" = ChannelId, Path)), security(("bearer" = [])),
     responses((status = 204),
         (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, description = "unknown_channel", body = Problem),
         (status = 503, body = Problem)))]
 pub(crate) async fn delete_channel(
     State(app): State<AppState>,
@@ -240,7 +244,8 @@ pub(crate) async fn delete_channel(
     params(("id" = ChannelId, Path)), security(("bearer" = [])),
     responses((status = 200, body = Embed),
         (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 404, body = Problem), (status = 503, body = Problem)))]
+        (status = 404, description = "unknown_channel", body = Problem),
+        (status = 503, body = Problem)))]
 pub(crate) async fn read_embed(
     State(app): State<AppState>,
     creator: Permit<permit::ChannelsRead>,

@@ -167,7 +167,8 @@ pub(crate) async fn list_conversations(
     params(("id" = ConversationId, Path)), security(("bearer" = [])),
     responses((status = 200, body = Conversation),
         (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 404, body = Problem), (status = 503, body = Problem)))]
+        (status = 404, description = "unknown_conversation", body = Problem),
+        (status = 503, body = Problem)))]
 pub(crate) async fn read_conversation(
     State(app): State<AppState>,
     creator: Permit<permit::ConversationsRead>,
@@ -183,7 +184,8 @@ pub(crate) async fn read_conversation(
     params(("id" = ConversationId, Path), PageRequest), security(("bearer" = [])),
     responses((status = 200, body = Page<Message>),
         (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = 404, description = "unknown_conversation", body = Problem),
+        (status = 422, body = Problem),
         (status = 503, body = Problem)))]
 pub(crate) async fn list_messages(
     State(app): State<AppState>,

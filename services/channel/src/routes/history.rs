@@ -46,7 +46,8 @@ pub(crate) struct History {
     params(("channel_id" = ChannelId, Path), HistoryQuery), security(("bearer" = [])),
     responses((status = 200, body = History),
         (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 422, body = Problem),
+        (status = 403, description = "origin_not_allowed", body = Problem),
+        (status = 422, body = Problem),
         (status = 503, body = Problem)))]
 pub(crate) async fn read_history(
     State(app): State<AppState>,

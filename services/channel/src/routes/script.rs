@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256, Sha384};
 
-/// The script, as it is written: plain JavaScript without a build step.
+/// The script, built from `web/widget`.
 const SCRIPT: &str = include_str!("../widget/widget.js");
 
 /// Kept five minutes, then asked for again.

@@ -89,8 +89,10 @@ impl Appearance {
         ("origin" = String, Header, description = "set by browsers")),
     request_body = NewSession,
     responses((status = 201, body = Session),
-        (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 413, body = Problem),
+        (status = 400, body = Problem),
+        (status = 401, description = "invalid_visitor_token", body = Problem),
+        (status = 403, description = "origin_not_allowed", body = Problem),
+        (status = 413, body = Problem),
         (status = 415, body = Problem), (status = 422, body = Problem),
         (status = 429, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn create_session(

@@ -45,8 +45,10 @@ pub(crate) struct SocketQuery {
 #[utoipa::path(get, path = "/widget/{channel_id}/socket", tag = "widget",
     params(("channel_id" = ChannelId, Path), SocketQuery),
     responses((status = 101, description = "switching to WebSocket"),
-        (status = 400, body = Problem), (status = 403, body = Problem),
-        (status = 422, body = Problem), (status = 426, body = Problem),
+        (status = 400, body = Problem),
+        (status = 403, description = "origin_not_allowed", body = Problem),
+        (status = 422, body = Problem),
+        (status = 426, description = "upgrade_required", body = Problem),
         (status = 503, body = Problem)))]
 pub(crate) async fn open_socket(
     State(app): State<AppState>,

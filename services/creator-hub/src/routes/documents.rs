@@ -204,7 +204,8 @@ pub(crate) async fn list_documents(
     params(("id" = DocumentId, Path)),
     responses(
         (status = 200, body = Document), (status = 400, body = Problem),
-        (status = 401, body = Problem), (status = 404, body = Problem),
+        (status = 401, body = Problem),
+        (status = 404, description = "unknown_document", body = Problem),
         (status = 503, body = Problem),
     )
 )]
@@ -227,7 +228,8 @@ pub(crate) async fn read_document(
     responses(
         (status = 200, body = Document), (status = 400, body = Problem),
         (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 413, body = Problem),
+        (status = 404, description = "unknown_document", body = Problem),
+        (status = 413, body = Problem),
         (status = 415, body = Problem), (status = 422, body = Problem),
         (status = 503, body = Problem),
     )
@@ -265,7 +267,8 @@ pub(crate) async fn update_document(
     responses(
         (status = 202, body = Accepted), (status = 400, body = Problem),
         (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 404, description = "unknown_document", body = Problem),
+        (status = 409, description = "already_processing or request_in_progress", body = Problem),
         (status = 422, body = Problem), (status = 503, body = Problem),
     )
 )]
@@ -306,7 +309,8 @@ pub(crate) async fn reprocess_document(
     responses(
         (status = 202, body = Erasing), (status = 400, body = Problem),
         (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 503, body = Problem),
+        (status = 404, description = "unknown_document", body = Problem),
+        (status = 503, body = Problem),
     )
 )]
 pub(crate) async fn delete_document(

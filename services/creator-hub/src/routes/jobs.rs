@@ -91,7 +91,7 @@ impl From<JobRow> for Job {
     params(("id" = JobId, Path)),
     responses(
         (status = 200, body = Job), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 404, body = Problem), (status = 503, body = Problem),
+        (status = 404, description = "unknown_job", body = Problem), (status = 503, body = Problem),
     )
 )]
 pub(crate) async fn read_job(

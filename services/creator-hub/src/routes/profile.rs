@@ -165,9 +165,11 @@ pub(crate) async fn read_profile(
     responses(
         (status = 200, body = Profile, headers(("ETag" = String, description = "Its version"))),
         (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 412, body = Problem),
+        (status = 403, body = Problem),
+        (status = 412, description = "precondition_failed", body = Problem),
         (status = 413, body = Problem), (status = 415, body = Problem),
-        (status = 422, body = Problem), (status = 428, body = Problem),
+        (status = 422, body = Problem),
+        (status = 428, description = "precondition_required", body = Problem),
         (status = 503, body = Problem),
     )
 )]

@@ -94,7 +94,8 @@ async fn look(app: &AppState, creator: CreatorId, id: DocumentId) -> Result<Docu
     params(("id" = DocumentId, Path)),
     responses(
         (status = 200, body = DocumentStatus), (status = 400, body = Problem),
-        (status = 401, body = Problem), (status = 404, body = Problem),
+        (status = 401, body = Problem),
+        (status = 404, description = "unknown_document", body = Problem),
         (status = 503, body = Problem),
     )
 )]
@@ -114,7 +115,8 @@ pub(crate) async fn read_status(
     responses(
         (status = 200, content_type = "text/event-stream", body = DocumentStatus),
         (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 404, body = Problem), (status = 503, body = Problem),
+        (status = 404, description = "unknown_document", body = Problem),
+        (status = 503, body = Problem),
     )
 )]
 pub(crate) async fn follow_document(

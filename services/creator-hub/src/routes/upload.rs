@@ -50,9 +50,13 @@ pub(crate) struct Upload {
         (status = 202, body = Accepted,
          headers(("Location" = String, description = "The document"))),
         (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 408, body = Problem),
-        (status = 409, body = Problem), (status = 413, body = Problem),
-        (status = 415, body = Problem), (status = 422, body = Problem),
+        (status = 403, body = Problem),
+        (status = 408, description = "upload_stalled", body = Problem),
+        (status = 409, description = "duplicate_document or request_in_progress", body = Problem),
+        (status = 413, description = "body_too_large or file_too_large", body = Problem),
+        (status = 415, description = "unsupported_media_type", body = Problem),
+        (status = 422, description = "empty_file, invalid_fields or idempotency_key_reused",
+         body = Problem),
         (status = 503, body = Problem),
     )
 )]

@@ -6,6 +6,7 @@ use axum::http::{Method, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared_config::Service;
+use shared_models::Page;
 use shared_testkit::TestClient;
 use shared_web::{ApiError, Body, Checks, Endpoints, Id, Problem, Query, app};
 use utoipa::ToSchema;
@@ -37,7 +38,7 @@ struct NoteFilter {
 }
 
 #[utoipa::path(get, path = "/notes", params(NoteFilter), security(("bearer" = [])),
-    responses((status = 200, body = Note), (status = 422, body = Problem)))]
+    responses((status = 200, body = Page<Note>), (status = 422, body = Problem)))]
 async fn find_notes(Query(filter): Query<NoteFilter>) -> Json<Option<String>> {
     Json(filter.tag)
 }
@@ -242,4 +243,39 @@ async fn the_document_says_what_the_shared_layers_answer() {
     }
     let content = &answers("/auth/v1/notes")["200"]["content"];
     assert!(content["application/json"].is_object());
+}
+
+#[tokio::test]
+async fn every_response_has_a_description_and_every_operation_its_security() {
+    let document = app::document(Service::Auth, "test", v1());
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let notes = &document["paths"]["/auth/v1/notes"];
+    let described = |operation: &Value, status: &str| -> String {
+        let response = &operation["responses"][status];
+        response["description"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(described(&notes["get"], "200"), "The request succeeded");
+    let invalid = described(&notes["get"], "422");
+    assert!(invalid.starts_with("invalid_query"), "{invalid}");
+    let note = &document["paths"]["/auth/v1/notes/{id}"]["get"];
+    let malformed = described(note, "400");
+    assert!(malformed.starts_with("malformed_id"), "{malformed}");
+    for path in document["paths"].as_object().unwrap().values() {
+        for operation in path.as_object().unwrap().values() {
+            assert!(operation["security"].is_array(), "{operation}");
+            let responses = operation["responses"].as_object().unwrap();
+            for response in responses.values() {
+                assert_ne!(response["description"], "", "{operation}");
+                assert!(response["description"].is_string(), "{operation}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_refers_to_the_schema_of_its_rows() {
+    let document = app::document(Service::Auth, "test", v1());
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let page = &document["components"]["schemas"]["Page_Note"]["properties"];
+    assert_eq!(page["items"]["items"]["$ref"], "#/components/schemas/Note");
 }
