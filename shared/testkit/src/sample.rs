@@ -63,6 +63,15 @@ impl Sample {
             .collect()
     }
 
+    /// Whether enough of the chosen faults struck. Two runs differ in their last calls, so a fault at
+    /// one of those may find no call to strike; of a few faults chosen at random, that may be most.
+    pub fn is_enough(self, struck: usize, cases: usize) -> bool {
+        match self {
+            Self::Every { .. } => struck > cases / 2 || cases == 0,
+            Self::Random { .. } => struck >= cases.div_ceil(4),
+        }
+    }
+
     /// How many of something a test makes: `few` in `make test`, else `all`.
     pub fn size(self, few: usize, all: usize) -> usize {
         match self {

@@ -31,6 +31,7 @@ const PACE: Pace = Pace {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Kubernetes API: make test"]
 async fn a_conflict_at_any_write_is_made_good() {
+    let (mut cases, mut all_refused) = (0, 0);
     for course in [Course::install(), Course::reduction()] {
         let calm = course.run(Fault::None).await;
         let writes = course.some("conflicts", calm.writes, 6);
@@ -38,8 +39,10 @@ async fn a_conflict_at_any_write_is_made_good() {
         let ends = course.same_end_after("conflicts", &calm, faults).await;
         let refused = ends.iter().filter(|end| end.refused > 0).count();
         println!("measured: {}: {refused} were refused (409)", course.name);
-        assert!(refused > 0 || ends.is_empty(), "nobody was refused");
+        cases += ends.len();
+        all_refused += refused;
     }
+    assert!(all_refused > 0 || cases == 0, "nobody was refused");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,12 +53,12 @@ async fn a_busy_server_delays_and_no_more() {
     // Once is what the client's own retry hides, three times it gives up.
     let (hidden, shown) = (Busy::all(1), Busy::all(3));
     let kind = |n: usize, of: [Busy; 4]| of[n % 4];
-    let numbers = course.some("busy writes", calm.writes, 6).into_iter();
+    let numbers = course.some("busy writes", calm.writes, 5).into_iter();
     let writes = numbers.enumerate().map(|(number, n)| {
         let attempts = if number < 2 { hidden } else { shown };
         Fault::BusyWrite(n, kind(number, attempts))
     });
-    let single = course.some("busy reads", calm.reads, 3).into_iter();
+    let single = course.some("busy reads", calm.reads, 2).into_iter();
     let single = single.enumerate();
     let single = single.map(|(number, n)| Fault::BusyRead(n, kind(number, shown)));
     let every = (0..2).map(|number| Fault::BusyReads(2 + number, kind(number, hidden)));
@@ -72,7 +75,7 @@ async fn a_watch_that_expires_ends_or_loses_an_event_hides_nothing() {
         let calm = course.run(Fault::None).await;
         let faults = (1..=calm.events)
             .flat_map(|n| [Fault::Gone(n), Fault::Dropped(n), Fault::Swallowed(n)]);
-        let faults = Sample::from_env().of(course.name, faults, 8);
+        let faults = Sample::from_env().of(course.name, faults, 6);
         course.same_end_after("watch faults", &calm, faults).await;
     }
 }
@@ -82,7 +85,7 @@ async fn a_watch_that_expires_ends_or_loses_an_event_hides_nothing() {
 async fn a_watch_that_may_not_begin_and_a_list_that_may_not_go_on_hide_nothing() {
     for course in [Course::install(), Course::reduction()] {
         let calm = course.run(Fault::None).await;
-        let watches = course.some("watches", calm.watches, 3);
+        let watches = course.some("watches", calm.watches, 2);
         let faults = watches.into_iter().map(Fault::GoneAtStart).collect();
         let what = "watches refused as they began (410)";
         course.same_end_after(what, &calm, faults).await;
@@ -91,7 +94,7 @@ async fn a_watch_that_may_not_begin_and_a_list_that_may_not_go_on_hide_nothing()
     let course = Course::reduction();
     let calm = course.run(Fault::GoneOnPage(usize::MAX)).await;
     assert!(calm.pages > 20, "lists have {} further pages", calm.pages);
-    let pages = course.some("pages", calm.pages, 3);
+    let pages = course.some("pages", calm.pages, 2);
     let faults = pages.into_iter().map(Fault::GoneOnPage).collect();
     course
         .same_end_after("pages refused (410)", &calm, faults)
@@ -103,7 +106,7 @@ async fn a_watch_that_may_not_begin_and_a_list_that_may_not_go_on_hide_nothing()
 async fn an_outdated_answer_destroys_nothing() {
     for course in [Course::install(), Course::reduction()] {
         let calm = course.run(Fault::None).await;
-        let answers = course.some("outdated answers", calm.outdated, 4);
+        let answers = course.some("outdated answers", calm.outdated, 3);
         let faults = answers.into_iter().map(Fault::Outdated).collect();
         course
             .same_end_after("outdated answers", &calm, faults)
@@ -221,7 +224,7 @@ impl Course {
             began.elapsed().as_secs_f64()
         );
         assert!(
-            struck > cases / 2 || cases == 0,
+            Sample::from_env().is_enough(struck, cases),
             "only {struck} of {cases} struck"
         );
         ends
