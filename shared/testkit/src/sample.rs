@@ -63,8 +63,8 @@ impl Sample {
             .collect()
     }
 
-    /// Whether enough of the chosen faults struck. Two runs differ in their last calls, so a fault at
-    /// one of those may find no call to strike; of a few faults chosen at random, that may be most.
+    /// Whether enough of the chosen faults struck. Two runs differ in their last calls, so a fault
+    /// at one of those may find no call to strike; of a few random faults, that may be most.
     pub fn is_enough(self, struck: usize, cases: usize) -> bool {
         match self {
             Self::Every { .. } => struck > cases / 2 || cases == 0,
