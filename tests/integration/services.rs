@@ -5,9 +5,9 @@ use std::path::Path;
 
 use axum::Router;
 use axum::extract::FromRef;
+use shared_auth::TokenVerifier;
 use shared_config::{Reader, Service};
 use shared_testkit::{Stores, TestClient, TestDatabase, TokenMint};
-use shared_web::Verifier;
 use tokio_util::sync::CancellationToken;
 
 use crate::test_environment::{environments, samples};
@@ -84,7 +84,7 @@ async fn router(
 
 fn trust<S>(mint: &TokenMint, state: &S)
 where
-    Verifier: FromRef<S>,
+    TokenVerifier: FromRef<S>,
 {
-    Verifier::from_ref(state).learn(&mint.key_set());
+    TokenVerifier::from_ref(state).replace_keys(&mint.key_set());
 }

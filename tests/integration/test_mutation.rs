@@ -26,7 +26,7 @@ struct Mutation {
 
 /// Who noticed a mutation.
 #[derive(Debug, Default)]
-struct Tally {
+struct RowCounts {
     mutations: usize,
     by_matrix: usize,
     by_catalogue: usize,
@@ -34,7 +34,7 @@ struct Tally {
     missed: Vec<String>,
 }
 
-impl Tally {
+impl RowCounts {
     fn report(&self, what: &str) {
         assert!(self.missed.is_empty(), "not noticed: {:#?}", self.missed);
         let _ = writeln!(
@@ -60,7 +60,7 @@ async fn try_mutation(
     roles: &mut Roles,
     (table, services): (&Table, &[Service]),
     mutation: &Mutation,
-    tally: &mut Tally,
+    tally: &mut RowCounts,
 ) {
     let before = rights(&proving.admin).await;
     execute(&proving.admin, &mutation.change).await;
@@ -130,7 +130,7 @@ fn policy_mutations(table: &str) -> Vec<Mutation> {
 async fn the_suite_goes_red_for_every_policy_that_is_dropped_or_weakened() {
     let proving = Proving::new().await;
     let mut roles = proving.roles().await;
-    let mut tally = Tally::default();
+    let mut tally = RowCounts::default();
     for table in proving.tenant_tables() {
         let services = proving.readers(table);
         assert!(!services.is_empty(), "nobody reads {}", table.name);
@@ -150,7 +150,7 @@ async fn the_suite_goes_red_for_every_policy_that_is_dropped_or_weakened() {
 async fn the_suite_goes_red_for_every_grant_that_is_taken() {
     let proving = Proving::new().await;
     let mut roles = proving.roles().await;
-    let mut tally = Tally::default();
+    let mut tally = RowCounts::default();
     for (table, service) in proving.pairs() {
         for (privilege, column) in proving.grants(table, service).await {
             let of = column.map_or_else(String::new, |column| format!(" ({column})"));
@@ -173,7 +173,7 @@ async fn the_suite_goes_red_for_every_grant_that_is_taken() {
 async fn the_suite_goes_red_for_every_grant_that_is_added() {
     let proving = Proving::new().await;
     let mut roles = proving.roles().await;
-    let mut tally = Tally::default();
+    let mut tally = RowCounts::default();
     for (table, service) in proving.pairs() {
         let role = service.database_role();
         let inside = proving.is_inside(table, service).await;
@@ -231,7 +231,7 @@ async fn the_suite_goes_red_for_every_function_schema_and_lookup_that_changes_ha
         .fetch_all(&admin)
         .await
         .unwrap();
-    let mut tally = Tally::default();
+    let mut tally = RowCounts::default();
     for change in changes {
         let mut transaction = admin.begin_for_test().await;
         sqlx::raw_sql(AssertSqlSafe(change.clone()))

@@ -187,9 +187,9 @@ async fn a_job_whose_worker_died_is_given_to_another_and_counts_its_attempts() {
     assert_eq!((first.id, second.attempt), (second.id, 2));
     let mut tx = db.tenant(creator).await.unwrap();
     assert!(
-        !jobs::succeed(&mut tx, &first).await.unwrap(),
+        !jobs::complete(&mut tx, &first).await.unwrap(),
         "the first worker is too late"
     );
-    assert!(jobs::succeed(&mut tx, &second).await.unwrap());
+    assert!(jobs::complete(&mut tx, &second).await.unwrap());
     tx.commit().await.unwrap();
 }

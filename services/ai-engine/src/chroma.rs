@@ -17,7 +17,7 @@ use reqwest::{Client, RequestBuilder, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use shared_web::telemetry;
+use shared_rpc::http_client;
 
 pub use error::ChromaError;
 pub use store::VectorStore;
@@ -94,7 +94,7 @@ struct Health {
 impl Chroma {
     /// The Chroma at that base URL.
     pub fn new(base: &str) -> Result<Self, ChromaError> {
-        telemetry::start_tls();
+        http_client::install_tls_provider();
         let http = Client::builder().connect_timeout(CONNECT).timeout(PATIENCE);
         Ok(Self {
             base: format!("{base}/api/v2"),

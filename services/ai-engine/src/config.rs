@@ -1,10 +1,10 @@
 //! The settings of this service, and the only ones it has.
 
 use shared_ai_client::AnswerMode;
+use shared_auth::VerifierSettings;
 use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Service, keys};
 use shared_db::DatabaseSettings;
-use shared_web::VerifierSettings;
 use shared_web::serve::ServeSettings;
 
 /// Everything that ai-engine reads from its environment.

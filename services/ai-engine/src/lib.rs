@@ -18,7 +18,7 @@ pub mod store;
 
 use axum::{Router, middleware};
 use shared_config::{Service, Store};
-use shared_web::{Checks, Limiter, app as web, limit};
+use shared_web::{Checks, Limiter, app as web, rate_limit};
 
 use crate::state::AppState;
 
@@ -34,7 +34,7 @@ pub fn app(state: AppState) -> Router {
     let beside = routes::internal().with_state(state.clone());
     let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
     let v1 = routes::v1::<Router<AppState>>()
-        .layer(middleware::from_fn_with_state(limiter, limit::count));
+        .layer(middleware::from_fn_with_state(limiter, rate_limit::enforce));
     let v1 = v1.with_state(state);
     web::assemble(Service::AiEngine, v1, beside, checks, DOCUMENT)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::{Client, RequestBuilder, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared_web::telemetry;
+use shared_rpc::http_client;
 
 pub use chat::{ChatEvent, ChatStream};
 pub use error::OllamaError;
@@ -53,7 +53,7 @@ impl Ollama {
     /// The Ollama at that base URL.
     pub fn new(base: &str) -> Result<Self, OllamaError> {
         // Inside the cluster no proxy stands in between, whatever the environment says.
-        telemetry::start_tls();
+        http_client::install_tls_provider();
         let http = Client::builder().connect_timeout(CONNECT).no_proxy();
         Ok(Self {
             base: base.to_owned(),

@@ -2,10 +2,11 @@
 
 use axum::extract::FromRef;
 use shared_ai_client::AnswerMode;
+use shared_auth::TokenVerifier;
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
-use shared_web::{Verifier, outbound};
+use shared_rpc::http_client;
 
 use crate::chroma::{Chroma, ChromaError, VectorStore};
 use crate::config::Config;
@@ -27,7 +28,7 @@ pub struct AppState {
     /// Redis.
     pub cache: Cache,
     /// Verifies callers.
-    pub verifier: Verifier,
+    pub verifier: TokenVerifier,
     /// Ollama.
     pub ollama: Ollama,
     /// Makes vectors.
@@ -69,14 +70,15 @@ impl AppState {
             verifier,
             engines,
         } = config;
-        let http = outbound::client()?;
+        let http = http_client::new()?;
         let ollama = Ollama::new(&engines.ollama_url)?;
         let chroma = Chroma::new(&engines.chroma_url)?;
         let model = &engines.embedding_model;
         let cache = Cache::new(&cache)?;
         Ok(Self {
             db: Db::new(&database),
-            verifier: Verifier::new(Service::AiEngine, verifier, http).heeding(cache.clone()),
+            verifier: TokenVerifier::new(Service::AiEngine, verifier, http)
+                .with_revocations(cache.clone()),
             cache,
             embedder: Embedder::new(ollama.clone(), model),
             vectors: VectorStore::new(chroma, &engines.collections, model),
@@ -88,7 +90,7 @@ impl AppState {
     }
 }
 
-impl FromRef<AppState> for Verifier {
+impl FromRef<AppState> for TokenVerifier {
     fn from_ref(state: &AppState) -> Self {
         state.verifier.clone()
     }

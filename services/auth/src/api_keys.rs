@@ -1,9 +1,9 @@
 //! Whom an API key speaks for: asked by every service, answered out of PostgreSQL.
 
 use futures_util::future::BoxFuture;
+use shared_auth::AuthError;
+use shared_auth::api_key::{KeyIdentity, ResolveKey};
 use shared_db::Db;
-use shared_web::ApiError;
-use shared_web::auth::api_key::{KeyIdentity, ResolveKey};
 
 use crate::store::api_keys::{self, KeyOwner};
 use crate::store::tenants;
@@ -28,9 +28,9 @@ impl ApiKeys {
         if tenants::is_suspended(&mut tx).await? {
             return Ok(None);
         }
-        let opened = api_keys::open(&mut tx, key).await?;
+        let key_owner = api_keys::open(&mut tx, key).await?;
         tx.commit().await?;
-        Ok(opened.map(|(scopes, maker)| KeyIdentity {
+        Ok(key_owner.map(|(scopes, maker)| KeyIdentity {
             creator_id: creator,
             id: key,
             scopes,
@@ -40,7 +40,7 @@ impl ApiKeys {
 }
 
 impl ResolveKey for ApiKeys {
-    fn resolve(&self, hash: [u8; 32]) -> BoxFuture<'_, Result<Option<KeyIdentity>, ApiError>> {
-        Box::pin(async move { self.identity(hash).await.map_err(ApiError::from) })
+    fn resolve(&self, hash: [u8; 32]) -> BoxFuture<'_, Result<Option<KeyIdentity>, AuthError>> {
+        Box::pin(async move { self.identity(hash).await.map_err(AuthError::from) })
     }
 }

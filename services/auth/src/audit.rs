@@ -1,8 +1,8 @@
 //! The audit log: who did what, in a chain that shows every change.
 
+use shared_auth::Principal;
 use shared_db::TenantTx;
-use shared_web::auth::Caller;
-use shared_web::{ClientIp, request};
+use shared_web::{ClientIp, access_log};
 use uuid::Uuid;
 
 use crate::store::audit_log;
@@ -23,7 +23,7 @@ macro_rules! actions {
             }
 
             /// The action of that word.
-            pub(crate) fn from_word(word: &str) -> Option<Self> {
+            pub(crate) fn from_name(word: &str) -> Option<Self> {
                 match word { $($word => Some(Self::$name),)* _ => None }
             }
         }
@@ -82,12 +82,12 @@ pub(crate) enum Actor {
     Nobody,
 }
 
-impl From<&Caller> for Actor {
-    fn from(caller: &Caller) -> Self {
+impl From<&Principal> for Actor {
+    fn from(caller: &Principal) -> Self {
         match caller {
-            Caller::User { id, .. } => Self::User(id.as_uuid()),
-            Caller::ApiKey { id, .. } => Self::ApiKey(id.as_uuid()),
-            Caller::Service(_) => Self::Service,
+            Principal::User { id, .. } => Self::User(id.as_uuid()),
+            Principal::ApiKey { id, .. } => Self::ApiKey(id.as_uuid()),
+            Principal::Service(_) => Self::Service,
         }
     }
 }
@@ -111,7 +111,7 @@ impl Event {
             action,
             target: None,
             ip: Some(ip),
-            request_id: request::current_id(),
+            request_id: access_log::current_request_id(),
         }
     }
 
@@ -122,7 +122,7 @@ impl Event {
             action,
             target: None,
             ip: None,
-            request_id: request::current_id(),
+            request_id: access_log::current_request_id(),
         }
     }
 

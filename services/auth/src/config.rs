@@ -1,27 +1,26 @@
 //! The only settings that this service has.
 
 mod breached;
-mod data_keys;
 mod mail;
 
 use std::thread;
 use std::time::Duration;
 
+use shared_auth::VerifierSettings;
 use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Secret, Service, keys};
 use shared_db::DatabaseSettings;
-use shared_web::VerifierSettings;
 use shared_web::serve::ServeSettings;
 
-use self::data_keys::key32;
 use crate::domain::password;
 use crate::domain::registration::Registration;
 use crate::internal::InternalSettings;
 use crate::privacy::PrivacySettings;
+use shared_crypto::read_key;
 
 pub use breached::BreachedList;
-pub use data_keys::DataKeys;
 pub use mail::{MailSettings, SmtpSettings, SmtpTls};
+pub use shared_crypto::DataKeys;
 
 /// The floor of Argon2id (OWASP): less is refused, not merely advised against.
 const MEMORY_FLOOR_KIB: u32 = 19 * 1024;
@@ -122,7 +121,7 @@ impl TokenSettings {
             Duration::from_secs(reader.bounded(key, default, low, high))
         };
         Self {
-            seed: key32(reader, keys::SIGNING_SEED),
+            seed: read_key(reader, keys::SIGNING_SEED),
             key_period: Duration::from_secs(
                 DAY * reader.bounded(keys::SIGNING_KEY_DAYS, 30, 1, 3660),
             ),
@@ -152,7 +151,7 @@ impl HashingSettings {
 
 fn registration(reader: &mut Reader) -> Registration {
     let word = reader.optional(keys::SELF_REGISTRATION, "open");
-    Registration::from_word(&word).unwrap_or_else(|| {
+    Registration::from_name(&word).unwrap_or_else(|| {
         reader.problem(
             keys::SELF_REGISTRATION,
             "must be open, invite_only or closed",

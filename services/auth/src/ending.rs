@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared_web::Subject;
+use shared_auth::Subject;
 
 use crate::error::Error;
 use crate::state::AppState;

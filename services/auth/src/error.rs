@@ -16,7 +16,7 @@ pub(crate) use self::registration::RegistrationRefused;
 use crate::domain::password::Violation;
 use crate::hashing::{BUSY_WAIT, HashError};
 use crate::limits::Refusal;
-use crate::sealing::SealError;
+use shared_crypto::EncryptionError;
 
 /// A request that failed.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +63,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Totp(#[from] totp_rs::TotpError),
     #[error(transparent)]
-    Seal(#[from] SealError),
+    Seal(#[from] EncryptionError),
     #[error("too many requests")]
     TooMany(Refusal),
     #[error("the limits cannot be counted")]

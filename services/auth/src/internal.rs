@@ -52,7 +52,7 @@ pub fn internal(state: AppState, token: Secret<String>) -> Router {
         .layer(guard)
         .fallback(unknown_path)
         .with_state(state);
-    shared_web::app::surrounded(routes)
+    shared_web::app::with_default_layers(routes)
 }
 
 /// How long the comparison takes does not tell how much of a token is right.

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
+use shared_auth::{Subject, TokenVerifier};
 use shared_cache::{Cache, Key};
 use shared_config::Secret;
 use shared_db::{Db, SystemTx};
-use shared_web::{Subject, Verifier};
 use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::token::{Signer, SigningKey};
 use crate::error::Error;
-use crate::sealing::Sealer;
 use crate::store::signing_keys::{self, KeyRow};
+use shared_crypto::Encryptor;
 
 /// Between two looks when nothing is told.
 const LOOK: Duration = Duration::from_secs(10);
@@ -37,8 +37,8 @@ pub(crate) struct KeyRing {
     pub(crate) period: Duration,
     pub(crate) db: Db,
     pub(crate) cache: Cache,
-    pub(crate) sealer: Sealer,
-    pub(crate) verifier: Verifier,
+    pub(crate) encryptor: Encryptor,
+    pub(crate) verifier: TokenVerifier,
     pub(crate) loaded: Arc<OnceCell<()>>,
     /// One look at a time: an older one must not put back what a newer one found gone.
     pub(crate) looking: Arc<Mutex<()>>,
@@ -129,8 +129,8 @@ impl KeyRing {
             if rows.is_empty() {
                 let key = SigningKey::of_seed(self.bootstrap.expose())?;
                 let sealed = self
-                    .sealer
-                    .seal(&place(key.kid()), self.bootstrap.expose())?;
+                    .encryptor
+                    .encrypt(&place(key.kid()), self.bootstrap.expose())?;
                 signing_keys::insert(&mut tx, key.kid(), &sealed, 0.0).await?;
             } else if self.is_due(&rows) {
                 self.add(&mut tx, AHEAD.as_secs_f64()).await?;
@@ -148,7 +148,7 @@ impl KeyRing {
         }
         tx.commit().await?;
         self.signer.take(keys);
-        self.verifier.learn(&self.signer.key_set());
+        self.verifier.replace_keys(&self.signer.key_set());
         Ok(())
     }
 
@@ -176,18 +176,18 @@ impl KeyRing {
         let mut seed = [0_u8; 32];
         getrandom::fill(&mut seed)?;
         let key = SigningKey::of_seed(&seed)?;
-        let sealed = self.sealer.seal(&place(key.kid()), &seed)?;
+        let sealed = self.encryptor.encrypt(&place(key.kid()), &seed)?;
         signing_keys::insert(tx, key.kid(), &sealed, wait_seconds).await?;
         tracing::info!(kid = key.kid(), "a new signing key");
         Ok(key.kid().to_owned())
     }
 
     async fn open(&self, tx: &mut SystemTx, row: &KeyRow) -> Result<SigningKey, Error> {
-        let opened = self.sealer.open(&place(&row.kid), &row.seed)?;
-        if let Some(resealed) = &opened.resealed {
-            signing_keys::reseal(tx, &row.kid, resealed).await?;
+        let decrypted = self.encryptor.decrypt(&place(&row.kid), &row.seed)?;
+        if let Some(reencrypted) = &decrypted.reencrypted {
+            signing_keys::reseal(tx, &row.kid, reencrypted).await?;
         }
-        let seed: Result<[u8; 32], _> = opened.plain.expose().as_slice().try_into();
+        let seed: Result<[u8; 32], _> = decrypted.plaintext.expose().as_slice().try_into();
         Ok(SigningKey::of_seed(
             &seed.map_err(|_| Error::Inconsistent)?,
         )?)

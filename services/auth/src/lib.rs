@@ -20,7 +20,6 @@ mod passwords;
 mod privacy;
 mod reauthentication;
 mod routes;
-mod sealing;
 mod second_factor;
 mod state;
 mod store;
@@ -31,7 +30,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use shared_config::{Service, Store};
-use shared_web::{Checks, Limiter, app as web, limit};
+use shared_web::{Checks, Limiter, app as web, rate_limit};
 use tokio_util::sync::CancellationToken;
 
 pub use config::{
@@ -63,7 +62,7 @@ pub fn app(state: AppState) -> Router {
         .with_state(state.clone());
     let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
     let v1 = routes::v1::<Router<AppState>>()
-        .layer(middleware::from_fn_with_state(limiter, limit::count));
+        .layer(middleware::from_fn_with_state(limiter, rate_limit::enforce));
     // Outermost, before any handler holds a connection: the keys need one, too.
     let v1 = v1.layer(middleware::from_fn_with_state(state.clone(), with_keys));
     let v1 = v1.with_state(state);

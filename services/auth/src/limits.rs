@@ -6,7 +6,7 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
-use shared_cache::{Cache, Key, Limit, Verdict};
+use shared_cache::{Cache, Decision, Key, Limit};
 use shared_models::Email;
 use shared_web::ClientIp;
 use tracing::Instrument as _;
@@ -128,10 +128,13 @@ pub(crate) fn account(email: &Email) -> String {
 pub(crate) async fn take(cache: &Cache, rule: Rule, subject: &str) -> Result<(), Error> {
     let key = Key::limit(rule.name, subject);
     match cache.take(&key, &rule.limit, 1).await {
-        Ok(Verdict::Allowed { .. }) => Ok(()),
-        Ok(Verdict::Refused { wait, .. }) => {
+        Ok(Decision::Allowed { .. }) => Ok(()),
+        Ok(Decision::Refused { retry_after, .. }) => {
             metrics::counter!("auth_limited_total", "limit" => rule.name).increment(1);
-            Err(Error::TooMany(Refusal { rule, wait }))
+            Err(Error::TooMany(Refusal {
+                rule,
+                wait: retry_after,
+            }))
         }
         Err(cause) if rule.fails_closed => Err(Error::Limiter(Box::new(cause))),
         Err(cause) => {
@@ -164,7 +167,7 @@ impl Refusal {
     /// The headers of draft-ietf-httpapi-ratelimit-headers.
     pub(crate) fn describe(&self, response: &mut Response) {
         let Rule { name, limit, .. } = self.rule;
-        let rules = [shared_web::limit::Rule { name, limit }];
-        shared_web::limit::describe(response.headers_mut(), &rules, 0, 0, self.wait);
+        let rules = [shared_web::rate_limit::Rule { name, limit }];
+        shared_web::rate_limit::describe(response.headers_mut(), &rules, 0, 0, self.wait);
     }
 }

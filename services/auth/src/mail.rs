@@ -14,8 +14,8 @@ use uuid::Uuid;
 use self::smtp::{Sender, SmtpError};
 use crate::config::MailSettings;
 use crate::error::Error;
-use crate::sealing::Sealer;
 use crate::store::mail_outbox;
+use shared_crypto::Encryptor;
 
 /// A letter to one person.
 #[derive(Debug, Clone)]
@@ -30,17 +30,17 @@ pub(crate) struct Letter {
 /// Takes letters. Clones share the sender.
 #[derive(Debug, Clone)]
 pub(crate) struct Post {
-    sealer: Sealer,
+    encryptor: Encryptor,
     sender: Option<Arc<Sender>>,
     link_base: Option<String>,
     wake: Arc<Notify>,
 }
 
 impl Post {
-    pub(crate) fn new(settings: &MailSettings, sealer: Sealer) -> Result<Self, SmtpError> {
+    pub(crate) fn new(settings: &MailSettings, encryptor: Encryptor) -> Result<Self, SmtpError> {
         let sender = settings.smtp.as_ref().map(Sender::new).transpose()?;
         Ok(Self {
-            sealer,
+            encryptor,
             sender: sender.map(Arc::new),
             link_base: settings.link_base.clone(),
             wake: Arc::default(),
@@ -51,7 +51,7 @@ impl Post {
     /// [`Post::wake`], or it waits for the worker's next look.
     pub(crate) async fn put(&self, tx: &mut TenantTx, letter: &Letter) -> Result<(), Error> {
         let id = Uuid::now_v7();
-        let body = self.sealer.seal(&place(id), letter.text.as_bytes())?;
+        let body = self.encryptor.encrypt(&place(id), letter.text.as_bytes())?;
         mail_outbox::insert(tx, id, letter, &body).await?;
         Ok(())
     }

@@ -10,9 +10,9 @@ use shared_models::{CreatorId, UserId};
 
 use crate::domain::one_time_code::{self, RECOVERY_CODES, RecoveryCode};
 use crate::error::Error;
-use crate::sealing::Sealer;
 use crate::state::AppState;
 use crate::store::totp;
+use shared_crypto::Encryptor;
 
 /// How long the second step may come after the first, seconds.
 pub(crate) const CHALLENGE_SECONDS: i64 = 300;
@@ -47,15 +47,15 @@ impl Challenge {
         }
     }
 
-    pub(crate) fn seal(&self, sealer: &Sealer) -> Result<String, Error> {
+    pub(crate) fn seal(&self, encryptor: &Encryptor) -> Result<String, Error> {
         let text = serde_json::to_vec(self).map_err(|_| Error::Inconsistent)?;
-        Ok(sealer.seal(CHALLENGE, &text)?)
+        Ok(encryptor.encrypt(CHALLENGE, &text)?)
     }
 
     /// Opens a challenge that still holds.
-    pub(crate) fn open(sealer: &Sealer, text: &str) -> Option<Self> {
-        let opened = sealer.open(CHALLENGE, text).ok()?;
-        let challenge: Self = serde_json::from_slice(opened.plain.expose()).ok()?;
+    pub(crate) fn open(encryptor: &Encryptor, text: &str) -> Option<Self> {
+        let decrypted = encryptor.decrypt(CHALLENGE, text).ok()?;
+        let challenge: Self = serde_json::from_slice(decrypted.plaintext.expose()).ok()?;
         (challenge.ends > Timestamp::now().as_second()).then_some(challenge)
     }
 
@@ -88,12 +88,12 @@ pub(crate) async fn accept(
             let Some(row) = totp::find(tx, user).await? else {
                 return Ok(false);
             };
-            let opened = app.sealer.open(&place(user), &row.secret)?;
-            if let Some(resealed) = &opened.resealed {
-                totp::reseal(tx, user, resealed).await?;
+            let decrypted = app.encryptor.decrypt(&place(user), &row.secret)?;
+            if let Some(reencrypted) = &decrypted.reencrypted {
+                totp::reseal(tx, user, reencrypted).await?;
             }
             let now = Timestamp::now().as_second();
-            let step = one_time_code::step_of(opened.plain.expose(), code, now)?;
+            let step = one_time_code::step_of(decrypted.plaintext.expose(), code, now)?;
             match step {
                 Some(step) => Ok(totp::use_step(tx, user, step).await?),
                 None => Ok(false),

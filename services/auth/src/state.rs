@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use shared_auth::{Subject, TokenVerifier};
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
+use shared_rpc::http_client;
 use shared_web::serve::ServeError;
-use shared_web::{Subject, Verifier, outbound};
 use tokio::sync::OnceCell;
 
 use crate::api_keys::ApiKeys;
@@ -23,21 +24,21 @@ use crate::hashing::Hashing;
 use crate::key_ring::KeyRing;
 use crate::mail::Post;
 use crate::privacy::Privacy;
-use crate::sealing::Sealer;
+use shared_crypto::Encryptor;
 
 /// The parts of a running service; clones share them.
 #[derive(Debug, Clone, FromRef)]
 pub struct AppState {
     pub(crate) db: Db,
     pub(crate) cache: Cache,
-    pub(crate) verifier: Verifier,
+    pub(crate) verifier: TokenVerifier,
     pub(crate) signer: Signer,
     pub(crate) key_ring: KeyRing,
     pub(crate) hashing: Hashing,
     pub(crate) accounts: AccountSettings,
     pub(crate) tenants: TenantSettings,
     pub(crate) api_keys: ApiKeys,
-    pub(crate) sealer: Sealer,
+    pub(crate) encryptor: Encryptor,
     pub(crate) post: Post,
     pub(crate) breached: Breached,
     pub(crate) privacy: Privacy,
@@ -80,24 +81,25 @@ impl AppState {
         let rules = &config.verifier;
         let signer = Signer::new(seed, &rules.issuer, &rules.audience, tokens.access_life)
             .map_err(|error| ServeError::Start(format!("SIGNING_SEED: {error}")))?;
-        let sealer = Sealer::new(&config.data_keys);
-        let http = outbound::client().map_err(|error| ServeError::Start(error.to_string()))?;
+        let encryptor = Encryptor::new(&config.data_keys);
+        let http = http_client::new().map_err(|error| ServeError::Start(error.to_string()))?;
         let cache = Cache::new(&config.cache)
             .map_err(|error| ServeError::Start(format!("REDIS_HOST: {error}")))?;
         let breached = Breached::new(config.breached.clone(), http.clone());
         let privacy = Privacy::new(config.privacy.clone(), http.clone());
-        let verifier = Verifier::new(Service::Auth, rules.clone(), http).heeding(cache.clone());
+        let verifier =
+            TokenVerifier::new(Service::Auth, rules.clone(), http).with_revocations(cache.clone());
         let db = Db::new(&config.database);
         let api_keys = ApiKeys::new(db.clone());
-        let verifier = verifier.resolving(Arc::new(api_keys.clone()));
-        verifier.learn(&signer.key_set());
+        let verifier = verifier.with_api_key_resolver(Arc::new(api_keys.clone()));
+        verifier.replace_keys(&signer.key_set());
         let key_ring = KeyRing {
             signer: signer.clone(),
             bootstrap: tokens.seed.clone(),
             period: tokens.key_period,
             db: db.clone(),
             cache: cache.clone(),
-            sealer: sealer.clone(),
+            encryptor: encryptor.clone(),
             verifier: verifier.clone(),
             loaded: Arc::default(),
             looking: Arc::default(),
@@ -116,11 +118,11 @@ impl AppState {
             },
             accounts: AccountSettings::new(config),
             api_keys,
-            post: Post::new(&config.mail, sealer.clone())
+            post: Post::new(&config.mail, encryptor.clone())
                 .map_err(|error| ServeError::Start(format!("SMTP_*: {error}")))?,
             breached,
             privacy,
-            sealer,
+            encryptor,
         })
     }
 

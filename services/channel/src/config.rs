@@ -1,9 +1,9 @@
 //! The settings of this service, and all that is wrong with them at once.
 
+use shared_auth::VerifierSettings;
 use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Secret, Service, keys};
 use shared_db::DatabaseSettings;
-use shared_web::VerifierSettings;
 use shared_web::serve::ServeSettings;
 
 /// Fewest bytes of the key of visitor tokens: that of its hash.

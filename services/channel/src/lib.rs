@@ -13,7 +13,7 @@ mod store;
 
 use axum::{Router, middleware};
 use shared_config::{Service, Store};
-use shared_web::{Checks, Limiter, app as web, limit};
+use shared_web::{Checks, Limiter, app as web, rate_limit};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use config::Config;
@@ -35,7 +35,7 @@ pub fn app(state: AppState) -> Router {
     let creators: Router<AppState> = routes::creators();
     let widget: Router<AppState> = routes::widget();
     let v1 = creators
-        .layer(middleware::from_fn_with_state(limiter, limit::count))
+        .layer(middleware::from_fn_with_state(limiter, rate_limit::enforce))
         .merge(routes::scripts::<Router<AppState>>())
         .merge(widget.layer(admission));
     let beside = routes::demo().merge(routes::internal());

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use channel_service::{AppState, Config};
 use shared_config::{Reader, Service};
+use shared_rpc::http_client;
 use shared_web::serve::{self, ServeError, ServeSettings};
 use shared_web::{healthcheck, telemetry};
 
@@ -30,7 +31,7 @@ const SELF: Service = Service::Channel;
 
 async fn run(reader: Reader) -> Result<(), ServeError> {
     let config = Config::from_reader(reader)?;
-    telemetry::start_tls();
+    http_client::install_tls_provider();
     let start = |error: String| ServeError::Start(error);
     let metrics = telemetry::start_metrics().map_err(|error| start(error.to_string()))?;
     let stop = serve::shutdown_signal()?;

@@ -1,12 +1,15 @@
 //! What every handler may use.
 
+use std::sync::Arc;
+
 use axum::extract::FromRef;
 use shared_ai_client::AiClient;
+use shared_auth::TokenVerifier;
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
+use shared_rpc::http_client;
 use shared_web::serve::DRAIN;
-use shared_web::{Verifier, outbound};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,7 +22,7 @@ use crate::live::hub::Hub;
 pub struct AppState {
     pub(crate) db: Db,
     pub(crate) cache: Cache,
-    pub(crate) verifier: Verifier,
+    pub(crate) verifier: TokenVerifier,
     pub(crate) ai: AiClient,
     pub(crate) tokens: VisitorTokens,
     pub(crate) hub: Hub,
@@ -45,15 +48,17 @@ pub enum SetupError {
 impl AppState {
     /// Sets everything up; nothing connects yet. `stop` ends the sockets.
     pub fn new(config: &Config, stop: CancellationToken) -> Result<Self, SetupError> {
-        let http = outbound::client()?;
+        let http = http_client::new()?;
         let cache = Cache::new(&config.cache)?;
+        let verifier = TokenVerifier::new(Service::Channel, config.verifier.clone(), http.clone())
+            .with_revocations(cache.clone());
+        let tokens = Arc::new(verifier.signer().clone());
         Ok(Self {
             db: Db::new(&config.database),
             hub: Hub::new(cache.clone()),
-            verifier: Verifier::new(Service::Channel, config.verifier.clone(), http.clone())
-                .heeding(cache.clone()),
+            ai: AiClient::new(&config.ai_engine_url, http, tokens),
+            verifier,
             cache,
-            ai: AiClient::new(&config.ai_engine_url, http),
             tokens: VisitorTokens::new(&config.widget_token_key),
             public_url: config.public_url.clone(),
             demo_page: config.demo_page,
@@ -64,7 +69,7 @@ impl AppState {
 
     /// The same state with another verifier, as tests and auth itself need one.
     #[must_use]
-    pub fn with_verifier(mut self, verifier: Verifier) -> Self {
+    pub fn with_verifier(mut self, verifier: TokenVerifier) -> Self {
         self.verifier = verifier;
         self
     }
@@ -85,7 +90,7 @@ impl AppState {
     }
 }
 
-impl FromRef<AppState> for Verifier {
+impl FromRef<AppState> for TokenVerifier {
     fn from_ref(state: &AppState) -> Self {
         state.verifier.clone()
     }

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use shared_auth::VerifierSettings;
 use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Service, keys};
 use shared_db::DatabaseSettings;
-use shared_web::VerifierSettings;
 use shared_web::serve::ServeSettings;
 
 /// Largest upload when nothing else is said.

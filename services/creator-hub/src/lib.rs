@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use axum::{Router, middleware};
 use shared_config::{Service, Store};
-use shared_web::{Checks, Limiter, app as web, limit};
+use shared_web::{Checks, Limiter, app as web, rate_limit};
 
 pub use config::Config;
 pub use state::{AppState, StartError};
@@ -33,7 +33,7 @@ pub const DOCUMENT: &str = include_str!("../openapi.json");
 pub fn app(state: AppState) -> Router {
     let checks = checks(&state);
     let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
-    let counted = middleware::from_fn_with_state(limiter, limit::count);
+    let counted = middleware::from_fn_with_state(limiter, rate_limit::enforce);
     let v1 = routes::v1::<Router<AppState>>(state.upload_max_bytes).layer(counted);
     let beside = routes::internal().with_state(state.clone());
     let v1 = v1.with_state(state);

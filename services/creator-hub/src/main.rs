@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use creator_hub_service::{AppState, Config, StartError};
 use shared_config::{Reader, Service};
+use shared_rpc::http_client;
 use shared_web::serve::{self, ServeSettings};
 use shared_web::{healthcheck, telemetry};
 
@@ -31,7 +32,7 @@ async fn main() -> ExitCode {
 
 async fn run(reader: Reader) -> Result<(), StartError> {
     let config = Config::from_reader(reader)?;
-    telemetry::start_tls();
+    http_client::install_tls_provider();
     let metrics = telemetry::start_metrics()?;
     let stop = serve::shutdown_signal()?;
     let state = AppState::new(&config, stop.clone())?;

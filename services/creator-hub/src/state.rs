@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use metrics_exporter_prometheus::BuildError;
 use shared_ai_client::AiClient;
+use shared_auth::TokenVerifier;
 use shared_cache::{Cache, Key};
 use shared_config::{Problems, Service};
 use shared_db::Db;
+use shared_rpc::http_client;
 use shared_web::serve::ServeError;
-use shared_web::{Verifier, outbound};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -23,7 +24,7 @@ pub(crate) const QUEUE: &str = Service::CreatorHub.name();
 pub struct AppState {
     pub(crate) db: Db,
     pub(crate) cache: Cache,
-    pub(crate) verifier: Verifier,
+    pub(crate) verifier: TokenVerifier,
     pub(crate) ai: AiClient,
     pub(crate) files: Arc<dyn FileStore>,
     pub(crate) upload_max_bytes: u64,
@@ -56,16 +57,18 @@ pub enum StartError {
 impl AppState {
     /// Builds the parts; connects to nothing. What runs long ends when `stop` is cancelled.
     pub fn new(config: &Config, stop: CancellationToken) -> Result<Self, StartError> {
-        let http = outbound::client()?;
+        let http = http_client::new()?;
         let rules = config.verifier.clone();
         let cache = Cache::new(&config.cache);
         let cache = cache.map_err(|error| StartError::Cache(error.to_string()))?;
+        let verifier = TokenVerifier::new(Service::CreatorHub, rules, http.clone())
+            .with_revocations(cache.clone());
+        let tokens = Arc::new(verifier.signer().clone());
         Ok(Self {
             db: Db::new(&config.database),
-            verifier: Verifier::new(Service::CreatorHub, rules, http.clone())
-                .heeding(cache.clone()),
+            ai: AiClient::new(&config.ai_engine_url, http, tokens),
+            verifier,
             cache,
-            ai: AiClient::new(&config.ai_engine_url, http),
             files: Arc::new(Directory::new(config.upload_dir.clone())),
             upload_max_bytes: config.upload_max_bytes,
             stop,
@@ -84,7 +87,7 @@ impl AppState {
     }
 }
 
-impl FromRef<AppState> for Verifier {
+impl FromRef<AppState> for TokenVerifier {
     fn from_ref(state: &AppState) -> Self {
         state.verifier.clone()
     }

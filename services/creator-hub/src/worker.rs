@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use shared_cache::Key;
-use shared_db::jobs::{self, Claim};
+use shared_db::jobs::{self, ClaimedJob};
 use shared_models::CreatorId;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -24,7 +24,7 @@ use crate::state::{AppState, QUEUE};
 
 /// Jobs done at once by one process.
 const CONCURRENCY: usize = 2;
-/// How often a worker looks for jobs that nobody woke it for: retries, lapsed leases.
+/// How often a worker looks for jobs that nobody woke it for: retries, expired leases.
 const POLL: Duration = Duration::from_secs(1);
 /// How often a held job is looked at: is it still ours, does anybody still want it.
 const BEAT: Duration = Duration::from_secs(2);
@@ -101,9 +101,9 @@ impl Worker {
         }
     }
 
-    async fn attempt(&self, claim: &Claim) -> sqlx::Result<()> {
+    async fn attempt(&self, claim: &ClaimedJob) -> sqlx::Result<()> {
         let begun = Instant::now();
-        let kind = JobKind::from_word(&claim.kind);
+        let kind = JobKind::from_name(&claim.kind);
         let ending = match kind {
             Some(JobKind::Ingest) => ingest::run(&self.state, claim).await?,
             Some(JobKind::Erase) => erase::run(&self.state, claim).await?,

@@ -1,7 +1,7 @@
 //! A question and the events of its answer.
 
 use serde::{Deserialize, Serialize};
-use shared_models::text::Prose;
+use shared_models::text::MultiLine;
 use shared_models::{ChunkId, DocumentId, GenerationId};
 use utoipa::ToSchema;
 
@@ -51,7 +51,7 @@ impl std::str::FromStr for AnswerMode {
 #[serde(deny_unknown_fields)]
 pub struct Question {
     /// What is asked, 1 to 4000 characters.
-    pub question: Prose<4000>,
+    pub question: MultiLine<4000>,
     /// How to answer; the platform's default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<AnswerMode>,
@@ -72,7 +72,7 @@ pub struct Turn {
     /// Who spoke.
     pub role: TurnRole,
     /// What was said.
-    pub content: Prose<8000>,
+    pub content: MultiLine<8000>,
 }
 
 /// Who spoke.

@@ -3,7 +3,6 @@
 pub mod answer;
 pub mod client;
 pub mod ingestion;
-pub mod lines;
 pub mod search;
 
 pub use answer::{AnswerEvent, AnswerMode, Done, Question, Source, Turn, TurnRole, Usage};

@@ -1,7 +1,7 @@
 //! Search in a creator's knowledge.
 
 use serde::{Deserialize, Serialize};
-use shared_models::text::Prose;
+use shared_models::text::MultiLine;
 use utoipa::ToSchema;
 
 use crate::answer::Source;
@@ -11,7 +11,7 @@ use crate::answer::Source;
 #[serde(deny_unknown_fields)]
 pub struct SearchRequest {
     /// What is looked for, 1 to 1000 characters.
-    pub query: Prose<1000>,
+    pub query: MultiLine<1000>,
     /// Results, 1 to 20; 5 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 20)]

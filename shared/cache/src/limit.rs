@@ -19,11 +19,11 @@ pub struct Limit {
 
 /// What the limits say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Decision {
     /// Go on.
     Allowed {
         /// The limit that is nearest to its end, counted from 0.
-        tightest: usize,
+        limiting_rule: usize,
         /// Requests that could follow at once.
         remaining: u32,
         /// Until the whole burst is there again.
@@ -34,7 +34,7 @@ pub enum Verdict {
         /// The limit that refuses, counted from 0.
         by: usize,
         /// Until the next request is allowed.
-        wait: Duration,
+        retry_after: Duration,
     },
 }
 
@@ -79,7 +79,7 @@ pub(crate) async fn take(
     limits: &[(String, Limit)],
     cost: u32,
     advance: u32,
-) -> RedisResult<(Verdict, u32)> {
+) -> RedisResult<(Decision, u32)> {
     let mut call = GCRA.prepare_invoke();
     call.arg(cost).arg(advance);
     for (key, limit) in limits {
@@ -88,17 +88,17 @@ pub(crate) async fn take(
     }
     let (allowed, which, first, reset, advanced): (u8, usize, u64, u64, u32) =
         call.invoke_async(connection).await?;
-    let verdict = if allowed == 1 {
-        Verdict::Allowed {
-            tightest: which,
+    let decision = if allowed == 1 {
+        Decision::Allowed {
+            limiting_rule: which,
             remaining: u32::try_from(first).unwrap_or(u32::MAX),
             reset: Duration::from_millis(reset),
         }
     } else {
-        Verdict::Refused {
+        Decision::Refused {
             by: which,
-            wait: Duration::from_millis(first),
+            retry_after: Duration::from_millis(first),
         }
     };
-    Ok((verdict, advanced))
+    Ok((decision, advanced))
 }

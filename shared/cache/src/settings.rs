@@ -7,7 +7,7 @@ use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnec
 use shared_config::{Reader, Secret, keys};
 
 /// What is sent and not acknowledged for so long ends the connection.
-const GONE_AFTER: Duration = Duration::from_secs(4);
+const DEAD_PEER_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Settings of one service's connection.
 #[derive(Debug, Clone, Default)]
@@ -60,15 +60,15 @@ impl CacheSettings {
 }
 
 /// A node that vanishes takes its connections along without an end: the kernel finds out within
-/// [`GONE_AFTER`], by probes where nothing is sent.
+/// [`DEAD_PEER_TIMEOUT`], by probes where nothing is sent.
 fn tcp() -> TcpSettings {
     let probes = TcpKeepalive::new()
-        .with_time(GONE_AFTER / 2)
+        .with_time(DEAD_PEER_TIMEOUT / 2)
         .with_interval(Duration::from_secs(1));
     TcpSettings::default()
         .set_nodelay(true)
         .set_keepalive(probes)
-        .set_user_timeout(GONE_AFTER)
+        .set_user_timeout(DEAD_PEER_TIMEOUT)
 }
 
 /// A TCP address always converts; the signature of the client merely allows for failure.

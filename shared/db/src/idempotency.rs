@@ -10,7 +10,7 @@ const KEPT_HOURS: i32 = 24;
 
 /// A request that names itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub struct IdempotentRequest {
     /// The endpoint; the same key means something else at another one.
     pub route: String,
     /// The caller's `Idempotency-Key`.
@@ -21,7 +21,7 @@ pub struct Named {
 
 /// An answer that was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
+pub struct StoredResponse {
     /// The HTTP status.
     pub status: u16,
     /// The address of what came into being.
@@ -32,11 +32,11 @@ pub struct Given {
 
 /// What is known of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claim {
+pub enum IdempotencyState {
     /// Nothing: it is this transaction's to do, and nobody else's until it ends.
     New,
     /// It was answered.
-    Answered(Given),
+    Answered(StoredResponse),
     /// Another transaction is doing it.
     Running,
     /// The key was used for another request.
@@ -46,7 +46,7 @@ pub enum Claim {
 /// Claims a request for this transaction. The lock goes with the transaction, so a process that
 /// dies leaves no request that seems to run. What was answered is found without it: whoever reads
 /// an answer must not look like work to the next one.
-pub async fn claim(tx: &mut TenantTx, named: &Named) -> sqlx::Result<Claim> {
+pub async fn claim(tx: &mut TenantTx, named: &IdempotentRequest) -> sqlx::Result<IdempotencyState> {
     if let Some(answered) = find(tx, named).await? {
         return Ok(answered);
     }
@@ -57,7 +57,7 @@ pub async fn claim(tx: &mut TenantTx, named: &Named) -> sqlx::Result<Claim> {
             .fetch_one(tx.conn())
             .await?;
     if !mine {
-        return Ok(Claim::Running);
+        return Ok(IdempotencyState::Running);
     }
     // Who held the lock before may have answered since.
     if let Some(answered) = find(tx, named).await? {
@@ -70,11 +70,14 @@ pub async fn claim(tx: &mut TenantTx, named: &Named) -> sqlx::Result<Claim> {
     .bind(KEPT_HOURS)
     .execute(tx.conn())
     .await?;
-    Ok(Claim::New)
+    Ok(IdempotencyState::New)
 }
 
 /// What was answered to a request of that name, while it is kept.
-async fn find(tx: &mut TenantTx, named: &Named) -> sqlx::Result<Option<Claim>> {
+async fn find(
+    tx: &mut TenantTx,
+    named: &IdempotentRequest,
+) -> sqlx::Result<Option<IdempotencyState>> {
     let row = sqlx::query(
         "select request_hash, status, location, body from platform.idempotency_keys
          where route = $1 and key = $2
@@ -90,10 +93,10 @@ async fn find(tx: &mut TenantTx, named: &Named) -> sqlx::Result<Option<Claim>> {
     };
     let hash: Vec<u8> = row.try_get("request_hash")?;
     if hash != named.request_hash {
-        return Ok(Some(Claim::Different));
+        return Ok(Some(IdempotencyState::Different));
     }
     let status: i16 = row.try_get("status")?;
-    Ok(Some(Claim::Answered(Given {
+    Ok(Some(IdempotencyState::Answered(StoredResponse {
         status: u16::try_from(status).unwrap_or(200),
         location: row.try_get("location")?,
         body: row.try_get("body")?,
@@ -101,7 +104,11 @@ async fn find(tx: &mut TenantTx, named: &Named) -> sqlx::Result<Option<Claim>> {
 }
 
 /// Keeps the answer with the effect.
-pub async fn keep(tx: &mut TenantTx, named: &Named, given: &Given) -> sqlx::Result<()> {
+pub async fn store_response(
+    tx: &mut TenantTx,
+    named: &IdempotentRequest,
+    given: &StoredResponse,
+) -> sqlx::Result<()> {
     sqlx::query(
         "insert into platform.idempotency_keys
            (creator_id, route, key, request_hash, status, location, body)

@@ -17,7 +17,7 @@ const MAX_BACKOFF: Duration = Duration::from_mins(5);
 
 /// A job that a worker holds.
 #[derive(Debug, Clone)]
-pub struct Claim {
+pub struct ClaimedJob {
     /// Whose job it is.
     pub creator: CreatorId,
     /// The job.
@@ -91,7 +91,7 @@ pub async fn enqueue_after(
 }
 
 /// Takes the oldest due job of a queue, or one whose worker has gone silent.
-pub async fn claim(db: &Db, queue: &str) -> sqlx::Result<Option<Claim>> {
+pub async fn claim(db: &Db, queue: &str) -> sqlx::Result<Option<ClaimedJob>> {
     let token = Uuid::new_v4();
     let mut tx = db.system().await?;
     let row = sqlx::query("select * from platform.claim_job($1, $2, $3)")
@@ -101,8 +101,8 @@ pub async fn claim(db: &Db, queue: &str) -> sqlx::Result<Option<Claim>> {
         .fetch_optional(tx.conn())
         .await?;
     tx.commit().await?;
-    let read = |row: PgRow| -> sqlx::Result<Claim> {
-        Ok(Claim {
+    let read = |row: PgRow| -> sqlx::Result<ClaimedJob> {
+        Ok(ClaimedJob {
             creator: row.try_get("creator_id")?,
             id: row.try_get("id")?,
             kind: row.try_get("kind")?,
@@ -116,9 +116,9 @@ pub async fn claim(db: &Db, queue: &str) -> sqlx::Result<Option<Claim>> {
 }
 
 /// Reports where the work stands and keeps the lease; false when the job is no longer ours.
-pub async fn advance(
+pub async fn report_progress(
     tx: &mut TenantTx,
-    claim: &Claim,
+    claim: &ClaimedJob,
     stage: &str,
     progress: i16,
 ) -> sqlx::Result<bool> {
@@ -139,7 +139,7 @@ pub async fn advance(
 }
 
 /// Ends a job well, in the transaction of its effect; false when it is no longer ours.
-pub async fn succeed(tx: &mut TenantTx, claim: &Claim) -> sqlx::Result<bool> {
+pub async fn complete(tx: &mut TenantTx, claim: &ClaimedJob) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "update platform.jobs
          set state = 'succeeded', stage = 'done', progress = 100, error_code = null,
@@ -155,7 +155,7 @@ pub async fn succeed(tx: &mut TenantTx, claim: &Claim) -> sqlx::Result<bool> {
 
 /// Whether another attempt can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum FailureOutcome {
     /// The job waits and is tried again.
     Retried,
     /// The job has failed for good.
@@ -167,11 +167,11 @@ pub enum Verdict {
 /// Records a failed attempt. `retry` says whether another attempt can help.
 pub async fn fail(
     tx: &mut TenantTx,
-    claim: &Claim,
+    claim: &ClaimedJob,
     code: &str,
     reason: &str,
     retry: bool,
-) -> sqlx::Result<Verdict> {
+) -> sqlx::Result<FailureOutcome> {
     let again = retry && claim.attempt < claim.max_attempts;
     let reason: String = reason.chars().take(2000).collect();
     let done = sqlx::query(
@@ -190,14 +190,14 @@ pub async fn fail(
     .execute(tx.conn())
     .await?;
     Ok(match (done.rows_affected(), again) {
-        (0, _) => Verdict::Lost,
-        (_, true) => Verdict::Retried,
-        (_, false) => Verdict::Failed,
+        (0, _) => FailureOutcome::Lost,
+        (_, true) => FailureOutcome::Retried,
+        (_, false) => FailureOutcome::Failed,
     })
 }
 
 /// Keeps the lease without a word on progress; false when the job is no longer ours.
-pub async fn hold(tx: &mut TenantTx, claim: &Claim) -> sqlx::Result<bool> {
+pub async fn renew_lease(tx: &mut TenantTx, claim: &ClaimedJob) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "update platform.jobs set lease_until = now() + $3, updated_at = now()
          where id = $1 and lease_token = $2 and state = 'running'",
@@ -212,7 +212,7 @@ pub async fn hold(tx: &mut TenantTx, claim: &Claim) -> sqlx::Result<bool> {
 
 /// Gives a job back as if it had not been taken, to be taken again after `wait`: the process ends,
 /// or something else has to finish first. False when it is no longer ours.
-pub async fn release(tx: &mut TenantTx, claim: &Claim, wait: Duration) -> sqlx::Result<bool> {
+pub async fn release(tx: &mut TenantTx, claim: &ClaimedJob, wait: Duration) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "update platform.jobs
          set state = 'queued', attempts = attempts - 1, run_at = now() + $3,
@@ -229,9 +229,9 @@ pub async fn release(tx: &mut TenantTx, claim: &Claim, wait: Duration) -> sqlx::
 
 /// Records an attempt that met an outage, and waits: it is shown, and counts towards no last one.
 /// Takes the right to update `max_attempts`. False when the job is no longer ours.
-pub async fn postpone(
+pub async fn reschedule(
     tx: &mut TenantTx,
-    claim: &Claim,
+    claim: &ClaimedJob,
     code: &str,
     reason: &str,
     most: Duration,
@@ -254,7 +254,7 @@ pub async fn postpone(
 }
 
 /// Whether a worker holds another job about the same subject.
-pub async fn is_contended(tx: &mut TenantTx, claim: &Claim) -> sqlx::Result<bool> {
+pub async fn has_running_sibling(tx: &mut TenantTx, claim: &ClaimedJob) -> sqlx::Result<bool> {
     sqlx::query(
         "select exists (select from platform.jobs
          where subject_id = $1 and id <> $2 and state = 'running' and lease_until > now())",

@@ -1,7 +1,7 @@
 //! Everything that one service keeps of a tenant, table by table, whatever tables there are.
 
 use shared_config::Service;
-use shared_models::Tally;
+use shared_models::RowCounts;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::TenantTx;
@@ -85,13 +85,13 @@ impl Rows {
 
 /// Erases everything that the database has of the tenant in the area of a service, and says how
 /// many rows of each table went. Erasing it twice is no error.
-pub async fn erase(tx: &mut TenantTx, area: Service) -> sqlx::Result<Tally> {
+pub async fn erase(tx: &mut TenantTx, area: Service) -> sqlx::Result<RowCounts> {
     let sql = format!(
         "select kind, erased from {}.erase_tenant()",
         area.database_schema()
     );
     let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(tx.conn()).await?;
-    let mut tally = Tally::default();
+    let mut tally = RowCounts::default();
     for row in rows {
         let erased: i64 = row.try_get(1)?;
         tally.count(row.try_get(0)?, u64::try_from(erased).unwrap_or_default());

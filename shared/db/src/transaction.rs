@@ -1,7 +1,7 @@
 //! An open transaction, whose connection goes back to the pool whatever becomes of it.
 //!
 //! sqlx's own asks the server twice on the way back, once for us and once for itself, since only
-//! what we ask ourselves has a limit of time. Here its own question has one.
+//! what we ask ourselves has a limit of time. Here its own query has one.
 
 use sqlx::postgres::PgTransactionManager;
 use sqlx::{AssertSqlSafe, PgConnection, SqlSafeStr as _};
@@ -9,13 +9,13 @@ use sqlx_core::transaction::TransactionManager as _;
 use tracing::Instrument as _;
 
 use crate::Db;
-use crate::connection::{Borrowed, promptly, undying};
-use crate::to_the_end::ToTheEnd;
+use crate::connection::{PooledConnection, retry_once_on_disconnect, with_timeout};
+use crate::detach_on_drop::DetachOnDrop;
 
 /// Dropped, it rolls back.
 #[derive(Debug)]
 pub(crate) struct OpenTransaction {
-    connection: Borrowed,
+    connection: PooledConnection,
     begun: bool,
 }
 
@@ -26,19 +26,19 @@ impl OpenTransaction {
         let db = db.clone();
         let begin = async move {
             let attempt = || Self::begin_once(&db, sql.clone());
-            undying(&db.silence, attempt).await
+            retry_once_on_disconnect(&db.dead_peers, attempt).await
         };
-        ToTheEnd::new(begin.in_current_span()).await
+        DetachOnDrop::new(begin.in_current_span()).await
     }
 
     async fn begin_once(db: &Db, sql: String) -> sqlx::Result<Self> {
         let mut open = Self {
-            connection: Borrowed::acquire(db).await?,
+            connection: PooledConnection::acquire(db).await?,
             begun: false,
         };
         let sql = AssertSqlSafe(sql).into_sql_str();
         let begin = PgTransactionManager::begin(open.connection.conn(), Some(sql));
-        promptly(&db.silence, begin).await?;
+        with_timeout(&db.dead_peers, begin).await?;
         open.begun = true;
         Ok(open)
     }
@@ -55,14 +55,14 @@ impl OpenTransaction {
 }
 
 impl Drop for OpenTransaction {
-    /// A rollback is sent together with the question of the way back.
+    /// A rollback is sent together with the query of the way back.
     fn drop(&mut self) {
         if self.begun {
             PgTransactionManager::start_rollback(self.connection.conn());
         } else {
             // sqlx 0.9 does not roll back what was begun half-way (sqlx issue 4385): the next
             // request on that connection would run as this tenant.
-            self.connection.end();
+            self.connection.discard();
         }
     }
 }

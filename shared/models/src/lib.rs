@@ -4,6 +4,7 @@ pub mod email;
 pub mod id;
 pub mod page;
 pub mod permission;
+pub mod retry;
 pub mod role;
 pub mod tenant_data;
 pub mod text;
@@ -16,6 +17,7 @@ pub use id::{
 };
 pub use page::{Cursor, Page, PageRequest};
 pub use permission::Permission;
+pub use retry::Retry;
 pub use role::Role;
-pub use tenant_data::{DataLine, Tally};
+pub use tenant_data::{ExportRecord, RowCounts};
 pub use usage::UsageKind;

@@ -10,7 +10,7 @@ pub const END: &str = "end";
 
 /// One line of a copy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct DataLine {
+pub struct ExportRecord {
     /// What it is: a table such as `hub.documents`, `hub.files`, or [`END`].
     pub kind: String,
     /// The row; at the end, how many lines there were of each kind.
@@ -20,9 +20,9 @@ pub struct DataLine {
 /// How many there were of each kind: rows of a table, files, vectors, keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Tally(BTreeMap<String, u64>);
+pub struct RowCounts(BTreeMap<String, u64>);
 
-impl Tally {
+impl RowCounts {
     /// Counts some more of a kind; none of it is worth a line, too.
     pub fn count(&mut self, kind: &str, more: u64) {
         *self.0.entry(kind.to_owned()).or_default() += more;

@@ -46,7 +46,7 @@ impl UsageKind {
     }
 
     /// The kind of that word.
-    pub fn from_word(word: &str) -> Option<Self> {
+    pub fn from_name(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }

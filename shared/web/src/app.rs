@@ -18,10 +18,10 @@ use utoipa::openapi::{
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::documented;
+use crate::access_log;
 use crate::error::ApiError;
 use crate::health::Checks;
-use crate::request;
+use crate::openapi::complete;
 
 /// Largest body of an endpoint that names no limit of its own, bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
@@ -52,7 +52,7 @@ pub fn assemble(
         .merge(probes(prefix, checks))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method);
-    surrounded(router)
+    with_default_layers(router)
 }
 
 /// The document of a service out of what its `/v1` routes say of themselves.
@@ -64,12 +64,12 @@ where
     let v1 = OpenApiRouter::<()>::with_openapi(v1.into_openapi());
     let start = OpenApiRouter::with_openapi(head(service, summary));
     let mut openapi = start.nest(&prefix, v1).into_openapi();
-    documented::complete(&mut openapi);
+    complete::complete(&mut openapi);
     openapi.to_pretty_json().unwrap_or_default()
 }
 
 /// The layers around every request, the outermost last.
-pub fn surrounded(router: Router) -> Router {
+pub fn with_default_layers(router: Router) -> Router {
     let nosniff = SetResponseHeaderLayer::if_not_present(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
@@ -78,7 +78,7 @@ pub fn surrounded(router: Router) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(nosniff)
-        .layer(middleware::from_fn(request::observe))
+        .layer(middleware::from_fn(access_log::record))
 }
 
 fn probes(prefix: &str, checks: Checks) -> Router {

@@ -7,9 +7,10 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use shared_auth::AuthError;
 use utoipa::ToSchema;
 
-use crate::request;
+use crate::access_log;
 
 /// What a caller reads when a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -185,7 +186,7 @@ impl ApiError {
             detail: self.detail.map(String::from),
             dependency: self.dependency.map(String::from),
             errors: self.errors,
-            trace_id: request::current_id(),
+            trace_id: access_log::current_request_id(),
         }
     }
 }
@@ -204,10 +205,29 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
 /// A database that is away is 503; anything else it says is our fault.
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
-        if shared_db::is_away(&error) {
+        if shared_db::is_unavailable(&error) {
             Self::unavailable("postgres", error)
         } else {
             Self::internal(error)
+        }
+    }
+}
+
+/// The status of each refusal of a credential or a caller.
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        let (code, detail) = (error.code(), error.to_string());
+        match error {
+            AuthError::InvalidToken
+            | AuthError::ExpiredToken
+            | AuthError::RevokedToken
+            | AuthError::SessionEnded => Self::unauthorized(code).detail(detail),
+            AuthError::TenantSuspended
+            | AuthError::PermissionMissing(_)
+            | AuthError::UsersOnly
+            | AuthError::ServicesOnly => Self::forbidden(code).detail(detail),
+            AuthError::Unavailable { dependency, cause } => Self::unavailable(dependency, cause),
+            AuthError::Internal(cause) => Self::internal(cause),
         }
     }
 }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use shared_db::TenantTx;
-use shared_db::idempotency::{self, Claim, Given, Named};
+use shared_db::idempotency::{self, IdempotencyState, IdempotentRequest, StoredResponse};
 use shared_models::UserId;
 
 use crate::body::{Body, parse, unreadable};
@@ -85,7 +85,7 @@ impl IdempotencyKey {
             hash.update(part.len().to_be_bytes());
             hash.update(part);
         }
-        Idempotent(Some(Named {
+        Idempotent(Some(IdempotentRequest {
             route: self.route,
             key,
             request_hash: hash.finalize().into(),
@@ -95,7 +95,7 @@ impl IdempotencyKey {
 
 /// A request whose repetition is recognised, if it has a name.
 #[derive(Debug, Clone)]
-pub struct Idempotent(Option<Named>);
+pub struct Idempotent(Option<IdempotentRequest>);
 
 impl Idempotent {
     /// Says who asks: another member's request is another one, whatever it is called.
@@ -121,17 +121,17 @@ impl Idempotent {
             return Ok(None);
         };
         match idempotency::claim(tx, named).await? {
-            Claim::New => Ok(None),
-            Claim::Answered(given) => Ok(Some(Replayed(given))),
-            Claim::Running => Err(ApiError::conflict("request_in_progress")
+            IdempotencyState::New => Ok(None),
+            IdempotencyState::Answered(given) => Ok(Some(Replayed(given))),
+            IdempotencyState::Running => Err(ApiError::conflict("request_in_progress")
                 .detail("a request with this Idempotency-Key is being worked on")),
-            Claim::Different => Err(ApiError::unprocessable("idempotency_key_reused")
+            IdempotencyState::Different => Err(ApiError::unprocessable("idempotency_key_reused")
                 .detail("this Idempotency-Key was used for another request")),
         }
     }
 
     /// Keeps the answer with the effect; call it before the commit.
-    pub async fn keep(
+    pub async fn store_response(
         &self,
         tx: &mut TenantTx,
         status: StatusCode,
@@ -141,18 +141,18 @@ impl Idempotent {
         let Some(named) = &self.0 else {
             return Ok(());
         };
-        let given = Given {
+        let given = StoredResponse {
             status: status.as_u16(),
             location: location.map(str::to_owned),
             body: serde_json::to_value(body).map_err(ApiError::internal)?,
         };
-        Ok(idempotency::keep(tx, named, &given).await?)
+        Ok(idempotency::store_response(tx, named, &given).await?)
     }
 }
 
 /// An answer that was given before.
 #[derive(Debug, Clone)]
-pub struct Replayed(Given);
+pub struct Replayed(StoredResponse);
 
 impl Replayed {
     /// The body as it was kept.
@@ -170,7 +170,7 @@ impl Replayed {
 
 impl IntoResponse for Replayed {
     fn into_response(self) -> Response {
-        let Given {
+        let StoredResponse {
             status,
             location,
             body,

@@ -8,11 +8,12 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
+use shared_auth::TokenVerifier;
 use shared_models::page::BadPage;
 use shared_models::{Cursor, Page, PageRequest};
 use uuid::Uuid;
 
-use crate::auth::{Creator, Verifier};
+use crate::auth::Caller;
 use crate::error::ApiError;
 
 /// Bytes of the signature that a cursor carries.
@@ -75,19 +76,21 @@ impl Paging {
 impl<S> FromRequestParts<S> for Paging
 where
     S: Send + Sync,
-    Verifier: FromRef<S>,
+    TokenVerifier: FromRef<S>,
 {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let creator = Creator::from_request_parts(parts, state).await?;
+        let caller = Caller::from_request_parts(parts, state).await?;
         let route = parts
             .extensions
             .get::<MatchedPath>()
             .map(|path| path.as_str().to_owned())
             .unwrap_or_default();
-        let mut signer = Verifier::from_ref(state).derived("cursor")?;
-        signer.update(creator.id.as_uuid().as_bytes());
+        let mut signer = TokenVerifier::from_ref(state)
+            .signer()
+            .derive_key("cursor")?;
+        signer.update(caller.tenant.as_uuid().as_bytes());
         for part in [&route, parts.uri.path(), &filter(&parts.uri)?] {
             signer.update(&(part.len() as u64).to_be_bytes());
             signer.update(part.as_bytes());

@@ -30,8 +30,3 @@ pub fn start_metrics() -> Result<PrometheusHandle, BuildError> {
         .set_buckets_for_metric(suffix, &BUCKETS)?
         .install_recorder()
 }
-
-/// Makes ring the provider of TLS; without one, the first HTTPS call would panic.
-pub fn start_tls() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-}

@@ -7,19 +7,15 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use serde_json::{Value, json};
-use shared_config::Service;
 use shared_db::tenant_data::{Rows, tables};
 use shared_db::{Db, TenantTx};
 use shared_models::tenant_data::END;
-use shared_models::{CreatorId, DataLine, Tally};
+use shared_models::{CreatorId, ExportRecord, RowCounts};
 use tokio::sync::mpsc;
-
-use crate::auth::Creator;
-use crate::error::ApiError;
 
 /// Below a service's prefix; the gateway does not route it.
 pub const ROUTE: &str = "/internal/v1/tenant-data";
-/// Lines on their way to a slow reader.
+/// Lines queued for a slow reader.
 const BUFFER: usize = 64;
 
 /// Why a copy breaks off.
@@ -36,22 +32,14 @@ pub enum CopyError {
     NoReader,
 }
 
-/// Refuses everybody but auth, who has asked the person.
-pub fn only_auth(creator: &Creator) -> Result<(), ApiError> {
-    match creator.service()? {
-        Service::Auth => Ok(()),
-        _ => Err(ApiError::forbidden("services_only").detail("this is auth's to ask for")),
-    }
-}
-
 /// Where the lines of a copy go.
 #[derive(Debug)]
-pub struct Lines {
+pub struct NdjsonWriter {
     to: mpsc::Sender<io::Result<Bytes>>,
-    written: Tally,
+    written: RowCounts,
 }
 
-impl Lines {
+impl NdjsonWriter {
     /// The lines, and the answer that carries them (NDJSON).
     pub fn answer() -> (Self, Response) {
         let (to, lines) = mpsc::channel(BUFFER);
@@ -60,14 +48,14 @@ impl Lines {
         });
         let kind = HeaderValue::from_static("application/x-ndjson");
         let body = Body::from_stream(lines);
-        let written = Tally::default();
+        let written = RowCounts::default();
         let response = ([(header::CONTENT_TYPE, kind)], body).into_response();
         (Self { to, written }, response)
     }
 
     /// Writes one.
     pub async fn write(&mut self, kind: &str, data: Value) -> Result<(), CopyError> {
-        self.send(&DataLine {
+        self.send(&ExportRecord {
             kind: kind.to_owned(),
             data,
         })
@@ -77,7 +65,7 @@ impl Lines {
     }
 
     /// Passes on what another service wrote.
-    pub async fn pass(&mut self, line: &DataLine) -> Result<(), CopyError> {
+    pub async fn pass(&mut self, line: &ExportRecord) -> Result<(), CopyError> {
         self.send(line).await?;
         self.written.count(&line.kind, 1);
         Ok(())
@@ -85,7 +73,7 @@ impl Lines {
 
     /// Ends the copy: with a last line where it is whole, and by breaking off where it is not.
     pub async fn end(self, copied: Result<(), CopyError>) {
-        let last = DataLine {
+        let last = ExportRecord {
             kind: END.to_owned(),
             data: json!(self.written),
         };
@@ -99,7 +87,7 @@ impl Lines {
         }
     }
 
-    async fn send(&self, line: &DataLine) -> Result<(), CopyError> {
+    async fn send(&self, line: &ExportRecord) -> Result<(), CopyError> {
         let mut text = serde_json::to_vec(line).map_err(io::Error::other)?;
         text.push(b'\n');
         let sent = self.to.send(Ok(text.into())).await;
@@ -112,7 +100,7 @@ pub async fn copy_rows(
     db: &Db,
     creator: CreatorId,
     schema: &str,
-    lines: &mut Lines,
+    lines: &mut NdjsonWriter,
 ) -> Result<(), CopyError> {
     let mut tx = db.tenant_read(creator).await?;
     copy_within(&mut tx, schema, lines).await
@@ -120,7 +108,11 @@ pub async fn copy_rows(
 
 /// The rows come from one transaction, which a slow reader holds open: hence the time limit of
 /// whoever reads.
-async fn copy_within(tx: &mut TenantTx, schema: &str, lines: &mut Lines) -> Result<(), CopyError> {
+async fn copy_within(
+    tx: &mut TenantTx,
+    schema: &str,
+    lines: &mut NdjsonWriter,
+) -> Result<(), CopyError> {
     for table in tables(tx, schema).await? {
         let mut rows = Rows::begin(tx, &table).await?;
         loop {

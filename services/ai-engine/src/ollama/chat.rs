@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt as _};
 use serde::Deserialize;
 use serde_json::json;
 use shared_ai_client::Usage;
-use shared_ai_client::lines::{LineError, lines};
+use shared_rpc::{LineError, lines};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Ollama, OllamaError, answered};

@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt as _};
 use reqwest::{Body, Response};
 use serde::Deserialize;
 use serde_json::json;
-use shared_ai_client::lines::lines;
+use shared_rpc::lines;
 use tokio::time::timeout;
 
 use super::{Ollama, OllamaError, answered};

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use shared_ai_client::{IngestionEvent, NewIngestion};
 use shared_config::Store;
-use shared_db::{is_away, is_contended};
+use shared_db::{is_conflict, is_unavailable};
 use shared_models::{ChunkId, CreatorId, DocumentId};
 use tokio::sync::mpsc;
 use tokio::task::JoinError;
@@ -263,8 +263,8 @@ fn failed(stop: &Stop) -> IngestionEvent {
         Stop::Database(sqlx::Error::Database(cause)) if cause.is_foreign_key_violation() => {
             ("superseded", Stop::Superseded.to_string(), false)
         }
-        Stop::Database(cause) if is_away(cause) => away(Store::Postgres),
-        Stop::Database(cause) if is_contended(cause) => ("contended", cause.to_string(), true),
+        Stop::Database(cause) if is_unavailable(cause) => away(Store::Postgres),
+        Stop::Database(cause) if is_conflict(cause) => ("contended", cause.to_string(), true),
         // A missing right or a broken statement: no other try mends it.
         Stop::Database(_) => (
             "internal",

@@ -42,11 +42,11 @@ const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
             body = Problem)))]
 pub(super) async fn create_answer(
     State(app): State<AppState>,
-    creator: Permit<permit::AnswersCreate>,
+    caller: Permit<permit::AnswersCreate>,
     Body(question): Body<Question>,
 ) -> Result<Response, Error> {
     check(&question)?;
-    let prepared = answer::prepare(&app, creator.id, question).await?;
+    let prepared = answer::prepare(&app, caller.tenant, question).await?;
     let (events, told) = mpsc::channel(BUFFER);
     // In a task of its own, so that the record is written when the caller has left.
     tokio::spawn(answer::run(app, prepared, events).in_current_span());

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
 use shared_ai_client::{IngestionEvent, NewIngestion};
 use shared_models::DocumentId;
-use shared_web::{Body, Creator, Id};
+use shared_web::{Body, Id, ServiceCall, called_by};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tracing::Instrument as _;
@@ -28,14 +28,13 @@ const BUFFER: usize = 16;
 /// Makes a document searchable; the answer's lines tell how far it is.
 pub(super) async fn index_document(
     State(app): State<AppState>,
-    creator: Creator,
+    call: ServiceCall<called_by::CreatorHub>,
     Id(document): Id<DocumentId>,
     Body(new): Body<NewIngestion>,
 ) -> Result<Response, Error> {
-    creator.service()?;
     let new = checked(new)?;
     let (events, told) = mpsc::channel(BUFFER);
-    let work = ingest::ingest(app, creator.id, document, new, events);
+    let work = ingest::ingest(app, call.tenant, document, new, events);
     tokio::spawn(work.in_current_span());
     let lines = ReceiverStream::new(told).map(|event| Ok::<_, Infallible>(line(&event)));
     let kind = HeaderValue::from_static("application/x-ndjson");
@@ -45,11 +44,10 @@ pub(super) async fn index_document(
 /// Forgets a document. Forgetting it twice is success.
 pub(super) async fn forget_document(
     State(app): State<AppState>,
-    creator: Creator,
+    call: ServiceCall<called_by::CreatorHub>,
     Id(document): Id<DocumentId>,
 ) -> Result<StatusCode, Error> {
-    creator.service()?;
-    ingest::forget(&app, creator.id, document).await?;
+    ingest::forget(&app, call.tenant, document).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -88,10 +88,10 @@ impl From<GenerationRow> for Generation {
         (status = 503, description = "A dependency is away", body = Problem)))]
 pub(super) async fn read_generation(
     State(app): State<AppState>,
-    creator: Permit<permit::GenerationsRead>,
+    caller: Permit<permit::GenerationsRead>,
     Id(id): Id<GenerationId>,
 ) -> Result<Json<Generation>, Error> {
-    let mut tx = app.db.tenant_read(creator.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let row = generations::find(&mut tx, id).await?;
     Ok(Json(row.ok_or(Error::UnknownGeneration)?.into()))
 }

@@ -27,13 +27,13 @@ const RESULTS: u8 = 5;
         (status = 503, description = "A dependency is away", body = Problem)))]
 pub(super) async fn search(
     State(app): State<AppState>,
-    creator: Permit<permit::KnowledgeSearch>,
+    caller: Permit<permit::KnowledgeSearch>,
     Body(request): Body<SearchRequest>,
 ) -> Result<Json<SearchResults>, Error> {
     let started = Instant::now();
     let SearchRequest { query, limit } = request;
     let limit = within(limit.unwrap_or(RESULTS))?;
-    let found = retrieve(&app, creator.id, query.as_str(), limit).await?;
+    let found = retrieve(&app, caller.tenant, query.as_str(), limit).await?;
     let milliseconds = started.elapsed().as_millis();
     Ok(Json(SearchResults {
         results: found.into_iter().map(|found| found.source).collect(),

@@ -5,21 +5,23 @@ use axum::extract::State;
 use axum::response::Response;
 use shared_config::Service;
 use shared_db::tenant_data;
-use shared_models::Tally;
-use shared_web::tenant_data::{Lines, copy_rows, only_auth};
-use shared_web::{ApiError, Creator};
+use shared_models::RowCounts;
+use shared_web::tenant_data::{NdjsonWriter, copy_rows};
+use shared_web::{ApiError, ServiceCall, called_by};
 use tracing::Instrument as _;
 
 use crate::error::Error;
 use crate::state::AppState;
 
 /// Copies it, line by line. Vectors are left out: the passages say the same.
-pub(super) async fn copy(State(app): State<AppState>, creator: Creator) -> Result<Response, Error> {
-    only_auth(&creator)?;
-    let (mut lines, response) = Lines::answer();
+pub(super) async fn copy(
+    State(app): State<AppState>,
+    call: ServiceCall<called_by::Auth>,
+) -> Result<Response, Error> {
+    let (mut lines, response) = NdjsonWriter::answer();
     let work = async move {
         let schema = Service::AiEngine.database_schema();
-        let copied = copy_rows(&app.db, creator.id, schema, &mut lines).await;
+        let copied = copy_rows(&app.db, call.tenant, schema, &mut lines).await;
         lines.end(copied).await;
     };
     tokio::spawn(work.in_current_span());
@@ -29,17 +31,16 @@ pub(super) async fn copy(State(app): State<AppState>, creator: Creator) -> Resul
 /// Erases it: rows first, since a passage without its row is never shown, then vectors and keys.
 pub(super) async fn erase(
     State(app): State<AppState>,
-    creator: Creator,
-) -> Result<Json<Tally>, Error> {
-    only_auth(&creator)?;
-    let mut tx = app.db.tenant(creator.id).await?;
+    call: ServiceCall<called_by::Auth>,
+) -> Result<Json<RowCounts>, Error> {
+    let mut tx = app.db.tenant(call.tenant).await?;
     let mut tally = tenant_data::erase(&mut tx, Service::AiEngine).await?;
     tx.commit().await?;
     tally.count(
         "chroma.vectors",
-        app.vectors.forget_tenant(creator.id).await?,
+        app.vectors.forget_tenant(call.tenant).await?,
     );
-    let keys = app.cache.forget_tenant(creator.id).await;
+    let keys = app.cache.forget_tenant(call.tenant).await;
     let keys = keys.map_err(|cause| ApiError::unavailable("redis", cause))?;
     tally.count("redis.keys", keys);
     Ok(Json(tally))

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
-use shared_web::telemetry;
+use shared_rpc::http_client;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -100,7 +100,7 @@ struct Inner {
 impl StandIn {
     /// Before the Ollama of that URL.
     pub(crate) async fn before(url: &str) -> Self {
-        telemetry::start_tls();
+        http_client::install_tls_provider();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let inner = Inner {
             url: format!("http://{}", listener.local_addr().unwrap()),

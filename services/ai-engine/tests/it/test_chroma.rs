@@ -2,8 +2,8 @@
 
 use ai_engine_service::chroma::{Chroma, ChromaError, Record};
 use serde_json::{Value, json};
+use shared_rpc::http_client;
 use shared_testkit::Stores;
-use shared_web::outbound;
 use uuid::Uuid;
 
 /// A collection that goes away with the test.
@@ -143,7 +143,7 @@ async fn a_collection_that_measures_otherwise_is_refused() {
     let base = format!("{base}/api/v2/tenants/default_tenant/databases/default_database");
     let name = format!("t{}", Uuid::new_v4().simple());
     let body = json!({"name": name, "configuration": {"hnsw": {"space": "l2"}}});
-    let http = outbound::client().unwrap();
+    let http = http_client::new().unwrap();
     let made = http
         .post(format!("{base}/collections"))
         .json(&body)
@@ -173,7 +173,7 @@ async fn a_tenant_of_chroma_is_no_boundary_so_ours_is_elsewhere() {
     let base = Stores::from_env().chroma;
     let id = &place.id;
     let url = format!("{base}/api/v2/tenants/other/databases/other/collections/{id}/count");
-    let http = outbound::client().unwrap();
+    let http = http_client::new().unwrap();
     let answer = http.get(url).send().await.unwrap();
     assert_eq!(answer.text().await.unwrap(), "1");
     place.leave().await;

@@ -159,7 +159,10 @@ async fn nothing_of_a_new_version_is_seen_before_it_is_complete() {
 #[tokio::test]
 async fn a_forgotten_document_leaves_nothing_and_may_be_forgotten_again() {
     let world = World::new().await;
-    let (gone, stays) = (DocumentId::new(), world.learn(world.creator, SECOND).await);
+    let (gone, stays) = (
+        DocumentId::new(),
+        world.replace_keys(world.creator, SECOND).await,
+    );
     world.ingest(world.creator, gone, 1, HANDBOOK).await;
     let other = CreatorId::new();
     world
@@ -295,7 +298,7 @@ async fn a_caller_who_leaves_stops_the_work_and_a_repeat_goes_on_from_there() {
 #[tokio::test]
 async fn vectors_that_chroma_lost_are_made_again_by_a_repeat() {
     let world = World::new().await;
-    let document = world.learn(world.creator, HANDBOOK).await;
+    let document = world.replace_keys(world.creator, HANDBOOK).await;
     let found = world
         .state
         .vectors
@@ -340,7 +343,7 @@ async fn vectors_that_chroma_lost_are_made_again_by_a_repeat() {
 #[tokio::test]
 async fn a_vector_without_a_row_is_swept() {
     let world = World::new().await;
-    let document = world.learn(world.creator, SECOND).await;
+    let document = world.replace_keys(world.creator, SECOND).await;
     let vector = world.state.embedder.query("left behind").await.unwrap();
     let orphan = vec![(ChunkId::new(), vector)];
     world
@@ -392,7 +395,7 @@ async fn many_documents_at_once_go_through_one_writer() {
     let text = |n: usize| format!("# Part {n}\n\n{SECOND} This is variant number {n}.");
     let one = |n| {
         let world = &world;
-        async move { world.learn(world.creator, &text(n)).await }
+        async move { world.replace_keys(world.creator, &text(n)).await }
     };
     let documents = futures_util::future::join_all((0..8).map(one)).await;
     for document in documents {

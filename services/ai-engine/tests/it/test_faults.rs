@@ -166,7 +166,7 @@ async fn without_ollama_only_a_question_with_a_known_vector_is_quoted() {
     let ollama = Door::before(&behind.url(), true).await;
     let url = ollama.url.clone();
     let world = World::with(|config| config.engines.ollama_url = url).await;
-    world.learn(world.creator, HANDBOOK).await;
+    world.replace_keys(world.creator, HANDBOOK).await;
     world.events(world.creator, &question("extractive")).await;
     ollama.shut();
     let events = world.events(world.creator, &question("auto")).await;
@@ -191,7 +191,7 @@ async fn without_chroma_search_and_answers_are_503_and_recover() {
     let chroma = Door::before(&Stores::from_env().chroma, true).await;
     let url = chroma.url.clone();
     let world = World::with(|config| config.engines.chroma_url = url).await;
-    world.learn(world.creator, HANDBOOK).await;
+    world.replace_keys(world.creator, HANDBOOK).await;
     chroma.shut();
     let owner = world.owner(world.creator);
     for (path, body) in [
@@ -211,10 +211,12 @@ async fn without_chroma_search_and_answers_are_503_and_recover() {
 #[tokio::test]
 async fn without_redis_services_are_answered_and_people_are_told_what_is_away() {
     let world = World::with(|config| config.cache.port = 1).await;
-    world.learn(world.creator, HANDBOOK).await;
+    world.replace_keys(world.creator, HANDBOOK).await;
     let body = json!({"query": COLD});
     let service = world.mint.verifier(Service::CreatorHub);
-    let token = service.internal_token(Service::AiEngine, world.creator);
+    let token = service
+        .signer()
+        .tenant_token(Service::AiEngine, world.creator);
     let hub = TestClient::new(world.router.clone()).with_token(&token.unwrap());
     let found = hub.post("/ai-engine/v1/search", &body).await;
     assert_ne!(found.expect(StatusCode::OK)["results"], json!([]));

@@ -6,8 +6,8 @@ use ai_engine_service::domain::tokens;
 use ai_engine_service::ollama::{ChatEvent, Ollama, OllamaError};
 use serde_json::{Value, json};
 use shared_ai_client::TextKind;
+use shared_rpc::http_client;
 use shared_testkit::Stores;
-use shared_web::outbound;
 
 use crate::world::HANDBOOK;
 
@@ -75,7 +75,7 @@ async fn the_estimate_of_tokens_is_never_below_the_count() {
     for text in texts {
         let body = json!({"model": "all-minilm", "input": text, "truncate": false});
         let url = format!("{}/api/embed", Stores::from_env().ollama);
-        let http = outbound::client().unwrap();
+        let http = http_client::new().unwrap();
         let answer: Value = http
             .post(url)
             .json(&body)

@@ -135,7 +135,7 @@ async fn two_tenants_never_see_each_other() {
             .is_empty()
     );
     world
-        .learn(
+        .replace_keys(
             other,
             "# Bees\n\nA hive needs about twenty kilograms of honey in winter.",
         )

@@ -67,7 +67,7 @@ impl World {
         };
         change(&mut config);
         let state = AppState::new(config).unwrap();
-        state.verifier.learn(&mint.key_set());
+        state.verifier.replace_keys(&mint.key_set());
         Self {
             stores,
             database,
@@ -83,7 +83,7 @@ impl World {
     /// A world that already knows the handbook.
     pub(crate) async fn with_handbook() -> Self {
         let world = Self::new().await;
-        world.learn(world.creator, HANDBOOK).await;
+        world.replace_keys(world.creator, HANDBOOK).await;
         world
     }
 
@@ -94,12 +94,15 @@ impl World {
     /// creator-hub, calling for a tenant.
     pub(crate) fn hub(&self, creator: CreatorId) -> TestClient {
         let hub = self.mint.verifier(Service::CreatorHub);
-        let token = hub.internal_token(Service::AiEngine, creator).unwrap();
+        let token = hub
+            .signer()
+            .tenant_token(Service::AiEngine, creator)
+            .unwrap();
         TestClient::new(self.router.clone()).with_token(&token)
     }
 
     /// Makes a Markdown text searchable and asserts that it is.
-    pub(crate) async fn learn(&self, creator: CreatorId, text: &str) -> DocumentId {
+    pub(crate) async fn replace_keys(&self, creator: CreatorId, text: &str) -> DocumentId {
         let document = DocumentId::new();
         let events = self.ingest(creator, document, 1, text).await;
         let last = events.last().unwrap();

@@ -58,7 +58,7 @@ fn padding_is_no_entry() {
 async fn a_service_that_says_nothing_stops_nobody() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = format!("http://{}", listener.local_addr().unwrap());
-    let http = shared_web::outbound::client().unwrap();
+    let http = shared_rpc::http_client::new().unwrap();
     let away = "http://127.0.0.1:1".to_owned();
     for url in [silent, away] {
         let list = Some(BreachedList::Service(url));

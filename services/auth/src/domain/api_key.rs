@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
-use shared_web::auth::api_key::PREFIX;
+use shared_auth::api_key::PREFIX;
 
 /// Characters of a key that stay readable: the platform's prefix and eight of its own.
 const SHOWN: usize = 12;

@@ -1,7 +1,7 @@
 //! The name of a person.
 
 use serde::Deserialize;
-use shared_models::text::Line;
+use shared_models::text::SingleLine;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
@@ -11,7 +11,7 @@ const MAX: usize = 100;
 /// 2 to 100 characters on one line.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct FullName(Line<MAX>);
+pub(crate) struct FullName(SingleLine<MAX>);
 
 /// The text is no name.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -28,7 +28,7 @@ impl TryFrom<String> for FullName {
     type Error = NotAName;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let line = Line::parse(&text).map_err(|_| NotAName)?;
+        let line = SingleLine::parse(&text).map_err(|_| NotAName)?;
         if line.as_str().chars().count() < MIN {
             return Err(NotAName);
         }

@@ -13,7 +13,7 @@ pub enum Registration {
 
 impl Registration {
     /// The word of a setting.
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
+    pub(crate) fn from_name(word: &str) -> Option<Self> {
         match word {
             "open" => Some(Self::Open),
             "invite_only" => Some(Self::InviteOnly),

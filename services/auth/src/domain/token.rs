@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use shared_auth::AccessClaims;
 use shared_models::{CreatorId, Role, SessionId, UserId};
-use shared_web::token::AccessClaims;
 use uuid::Uuid;
 
 /// DER of an Ed25519 private key up to its 32 bytes (RFC 8410, section 7).

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use shared_models::{CreatorId, Tally};
+use shared_models::{CreatorId, RowCounts};
 use shared_web::{ApiError, Id, Query};
 use uuid::Uuid;
 
@@ -60,7 +60,7 @@ pub(crate) async fn erase(
 
 impl From<privacy::Erasure> for Erasure {
     fn from(erasure: privacy::Erasure) -> Self {
-        let mut all = Tally::default();
+        let mut all = RowCounts::default();
         for part in erasure.progress.values() {
             all.add(&part.counts);
         }

@@ -1,10 +1,10 @@
 //! Makes an account as its resource wants it, from whatever it was.
 
 use axum::http::StatusCode;
+use shared_auth::Subject;
 use shared_config::Secret;
 use shared_db::TenantTx;
 use shared_models::{CreatorId, Role, UserId};
-use shared_web::Subject;
 use uuid::Uuid;
 
 use super::tenants::find;

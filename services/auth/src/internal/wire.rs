@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared_models::text::Line;
+use shared_models::text::SingleLine;
 use shared_models::{CreatorId, Email};
 use uuid::Uuid;
 
@@ -16,8 +16,8 @@ const ORIGINS_MAX: usize = 50;
 #[serde(deny_unknown_fields)]
 pub(crate) struct TenantWish {
     /// Namespace and name of the resource, told to whoever tries to change what it manages.
-    pub(crate) resource: Line<400>,
-    pub(crate) display_name: Line<200>,
+    pub(crate) resource: SingleLine<400>,
+    pub(crate) display_name: SingleLine<200>,
     pub(crate) owner: OwnerWish,
     pub(crate) plan: Plan,
     #[serde(default)]
@@ -74,7 +74,7 @@ pub(crate) struct Quotas {
 
 /// Web sites that may embed the widget; none listed is no bound.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(try_from = "Vec<Line<300>>")]
+#[serde(try_from = "Vec<SingleLine<300>>")]
 pub(crate) struct Origins(pub(crate) Vec<String>);
 
 /// More origins than a tenant can have.
@@ -82,11 +82,11 @@ pub(crate) struct Origins(pub(crate) Vec<String>);
 #[error("must have at most {ORIGINS_MAX} origins")]
 pub(crate) struct TooManyOrigins;
 
-impl TryFrom<Vec<Line<300>>> for Origins {
+impl TryFrom<Vec<SingleLine<300>>> for Origins {
     type Error = TooManyOrigins;
 
     /// In order and once each, so that the same set is the same value.
-    fn try_from(list: Vec<Line<300>>) -> Result<Self, Self::Error> {
+    fn try_from(list: Vec<SingleLine<300>>) -> Result<Self, Self::Error> {
         let mut list: Vec<String> = list.into_iter().map(String::from).collect();
         list.sort();
         list.dedup();

@@ -6,7 +6,7 @@ use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
-use shared_web::telemetry;
+use shared_rpc::http_client;
 use uuid::Uuid;
 
 use super::Letter;
@@ -37,7 +37,7 @@ pub(crate) enum SmtpError {
 
 impl Sender {
     pub(super) fn new(settings: &SmtpSettings) -> Result<Self, SmtpError> {
-        telemetry::start_tls();
+        http_client::install_tls_provider();
         let host = &settings.host;
         let transport = match settings.tls {
             SmtpTls::Implicit => Transport::relay(host).map_err(refused)?,

@@ -117,8 +117,8 @@ async fn record(
 
 /// Opens a letter's text.
 pub(crate) fn open(post: &Post, id: uuid::Uuid, sealed: &str) -> Result<String, Error> {
-    let opened = post.sealer.open(&place(id), sealed)?;
-    Ok(String::from_utf8_lossy(opened.plain.expose()).into_owned())
+    let decrypted = post.encryptor.decrypt(&place(id), sealed)?;
+    Ok(String::from_utf8_lossy(decrypted.plaintext.expose()).into_owned())
 }
 
 /// Writes to one who asked for a new password, if there is an account; false when nobody asked.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use shared_auth::Subject;
 use shared_config::Service;
-use shared_db::jobs::{self, Claim};
+use shared_db::jobs::{self, ClaimedJob};
 use shared_db::tenant_data;
-use shared_models::Tally;
-use shared_web::Subject;
+use shared_models::RowCounts;
 
 use super::peers::{self, PEERS};
 use super::worker::{Ending, save};
@@ -21,7 +21,7 @@ const SECOND_LOOK: Duration = Duration::from_secs(3);
 const KEYS: &str = "redis.keys";
 
 /// Does one attempt. Each step may be repeated: a service that was emptied has nothing left.
-pub(super) async fn run(app: &AppState, claim: &Claim) -> Result<Ending, Error> {
+pub(super) async fn run(app: &AppState, claim: &ClaimedJob) -> Result<Ending, Error> {
     let Some(mut request) = begin(app, claim).await? else {
         return Ok(Ending::Lost);
     };
@@ -58,13 +58,13 @@ pub(super) async fn run(app: &AppState, claim: &Claim) -> Result<Ending, Error> 
 }
 
 /// Shuts the account; none when the request was cancelled, or is gone.
-async fn begin(app: &AppState, claim: &Claim) -> Result<Option<PrivacyRow>, Error> {
+async fn begin(app: &AppState, claim: &ClaimedJob) -> Result<Option<PrivacyRow>, Error> {
     let mut tx = app.db.tenant(claim.creator).await?;
     let begun = privacy_requests::begin(&mut tx, Kind::Erasure, claim.subject).await?;
     if begun.is_some() {
         privacy_requests::shut(&mut tx).await?;
     } else {
-        jobs::succeed(&mut tx, claim).await?;
+        jobs::complete(&mut tx, claim).await?;
     }
     tx.commit().await?;
     Ok(begun)
@@ -72,11 +72,11 @@ async fn begin(app: &AppState, claim: &Claim) -> Result<Option<PrivacyRow>, Erro
 
 /// Erases what auth has, and what all services share, with the job itself; the proof stays. All of
 /// it in one transaction: the proof is there if and only if the tenant is not.
-async fn finish(app: &AppState, claim: &Claim, request: PrivacyRow) -> Result<Ending, Error> {
-    let mut own = Tally::default();
+async fn finish(app: &AppState, claim: &ClaimedJob, request: PrivacyRow) -> Result<Ending, Error> {
+    let mut own = RowCounts::default();
     own.count(KEYS, forget_keys(app, claim).await?);
     let mut tx = app.db.tenant(claim.creator).await?;
-    if !jobs::hold(&mut tx, claim).await? {
+    if !jobs::renew_lease(&mut tx, claim).await? {
         return Ok(Ending::Lost);
     }
     own.add(&tenant_data::erase(&mut tx, Service::Auth).await?);
@@ -99,12 +99,12 @@ async fn finish(app: &AppState, claim: &Claim, request: PrivacyRow) -> Result<En
     Ok(Ending::Done)
 }
 
-async fn forget_keys(app: &AppState, claim: &Claim) -> Result<u64, Error> {
+async fn forget_keys(app: &AppState, claim: &ClaimedJob) -> Result<u64, Error> {
     let forgotten = app.cache.forget_tenant(claim.creator).await;
     forgotten.map_err(|cause| Error::Limiter(Box::new(cause)))
 }
 
-fn lasting(tally: &Tally) -> u64 {
+fn lasting(tally: &RowCounts) -> u64 {
     let kinds = tally.kinds().filter(|(kind, _)| *kind != KEYS);
     kinds.map(|(_, count)| count).sum()
 }

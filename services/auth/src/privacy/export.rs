@@ -6,9 +6,9 @@
 use axum::response::Response;
 use serde_json::json;
 use shared_config::Service;
-use shared_db::jobs::{self, Claim};
-use shared_models::{CreatorId, Tally};
-use shared_web::tenant_data::{CopyError, Lines, copy_rows};
+use shared_db::jobs::{self, ClaimedJob};
+use shared_models::{CreatorId, RowCounts};
+use shared_web::tenant_data::{CopyError, NdjsonWriter, copy_rows};
 use tracing::Instrument as _;
 
 use super::peers::{self, PEERS, PeerError};
@@ -21,11 +21,11 @@ use crate::store::privacy_requests::{self, Kind, PrivacyRow};
 const SCHEMAS: [&str; 2] = [Service::Auth.database_schema(), "platform"];
 
 /// Does one attempt.
-pub(super) async fn run(app: &AppState, claim: &Claim) -> Result<Ending, Error> {
+pub(super) async fn run(app: &AppState, claim: &ClaimedJob) -> Result<Ending, Error> {
     let mut tx = app.db.tenant(claim.creator).await?;
     let begun = privacy_requests::begin(&mut tx, Kind::Export, claim.subject).await?;
     if begun.is_none() {
-        jobs::succeed(&mut tx, claim).await?;
+        jobs::complete(&mut tx, claim).await?;
     }
     tx.commit().await?;
     let Some(mut request) = begun else {
@@ -52,16 +52,20 @@ pub(super) async fn run(app: &AppState, claim: &Claim) -> Result<Ending, Error> 
     }
     let mut tx = app.db.tenant(claim.creator).await?;
     privacy_requests::finish_export(&mut tx, request.id).await?;
-    if !jobs::succeed(&mut tx, claim).await? {
+    if !jobs::complete(&mut tx, claim).await? {
         return Ok(Ending::Lost);
     }
     tx.commit().await?;
     Ok(Ending::Done)
 }
 
-async fn count(app: &AppState, service: Service, creator: CreatorId) -> Result<Tally, PeerError> {
+async fn count(
+    app: &AppState,
+    service: Service,
+    creator: CreatorId,
+) -> Result<RowCounts, PeerError> {
     let mut copy = peers::copy(app, service, creator).await?;
-    let mut tally = Tally::default();
+    let mut tally = RowCounts::default();
     while let Some(line) = copy.next().await? {
         tally.count(&line.kind, 1);
     }
@@ -71,7 +75,7 @@ async fn count(app: &AppState, service: Service, creator: CreatorId) -> Result<T
 /// Gives the copy (NDJSON): auth's part first, then each service's, then a last line `end`,
 /// without which it is not whole.
 pub(crate) fn download(app: AppState, creator: CreatorId, request: &PrivacyRow) -> Response {
-    let (mut lines, response) = Lines::answer();
+    let (mut lines, response) = NdjsonWriter::answer();
     let about = json!({"request": request.id, "creator_id": creator});
     let work = async move {
         let mut copied = lines.write("about", about).await;
@@ -84,7 +88,11 @@ pub(crate) fn download(app: AppState, creator: CreatorId, request: &PrivacyRow) 
     response
 }
 
-async fn write(app: &AppState, creator: CreatorId, lines: &mut Lines) -> Result<(), CopyError> {
+async fn write(
+    app: &AppState,
+    creator: CreatorId,
+    lines: &mut NdjsonWriter,
+) -> Result<(), CopyError> {
     for schema in SCHEMAS {
         copy_rows(&app.db, creator, schema, lines).await?;
     }

@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt as _};
 use reqwest::{RequestBuilder, Response};
 use shared_config::Service;
 use shared_models::tenant_data::END;
-use shared_models::{CreatorId, DataLine, Tally};
+use shared_models::{CreatorId, ExportRecord, RowCounts};
 use shared_web::tenant_data::ROUTE;
 
 use super::Privacy;
@@ -42,7 +42,7 @@ pub(super) async fn erase(
     app: &AppState,
     service: Service,
     creator: CreatorId,
-) -> Result<Tally, PeerError> {
+) -> Result<RowCounts, PeerError> {
     let url = url(&app.privacy, service);
     let request = app.privacy.http.delete(url).timeout(ERASING);
     Ok(send(app, service, creator, request).await?.json().await?)
@@ -74,13 +74,13 @@ pub(super) struct Copy<S> {
 
 impl<S: Stream<Item = reqwest::Result<bytes::Bytes>>> Copy<S> {
     /// The next line; none after the last one. A copy without its last line is an error.
-    pub(super) async fn next(&mut self) -> Result<Option<DataLine>, PeerError> {
+    pub(super) async fn next(&mut self) -> Result<Option<ExportRecord>, PeerError> {
         loop {
             let end = self.rest[self.searched..].iter().position(|b| *b == b'\n');
             if let Some(end) = end {
                 let line: Vec<u8> = self.rest.drain(..=self.searched + end).collect();
                 self.searched = 0;
-                let line: DataLine = serde_json::from_slice(&line)?;
+                let line: ExportRecord = serde_json::from_slice(&line)?;
                 return Ok((line.kind != END).then_some(line));
             }
             self.searched = self.rest.len();
@@ -109,7 +109,7 @@ async fn send(
     creator: CreatorId,
     request: RequestBuilder,
 ) -> Result<Response, PeerError> {
-    let token = app.verifier.internal_token(service, creator);
+    let token = app.verifier.signer().tenant_token(service, creator);
     let token = token.map_err(|_| PeerError::NoToken)?;
     let response = request.bearer_auth(token).send().await?;
     if response.status().is_success() {

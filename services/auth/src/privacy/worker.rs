@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared_config::Service;
 use shared_db::TenantTx;
-use shared_db::jobs::{self, Claim};
+use shared_db::jobs::{self, ClaimedJob};
 use tokio_util::sync::CancellationToken;
 
 use super::peers::PeerError;
@@ -80,7 +80,7 @@ pub(super) async fn step(app: &AppState) -> Result<bool, Error> {
     Ok(true)
 }
 
-async fn attempt(app: &AppState, claim: &Claim) -> Result<Ending, Error> {
+async fn attempt(app: &AppState, claim: &ClaimedJob) -> Result<Ending, Error> {
     if claim.kind == Kind::Erasure.as_str() {
         erasure::run(app, claim).await
     } else if claim.kind == Kind::Export.as_str() {
@@ -94,7 +94,7 @@ async fn attempt(app: &AppState, claim: &Claim) -> Result<Ending, Error> {
     }
 }
 
-async fn keep(app: &AppState, claim: &Claim) {
+async fn keep(app: &AppState, claim: &ClaimedJob) {
     loop {
         tokio::time::sleep(BEAT).await;
         match hold(app, claim).await {
@@ -105,20 +105,20 @@ async fn keep(app: &AppState, claim: &Claim) {
     }
 }
 
-async fn hold(app: &AppState, claim: &Claim) -> sqlx::Result<bool> {
+async fn hold(app: &AppState, claim: &ClaimedJob) -> sqlx::Result<bool> {
     let mut tx = app.db.tenant(claim.creator).await?;
-    let ours = jobs::hold(&mut tx, claim).await?;
+    let ours = jobs::renew_lease(&mut tx, claim).await?;
     tx.commit().await?;
     Ok(ours)
 }
 
-async fn postpone(app: &AppState, claim: &Claim, service: Service) -> Result<(), Error> {
+async fn postpone(app: &AppState, claim: &ClaimedJob, service: Service) -> Result<(), Error> {
     let mut tx = app.db.tenant(claim.creator).await?;
     let reason = format!(
         "{} is not available; another attempt follows",
         service.name()
     );
-    jobs::postpone(
+    jobs::reschedule(
         &mut tx,
         claim,
         "dependency_unavailable",
@@ -133,7 +133,7 @@ async fn postpone(app: &AppState, claim: &Claim, service: Service) -> Result<(),
 /// Keeps how far a request is, as long as its job is ours.
 pub(super) async fn save(
     app: &AppState,
-    claim: &Claim,
+    claim: &ClaimedJob,
     progress: &Progress,
 ) -> Result<bool, Error> {
     let mut tx = app.db.tenant(claim.creator).await?;
@@ -144,10 +144,10 @@ pub(super) async fn save(
     Ok(ours)
 }
 
-async fn write(tx: &mut TenantTx, claim: &Claim, progress: &Progress) -> sqlx::Result<bool> {
+async fn write(tx: &mut TenantTx, claim: &ClaimedJob, progress: &Progress) -> sqlx::Result<bool> {
     let done = progress.values().filter(|part| part.done).count();
     let percent = i16::try_from(done * 20).unwrap_or(100).min(90);
-    if !jobs::advance(tx, claim, "running", percent).await? {
+    if !jobs::report_progress(tx, claim, "running", percent).await? {
         return Ok(false);
     }
     privacy_requests::save(tx, claim.subject, progress).await?;

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use shared_models::text::Line;
+use shared_models::text::SingleLine;
 use shared_web::{Body, Permit, Problem, permit};
 use utoipa::ToSchema;
 
@@ -18,7 +18,7 @@ use crate::store::creators;
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccountChange {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
-    display_name: Option<Line<200>>,
+    display_name: Option<SingleLine<200>>,
 }
 
 /// Change the account.
@@ -36,7 +36,7 @@ pub(crate) async fn update_account(
     caller: Permit<permit::AccountManage>,
     Body(AccountChange { display_name }): Body<AccountChange>,
 ) -> Result<Json<CreatorAccount>, Error> {
-    let mut tx = app.db.tenant(caller.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     if let Some(name) = display_name {
         if let Some(resource) = creators::managed_by(&mut tx).await? {
             return Err(Error::ManagedByResource(resource));

@@ -6,13 +6,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared_models::text::Line;
+use shared_auth::Subject;
+use shared_auth::api_key::{KeyIdentity, KeyQuestion};
+use shared_models::text::SingleLine;
 use shared_models::{ApiKeyId, Page, PageRequest, Permission, UserId};
-use shared_web::auth::ServiceCaller;
-use shared_web::auth::api_key::{KeyIdentity, KeyQuestion};
+use shared_web::auth::AnyServiceCall;
 use shared_web::{
-    ApiError, Body, ClientIp, Id, IdempotencyHeader, Keyed, Paging, Permit, Problem, Query,
-    Subject, permit,
+    ApiError, Body, ClientIp, Id, IdempotencyHeader, Keyed, Paging, Permit, Problem, Query, permit,
 };
 use utoipa::ToSchema;
 
@@ -30,7 +30,7 @@ use crate::store::api_keys::{self, ApiKeyRow, NewApiKey};
 #[serde(deny_unknown_fields)]
 pub(crate) struct ApiKeyRequest {
     /// What it is for.
-    name: Line<100>,
+    name: SingleLine<100>,
     /// What it may be used for: permissions that you have yourself.
     #[schema(min_items = 1)]
     scopes: Vec<Permission>,
@@ -110,7 +110,7 @@ pub(crate) async fn create_api_key(
 ) -> Result<Response, Error> {
     let (user, _, _) = caller.user()?;
     let (request, scopes) = (request.by(user), within(&caller, wanted.scopes)?);
-    let mut tx = app.db.tenant(caller.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     if let Some(given) = repeat::replay_sealed(&app, &mut tx, &request).await? {
         return Ok(given);
     }
@@ -131,7 +131,7 @@ pub(crate) async fn create_api_key(
     };
     let row = api_keys::insert(&mut tx, new).await?;
     let row = row.ok_or(Error::TooManyApiKeys)?;
-    let made = Event::new((&caller.caller).into(), Action::ApiKeyMade, ip).on(row.id);
+    let made = Event::new((&caller.principal).into(), Action::ApiKeyMade, ip).on(row.id);
     audit::append(&mut tx, made).await?;
     let (key, api_key) = (key.into_text(), row.into());
     let (status, answer) = (StatusCode::CREATED, MadeApiKey { key, api_key });
@@ -171,7 +171,7 @@ pub(crate) async fn list_api_keys(
     Query(page): Query<PageRequest>,
 ) -> Result<Json<Page<ApiKey>>, Error> {
     let window = paging.window(&page)?;
-    let mut tx = app.db.tenant_read(caller.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let rows = api_keys::list(&mut tx, window.after, window.limit + 1).await?;
     let rows = rows.into_iter().map(ApiKey::from).collect();
     Ok(Json(
@@ -195,11 +195,11 @@ pub(crate) async fn revoke_api_key(
     ip: ClientIp,
     Id(id): Id<ApiKeyId>,
 ) -> Result<StatusCode, Error> {
-    let mut tx = app.db.tenant(caller.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     if !api_keys::revoke(&mut tx, id).await? {
         return Err(Error::UnknownApiKey);
     }
-    let revoked = Event::new((&caller.caller).into(), Action::ApiKeyRevoked, ip).on(id);
+    let revoked = Event::new((&caller.principal).into(), Action::ApiKeyRevoked, ip).on(id);
     audit::append(&mut tx, revoked).await?;
     tx.commit().await?;
     app.revoke(Subject::ApiKey(id)).await?;
@@ -209,7 +209,7 @@ pub(crate) async fn revoke_api_key(
 /// Whom a key speaks for; for services only.
 pub(crate) async fn introspect(
     State(app): State<AppState>,
-    _: ServiceCaller,
+    _: AnyServiceCall,
     Body(question): Body<KeyQuestion>,
 ) -> Result<Json<KeyIdentity>, Error> {
     let unknown = || ApiError::not_found("unknown_api_key");

@@ -154,7 +154,7 @@ pub(crate) async fn list_audit_log(
     let period = AuditPeriod { from, to }.checked()?;
     if action
         .as_deref()
-        .is_some_and(|word| Action::from_word(word).is_none())
+        .is_some_and(|word| Action::from_name(word).is_none())
     {
         let refused = ApiError::unprocessable("invalid_query");
         return Err(refused.detail("action is none that the log has").into());
@@ -168,7 +168,7 @@ pub(crate) async fn list_audit_log(
         actor: actor.map(|user| user.as_uuid()),
         period,
     };
-    let mut tx = app.db.tenant_read(caller.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let rows = audit_log::list(&mut tx, filter, before, window.limit + 1).await?;
     let rows = rows.into_iter().map(AuditEntry::from).collect();
     // The log is ordered by number, so its cursor carries one.
@@ -184,7 +184,7 @@ pub(crate) async fn verify_audit_log(
     State(app): State<AppState>,
     caller: Permit<permit::AuditRead>,
 ) -> Result<Json<Verification>, Error> {
-    let mut tx = app.db.tenant_read(caller.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let Walk { entries, broken_at } = audit_log::verify(&mut tx).await?;
     Ok(Json(Verification {
         intact: broken_at.is_none(),
@@ -209,8 +209,8 @@ pub(crate) async fn export_audit_log(
 ) -> Result<Response, Error> {
     let period = period.checked()?;
     // The first batch is read before the answer begins: what fails here is told with a status.
-    let first = batch(&app.db, caller.id, period, 0).await?;
-    let lines = lines(app.db, caller.id, period, first);
+    let first = batch(&app.db, caller.tenant, period, 0).await?;
+    let lines = lines(app.db, caller.tenant, period, first);
     let kind = [
         (header::CONTENT_TYPE, "application/x-ndjson"),
         (

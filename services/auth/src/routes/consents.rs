@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared_models::text::Line;
-use shared_web::{ClientIp, Creator, IdempotencyHeader, Keyed, Problem};
+use shared_models::text::SingleLine;
+use shared_web::{Caller, ClientIp, IdempotencyHeader, Keyed, Problem};
 use utoipa::ToSchema;
 
 use super::refusals::{BodyRefused, RepeatRefused, TokenRefused, Unavailable};
@@ -48,7 +48,7 @@ impl Purpose {
 pub(crate) struct ConsentStatement {
     purpose: Purpose,
     /// Which text it is about.
-    version: Line<40>,
+    version: SingleLine<40>,
     granted: bool,
 }
 
@@ -91,10 +91,10 @@ impl From<ConsentRow> for Consent {
         TokenRefused, Unavailable))]
 pub(crate) async fn list_consents(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
 ) -> Result<Json<Consents>, Error> {
     let (user, _, _) = caller.user()?;
-    let mut tx = app.db.tenant_read(caller.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let rows = consents::latest(&mut tx, user).await?;
     let items = rows.into_iter().map(Consent::from).collect();
     Ok(Json(Consents { items }))
@@ -112,7 +112,7 @@ pub(crate) async fn list_consents(
         BodyRefused, RepeatRefused, TokenRefused, Unavailable))]
 pub(crate) async fn state_consent(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
     ip: ClientIp,
     Keyed(request, said): Keyed<ConsentStatement>,
 ) -> Result<Response, Error> {
@@ -126,16 +126,16 @@ pub(crate) async fn state_consent(
             Action::ConsentWithdrawn
         },
     );
-    let mut tx = app.db.tenant(caller.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     if let Some(given) = repeat::replay(&mut tx, &request).await? {
         return Ok(given);
     }
     let about = (purpose, said.version.as_str());
     consents::insert(&mut tx, user, about, said.granted).await?;
-    let stated = Event::new((&caller.caller).into(), action, ip).on(purpose);
+    let stated = Event::new((&caller.principal).into(), action, ip).on(purpose);
     audit::append(&mut tx, stated).await?;
     let status = StatusCode::NO_CONTENT;
-    request.keep(&mut tx, status, None, &()).await?;
+    request.store_response(&mut tx, status, None, &()).await?;
     tx.commit().await?;
     Ok(status.into_response())
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use shared_db::TenantTx;
-use shared_web::{Body, ClientIp, Creator, Problem};
+use shared_web::{Body, Caller, ClientIp, Problem};
 use utoipa::ToSchema;
 
 use super::refusals::{BodyRefused, Limited, TokenRefused, Unavailable};
@@ -33,11 +33,11 @@ pub(crate) struct EmailProof {
         TokenRefused, Limited, Unavailable))]
 pub(crate) async fn request_verification(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
 ) -> Result<StatusCode, Error> {
     let (id, _, session) = caller.user()?;
     limits::take(&app.cache, limits::VERIFY, &id.to_string()).await?;
-    let mut tx = app.db.tenant(caller.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     let user = me::find_signed_in(&mut tx, id, session).await?;
     let user = user.ok_or(Error::SessionEnded)?.user;
     if user.email_verified_at.is_some() {

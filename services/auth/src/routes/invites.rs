@@ -118,7 +118,7 @@ pub(crate) async fn create_invite(
         return Err(InviteRefused::AboveCaller.into());
     }
     let login = directory::find_login(&app.db, &email).await?;
-    let mut tx = app.db.tenant(caller.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     if let Some(given) = repeat::replay_sealed(&app, &mut tx, &request).await? {
         return Ok(given);
     }
@@ -128,7 +128,7 @@ pub(crate) async fn create_invite(
     let token = EmailToken::random()?;
     let row = invites::insert(&mut tx, &email, role, user, &token.hash()).await?;
     let row = row.ok_or(InviteRefused::TooMany)?;
-    let made = Event::new((&caller.caller).into(), Action::InviteMade, ip).on(row.id);
+    let made = Event::new((&caller.principal).into(), Action::InviteMade, ip).on(row.id);
     audit::append(&mut tx, made).await?;
     let account = creators::read(&mut tx).await?;
     let letter = letters::invite(&app.post, &email, &account.display_name, token.as_str());
@@ -156,7 +156,7 @@ pub(crate) async fn list_invites(
     Query(page): Query<PageRequest>,
 ) -> Result<Json<Page<Invite>>, Error> {
     let window = paging.window(&page)?;
-    let mut tx = app.db.tenant_read(caller.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let rows = invites::list(&mut tx, window.after, window.limit + 1).await?;
     let rows = rows.into_iter().map(Invite::from).collect();
     Ok(Json(paging.page(rows, window, |invite: &Invite| invite.id)))
@@ -178,11 +178,11 @@ pub(crate) async fn revoke_invite(
     ip: ClientIp,
     Id(id): Id<Uuid>,
 ) -> Result<StatusCode, Error> {
-    let mut tx = app.db.tenant(caller.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     if !invites::revoke(&mut tx, id).await? {
         return Err(InviteRefused::Unknown.into());
     }
-    let revoked = Event::new((&caller.caller).into(), Action::InviteRevoked, ip).on(id);
+    let revoked = Event::new((&caller.principal).into(), Action::InviteRevoked, ip).on(id);
     audit::append(&mut tx, revoked).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)

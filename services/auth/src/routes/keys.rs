@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_models::UserId;
-use shared_web::{Body, ClientIp, Creator, Problem};
+use shared_web::{Body, Caller, ClientIp, Problem};
 use utoipa::ToSchema;
 
 use super::refusals::{BodyRefused, TokenRefused, Unavailable};
@@ -90,7 +90,7 @@ pub(crate) struct Rotation {
         TokenRefused, Unavailable))]
 pub(crate) async fn list_keys(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
 ) -> Result<Json<PublishedKeys>, Error> {
     administers(&app, &caller).await?;
     app.key_ring.look().await?;
@@ -113,7 +113,7 @@ pub(crate) async fn list_keys(
         BodyRefused, TokenRefused, Unavailable))]
 pub(crate) async fn rotate_keys(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
     ip: ClientIp,
     wanted: Option<Body<Rotation>>,
 ) -> Result<(StatusCode, Json<PublishedKeys>), Error> {
@@ -123,8 +123,8 @@ pub(crate) async fn rotate_keys(
         RotationReason::Routine => (app.key_ring.rotate().await?, Action::KeysRotated),
         RotationReason::Compromised => (app.key_ring.replace().await?, Action::KeysReplaced),
     };
-    let mut tx = app.db.tenant(caller.id).await?;
-    let rotated = Event::new((&caller.caller).into(), action, ip).on(kid);
+    let mut tx = app.db.tenant(caller.tenant).await?;
+    let rotated = Event::new((&caller.principal).into(), action, ip).on(kid);
     audit::append(&mut tx, rotated).await?;
     tx.commit().await?;
     Ok((StatusCode::ACCEPTED, Json(PublishedKeys::of(&app))))
@@ -132,9 +132,9 @@ pub(crate) async fn rotate_keys(
 
 /// Refuses who does not administer the platform: a role that is stored, whatever plan or role in
 /// an account somebody has. Gives who it is.
-pub(super) async fn administers(app: &AppState, caller: &Creator) -> Result<UserId, Error> {
+pub(super) async fn administers(app: &AppState, caller: &Caller) -> Result<UserId, Error> {
     let (user, _, _) = caller.user()?;
-    let mut tx = app.db.tenant_read(caller.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     if platform_admins::is_admin(&mut tx, user).await? {
         return Ok(user);
     }

@@ -99,7 +99,7 @@ async fn admit(
     }
     tx.commit().await?;
     let hash = rehashed.or(stored).unwrap_or_default();
-    let challenge = Challenge::new(login.creator, login.user, hash).seal(&app.sealer)?;
+    let challenge = Challenge::new(login.creator, login.user, hash).seal(&app.encryptor)?;
     let asked = SecondStepRequired::of(challenge);
     Ok(LoginAnswer::SecondStepRequired(asked))
 }

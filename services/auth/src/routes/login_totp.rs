@@ -80,7 +80,7 @@ pub(crate) async fn login_totp(
     Body(step): Body<SecondStep>,
 ) -> Result<Confidential<SignedIn>, Error> {
     let challenge =
-        Challenge::open(&app.sealer, &step.challenge).ok_or(Denied::InvalidChallenge)?;
+        Challenge::open(&app.encryptor, &step.challenge).ok_or(Denied::InvalidChallenge)?;
     let proof = step.proof()?;
     let (creator, user) = (challenge.creator, challenge.user);
     let subject = user.to_string();

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use shared_web::{Body, Creator};
+use shared_web::{Body, Caller};
 use utoipa::ToSchema;
 
 use super::answer::Me;
@@ -27,10 +27,10 @@ pub(crate) struct UserChange {
         TokenRefused, Unavailable))]
 pub(crate) async fn read_me(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
 ) -> Result<Json<Me>, Error> {
     let (id, _, session) = caller.user()?;
-    let mut tx = app.db.tenant_read(caller.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let me = me::find_signed_in(&mut tx, id, session).await?;
     Ok(Json(me.ok_or(Error::SessionEnded)?.into()))
 }
@@ -43,11 +43,11 @@ pub(crate) async fn read_me(
         TokenRefused, BodyRefused, Unavailable))]
 pub(crate) async fn update_me(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
     Body(UserChange { full_name }): Body<UserChange>,
 ) -> Result<Json<Me>, Error> {
     let (id, _, session) = caller.user()?;
-    let mut tx = app.db.tenant(caller.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     if let Some(name) = full_name {
         users::rename(&mut tx, id, &name).await?;
     }

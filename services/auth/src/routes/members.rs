@@ -5,8 +5,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use shared_auth::Subject;
 use shared_models::{Page, PageRequest, Permission, Role, UserId};
-use shared_web::{ApiError, Body, ClientIp, Id, Paging, Permit, Problem, Query, Subject, permit};
+use shared_web::{ApiError, Body, ClientIp, Id, Paging, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 
 use super::refusals::{BodyRefused, TokenRefused, Unavailable};
@@ -102,7 +103,7 @@ pub(crate) async fn list_members(
     Query(page): Query<PageRequest>,
 ) -> Result<Json<Page<Member>>, Error> {
     let window = paging.window(&page)?;
-    let mut tx = app.db.tenant_read(caller.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let rows = memberships::list(&mut tx, window.after, window.limit + 1).await?;
     let rows = rows.into_iter().map(Member::from).collect();
     Ok(Json(
@@ -130,8 +131,8 @@ pub(crate) async fn change_member(
     Id(id): Id<UserId>,
     Body(RoleChange { role }): Body<RoleChange>,
 ) -> Result<StatusCode, Error> {
-    let mut tx = app.db.tenant(caller.id).await?;
-    let actor = (&caller.caller).into();
+    let mut tx = app.db.tenant(caller.tenant).await?;
+    let actor = (&caller.principal).into();
     let above = !caller.has(Permission::AccountManage);
     done(memberships::change_role(&mut tx, id, role, above).await?)?;
     audit::append(&mut tx, Event::new(actor, Action::RoleChanged, ip).on(id)).await?;
@@ -172,8 +173,8 @@ pub(crate) async fn remove_member(
     ip: ClientIp,
     Id(id): Id<UserId>,
 ) -> Result<StatusCode, Error> {
-    let mut tx = app.db.tenant(caller.id).await?;
-    let actor = (&caller.caller).into();
+    let mut tx = app.db.tenant(caller.tenant).await?;
+    let actor = (&caller.principal).into();
     let above = !caller.has(Permission::AccountManage);
     done(memberships::remove(&mut tx, id, above).await?)?;
     audit::append(&mut tx, Event::new(actor, Action::MemberRemoved, ip).on(id)).await?;

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use shared_models::text::Line;
+use shared_models::text::SingleLine;
 use shared_web::{ApiError, Body, ClientIp};
 use utoipa::ToSchema;
 
@@ -26,7 +26,7 @@ pub(crate) struct PasswordCandidate {
     /// What is known of its owner: names, e-mail address, company.
     #[serde(default)]
     #[schema(max_items = 20)]
-    personal_info: Vec<Line<254>>,
+    personal_info: Vec<SingleLine<254>>,
 }
 
 /// How strong a password is.
@@ -111,7 +111,7 @@ pub(crate) async fn validate_password(
             .field("personal_info", message)
             .into());
     }
-    let personal: Vec<&str> = personal_info.iter().map(Line::as_str).collect();
+    let personal: Vec<&str> = personal_info.iter().map(SingleLine::as_str).collect();
     let assessed = app.accounts.passwords.assess(password.as_str(), &personal);
     Ok(Confidential(StatusCode::OK, assessed.into()))
 }

@@ -3,8 +3,9 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
+use shared_auth::Subject;
 use shared_models::Email;
-use shared_web::{Body, ClientIp, Creator, Problem, Subject};
+use shared_web::{Body, Caller, ClientIp, Problem};
 use utoipa::ToSchema;
 
 use super::refusals::{BodyRefused, Limited, TokenRefused, Unavailable};
@@ -54,12 +55,12 @@ pub(crate) struct Reset {
         TokenRefused, BodyRefused, Limited, Unavailable))]
 pub(crate) async fn change_password(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
     ip: ClientIp,
     Body(change): Body<PasswordChange>,
 ) -> Result<StatusCode, Error> {
     let (user, _, session) = caller.user()?;
-    let mut reading = app.db.tenant_read(caller.id).await?;
+    let mut reading = app.db.tenant_read(caller.tenant).await?;
     let known = me::find_signed_in(&mut reading, user, session).await?;
     let known = known.ok_or(Error::SessionEnded)?.user;
     drop(reading);
@@ -68,18 +69,18 @@ pub(crate) async fn change_password(
         new_password,
     } = change;
     let unchanged = current_password.as_str() == new_password.as_str();
-    reauthentication::check(&app, caller.id, user, current_password).await?;
+    reauthentication::check(&app, caller.tenant, user, current_password).await?;
     if unchanged {
         return Err(Denied::SamePassword.into());
     }
     passwords::accept(&app, &new_password, &[&known.email, &known.full_name]).await?;
     let hash = app.hashing.hash(new_password.into_secret()).await?;
-    let mut tx = app.db.tenant(caller.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     users::set_password(&mut tx, user, &hash).await?;
     email_tokens::void(&mut tx, user, Purpose::PasswordReset).await?;
     let reason = Revocation::PasswordChanged;
     let ended = session_list::revoke_all(&mut tx, user, Some(session), reason).await?;
-    let changed = Event::new((&caller.caller).into(), Action::PasswordChanged, ip).on(user);
+    let changed = Event::new((&caller.principal).into(), Action::PasswordChanged, ip).on(user);
     audit::append(&mut tx, changed).await?;
     let letter = letters::password_changed(&known.email, &known.full_name);
     app.post.put(&mut tx, &letter).await?;

@@ -6,8 +6,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared_models::text::Line;
-use shared_models::{DataLine, Page, PageRequest, UserId};
+use shared_models::text::SingleLine;
+use shared_models::{ExportRecord, Page, PageRequest, UserId};
 use shared_web::{
     ApiError, Body, ClientIp, Id, IdempotencyHeader, IdempotencyKey, Idempotent, Paging, Permit,
     Problem, Query, permit,
@@ -31,7 +31,7 @@ use crate::{privacy, reauthentication};
 #[serde(deny_unknown_fields)]
 pub(crate) struct ErasureRequest {
     /// The account's name or its id, as a sign that this account is meant.
-    confirmation: Line<200>,
+    confirmation: SingleLine<200>,
     /// Your own.
     password: PasswordText,
 }
@@ -99,7 +99,7 @@ pub(crate) async fn create_export(
     key: IdempotencyKey,
 ) -> Result<Response, Error> {
     let (user, _, _) = caller.user()?;
-    let noted = Event::new((&caller.caller).into(), Action::ExportAsked, ip);
+    let noted = Event::new((&caller.principal).into(), Action::ExportAsked, ip);
     let request = key.of(&[]).by(user);
     ask(&app, &caller, Kind::Export, user, noted, &request).await
 }
@@ -145,7 +145,7 @@ pub(crate) async fn read_export(
 #[utoipa::path(get, path = "/privacy/exports/{id}/download", tag = "privacy",
     params(("id" = Uuid, Path)), security(("bearer" = [])),
     responses(
-        (status = 200, description = "One row a line", body = DataLine,
+        (status = 200, description = "One row a line", body = ExportRecord,
             content_type = "application/x-ndjson"),
         (status = 404, description = "unknown_privacy_request", body = Problem,
             content_type = "application/problem+json"),
@@ -171,7 +171,7 @@ pub(crate) async fn download_export(
         let refused = ApiError::new(StatusCode::GONE, "export_expired");
         return Err(refused.detail("ask for a new copy").into());
     }
-    let mut response = privacy::download(app, caller.id, &row);
+    let mut response = privacy::download(app, caller.tenant, &row);
     let name = format!("attachment; filename=\"account-{id}.ndjson\"");
     let headers = response.headers_mut();
     if let Ok(name) = HeaderValue::from_str(&name) {
@@ -200,19 +200,19 @@ pub(crate) async fn create_erasure(
     Body(wanted): Body<ErasureRequest>,
 ) -> Result<Response, Error> {
     let (user, _, _) = caller.user()?;
-    let mut tx = app.db.tenant_read(caller.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let account = tenants::read(&mut tx).await?.ok_or(Error::Inconsistent)?;
     drop(tx);
     if let Some(resource) = account.resource {
         return Err(Error::ManagedByResource(resource));
     }
     let said = wanted.confirmation.as_str();
-    if said != account.display_name && said != caller.id.to_string() {
+    if said != account.display_name && said != caller.tenant.to_string() {
         let message = "must be the account's name or its id";
         return Err(Error::Field("confirmation", message));
     }
-    reauthentication::check(&app, caller.id, user, wanted.password).await?;
-    let noted = Event::new((&caller.caller).into(), Action::ErasureAsked, ip);
+    reauthentication::check(&app, caller.tenant, user, wanted.password).await?;
+    let noted = Event::new((&caller.principal).into(), Action::ErasureAsked, ip);
     // The password is checked each time and not part of what is kept: a fast hash would tell it.
     let request = key.of(&[said.as_bytes()]).by(user);
     ask(&app, &caller, Kind::Erasure, user, noted, &request).await
@@ -226,13 +226,15 @@ async fn ask(
     noted: Event,
     request: &Idempotent,
 ) -> Result<Response, Error> {
-    let mut tx = app.db.tenant(caller.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     if let Some(given) = repeat::replay(&mut tx, request).await? {
         return Ok(given);
     }
     let row = privacy::ask_for(app, &mut tx, kind, user, noted).await?;
     let (status, asked) = (StatusCode::ACCEPTED, PrivacyRequest::from(row));
-    request.keep(&mut tx, status, None, &asked).await?;
+    request
+        .store_response(&mut tx, status, None, &asked)
+        .await?;
     tx.commit().await?;
     app.privacy.wake();
     Ok(Confidential(status, asked).into_response())
@@ -290,12 +292,12 @@ pub(crate) async fn cancel_erasure(
 ) -> Result<StatusCode, Error> {
     caller.user()?;
     find(&app, &caller, Kind::Erasure, id).await?;
-    let mut tx = app.db.tenant(caller.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     if !privacy_requests::cancel(&mut tx, id).await? {
         let refused = ApiError::conflict("erasure_not_waiting");
         return Err(refused.detail("it has begun, or has ended").into());
     }
-    let cancelled = Event::new((&caller.caller).into(), Action::ErasureCancelled, ip);
+    let cancelled = Event::new((&caller.principal).into(), Action::ErasureCancelled, ip);
     audit::append(&mut tx, cancelled.on(id)).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
@@ -307,7 +309,7 @@ async fn find(
     kind: Kind,
     id: Uuid,
 ) -> Result<PrivacyRow, Error> {
-    let mut tx = app.db.tenant_read(caller.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let row = privacy_requests::find(&mut tx, kind, id).await?;
     row.ok_or_else(|| ApiError::not_found("unknown_privacy_request").into())
 }
@@ -320,7 +322,7 @@ async fn list(
     page: PageRequest,
 ) -> Result<Json<Page<PrivacyRequest>>, Error> {
     let window = paging.window(&page)?;
-    let mut tx = app.db.tenant_read(caller.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let rows = privacy_requests::list(&mut tx, kind, window.after, window.limit + 1).await?;
     let rows = rows.into_iter().map(PrivacyRequest::from).collect();
     Ok(Json(paging.page(

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
-use shared_models::text::Line;
+use shared_models::text::SingleLine;
 use shared_models::{CreatorId, Email, Role, UserId};
 use shared_web::{Body, Problem};
 use utoipa::ToSchema;
@@ -29,21 +29,21 @@ pub(crate) struct NewAccount {
     email: Email,
     password: PasswordText,
     full_name: FullName,
-    company_name: Option<Line<200>>,
+    company_name: Option<SingleLine<200>>,
     /// The token of an invitation, where not everybody may register.
-    invitation: Option<Line<200>>,
+    invitation: Option<SingleLine<200>>,
 }
 
 impl NewAccount {
     /// The company, or the person where there is none.
     fn display_name(&self) -> &str {
-        let company = self.company_name.as_ref().map(Line::as_str);
+        let company = self.company_name.as_ref().map(SingleLine::as_str);
         company.unwrap_or_else(|| self.full_name.as_str())
     }
 
     /// What a password must not contain.
     fn personal(&self) -> [&str; 3] {
-        let company = self.company_name.as_ref().map_or("", Line::as_str);
+        let company = self.company_name.as_ref().map_or("", SingleLine::as_str);
         [self.email.as_str(), self.full_name.as_str(), company]
     }
 }
@@ -112,7 +112,7 @@ async fn create(
     }
     let (user, company) = (
         UserId::new(),
-        account.company_name.as_ref().map(Line::as_str),
+        account.company_name.as_ref().map(SingleLine::as_str),
     );
     creators::insert(&mut tx, account.display_name(), company).await?;
     users::insert(&mut tx, user, &account.email, &account.full_name, hash).await?;

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_models::{Email, Page, PageRequest, UserId};
-use shared_web::{ClientIp, Creator, Id, IdempotencyHeader, Keyed, Paging, Problem, Query};
+use shared_web::{Caller, ClientIp, Id, IdempotencyHeader, Keyed, Paging, Problem, Query};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -90,14 +90,14 @@ impl From<RegistrationInvitationRow> for RegistrationInvitation {
         BodyRefused, RepeatRefused, TokenRefused, Unavailable))]
 pub(crate) async fn invite_to_register(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
     ip: ClientIp,
     Keyed(request, RegistrationInvitee { email }): Keyed<RegistrationInvitee>,
 ) -> Result<Response, Error> {
     let user = administers(&app, &caller).await?;
     let request = request.by(user);
     let login = directory::find_login(&app.db, &email).await?;
-    let mut tx = app.db.tenant(caller.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     if let Some(given) = repeat::replay_sealed(&app, &mut tx, &request).await? {
         return Ok(given);
     }
@@ -109,7 +109,7 @@ pub(crate) async fn invite_to_register(
     let row = row.ok_or(Denied::NotPlatformAdmin)?;
     let letter = letters::registration(&app.post, &email, token.as_str());
     app.post.put(&mut tx, &letter).await?;
-    let invited = Event::new((&caller.caller).into(), Action::RegistrationInvited, ip);
+    let invited = Event::new((&caller.principal).into(), Action::RegistrationInvited, ip);
     audit::append(&mut tx, invited.on(row.id)).await?;
     let (token, invitation) = (token.as_str().to_owned(), row.into());
     let answer = MadeRegistrationInvitation { token, invitation };
@@ -134,13 +134,13 @@ pub(crate) async fn invite_to_register(
         TokenRefused, Unavailable))]
 pub(crate) async fn list_registration_invitations(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
     paging: Paging,
     Query(page): Query<PageRequest>,
 ) -> Result<Json<Page<RegistrationInvitation>>, Error> {
     let user = administers(&app, &caller).await?;
     let window = paging.window(&page)?;
-    let mut tx = app.db.tenant_read(caller.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let (after, limit) = (window.after, window.limit + 1);
     let rows = registration_invitations::list(&mut tx, user, after, limit).await?;
     let rows = rows.into_iter().map(RegistrationInvitation::from).collect();
@@ -162,17 +162,17 @@ pub(crate) async fn list_registration_invitations(
         TokenRefused, Unavailable))]
 pub(crate) async fn revoke_registration_invitation(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
     ip: ClientIp,
     Id(id): Id<Uuid>,
 ) -> Result<StatusCode, Error> {
     let user = administers(&app, &caller).await?;
-    let mut tx = app.db.tenant(caller.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     if !registration_invitations::revoke(&mut tx, user, id).await? {
         return Err(InviteRefused::Unknown.into());
     }
     let action = Action::RegistrationInvitationRevoked;
-    let revoked = Event::new((&caller.caller).into(), action, ip).on(id);
+    let revoked = Event::new((&caller.principal).into(), action, ip).on(id);
     audit::append(&mut tx, revoked).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)

@@ -29,8 +29,8 @@ pub(super) async fn replay_sealed(
         return Ok(None);
     };
     let sealed = given.body().as_str().ok_or(Error::Inconsistent)?;
-    let opened = app.sealer.open(&place(tx, &name), sealed)?;
-    let body = serde_json::from_slice(opened.plain.expose()).map_err(ApiError::internal)?;
+    let decrypted = app.encryptor.decrypt(&place(tx, &name), sealed)?;
+    let body = serde_json::from_slice(decrypted.plaintext.expose()).map_err(ApiError::internal)?;
     Ok(Some(confidential(given.with_body(body))))
 }
 
@@ -46,8 +46,8 @@ pub(super) async fn keep_sealed(
         return Ok(());
     };
     let plain = serde_json::to_vec(answer).map_err(ApiError::internal)?;
-    let sealed = app.sealer.seal(&place(tx, &name), &plain)?;
-    Ok(request.keep(tx, status, None, &sealed).await?)
+    let sealed = app.encryptor.encrypt(&place(tx, &name), &plain)?;
+    Ok(request.store_response(tx, status, None, &sealed).await?)
 }
 
 /// The place that an answer is sealed for.

@@ -3,9 +3,10 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
+use shared_auth::Subject;
 use shared_db::TenantTx;
 use shared_models::{CreatorId, SessionId};
-use shared_web::{ApiError, Body, ClientIp, Creator, Problem, Subject};
+use shared_web::{ApiError, Body, Caller, ClientIp, Problem};
 use utoipa::ToSchema;
 
 use super::answer::{Confidential, Tokens, identity};
@@ -141,7 +142,7 @@ async fn rotate(
 pub(crate) async fn logout(
     State(app): State<AppState>,
     ip: ClientIp,
-    caller: Result<Creator, ApiError>,
+    caller: Result<Caller, ApiError>,
     body: Option<Body<LogoutRequest>>,
 ) -> Result<StatusCode, Error> {
     if let Some(text) = body.and_then(|Body(request)| request.refresh_token) {
@@ -156,7 +157,7 @@ pub(crate) async fn logout(
             caller => caller?,
         };
         let (_, _, session) = caller.user()?;
-        end(&app, caller.id, session, ip).await?;
+        end(&app, caller.tenant, session, ip).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }

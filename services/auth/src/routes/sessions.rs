@@ -5,8 +5,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
+use shared_auth::Subject;
 use shared_models::{Page, PageRequest, SessionId};
-use shared_web::{ClientIp, Creator, Id, Paging, Problem, Query, Subject};
+use shared_web::{Caller, ClientIp, Id, Paging, Problem, Query};
 use utoipa::ToSchema;
 
 use super::refusals::{TokenRefused, Unavailable};
@@ -70,13 +71,13 @@ impl Session {
         TokenRefused, Unavailable))]
 pub(crate) async fn list_sessions(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
     paging: Paging,
     Query(page): Query<PageRequest>,
 ) -> Result<Json<Page<Session>>, Error> {
     let (user, _, current) = caller.user()?;
     let window = paging.window(&page)?;
-    let mut tx = app.db.tenant_read(caller.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let rows = session_list::list(&mut tx, user, window.after, window.limit + 1).await?;
     let sessions: Vec<_> = rows
         .into_iter()
@@ -99,16 +100,16 @@ pub(crate) async fn list_sessions(
         TokenRefused, Unavailable))]
 pub(crate) async fn revoke_session(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
     ip: ClientIp,
     Id(id): Id<SessionId>,
 ) -> Result<StatusCode, Error> {
     let (user, _, _) = caller.user()?;
-    let mut tx = app.db.tenant(caller.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     if !session_list::revoke_own(&mut tx, user, id).await? {
         return Err(Denied::UnknownSession.into());
     }
-    let ended = Event::new((&caller.caller).into(), Action::SessionRevoked, ip).on(id);
+    let ended = Event::new((&caller.principal).into(), Action::SessionRevoked, ip).on(id);
     audit::append(&mut tx, ended).await?;
     tx.commit().await?;
     ending::tell_surely(&app, &[Subject::Session(id)]).await;
@@ -122,13 +123,13 @@ pub(crate) async fn revoke_session(
         TokenRefused, Unavailable))]
 pub(crate) async fn logout_all(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
     ip: ClientIp,
 ) -> Result<StatusCode, Error> {
     let (user, _, _) = caller.user()?;
-    let mut tx = app.db.tenant(caller.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     session_list::revoke_all(&mut tx, user, None, Revocation::LogoutAll).await?;
-    let ended = Event::new((&caller.caller).into(), Action::SessionsRevoked, ip).on(user);
+    let ended = Event::new((&caller.principal).into(), Action::SessionsRevoked, ip).on(user);
     audit::append(&mut tx, ended).await?;
     tx.commit().await?;
     ending::tell(&app, &[Subject::User(user)]).await?;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_db::TenantTx;
 use shared_models::{CreatorId, UserId};
-use shared_web::{Body, ClientIp, Creator, Problem};
+use shared_web::{Body, Caller, ClientIp, Problem};
 use utoipa::ToSchema;
 
 use super::answer::Confidential;
@@ -76,10 +76,10 @@ pub(crate) struct RecoveryCodes {
         TokenRefused, Unavailable))]
 pub(crate) async fn read_totp(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
 ) -> Result<Json<SecondFactor>, Error> {
     let (user, _, _) = caller.user()?;
-    let mut tx = app.db.tenant_read(caller.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let row = totp::find(&mut tx, user).await?;
     let enabled_at = row.as_ref().and_then(|row| row.confirmed_at);
     Ok(Json(SecondFactor {
@@ -103,15 +103,17 @@ pub(crate) async fn read_totp(
         TokenRefused, BodyRefused, Limited, Unavailable))]
 pub(crate) async fn enrol_totp(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
     Body(PasswordProof { password }): Body<PasswordProof>,
 ) -> Result<Confidential<TotpSecret>, Error> {
     let (user, _, session) = caller.user()?;
-    reauthentication::check(&app, caller.id, user, password).await?;
+    reauthentication::check(&app, caller.tenant, user, password).await?;
     let mut secret = [0_u8; SECRET];
     getrandom::fill(&mut secret)?;
-    let sealed = app.sealer.seal(&second_factor::place(user), &secret)?;
-    let mut tx = app.db.tenant(caller.id).await?;
+    let sealed = app
+        .encryptor
+        .encrypt(&second_factor::place(user), &secret)?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     let known = me::find_signed_in(&mut tx, user, session).await?;
     let known = known.ok_or(Error::SessionEnded)?.user;
     if !totp::offer(&mut tx, user, &sealed).await? {
@@ -140,13 +142,13 @@ pub(crate) async fn enrol_totp(
         TokenRefused, BodyRefused, Limited, Unavailable))]
 pub(crate) async fn confirm_totp(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
     ip: ClientIp,
     Body(AppCode { code }): Body<AppCode>,
 ) -> Result<Confidential<RecoveryCodes>, Error> {
     let (user, _, _) = caller.user()?;
     limits::take(&app.cache, limits::SECOND_FACTOR, &user.to_string()).await?;
-    let mut tx = app.db.tenant(caller.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     let row = totp::find(&mut tx, user).await?;
     let row = row.ok_or(Denied::TotpNotOffered)?;
     if row.confirmed_at.is_some() {
@@ -179,12 +181,12 @@ pub(crate) async fn confirm_totp(
         TokenRefused, BodyRefused, Limited, Unavailable))]
 pub(crate) async fn disable_totp(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
     ip: ClientIp,
     Body(both): Body<BothFactors>,
 ) -> Result<StatusCode, Error> {
     let (user, _, _) = caller.user()?;
-    let mut tx = prove_both(&app, caller.id, user, both).await?;
+    let mut tx = prove_both(&app, caller.tenant, user, both).await?;
     totp::remove(&mut tx, user).await?;
     note(&mut tx, &caller, Action::SecondFactorOff, ip).await?;
     tx.commit().await?;
@@ -205,12 +207,12 @@ pub(crate) async fn disable_totp(
         TokenRefused, BodyRefused, Limited, Unavailable))]
 pub(crate) async fn renew_recovery_codes(
     State(app): State<AppState>,
-    caller: Creator,
+    caller: Caller,
     ip: ClientIp,
     Body(both): Body<BothFactors>,
 ) -> Result<Confidential<RecoveryCodes>, Error> {
     let (user, _, _) = caller.user()?;
-    let mut tx = prove_both(&app, caller.id, user, both).await?;
+    let mut tx = prove_both(&app, caller.tenant, user, both).await?;
     let recovery_codes = second_factor::new_codes(&mut tx, user).await?;
     note(&mut tx, &caller, Action::RecoveryCodesMade, ip).await?;
     tx.commit().await?;
@@ -223,11 +225,11 @@ pub(crate) async fn renew_recovery_codes(
 /// The log's entry about the caller's own sign-in.
 async fn note(
     tx: &mut TenantTx,
-    caller: &Creator,
+    caller: &Caller,
     action: Action,
     ip: ClientIp,
 ) -> sqlx::Result<()> {
-    audit::append(tx, Event::new((&caller.caller).into(), action, ip)).await
+    audit::append(tx, Event::new((&caller.principal).into(), action, ip)).await
 }
 
 /// Password and code; the transaction in which the code was used up.

@@ -71,7 +71,7 @@ pub(crate) async fn read_usage(
         let message = "must not be before `from`, nor 92 days or more after it";
         return Err(refused.field("to", message).into());
     }
-    let mut tx = app.db.tenant_read(caller.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let sums = usage_events::by_day(&mut tx, from, to).await?;
     let day = |(day, kind, quantity)| DayUsage {
         day,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use serde::{Deserialize, Serialize};
 use shared_db::{Db, TenantTx};
-use shared_models::{CreatorId, Tally, UserId};
+use shared_models::{CreatorId, RowCounts, UserId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
@@ -53,7 +53,7 @@ pub(crate) struct Part {
     pub(crate) done: bool,
     /// Lines of the copy, or what was erased, by kind.
     #[schema(value_type = BTreeMap<String, u64>)]
-    pub(crate) counts: Tally,
+    pub(crate) counts: RowCounts,
     /// Why it waits.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) waits_for: Option<String>,

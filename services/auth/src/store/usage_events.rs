@@ -28,7 +28,7 @@ pub(crate) async fn by_day(
     for row in rows {
         let day: SqlDate = row.try_get("day")?;
         // A kind that only a newer version knows is left out.
-        if let Some(kind) = UsageKind::from_word(row.try_get("kind")?) {
+        if let Some(kind) = UsageKind::from_name(row.try_get("kind")?) {
             sums.push((day.to_jiff(), kind, row.try_get("quantity")?));
         }
     }

@@ -2,11 +2,12 @@
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use shared_auth::Principal;
+use shared_auth::TokenVerifier;
 use shared_config::Service;
 use shared_models::Role;
+use shared_rpc::http_client;
 use shared_testkit::{Answer, TestClient};
-use shared_web::auth::Caller;
-use shared_web::{Verifier, outbound};
 use sqlx::Row as _;
 use tokio::net::TcpListener;
 
@@ -164,7 +165,7 @@ async fn a_key_of_another_account_looks_like_none() {
 }
 
 /// auth on a socket, and another service's verifier that asks it.
-async fn another_service(world: &World) -> (Verifier, tokio::task::JoinHandle<()>) {
+async fn another_service(world: &World) -> (TokenVerifier, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = world.config.verifier.clone();
     settings.auth_url = format!("http://{}", listener.local_addr().unwrap());
@@ -172,9 +173,9 @@ async fn another_service(world: &World) -> (Verifier, tokio::task::JoinHandle<()
     let router = auth_service::app(state);
     let served = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     let cache = shared_cache::Cache::new(&world.config.cache).unwrap();
-    let http = outbound::client().unwrap();
+    let http = http_client::new().unwrap();
     (
-        Verifier::new(Service::CreatorHub, settings, http).heeding(cache),
+        TokenVerifier::new(Service::CreatorHub, settings, http).with_revocations(cache),
         served,
     )
 }
@@ -189,8 +190,8 @@ async fn every_service_takes_a_key_and_refuses_it_once_it_is_revoked() {
     let key = text(&made, "/key");
     for _ in 0..3 {
         let caller = hub.verify(key).await.unwrap();
-        assert_eq!(caller.id, account.creator);
-        assert!(matches!(caller.caller, Caller::ApiKey { .. }));
+        assert_eq!(caller.tenant, account.creator);
+        assert!(matches!(caller.principal, Principal::ApiKey { .. }));
     }
     let path = format!("{KEYS}/{}", text(&made, "/api_key/id"));
     let none: Answer = owner.delete(&path).await;
@@ -246,9 +247,9 @@ async fn a_key_of_a_suspended_account_opens_nothing_until_the_account_opens_agai
     let (hub, served) = another_service(&world).await;
     let refused = hub.verify(key).await.unwrap_err();
     assert_eq!(refused.code(), "invalid_token");
-    let opened = "update platform.tenant_settings set suspended_at = null";
-    sqlx::query(opened).execute(&admin).await.unwrap();
-    assert_eq!(hub.verify(key).await.unwrap().id, account.creator);
+    let resume = "update platform.tenant_settings set suspended_at = null";
+    sqlx::query(resume).execute(&admin).await.unwrap();
+    assert_eq!(hub.verify(key).await.unwrap().tenant, account.creator);
     served.abort();
 }
 
@@ -264,9 +265,9 @@ async fn only_services_ask_whose_a_key_is() {
     assert_eq!(person.status, StatusCode::UNAUTHORIZED);
     let nobody = client(&world.config).post(path, &body).await;
     assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
-    let http = outbound::client().unwrap();
-    let hub = Verifier::new(Service::CreatorHub, world.config.verifier.clone(), http);
-    let token = hub.service_token(Service::Auth).unwrap();
+    let http = http_client::new().unwrap();
+    let hub = TokenVerifier::new(Service::CreatorHub, world.config.verifier.clone(), http);
+    let token = hub.signer().service_token(Service::Auth).unwrap();
     let service = world.client.with_token(&token);
     assert_eq!(service.post(path, &body).await.code(), "unknown_api_key");
     let bad = service.post(path, &json!({"key_hash": "nonsense"})).await;

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use auth_service::commands;
 use http::StatusCode;
 use serde_json::{Value, json};
+use shared_auth::TokenVerifier;
 use shared_cache::Cache;
 use shared_config::Service;
-use shared_web::{Verifier, outbound};
+use shared_rpc::http_client;
 use sqlx::Row as _;
 use tokio::net::TcpListener;
 
@@ -55,7 +56,7 @@ async fn sign_in(world: &World, ip: &str) -> Account {
 }
 
 /// Another service, which learns keys from another replica of auth.
-async fn hub(world: &World) -> Verifier {
+async fn hub(world: &World) -> TokenVerifier {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut rules = world.config.verifier.clone();
     rules.auth_url = format!("http://{}", listener.local_addr().unwrap());
@@ -64,7 +65,7 @@ async fn hub(world: &World) -> Verifier {
     tokio::spawn(auth_service::work(state.clone(), stop));
     let router = auth_service::app(state);
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Verifier::new(Service::CreatorHub, rules, outbound::client().unwrap())
+    TokenVerifier::new(Service::CreatorHub, rules, http_client::new().unwrap())
 }
 
 #[tokio::test]
@@ -149,7 +150,7 @@ async fn a_key_that_leaked_is_refused_everywhere_within_a_second() {
     let world = World::new().await;
     let replica = client(&world.config);
     let cache = Cache::new(&world.config.cache).unwrap();
-    let hub = hub(&world).await.heeding(cache);
+    let hub = hub(&world).await.with_revocations(cache);
     let account = admin(&world).await;
     hub.verify(&account.access).await.unwrap();
     end_leaked_keys(&world, &account).await;
@@ -175,7 +176,7 @@ async fn sessions_go_on_after_a_leak_and_the_log_has_it() {
     let world = World::new().await;
     let _worker = Worker::start(&world);
     let cache = Cache::new(&world.config.cache).unwrap();
-    let hub = hub(&world).await.heeding(cache);
+    let hub = hub(&world).await.with_revocations(cache);
     let account = admin(&world).await;
     let other = sign_in(&world, "203.0.113.7").await;
     hub.verify(&account.access).await.unwrap();

@@ -137,9 +137,9 @@ async fn five_wrong_passwords_lock_for_half_an_hour_and_then_it_opens() {
         .login(EMAIL, "Another-9-Password", "203.0.113.51")
         .await;
     assert_eq!(one.status, StatusCode::UNAUTHORIZED);
-    let opened = world.login(EMAIL, PASSWORD, "203.0.113.52").await;
+    let signed_in = world.login(EMAIL, PASSWORD, "203.0.113.52").await;
     assert_eq!(
-        opened.status,
+        signed_in.status,
         StatusCode::OK,
         "one failure after a lock does not lock again"
     );

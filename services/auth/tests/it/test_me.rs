@@ -2,10 +2,11 @@
 
 use http::{Method, StatusCode, header};
 use serde_json::json;
+use shared_auth::TokenVerifier;
 use shared_config::Service;
 use shared_models::SessionId;
+use shared_rpc::http_client;
 use shared_testkit::TokenMint;
-use shared_web::{Verifier, outbound};
 
 use crate::world::{World, without_trace};
 
@@ -135,13 +136,14 @@ async fn ids_of_another_tenant_reach_nothing() {
 async fn a_service_is_no_person() {
     let world = World::new().await;
     let account = world.register("ana@example.com").await;
-    let channel = Verifier::new(
+    let channel = TokenVerifier::new(
         Service::Channel,
         world.config.verifier.clone(),
-        outbound::client().unwrap(),
+        http_client::new().unwrap(),
     );
     let token = channel
-        .internal_token(Service::Auth, account.creator)
+        .signer()
+        .tenant_token(Service::Auth, account.creator)
         .unwrap();
     let answer = world.me(&token).await;
     assert_eq!(
@@ -149,7 +151,8 @@ async fn a_service_is_no_person() {
         (403, "users_only")
     );
     let elsewhere = channel
-        .internal_token(Service::AiEngine, account.creator)
+        .signer()
+        .tenant_token(Service::AiEngine, account.creator)
         .unwrap();
     assert_eq!(world.me(&elsewhere).await.status, StatusCode::UNAUTHORIZED);
 }

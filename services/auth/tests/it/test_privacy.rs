@@ -4,10 +4,10 @@
 use auth_service::AppState;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use shared_auth::AccessClaims;
 use shared_config::Secret;
 use shared_models::Role;
 use shared_testkit::TestClient;
-use shared_web::token::AccessClaims;
 use uuid::Uuid;
 
 use crate::world::{Account, PASSWORD, World};

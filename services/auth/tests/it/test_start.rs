@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use shared_config::{Service, keys};
-use shared_web::outbound;
+use shared_rpc::http_client;
 
 use crate::world::World;
 
@@ -102,7 +102,7 @@ async fn it_serves_is_healthy_and_ends_when_told() {
         );
         std::thread::sleep(Duration::from_millis(20));
     }
-    let ready = outbound::client()
+    let ready = http_client::new()
         .unwrap()
         .get(format!("http://{listen}/auth/readyz"))
         .send()

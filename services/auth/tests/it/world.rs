@@ -5,10 +5,10 @@ use http::{Method, header};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
+use shared_auth::AccessClaims;
 use shared_config::{Reader, Secret, keys};
 use shared_models::{CreatorId, Role, SessionId, UserId};
 use shared_testkit::{Answer, Stores, TestClient, TestDatabase};
-use shared_web::token::AccessClaims;
 use sqlx::PgPool;
 use uuid::Uuid;
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 use shared_ai_client::AnswerMode;
-use shared_models::text::{Line, Prose};
+use shared_models::text::{MultiLine, SingleLine};
 use utoipa::ToSchema;
 
 use super::origin::AllowedOrigins;
@@ -160,10 +160,10 @@ pub(crate) struct WidgetSettings {
     pub(crate) allowed_origins: AllowedOrigins,
     /// What a visitor reads first.
     #[serde(default = "welcome")]
-    pub(crate) welcome_message: Prose<500>,
+    pub(crate) welcome_message: MultiLine<500>,
     /// What stands in the empty input.
     #[serde(default = "placeholder")]
-    pub(crate) placeholder: Line<100>,
+    pub(crate) placeholder: SingleLine<100>,
     /// Colours.
     #[serde(default)]
     pub(crate) theme: Theme,
@@ -192,9 +192,9 @@ pub(crate) struct WidgetChange {
     /// Origins that may embed it, 1 to 20; replaces the list.
     allowed_origins: Option<AllowedOrigins>,
     /// What a visitor reads first.
-    welcome_message: Option<Prose<500>>,
+    welcome_message: Option<MultiLine<500>>,
     /// What stands in the empty input.
-    placeholder: Option<Line<100>>,
+    placeholder: Option<SingleLine<100>>,
     /// Colours.
     theme: Option<Theme>,
     /// The corner of the page.
@@ -246,13 +246,13 @@ fn named<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 #[expect(clippy::expect_used, reason = "a constant that a test parses")]
-fn welcome() -> Prose<500> {
-    Prose::parse("Hi! Ask me anything.").expect("a constant")
+fn welcome() -> MultiLine<500> {
+    MultiLine::parse("Hi! Ask me anything.").expect("a constant")
 }
 
 #[expect(clippy::expect_used, reason = "a constant that a test parses")]
-fn placeholder() -> Line<100> {
-    Line::parse("Type your question").expect("a constant")
+fn placeholder() -> SingleLine<100> {
+    SingleLine::parse("Type your question").expect("a constant")
 }
 
 #[cfg(test)]

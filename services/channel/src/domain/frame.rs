@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_ai_client::{AnswerMode, Source};
-use shared_models::text::Prose;
+use shared_models::text::MultiLine;
 use shared_models::{ConversationId, DocumentId};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -17,7 +17,7 @@ pub(crate) enum ClientFrame {
         /// Chosen by the client.
         client_msg_id: Uuid,
         /// What is said.
-        content: Prose<2000>,
+        content: MultiLine<2000>,
     },
     /// Answer the last question again, after that failed.
     Retry,

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use shared_ai_client::client::Events;
 use shared_ai_client::{AiError, AnswerEvent, Done, Question, Source, Turn, TurnRole};
-use shared_config::Service;
-use shared_models::text::Prose;
+use shared_models::text::MultiLine;
 use tokio::time::{interval, sleep};
 use uuid::Uuid;
 
@@ -158,16 +157,14 @@ async fn ask(
     before: &[MessageRow],
 ) -> Result<Events<AnswerEvent>, Failed> {
     let refused = || Failed::new("internal", "the question could not be asked");
-    let token = app.verifier.internal_token(Service::AiEngine, room.creator);
     let question = Question {
         question: spoken(&turn.content, 4000).ok_or_else(refused)?,
         mode: turn.mode,
         history: before.iter().filter_map(history_turn).collect(),
         passages: None,
     };
-    let token = token.map_err(|_| refused())?;
     app.ai
-        .answer(&token, &question)
+        .answer(room.creator, &question)
         .await
         .map_err(|error| of_client(&error))
 }
@@ -300,10 +297,10 @@ fn history_turn(message: &MessageRow) -> Option<Turn> {
 }
 
 /// Text as ai-engine accepts it: bounded, without control characters.
-fn spoken<const MAX: usize>(text: &str, max: usize) -> Option<Prose<MAX>> {
+fn spoken<const MAX: usize>(text: &str, max: usize) -> Option<MultiLine<MAX>> {
     let plain = |c: &char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
     let text: String = text.chars().filter(plain).take(max).collect();
-    Prose::parse(&text).ok()
+    MultiLine::parse(&text).ok()
 }
 
 impl Failed {
@@ -341,6 +338,7 @@ fn of_client(error: &AiError) -> Failed {
             "too many questions at once; try again shortly",
         ),
         AiError::Refused { .. } => Failed::new("answer_refused", "the question was refused"),
-        AiError::Broken(_) => broken(),
+        AiError::Stalled(_) | AiError::Malformed { .. } => broken(),
+        AiError::NoToken(_) => Failed::new("internal", "the question could not be asked"),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared_cache::{Cache, Key, Limit, Verdict};
+use shared_cache::{Cache, Decision, Key, Limit};
 use shared_models::ChannelId;
 
 use crate::domain::appearance::MessagesPerMinute;
@@ -28,8 +28,8 @@ const CHANNEL_MESSAGES: Limit = Limit {
 pub(crate) async fn session(cache: &Cache, channel: ChannelId, address: &str) -> Result<(), Error> {
     let key = Key::limit("widget-session", &format!("{channel}:{address}"));
     match cache.take(&key, &SESSIONS, 1).await.map_err(Error::Cache)? {
-        Verdict::Allowed { .. } => Ok(()),
-        Verdict::Refused { wait, .. } => Err(Error::RateLimited(wait)),
+        Decision::Allowed { .. } => Ok(()),
+        Decision::Refused { retry_after, .. } => Err(Error::RateLimited(retry_after)),
     }
 }
 
@@ -50,8 +50,8 @@ pub(crate) async fn message(
     let by_channel = Key::limit("widget-messages", &session.channel.to_string());
     for (key, limit) in [(by_visitor, visitor), (by_channel, CHANNEL_MESSAGES)] {
         match cache.take(&key, &limit, 1).await {
-            Ok(Verdict::Allowed { .. }) => {}
-            Ok(Verdict::Refused { wait, .. }) => return Some(wait),
+            Ok(Decision::Allowed { .. }) => {}
+            Ok(Decision::Refused { retry_after, .. }) => return Some(retry_after),
             Err(error) => tracing::warn!(%error, "a message was not counted"),
         }
     }

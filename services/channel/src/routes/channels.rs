@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_db::TenantTx;
-use shared_models::text::Line;
+use shared_models::text::SingleLine;
 use shared_models::{ChannelId, Page, PageRequest};
 use shared_web::{Body, Id, IdempotencyHeader, Keyed, Paging, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
@@ -30,7 +30,7 @@ pub(crate) struct NewChannel {
     #[serde(rename = "kind")]
     _kind: ChannelKind,
     /// Stands at the head of the widget, so visitors read it.
-    name: Line<100>,
+    name: SingleLine<100>,
     /// Who may embed the widget, how it looks, how it answers.
     widget: WidgetSettings,
 }
@@ -40,7 +40,7 @@ pub(crate) struct NewChannel {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChannelChange {
     /// Stands at the head of the widget.
-    name: Option<Line<100>>,
+    name: Option<SingleLine<100>>,
     /// A channel that is not enabled answers nobody.
     enabled: Option<bool>,
     /// Fields of the widget.
@@ -111,12 +111,12 @@ pub(crate) struct Embed {
         (status = 503, body = Problem)))]
 pub(crate) async fn list_channels(
     State(app): State<AppState>,
-    creator: Permit<permit::ChannelsRead>,
+    caller: Permit<permit::ChannelsRead>,
     paging: Paging,
     Query(page): Query<PageRequest>,
 ) -> Result<Json<Page<Channel>>, Error> {
     let window = paging.window(&page)?;
-    let mut tx = app.db.tenant_read(creator.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let rows = channels::list(&mut tx, window.after, window.limit + 1).await?;
     let rows = rows.into_iter().map(Channel::from).collect();
     Ok(Json(paging.page(rows, window, |channel: &Channel| {
@@ -136,10 +136,10 @@ pub(crate) async fn list_channels(
         (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn create_channel(
     State(app): State<AppState>,
-    creator: Permit<permit::ChannelsWrite>,
+    caller: Permit<permit::ChannelsWrite>,
     Keyed(request, new): Keyed<NewChannel>,
 ) -> Result<Response, Error> {
-    let mut tx = app.db.tenant(creator.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     if let Some(given) = request.replay(&mut tx).await? {
         return Ok(given.into_response());
     }
@@ -150,7 +150,7 @@ pub(crate) async fn create_channel(
     let channel = Channel::from(row);
     let status = StatusCode::CREATED;
     request
-        .keep(&mut tx, status, Some(&location), &channel)
+        .store_response(&mut tx, status, Some(&location), &channel)
         .await?;
     tx.commit().await?;
     Ok((status, [(header::LOCATION, location)], Json(channel)).into_response())
@@ -174,10 +174,10 @@ async fn stay_within(tx: &mut TenantTx, widget: &WidgetSettings) -> Result<(), E
         (status = 503, body = Problem)))]
 pub(crate) async fn read_channel(
     State(app): State<AppState>,
-    creator: Permit<permit::ChannelsRead>,
+    caller: Permit<permit::ChannelsRead>,
     Id(id): Id<ChannelId>,
 ) -> Result<Json<Channel>, Error> {
-    let mut tx = app.db.tenant_read(creator.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let row = channels::find(&mut tx, id)
         .await?
         .ok_or(Error::UnknownChannel)?;
@@ -195,15 +195,18 @@ pub(crate) async fn read_channel(
         (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn update_channel(
     State(app): State<AppState>,
-    creator: Permit<permit::ChannelsWrite>,
+    caller: Permit<permit::ChannelsWrite>,
     Id(id): Id<ChannelId>,
     Body(change): Body<ChannelChange>,
 ) -> Result<Json<Channel>, Error> {
-    let mut tx = app.db.tenant(creator.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     let old = channels::lock(&mut tx, id)
         .await?
         .ok_or(Error::UnknownChannel)?;
-    let name = change.name.as_ref().map_or(old.name.as_str(), Line::as_str);
+    let name = change
+        .name
+        .as_ref()
+        .map_or(old.name.as_str(), SingleLine::as_str);
     let enabled = change.enabled.unwrap_or(old.enabled);
     let widget = match change.widget {
         Some(change) => {
@@ -228,10 +231,10 @@ pub(crate) async fn update_channel(
         (status = 503, body = Problem)))]
 pub(crate) async fn delete_channel(
     State(app): State<AppState>,
-    creator: Permit<permit::ChannelsWrite>,
+    caller: Permit<permit::ChannelsWrite>,
     Id(id): Id<ChannelId>,
 ) -> Result<StatusCode, Error> {
-    let mut tx = app.db.tenant(creator.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     if !channels::delete(&mut tx, id).await? {
         return Err(Error::UnknownChannel);
     }
@@ -248,10 +251,10 @@ pub(crate) async fn delete_channel(
         (status = 503, body = Problem)))]
 pub(crate) async fn read_embed(
     State(app): State<AppState>,
-    creator: Permit<permit::ChannelsRead>,
+    caller: Permit<permit::ChannelsRead>,
     Id(id): Id<ChannelId>,
 ) -> Result<Json<Embed>, Error> {
-    let mut tx = app.db.tenant_read(creator.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let row = channels::find(&mut tx, id)
         .await?
         .ok_or(Error::UnknownChannel)?;

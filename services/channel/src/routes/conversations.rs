@@ -143,7 +143,7 @@ impl From<MessageRow> for Message {
         (status = 503, body = Problem)))]
 pub(crate) async fn list_conversations(
     State(app): State<AppState>,
-    creator: Permit<permit::ConversationsRead>,
+    caller: Permit<permit::ConversationsRead>,
     paging: Paging,
     Query(query): Query<ConversationQuery>,
 ) -> Result<Json<Page<Conversation>>, Error> {
@@ -154,7 +154,7 @@ pub(crate) async fn list_conversations(
     } = query;
     let page = PageRequest { limit, cursor };
     let window = paging.window(&page)?;
-    let mut tx = app.db.tenant_read(creator.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let rows = conversations::list(&mut tx, channel_id, window.after, window.limit + 1).await?;
     let rows = rows.into_iter().map(Conversation::from).collect();
     Ok(Json(
@@ -171,10 +171,10 @@ pub(crate) async fn list_conversations(
         (status = 503, body = Problem)))]
 pub(crate) async fn read_conversation(
     State(app): State<AppState>,
-    creator: Permit<permit::ConversationsRead>,
+    caller: Permit<permit::ConversationsRead>,
     Id(id): Id<ConversationId>,
 ) -> Result<Json<Conversation>, Error> {
-    let mut tx = app.db.tenant_read(creator.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let row = conversations::find(&mut tx, id).await?;
     Ok(Json(row.ok_or(Error::UnknownConversation)?.into()))
 }
@@ -189,14 +189,14 @@ pub(crate) async fn read_conversation(
         (status = 503, body = Problem)))]
 pub(crate) async fn list_messages(
     State(app): State<AppState>,
-    creator: Permit<permit::ConversationsRead>,
+    caller: Permit<permit::ConversationsRead>,
     Id(id): Id<ConversationId>,
     paging: Paging,
     Query(page): Query<PageRequest>,
 ) -> Result<Json<Page<Message>>, Error> {
     let window = paging.window(&page)?;
     let after = window.after.map_or(0, seq_of);
-    let mut tx = app.db.tenant_read(creator.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let found = conversations::find(&mut tx, id).await?;
     found.ok_or(Error::UnknownConversation)?;
     let rows = messages::after(&mut tx, id, after, window.limit + 1).await?;

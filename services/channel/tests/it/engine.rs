@@ -16,10 +16,10 @@ use axum::{Json, Router};
 use futures_util::StreamExt as _;
 use shared_ai_client::answer::{Failure, Token};
 use shared_ai_client::{AnswerEvent, AnswerMode, Done, Question, Source, Usage};
+use shared_auth::TokenVerifier;
 use shared_config::Service;
 use shared_models::{ChunkId, CreatorId, DocumentId, GenerationId};
 use shared_testkit::TokenMint;
-use shared_web::Verifier;
 use tokio::net::TcpListener;
 
 /// How one question is answered.
@@ -68,7 +68,7 @@ struct Script {
 #[derive(Debug, Clone)]
 pub(crate) struct Engine {
     script: Arc<Mutex<Script>>,
-    verifier: Verifier,
+    verifier: TokenVerifier,
     pub(crate) address: SocketAddr,
 }
 
@@ -125,7 +125,7 @@ async fn answer(
     let play = {
         let mut script = engine.script.lock().unwrap();
         script.asked.push(Asked {
-            creator: creator.id,
+            creator: creator.tenant,
             question,
         });
         script.running += 1;

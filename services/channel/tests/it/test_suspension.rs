@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use axum::http::{Method, StatusCode};
 use serde_json::json;
+use shared_auth::{Revocations, Subject};
 use shared_cache::Cache;
-use shared_web::{Revocations, Subject};
 
 use crate::talk::Talk;
 use crate::world::{PAGE, World};

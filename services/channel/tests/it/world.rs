@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use axum::http::{Method, StatusCode, header};
 use channel_service::{AppState, Config, app};
 use serde_json::{Value, json};
+use shared_auth::TokenVerifier;
 use shared_cache::Cache;
 use shared_config::{Secret, Service};
 use shared_models::CreatorId;
 use shared_testkit::{Answer, Stores, TestClient, TestDatabase, TokenMint};
-use shared_web::Verifier;
 use shared_web::cors::CorsOrigins;
 use shared_web::serve::ServeSettings;
 use sqlx::PgPool;
@@ -97,7 +97,7 @@ impl World {
     /// From now on a process that heeds revocations.
     pub(crate) async fn heed_revocations(&mut self) {
         let cache = Cache::new(&self.config.cache).unwrap();
-        let verifier = self.mint.verifier(Service::Channel).heeding(cache);
+        let verifier = self.mint.verifier(Service::Channel).with_revocations(cache);
         self.replica = Replica::verifying(&self.config, verifier).await;
     }
 
@@ -166,7 +166,7 @@ impl Replica {
         Self::verifying(config, mint.verifier(Service::Channel)).await
     }
 
-    async fn verifying(config: &Config, verifier: Verifier) -> Self {
+    async fn verifying(config: &Config, verifier: TokenVerifier) -> Self {
         let stop = CancellationToken::new();
         let state = AppState::new(config, stop.clone()).unwrap();
         let state = state.with_verifier(verifier);

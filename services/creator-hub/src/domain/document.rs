@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use shared_ai_client::TextKind;
-use shared_models::text::Line;
+use shared_models::text::SingleLine;
 use utoipa::ToSchema;
 
 /// Longest title, characters.
@@ -45,7 +45,7 @@ impl DocumentState {
     }
 
     /// The state of that word; none for one that callers never see.
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
+    pub(crate) fn from_name(word: &str) -> Option<Self> {
         [Self::Pending, Self::Processing, Self::Ready, Self::Failed]
             .into_iter()
             .find(|state| state.as_str() == word)
@@ -87,7 +87,7 @@ impl DocumentKind {
     }
 
     /// The kind of that word.
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
+    pub(crate) fn from_name(word: &str) -> Option<Self> {
         [Self::Txt, Self::Md]
             .into_iter()
             .find(|kind| kind.as_str() == word)
@@ -121,7 +121,7 @@ pub(crate) fn shown_filename(given: &str) -> String {
 pub(crate) fn title_of(filename: &str) -> String {
     let stem = filename.rsplit_once('.').map_or(filename, |(stem, _)| stem);
     let short: String = stem.chars().take(TITLE).collect();
-    Line::<TITLE>::parse(&short).map_or_else(|_| "Untitled".to_owned(), String::from)
+    SingleLine::<TITLE>::parse(&short).map_or_else(|_| "Untitled".to_owned(), String::from)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ impl JobKind {
     }
 
     /// The kind of that word.
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
+    pub(crate) fn from_name(word: &str) -> Option<Self> {
         [Self::Ingest, Self::Erase]
             .into_iter()
             .find(|kind| kind.as_str() == word)

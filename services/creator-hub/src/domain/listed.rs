@@ -3,11 +3,11 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use shared_models::text::Line;
+use shared_models::text::SingleLine;
 
 /// At most `COUNT` distinct lines of at most `LENGTH` characters each; a repeated one is dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "Vec<Line<LENGTH>>", into = "Vec<String>")]
+#[serde(try_from = "Vec<SingleLine<LENGTH>>", into = "Vec<String>")]
 pub(crate) struct Listed<const COUNT: usize, const LENGTH: usize>(Vec<String>);
 
 /// The list is too long.
@@ -27,10 +27,12 @@ impl<const COUNT: usize, const LENGTH: usize> Listed<COUNT, LENGTH> {
     }
 }
 
-impl<const COUNT: usize, const LENGTH: usize> TryFrom<Vec<Line<LENGTH>>> for Listed<COUNT, LENGTH> {
+impl<const COUNT: usize, const LENGTH: usize> TryFrom<Vec<SingleLine<LENGTH>>>
+    for Listed<COUNT, LENGTH>
+{
     type Error = TooMany;
 
-    fn try_from(lines: Vec<Line<LENGTH>>) -> Result<Self, Self::Error> {
+    fn try_from(lines: Vec<SingleLine<LENGTH>>) -> Result<Self, Self::Error> {
         let mut kept: Vec<String> = Vec::new();
         for line in lines {
             if !kept

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use shared_config::Service;
 use shared_db::{TenantTx, jobs as queue};
-use shared_models::text::{Line, Prose};
+use shared_models::text::{MultiLine, SingleLine};
 use shared_models::{CreatorId, DocumentId, JobId, Page, PageRequest};
 use shared_web::{
     Body, Id, IdempotencyHeader, IdempotencyKey, Paging, Permit, Problem, Query, permit,
@@ -135,13 +135,13 @@ pub(crate) struct DocumentChange {
     /// searchable meanwhile, and passages that did not change keep their vectors.
     #[schema(value_type = String, min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "present")]
-    title: Option<Line<TITLE>>,
+    title: Option<SingleLine<TITLE>>,
     /// Null removes it.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 1000)]
     #[serde(default, deserialize_with = "present")]
-    description: Option<Option<Prose<DESCRIPTION>>>,
+    description: Option<Option<MultiLine<DESCRIPTION>>>,
     /// All tags, at most 20 of at most 50 characters.
-    #[schema(value_type = Vec<Line<50>>, max_items = 20)]
+    #[schema(value_type = Vec<SingleLine<50>>, max_items = 20)]
     #[serde(default, deserialize_with = "present")]
     tags: Option<Listed<TAGS, TAG>>,
 }
@@ -171,7 +171,7 @@ pub(crate) fn location(id: DocumentId) -> String {
 )]
 pub(crate) async fn list_documents(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsRead>,
+    caller: Permit<permit::DocumentsRead>,
     paging: Paging,
     Query(filter): Query<DocumentFilter>,
 ) -> Result<Json<Page<Document>>, Error> {
@@ -183,7 +183,7 @@ pub(crate) async fn list_documents(
     } = filter;
     let page = PageRequest { limit, cursor };
     let window = paging.window(&page)?;
-    let mut tx = app.db.tenant_read(creator.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let rows = documents::list(
         &mut tx,
         state,
@@ -211,10 +211,10 @@ pub(crate) async fn list_documents(
 )]
 pub(crate) async fn read_document(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsRead>,
+    caller: Permit<permit::DocumentsRead>,
     Id(id): Id<DocumentId>,
 ) -> Result<Json<Document>, Error> {
-    let mut tx = app.db.tenant_read(creator.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let row = documents::find(&mut tx, id)
         .await?
         .ok_or(Error::UnknownDocument)?;
@@ -236,11 +236,11 @@ pub(crate) async fn read_document(
 )]
 pub(crate) async fn update_document(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsWrite>,
+    caller: Permit<permit::DocumentsWrite>,
     Id(id): Id<DocumentId>,
     Body(change): Body<DocumentChange>,
 ) -> Result<Json<Document>, Error> {
-    let mut tx = app.db.tenant(creator.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     let old = documents::find_to_change(&mut tx, id)
         .await?
         .ok_or(Error::UnknownDocument)?;
@@ -274,12 +274,12 @@ pub(crate) async fn update_document(
 )]
 pub(crate) async fn reprocess_document(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsWrite>,
+    caller: Permit<permit::DocumentsWrite>,
     Id(id): Id<DocumentId>,
     key: IdempotencyKey,
 ) -> Result<Response, Error> {
     let request = key.of(&[id.as_uuid().as_bytes()]);
-    let mut tx = app.db.tenant(creator.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     if let Some(given) = request.replay(&mut tx).await? {
         return Ok(given.into_response());
     }
@@ -294,7 +294,7 @@ pub(crate) async fn reprocess_document(
     let (accepted, location) = (Accepted { document, job }, location(id));
     let status = StatusCode::ACCEPTED;
     request
-        .keep(&mut tx, status, Some(&location), &accepted)
+        .store_response(&mut tx, status, Some(&location), &accepted)
         .await?;
     tx.commit().await?;
     app.wake_workers();
@@ -315,16 +315,16 @@ pub(crate) async fn reprocess_document(
 )]
 pub(crate) async fn delete_document(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsWrite>,
+    caller: Permit<permit::DocumentsWrite>,
     Id(id): Id<DocumentId>,
 ) -> Result<impl IntoResponse, Error> {
-    let mut tx = app.db.tenant(creator.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     if !documents::hide(&mut tx, id).await? {
         return Err(Error::UnknownDocument);
     }
     let job = enqueue(&mut tx, JobKind::Erase, id).await?;
     tx.commit().await?;
-    forget(&app, creator.id, id).await;
+    forget(&app, caller.tenant, id).await;
     app.wake_workers();
     let at = format!("{}/v1/jobs/{}", Service::CreatorHub.prefix(), job.id());
     Ok((
@@ -337,10 +337,7 @@ pub(crate) async fn delete_document(
 /// Before the answer, so that nothing cites the document from then on. Where ai-engine does not
 /// answer soon, the job does it alone; where it does, the job finds nothing left to forget.
 async fn forget(app: &AppState, creator: CreatorId, id: DocumentId) {
-    let Ok(token) = app.verifier.internal_token(Service::AiEngine, creator) else {
-        return;
-    };
-    match timeout(FORGETTING, app.ai.forget(&token, id)).await {
+    match timeout(FORGETTING, app.ai.delete_from_index(creator, id)).await {
         Ok(Ok(())) => {}
         Ok(Err(cause)) => tracing::info!(%cause, "a deleted document is forgotten later"),
         Err(_) => tracing::info!("a deleted document is forgotten later: ai-engine is slow"),

@@ -96,12 +96,12 @@ impl From<JobRow> for Job {
 )]
 pub(crate) async fn read_job(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsRead>,
+    caller: Permit<permit::DocumentsRead>,
     Id(id): Id<JobId>,
 ) -> Result<Json<Job>, Error> {
-    let mut tx = app.db.tenant_read(creator.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let row = jobs::find(&mut tx, id).await?.ok_or(Error::UnknownJob)?;
     // Jobs of other services are theirs to show.
-    JobKind::from_word(&row.kind).ok_or(Error::UnknownJob)?;
+    JobKind::from_name(&row.kind).ok_or(Error::UnknownJob)?;
     Ok(Json(row.into()))
 }

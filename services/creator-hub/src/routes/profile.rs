@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_models::CreatorId;
-use shared_models::text::{Line, Prose};
+use shared_models::text::{MultiLine, SingleLine};
 use shared_web::{Body, Permit, Problem, permit};
 use utoipa::ToSchema;
 
@@ -25,10 +25,10 @@ use crate::store::profiles::{self, ProfileFields, ProfileRow};
 pub(crate) struct NewProfile {
     /// The name that end users see.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
-    display_name: Option<Line<100>>,
+    display_name: Option<SingleLine<100>>,
     /// A few sentences.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 500)]
-    bio: Option<Prose<500>>,
+    bio: Option<MultiLine<500>>,
     /// A picture, `http` or `https`.
     #[schema(value_type = Option<String>, format = "uri", min_length = 1, max_length = 2000)]
     avatar_url: Option<WebUrl>,
@@ -36,14 +36,14 @@ pub(crate) struct NewProfile {
     #[schema(value_type = Option<String>, format = "uri", min_length = 1, max_length = 2000)]
     website_url: Option<WebUrl>,
     /// What is coached, at most 10 entries of at most 60 characters.
-    #[schema(value_type = Vec<Line<60>>, max_items = 10)]
+    #[schema(value_type = Vec<SingleLine<60>>, max_items = 10)]
     #[serde(default)]
     coaching_categories: Listed<10, 60>,
     /// Years of experience.
     #[schema(value_type = Option<u8>, maximum = 50)]
     experience_years: Option<Years>,
     /// At most 20 entries of at most 150 characters.
-    #[schema(value_type = Vec<Line<150>>, max_items = 20)]
+    #[schema(value_type = Vec<SingleLine<150>>, max_items = 20)]
     #[serde(default)]
     certifications: Listed<20, 150>,
     /// An IANA time zone, such as `Europe/Madrid`.
@@ -149,11 +149,11 @@ impl Profile {
 )]
 pub(crate) async fn read_profile(
     State(app): State<AppState>,
-    creator: Permit<permit::ProfileRead>,
+    caller: Permit<permit::ProfileRead>,
 ) -> Result<Response, Error> {
-    let mut tx = app.db.tenant_read(creator.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let row = profiles::find(&mut tx).await?;
-    Ok(Profile::answer(creator.id, row))
+    Ok(Profile::answer(caller.tenant, row))
 }
 
 /// Save the profile. Once there is one, `If-Match` has to name the version that is replaced, so
@@ -175,11 +175,11 @@ pub(crate) async fn read_profile(
 )]
 pub(crate) async fn save_profile(
     State(app): State<AppState>,
-    creator: Permit<permit::ProfileWrite>,
+    caller: Permit<permit::ProfileWrite>,
     headers: HeaderMap,
     Body(new): Body<NewProfile>,
 ) -> Result<Response, Error> {
-    let mut tx = app.db.tenant(creator.id).await?;
+    let mut tx = app.db.tenant(caller.tenant).await?;
     let version = profiles::find(&mut tx).await?.map_or(0, |row| row.version);
     match headers.get(header::IF_MATCH) {
         Some(tags) if !entity_tag::matches(tags.to_str().unwrap_or_default(), version) => {
@@ -192,5 +192,5 @@ pub(crate) async fn save_profile(
     let saved = profiles::save(&mut tx, new.into(), version).await?;
     let row = saved.ok_or(Error::Outdated)?;
     tx.commit().await?;
-    Ok(Profile::answer(creator.id, Some(row)))
+    Ok(Profile::answer(caller.tenant, Some(row)))
 }

@@ -101,10 +101,10 @@ async fn look(app: &AppState, creator: CreatorId, id: DocumentId) -> Result<Docu
 )]
 pub(crate) async fn read_status(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsRead>,
+    caller: Permit<permit::DocumentsRead>,
     Id(id): Id<DocumentId>,
 ) -> Result<Json<DocumentStatus>, Error> {
-    look(&app, creator.id, id).await.map(Json)
+    look(&app, caller.tenant, id).await.map(Json)
 }
 
 /// Follow a document: a `progress` event for each change, then `done` or `error`. The data of each
@@ -121,12 +121,12 @@ pub(crate) async fn read_status(
 )]
 pub(crate) async fn follow_document(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsRead>,
+    caller: Permit<permit::DocumentsRead>,
     Id(id): Id<DocumentId>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Error> {
-    let first = look(&app, creator.id, id).await?;
+    let first = look(&app, caller.tenant, id).await?;
     let (sender, receiver) = mpsc::channel(4);
-    tokio::spawn(follow(app, creator.id, id, first, sender));
+    tokio::spawn(follow(app, caller.tenant, id, first, sender));
     let alive = KeepAlive::new().interval(Duration::from_secs(15));
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(alive))
 }

@@ -3,9 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use shared_ai_client::{SearchRequest, SearchResults, Source};
-use shared_config::Service;
+
 use shared_models::DocumentId;
-use shared_web::{Body, Creator, Permit, Problem, permit};
+use shared_web::{Body, Caller, Permit, Problem, permit};
 
 use crate::error::Error;
 use crate::state::AppState;
@@ -25,7 +25,7 @@ use crate::store::documents;
 )]
 pub(crate) async fn search_knowledge(
     State(app): State<AppState>,
-    creator: Permit<permit::KnowledgeSearch>,
+    caller: Permit<permit::KnowledgeSearch>,
     Body(request): Body<SearchRequest>,
 ) -> Result<Json<SearchResults>, Error> {
     if request
@@ -37,12 +37,11 @@ pub(crate) async fn search_knowledge(
             "must lie between 1 and 20".to_owned(),
         ));
     }
-    let token = app.verifier.internal_token(Service::AiEngine, creator.id)?;
     let SearchResults {
         results,
         processing_time_ms,
-    } = app.ai.search(&token, &request).await?;
-    let results = without_hidden(&app, &creator, results).await?;
+    } = app.ai.search(caller.tenant, &request).await?;
+    let results = without_hidden(&app, &caller, results).await?;
     Ok(Json(SearchResults {
         results,
         processing_time_ms,
@@ -51,11 +50,11 @@ pub(crate) async fn search_knowledge(
 
 async fn without_hidden(
     app: &AppState,
-    creator: &Creator,
+    caller: &Caller,
     mut results: Vec<Source>,
 ) -> Result<Vec<Source>, Error> {
     let found: Vec<DocumentId> = results.iter().map(|source| source.document_id).collect();
-    let mut tx = app.db.tenant_read(creator.id).await?;
+    let mut tx = app.db.tenant_read(caller.tenant).await?;
     let visible = documents::visible(&mut tx, &found).await?;
     results.retain(|source| visible.contains(&source.document_id));
     Ok(results)

@@ -8,9 +8,9 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 use shared_config::Service;
 use shared_db::tenant_data;
-use shared_models::{CreatorId, Tally};
-use shared_web::tenant_data::{CopyError, Lines, copy_rows, only_auth};
-use shared_web::{ApiError, Creator};
+use shared_models::{CreatorId, RowCounts};
+use shared_web::tenant_data::{CopyError, NdjsonWriter, copy_rows};
+use shared_web::{ApiError, ServiceCall, called_by};
 use tracing::Instrument as _;
 
 use crate::error::Error;
@@ -18,18 +18,24 @@ use crate::state::AppState;
 use crate::store::documents::contents;
 
 /// Copies it, line by line.
-pub(crate) async fn copy(State(app): State<AppState>, creator: Creator) -> Result<Response, Error> {
-    only_auth(&creator)?;
-    let (mut lines, response) = Lines::answer();
+pub(crate) async fn copy(
+    State(app): State<AppState>,
+    call: ServiceCall<called_by::Auth>,
+) -> Result<Response, Error> {
+    let (mut lines, response) = NdjsonWriter::answer();
     let work = async move {
-        let copied = write(&app, creator.id, &mut lines).await;
+        let copied = write(&app, call.tenant, &mut lines).await;
         lines.end(copied).await;
     };
     tokio::spawn(work.in_current_span());
     Ok(response)
 }
 
-async fn write(app: &AppState, creator: CreatorId, lines: &mut Lines) -> Result<(), CopyError> {
+async fn write(
+    app: &AppState,
+    creator: CreatorId,
+    lines: &mut NdjsonWriter,
+) -> Result<(), CopyError> {
     let schema = Service::CreatorHub.database_schema();
     copy_rows(&app.db, creator, schema, lines).await?;
     let mut tx = app.db.tenant_read(creator).await?;
@@ -55,14 +61,13 @@ async fn write(app: &AppState, creator: CreatorId, lines: &mut Lines) -> Result<
 /// Erases it: jobs and rows first, so that no worker makes anything anew, then files and keys.
 pub(crate) async fn erase(
     State(app): State<AppState>,
-    creator: Creator,
-) -> Result<Json<Tally>, Error> {
-    only_auth(&creator)?;
-    let mut tx = app.db.tenant(creator.id).await?;
+    call: ServiceCall<called_by::Auth>,
+) -> Result<Json<RowCounts>, Error> {
+    let mut tx = app.db.tenant(call.tenant).await?;
     let mut tally = tenant_data::erase(&mut tx, Service::CreatorHub).await?;
     tx.commit().await?;
-    tally.count("hub.files", app.files.erase(creator.id).await?);
-    let keys = app.cache.forget_tenant(creator.id).await;
+    tally.count("hub.files", app.files.erase(call.tenant).await?);
+    let keys = app.cache.forget_tenant(call.tenant).await;
     let keys = keys.map_err(|cause| ApiError::unavailable("redis", cause))?;
     tally.count("redis.keys", keys);
     Ok(Json(tally))

@@ -62,7 +62,7 @@ pub(crate) struct Upload {
 )]
 pub(crate) async fn upload_document(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsWrite>,
+    caller: Permit<permit::DocumentsWrite>,
     key: IdempotencyKey,
     headers: HeaderMap,
     multipart: Result<Multipart, MultipartRejection>,
@@ -70,7 +70,7 @@ pub(crate) async fn upload_document(
     let multipart = multipart.map_err(|rejection| not_a_form(&headers, &rejection))?;
     refuse_early(&headers, app.upload_max_bytes)?;
     let form = form::receive(app.files.as_ref(), multipart, app.upload_max_bytes).await?;
-    let answer = keep(&app, creator.id, form, key).await;
+    let answer = keep(&app, caller.tenant, form, key).await;
     metrics::counter!("hub_uploads_total", "accepted" => answer.is_ok().to_string()).increment(1);
     if answer.is_ok() {
         app.wake_workers();
@@ -143,7 +143,9 @@ async fn keep(
     let (status, at) = (StatusCode::ACCEPTED, location(row.id));
     let document = row.into();
     let accepted = Accepted { document, job };
-    request.keep(&mut tx, status, Some(&at), &accepted).await?;
+    request
+        .store_response(&mut tx, status, Some(&at), &accepted)
+        .await?;
     file.incoming.keep(creator, hash).await?;
     tx.commit().await?;
     if let Err(error) = app.files.settle(creator, hash).await {

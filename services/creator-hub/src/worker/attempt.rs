@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared_ai_client::AiError;
 use shared_config::Service;
 use shared_db::TenantTx;
-use shared_db::jobs::{self, Claim, Verdict};
+use shared_db::jobs::{self, ClaimedJob, FailureOutcome};
 
 use crate::state::AppState;
 
@@ -85,9 +85,15 @@ impl From<AiError> for Fault {
         let service = Service::AiEngine.name();
         match error {
             AiError::Unavailable { dependency, cause } => Self::outage(&dependency, &cause),
-            // The text itself may be what breaks it, so not for ever.
-            AiError::Broken(cause) => {
-                tracing::warn!(cause, "an answer of ai-engine broke off");
+            AiError::NoToken(cause) => {
+                tracing::error!(%cause, "cannot sign a token for ai-engine");
+                let reason = "the platform failed; another attempt follows";
+                Self::new("internal", reason, Again::Few)
+            }
+            AiError::Stalled(_) => Self::outage(service, &"it sends nothing"),
+            // The text itself may be the cause, so attempts are limited.
+            AiError::Malformed { cause, .. } => {
+                tracing::warn!(cause, "response of ai-engine ended early");
                 let reason = "ai-engine broke off before it was done";
                 Self::new("ai_engine_interrupted", reason, Again::Few)
             }
@@ -111,7 +117,7 @@ impl From<AiError> for Fault {
 /// Records a failed attempt on the job.
 pub(super) async fn record(
     tx: &mut TenantTx,
-    claim: &Claim,
+    claim: &ClaimedJob,
     fault: &Fault,
 ) -> sqlx::Result<Ending> {
     let Fault {
@@ -120,21 +126,21 @@ pub(super) async fn record(
         again,
     } = fault;
     if *again == Again::Always {
-        let ours = jobs::postpone(tx, claim, code, reason, OUTAGE_WAIT).await?;
+        let ours = jobs::reschedule(tx, claim, code, reason, OUTAGE_WAIT).await?;
         return Ok(if ours { Ending::Retried } else { Ending::Lost });
     }
     let verdict = jobs::fail(tx, claim, code, reason, *again == Again::Few).await?;
     Ok(match verdict {
-        Verdict::Retried => Ending::Retried,
-        Verdict::Failed => Ending::Failed,
-        Verdict::Lost => Ending::Lost,
+        FailureOutcome::Retried => Ending::Retried,
+        FailureOutcome::Failed => Ending::Failed,
+        FailureOutcome::Lost => Ending::Lost,
     })
 }
 
 /// Gives the job back untouched.
 pub(super) async fn release(
     state: &AppState,
-    claim: &Claim,
+    claim: &ClaimedJob,
     wait: Duration,
 ) -> sqlx::Result<Ending> {
     let mut tx = state.db.tenant(claim.creator).await?;
@@ -144,7 +150,11 @@ pub(super) async fn release(
 }
 
 /// Ends a job that nobody here can do.
-pub(super) async fn give_up(state: &AppState, claim: &Claim, code: &str) -> sqlx::Result<Ending> {
+pub(super) async fn give_up(
+    state: &AppState,
+    claim: &ClaimedJob,
+    code: &str,
+) -> sqlx::Result<Ending> {
     tracing::error!(kind = claim.kind, "a job of a kind that is not known");
     let fault = Fault::new(code, "this version does not know what to do", Again::Never);
     let mut tx = state.db.tenant(claim.creator).await?;

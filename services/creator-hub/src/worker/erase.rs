@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared_config::Service;
-use shared_db::jobs::{self, Claim};
+use shared_db::jobs::{self, ClaimedJob};
 use shared_models::DocumentId;
 
 use super::attempt::{self, Again, Ending, Fault};
@@ -17,11 +17,11 @@ const ASIDE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Does one attempt. Erasing is never given up: what a creator deleted must go.
-pub(super) async fn run(state: &AppState, claim: &Claim) -> sqlx::Result<Ending> {
+pub(super) async fn run(state: &AppState, claim: &ClaimedJob) -> sqlx::Result<Ending> {
     let mut tx = state.db.tenant(claim.creator).await?;
-    let contended = jobs::is_contended(&mut tx, claim).await?;
+    let contended = jobs::has_running_sibling(&mut tx, claim).await?;
     if !contended {
-        jobs::advance(&mut tx, claim, "erasing", 0).await?;
+        jobs::report_progress(&mut tx, claim, "erasing", 0).await?;
     }
     tx.commit().await?;
     if contended {
@@ -39,19 +39,10 @@ pub(super) async fn run(state: &AppState, claim: &Claim) -> sqlx::Result<Ending>
     }
 }
 
-async fn forget(state: &AppState, claim: &Claim) -> Result<(), Fault> {
-    let token = state
-        .verifier
-        .internal_token(Service::AiEngine, claim.creator)
-        .map_err(|error| {
-            tracing::error!(?error, "no token for ai-engine");
-            Fault::new(
-                "internal",
-                "the platform failed; another attempt follows",
-                Again::Always,
-            )
-        })?;
-    let forgetting = state.ai.forget(&token, DocumentId::from(claim.subject));
+async fn forget(state: &AppState, claim: &ClaimedJob) -> Result<(), Fault> {
+    let forgetting = state
+        .ai
+        .delete_from_index(claim.creator, DocumentId::from(claim.subject));
     let silent = |_| Fault::outage(Service::AiEngine.name(), &"it fell silent");
     // The lease is kept beside it, since forgetting reports no progress.
     let held = async {
@@ -68,14 +59,14 @@ async fn forget(state: &AppState, claim: &Claim) -> Result<(), Fault> {
     }
 }
 
-async fn hold(state: &AppState, claim: &Claim) -> sqlx::Result<()> {
+async fn hold(state: &AppState, claim: &ClaimedJob) -> sqlx::Result<()> {
     let mut tx = state.db.tenant(claim.creator).await?;
-    jobs::hold(&mut tx, claim).await?;
+    jobs::renew_lease(&mut tx, claim).await?;
     tx.commit().await
 }
 
 /// Row, file and job end together. The file stays when its content was uploaded anew meanwhile.
-async fn remove(state: &AppState, claim: &Claim) -> sqlx::Result<Ending> {
+async fn remove(state: &AppState, claim: &ClaimedJob) -> sqlx::Result<Ending> {
     let mut tx = state.db.tenant(claim.creator).await?;
     if let Some(hash) = processing::remove(&mut tx, DocumentId::from(claim.subject)).await? {
         documents::lock_content(&mut tx, hash).await?;
@@ -86,14 +77,14 @@ async fn remove(state: &AppState, claim: &Claim) -> sqlx::Result<Ending> {
             return fail(state, claim, Fault::outage(files::NAME, &error)).await;
         }
     }
-    if !jobs::succeed(&mut tx, claim).await? {
+    if !jobs::complete(&mut tx, claim).await? {
         return Ok(Ending::Lost);
     }
     tx.commit().await?;
     Ok(Ending::Succeeded)
 }
 
-async fn fail(state: &AppState, claim: &Claim, fault: Fault) -> sqlx::Result<Ending> {
+async fn fail(state: &AppState, claim: &ClaimedJob, fault: Fault) -> sqlx::Result<Ending> {
     let fault = Fault {
         again: Again::Always,
         ..fault

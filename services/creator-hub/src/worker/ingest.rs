@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use shared_ai_client::{IngestionEvent, NewIngestion};
 use shared_config::Service;
-use shared_db::jobs::{self, Claim};
+use shared_db::jobs::{self, ClaimedJob};
 use shared_models::DocumentId;
 use tokio::time::{Instant, timeout};
 
@@ -36,7 +36,7 @@ enum Outcome {
 }
 
 /// Does one attempt.
-pub(super) async fn run(state: &AppState, claim: &Claim) -> sqlx::Result<Ending> {
+pub(super) async fn run(state: &AppState, claim: &ClaimedJob) -> sqlx::Result<Ending> {
     let Some(work) = begin(state, claim).await? else {
         return cancel(state, claim).await;
     };
@@ -60,11 +60,11 @@ pub(super) async fn run(state: &AppState, claim: &Claim) -> sqlx::Result<Ending>
     }
 }
 
-async fn begin(state: &AppState, claim: &Claim) -> sqlx::Result<Option<Work>> {
+async fn begin(state: &AppState, claim: &ClaimedJob) -> sqlx::Result<Option<Work>> {
     let mut tx = state.db.tenant(claim.creator).await?;
     let work = processing::begin(&mut tx, DocumentId::from(claim.subject)).await?;
     if work.is_some() {
-        jobs::advance(&mut tx, claim, "reading", 0).await?;
+        jobs::report_progress(&mut tx, claim, "reading", 0).await?;
     }
     tx.commit().await?;
     announce(state, claim.creator).await;
@@ -72,7 +72,7 @@ async fn begin(state: &AppState, claim: &Claim) -> sqlx::Result<Option<Work>> {
 }
 
 /// Keeps the lease, and comes back when the job is no longer ours or no longer wanted.
-async fn watch(state: &AppState, claim: &Claim) -> Outcome {
+async fn watch(state: &AppState, claim: &ClaimedJob) -> Outcome {
     loop {
         tokio::time::sleep(BEAT).await;
         match look(state, claim).await {
@@ -85,15 +85,15 @@ async fn watch(state: &AppState, claim: &Claim) -> Outcome {
     }
 }
 
-async fn look(state: &AppState, claim: &Claim) -> sqlx::Result<(bool, bool)> {
+async fn look(state: &AppState, claim: &ClaimedJob) -> sqlx::Result<(bool, bool)> {
     let mut tx = state.db.tenant(claim.creator).await?;
-    let ours = jobs::hold(&mut tx, claim).await?;
+    let ours = jobs::renew_lease(&mut tx, claim).await?;
     let wanted = processing::is_wanted(&mut tx, DocumentId::from(claim.subject)).await?;
     tx.commit().await?;
     Ok((ours, wanted))
 }
 
-async fn index(state: &AppState, claim: &Claim, work: &Work) -> Outcome {
+async fn index(state: &AppState, claim: &ClaimedJob, work: &Work) -> Outcome {
     let text = match read(state, claim, work).await {
         Ok(text) => text,
         Err(fault) => return Outcome::Fault(fault),
@@ -110,7 +110,7 @@ async fn index(state: &AppState, claim: &Claim, work: &Work) -> Outcome {
     }
 }
 
-async fn read(state: &AppState, claim: &Claim, work: &Work) -> Result<String, Fault> {
+async fn read(state: &AppState, claim: &ClaimedJob, work: &Work) -> Result<String, Fault> {
     let bytes = state.files.read(claim.creator, work.content_hash).await;
     let bytes = bytes.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
@@ -143,23 +143,12 @@ async fn read(state: &AppState, claim: &Claim, work: &Work) -> Result<String, Fa
 /// Hands the text to ai-engine and writes down how far it is.
 async fn relay(
     state: &AppState,
-    claim: &Claim,
+    claim: &ClaimedJob,
     document: DocumentId,
     ingestion: &NewIngestion,
 ) -> Result<u32, Fault> {
-    let token = state
-        .verifier
-        .internal_token(Service::AiEngine, claim.creator)
-        .map_err(|error| {
-            tracing::error!(?error, "no token for ai-engine");
-            Fault::new(
-                "internal",
-                "the platform failed; another attempt follows",
-                Again::Few,
-            )
-        })?;
     let silent = |_| Fault::outage(Service::AiEngine.name(), &"it fell silent");
-    let asked = timeout(SILENCE, state.ai.ingest(&token, document, ingestion));
+    let asked = timeout(SILENCE, state.ai.ingest(claim.creator, document, ingestion));
     let mut events = asked.await.map_err(silent)??;
     report(state, claim, HANDED_OVER).await;
     let mut reported = Instant::now();
@@ -203,10 +192,10 @@ fn share(done: u32, total: u32) -> i16 {
 }
 
 /// A loss is no harm: the next report or the end says it again.
-async fn report(state: &AppState, claim: &Claim, progress: i16) {
+async fn report(state: &AppState, claim: &ClaimedJob, progress: i16) {
     let written = async {
         let mut tx = state.db.tenant(claim.creator).await?;
-        jobs::advance(&mut tx, claim, "indexing", progress).await?;
+        jobs::report_progress(&mut tx, claim, "indexing", progress).await?;
         tx.commit().await
     };
     match written.await {
@@ -218,12 +207,12 @@ async fn report(state: &AppState, claim: &Claim, progress: i16) {
 /// The document becomes searchable in the transaction that ends the job.
 async fn succeed(
     state: &AppState,
-    claim: &Claim,
+    claim: &ClaimedJob,
     work: &Work,
     chunks: u32,
 ) -> sqlx::Result<Ending> {
     let mut tx = state.db.tenant(claim.creator).await?;
-    if !jobs::succeed(&mut tx, claim).await? {
+    if !jobs::complete(&mut tx, claim).await? {
         return Ok(Ending::Lost);
     }
     let chunks = i32::try_from(chunks).unwrap_or(i32::MAX);
@@ -243,7 +232,7 @@ async fn succeed(
     Ok(Ending::Succeeded)
 }
 
-async fn fail(state: &AppState, claim: &Claim, fault: &Fault) -> sqlx::Result<Ending> {
+async fn fail(state: &AppState, claim: &ClaimedJob, fault: &Fault) -> sqlx::Result<Ending> {
     let mut tx = state.db.tenant(claim.creator).await?;
     let ending = attempt::record(&mut tx, claim, fault).await?;
     if ending == Ending::Failed {
@@ -255,7 +244,7 @@ async fn fail(state: &AppState, claim: &Claim, fault: &Fault) -> sqlx::Result<En
 }
 
 /// Ends the job of a document that was deleted meanwhile.
-async fn cancel(state: &AppState, claim: &Claim) -> sqlx::Result<Ending> {
+async fn cancel(state: &AppState, claim: &ClaimedJob) -> sqlx::Result<Ending> {
     let mut tx = state.db.tenant(claim.creator).await?;
     jobs::fail(
         &mut tx,

@@ -14,10 +14,10 @@ use axum::{Json, Router};
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;
 use shared_ai_client::{IngestionEvent, NewIngestion, SearchResults, Source};
+use shared_auth::TokenVerifier;
 use shared_config::Service;
 use shared_models::{CreatorId, DocumentId};
 use shared_testkit::TokenMint;
-use shared_web::Verifier;
 use tokio::net::TcpListener;
 
 /// How a call is answered.
@@ -56,7 +56,7 @@ struct Script {
 pub(crate) struct Engine {
     pub(crate) url: String,
     script: Arc<Mutex<Script>>,
-    verifier: Verifier,
+    verifier: TokenVerifier,
 }
 
 impl Engine {
@@ -113,7 +113,7 @@ impl Engine {
         let token = value.strip_prefix("Bearer ").unwrap();
         let creator = self.verifier.verify(token).await.unwrap();
         assert_eq!(creator.service().unwrap(), Service::CreatorHub);
-        creator.id
+        creator.tenant
     }
 }
 

@@ -126,7 +126,7 @@ async fn another_worker_takes_over_from_one_that_died() {
     );
     let mut tx = world.db().tenant(world.creator).await.unwrap();
     assert!(
-        !jobs::succeed(&mut tx, &dead).await.unwrap(),
+        !jobs::complete(&mut tx, &dead).await.unwrap(),
         "it comes too late"
     );
 }

@@ -8,11 +8,11 @@ use axum::extract::FromRef as _;
 use creator_hub_service::{AppState, Config, Worker};
 use http::{Method, StatusCode, header};
 use serde_json::Value;
+use shared_auth::TokenVerifier;
 use shared_config::{Reader, Service, keys};
 use shared_db::Db;
 use shared_models::CreatorId;
 use shared_testkit::{Answer, Stores, TestClient, TestDatabase, TokenMint};
-use shared_web::Verifier;
 use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -133,7 +133,9 @@ impl World {
     /// The same account, called by another service: Redis has no say in whether that may be.
     pub(crate) fn service(&self) -> TestClient {
         let channel = self.mint.verifier(Service::Channel);
-        let token = channel.internal_token(Service::CreatorHub, self.creator);
+        let token = channel
+            .signer()
+            .tenant_token(Service::CreatorHub, self.creator);
         self.anonymous.with_token(&token.unwrap())
     }
 
@@ -173,7 +175,7 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
 
 fn state(config: &Config, mint: &TokenMint, stop: &CancellationToken) -> AppState {
     let state = AppState::new(config, stop.clone()).unwrap();
-    Verifier::from_ref(&state).learn(&mint.key_set());
+    TokenVerifier::from_ref(&state).replace_keys(&mint.key_set());
     state
 }
 

@@ -5,23 +5,23 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use shared_cache::{Cache, CacheSettings, Key, Leases, Limit, Verdict};
+use shared_cache::{Cache, CacheSettings, Decision, Key, Limit, PrefetchingLimiter};
 use shared_config::Service;
 use shared_models::CreatorId;
 use shared_testkit::{Answer, Stores, TestClient, TokenMint};
-use shared_web::{Creator, Limiter, limit};
+use shared_web::{Caller, Limiter, rate_limit};
 
 /// A service with a route that reads and one that changes, both for whoever is known.
 fn service(mint: &TokenMint, settings: &CacheSettings) -> TestClient {
     let cache = Cache::new(settings).unwrap();
     let verifier = mint.verifier(Service::CreatorHub);
     let limiter = Limiter::new(cache, verifier.clone());
-    let known = |_: Creator| async { "known" };
+    let known = |_: Caller| async { "known" };
     let router = Router::new()
         .route("/thing", get(known))
         .route("/thing", post(known))
         .route("/open", get(|| async { "open" }))
-        .layer(middleware::from_fn_with_state(limiter, limit::count))
+        .layer(middleware::from_fn_with_state(limiter, rate_limit::enforce))
         .with_state::<()>(verifier);
     TestClient::new(router)
 }
@@ -80,7 +80,8 @@ async fn services_are_not_counted_and_nobody_is_while_redis_is_away() {
     let (mint, mut settings) = (TokenMint::new(), Stores::from_env().cache_settings());
     let token = mint
         .verifier(Service::Channel)
-        .internal_token(Service::CreatorHub, CreatorId::new());
+        .signer()
+        .tenant_token(Service::CreatorHub, CreatorId::new());
     let client = service(&mint, &settings).with_token(&token.unwrap());
     let answer = client.get("/thing").await;
     assert_eq!(answer.status, StatusCode::OK);
@@ -102,12 +103,12 @@ async fn four_replicas_let_through_what_one_would() {
     };
     let began = Instant::now();
     let replicas = (0..4).map(|_| {
-        let leases = Leases::new(Cache::new(&settings).unwrap());
+        let limiter = PrefetchingLimiter::new(Cache::new(&settings).unwrap());
         tokio::spawn(async move {
             let (limits, mut allowed) = ([(Key::limit("exact", "one"), limit)], 0);
             while began.elapsed().as_secs() < 2 {
-                let verdict = leases.take(&limits).await.unwrap();
-                allowed += u32::from(matches!(verdict, Verdict::Allowed { .. }));
+                let verdict = limiter.take(&limits).await.unwrap();
+                allowed += u32::from(matches!(verdict, Decision::Allowed { .. }));
             }
             allowed
         })
@@ -128,10 +129,10 @@ async fn four_replicas_let_through_what_one_would() {
 }
 
 /// What is left of a limit that nothing comes back to.
-async fn left(leases: &Leases, limits: &[(Key, Limit)]) -> u32 {
-    match leases.take(limits).await.unwrap() {
-        Verdict::Allowed { remaining, .. } => remaining,
-        Verdict::Refused { .. } => panic!("the limit is used up"),
+async fn left(limiter: &PrefetchingLimiter, limits: &[(Key, Limit)]) -> u32 {
+    match limiter.take(limits).await.unwrap() {
+        Decision::Allowed { remaining, .. } => remaining,
+        Decision::Refused { .. } => panic!("the limit is used up"),
     }
 }
 
@@ -148,7 +149,7 @@ fn hundred(subject: &str) -> [(Key, Limit); 1] {
 #[tokio::test]
 async fn a_burst_takes_in_advance_and_other_replicas_see_it_taken() {
     let settings = Stores::from_env().cache_settings();
-    let [one, other] = [0, 1].map(|_| Leases::new(Cache::new(&settings).unwrap()));
+    let [one, other] = [0, 1].map(|_| PrefetchingLimiter::new(Cache::new(&settings).unwrap()));
     // A machine that pauses longer than a lease lasts is given another chance.
     let mut seen = Vec::new();
     for chance in 0..10 {
@@ -174,19 +175,19 @@ async fn a_burst_takes_in_advance_and_other_replicas_see_it_taken() {
 #[tokio::test]
 async fn what_is_taken_in_advance_is_let_through_and_no_more() {
     let settings = Stores::from_env().cache_settings();
-    let leases = Leases::new(Cache::new(&settings).unwrap());
+    let limiter = PrefetchingLimiter::new(Cache::new(&settings).unwrap());
     let (limits, mut allowed) = (hundred("whole"), 0);
-    while let Verdict::Allowed { .. } = leases.take(&limits).await.unwrap() {
+    while let Decision::Allowed { .. } = limiter.take(&limits).await.unwrap() {
         allowed += 1;
     }
     assert_eq!(allowed, 100);
     // Side by side, too, nothing of what was taken is lost.
     let limits = hundred("side-by-side");
-    let (leases, limits) = (&leases, &limits);
-    let asks = (0..150).map(async |_| leases.take(limits).await.unwrap());
+    let (limiter, limits) = (&limiter, &limits);
+    let asks = (0..150).map(async |_| limiter.take(limits).await.unwrap());
     let verdicts = futures_util::future::join_all(asks).await;
     let allowed = verdicts
         .iter()
-        .filter(|verdict| matches!(verdict, Verdict::Allowed { .. }));
+        .filter(|verdict| matches!(verdict, Decision::Allowed { .. }));
     assert_eq!(allowed.count(), 100);
 }

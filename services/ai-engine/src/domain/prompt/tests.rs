@@ -1,6 +1,6 @@
 //! What prompt promises, in small cases.
 
-use shared_models::text::Prose;
+use shared_models::text::MultiLine;
 use shared_models::{ChunkId, DocumentId};
 
 use super::*;
@@ -19,7 +19,7 @@ fn source(number: u32, title: &str, text: &str) -> Source {
 }
 
 fn turn(role: TurnRole, content: &str) -> Turn {
-    let content = Prose::parse(content).unwrap();
+    let content = MultiLine::parse(content).unwrap();
     Turn { role, content }
 }
 

@@ -1,7 +1,7 @@
 //! Ends the sockets of an account that is shut while they are open.
 
+use shared_auth::{Revocations, Subject};
 use shared_models::CreatorId;
-use shared_web::{Revocations, Subject};
 use tokio::sync::watch;
 
 use crate::state::AppState;
@@ -44,7 +44,7 @@ impl Suspension {
                 self.told = None;
                 continue;
             }
-            if revocations.is_heard(Subject::Tenant(self.creator)) {
+            if revocations.is_revoked_locally(Subject::Tenant(self.creator)) {
                 return;
             }
             let epoch = *changes.borrow();

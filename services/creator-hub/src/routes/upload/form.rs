@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::http::StatusCode;
 use sha2::{Digest as _, Sha256};
-use shared_models::text::{Line, Prose};
+use shared_models::text::{MultiLine, SingleLine};
 use shared_web::{IdempotencyKey, Idempotent};
 use tokio::time::timeout;
 
@@ -29,16 +29,16 @@ const FIELD: usize = 16 * 1024;
 /// A whole form.
 pub(super) struct Form {
     pub(super) file: ReceivedFile,
-    pub(super) title: Option<Line<TITLE>>,
-    pub(super) description: Option<Prose<DESCRIPTION>>,
+    pub(super) title: Option<SingleLine<TITLE>>,
+    pub(super) description: Option<MultiLine<DESCRIPTION>>,
     pub(super) tags: Listed<TAGS, TAG>,
 }
 
 impl Form {
     /// What the request is called by its caller, and what it asks for.
     pub(super) fn named(&self, key: IdempotencyKey) -> Idempotent {
-        let title = self.title.as_ref().map_or("", Line::as_str);
-        let description = self.description.as_ref().map_or("", Prose::as_str);
+        let title = self.title.as_ref().map_or("", SingleLine::as_str);
+        let description = self.description.as_ref().map_or("", MultiLine::as_str);
         let mut asked = vec![
             self.file.hash.as_bytes(),
             self.file.filename.as_bytes(),
@@ -63,9 +63,9 @@ pub(super) struct ReceivedFile {
 #[derive(Default)]
 struct Parts {
     file: Option<ReceivedFile>,
-    title: Option<Line<TITLE>>,
-    description: Option<Prose<DESCRIPTION>>,
-    tags: Vec<Line<TAG>>,
+    title: Option<SingleLine<TITLE>>,
+    description: Option<MultiLine<DESCRIPTION>>,
+    tags: Vec<SingleLine<TAG>>,
 }
 
 /// Reads a form whose file has at most `most` bytes.
@@ -111,15 +111,15 @@ async fn receive_parts(
             "file" => parts.file = Some(receive_file(files, field, most).await?),
             "title" => {
                 let title = text(field, "title", most).await?;
-                parts.title = parsed("title", &title, Line::parse)?;
+                parts.title = parsed("title", &title, SingleLine::parse)?;
             }
             "description" => {
                 let description = text(field, "description", most).await?;
-                parts.description = parsed("description", &description, Prose::parse)?;
+                parts.description = parsed("description", &description, MultiLine::parse)?;
             }
             "tags" => {
                 for tag in text(field, "tags", most).await?.split(',') {
-                    parts.tags.extend(parsed("tags", tag, Line::parse)?);
+                    parts.tags.extend(parsed("tags", tag, SingleLine::parse)?);
                 }
             }
             _ => {

@@ -33,7 +33,7 @@ pub(crate) async fn begin(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<Opt
         id: row.try_get("id")?,
         version: row.try_get("version")?,
         title: row.try_get("title")?,
-        kind: word(&row, "kind", DocumentKind::from_word)?,
+        kind: word(&row, "kind", DocumentKind::from_name)?,
         content_hash: hash(&row)?,
     }))
 }
