@@ -9,7 +9,7 @@ use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
 use shared_rpc::http_client;
-use shared_web::serve::DRAIN;
+use shared_web::serve::DRAIN_TIMEOUT;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -78,7 +78,7 @@ impl AppState {
     pub async fn drained(self) {
         self.stop.cancelled().await;
         self.tasks.close();
-        if tokio::time::timeout(DRAIN, self.tasks.wait())
+        if tokio::time::timeout(DRAIN_TIMEOUT, self.tasks.wait())
             .await
             .is_err()
         {

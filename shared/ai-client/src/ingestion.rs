@@ -49,7 +49,7 @@ pub enum IngestionEvent {
         code: String,
         /// For a person.
         reason: String,
-        /// Whether another attempt can help.
+        /// What became of a failed attempt.
         retry: bool,
     },
 }

@@ -19,12 +19,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared_models::CreatorId;
 
-/// Keys that Redis looks at in one step of a search.
+/// Keys per SCAN step.
 const SCAN_STEP: u32 = 1_000;
 
 use crate::reconnecting::ReconnectingClient;
 
-/// Redis, seen by one service's user. Clones share one multiplexed connection.
+/// Redis, as the ACL user of one service. Clones share one multiplexed connection.
 #[derive(Clone)]
 pub struct Cache {
     client: Client,
@@ -41,7 +41,7 @@ impl std::fmt::Debug for Cache {
 }
 
 impl Cache {
-    /// Sets up the connection without connecting: it comes up with the first command.
+    /// Prepares the connection; the first command connects.
     pub fn new(settings: &CacheSettings) -> RedisResult<Self> {
         let client = Client::open(settings.connection())?;
         let connection = ReconnectingClient::to(client.clone())?;
@@ -52,7 +52,7 @@ impl Cache {
         })
     }
 
-    /// Whether Redis answers.
+    /// Checks that Redis answers.
     pub async fn ping(&self) -> RedisResult<()> {
         let mut handle = self.connection.handle();
         let answer = redis::cmd("PING").query_async(&mut handle.connection).await;
@@ -80,17 +80,17 @@ impl Cache {
         Ok(texts.into_iter().map(parse).collect())
     }
 
-    /// Writes a JSON value that lives for `life`; every cache key has an end.
+    /// Writes a JSON value that expires after `ttl`; every cache key expires.
     pub async fn write<T: Serialize + Sync>(
         &self,
         key: &Key,
         value: &T,
-        life: Duration,
+        ttl: Duration,
     ) -> RedisResult<()> {
         let Ok(text) = serde_json::to_string(value) else {
             return Ok(());
         };
-        let seconds = life.as_secs().max(1);
+        let seconds = ttl.as_secs().max(1);
         let mut handle = self.connection.handle();
         let answer = handle
             .connection
@@ -99,52 +99,51 @@ impl Cache {
         self.connection.report(&handle, answer)
     }
 
-    /// Drops a value.
+    /// Deletes a value.
     pub async fn forget(&self, key: &Key) -> RedisResult<()> {
         let mut handle = self.connection.handle();
         let answer = handle.connection.del(self.full(key)).await;
         self.connection.report(&handle, answer)
     }
 
-    /// Tells whoever listens now; a hint that may be lost.
+    /// Publishes to current subscribers. Delivery is not guaranteed.
     pub async fn publish(&self, key: &Key, message: &str) -> RedisResult<()> {
         let mut handle = self.connection.handle();
         let answer = handle.connection.publish(self.full(key), message).await;
         self.connection.report(&handle, answer)
     }
 
-    /// Listens to one channel on a connection of its own. Subscribe first, then read the truth:
-    /// what was published before is gone.
+    /// Subscribes to one channel on a connection of its own. Subscribe first, then read the
+    /// current state: earlier messages are not delivered.
     pub async fn subscribe(&self, key: &Key) -> RedisResult<PubSub> {
         let mut subscription = self.client.get_async_pubsub().await?;
         subscription.subscribe(self.full(key)).await?;
         Ok(subscription)
     }
 
-    /// Listens to channels that come and go, on a connection of its own; [`Cache::channel`] names
-    /// them.
+    /// A subscription without channels, on a connection of its own; [`Cache::channel`] gives their
+    /// names.
     pub async fn listen(&self) -> RedisResult<PubSub> {
         self.client.get_async_pubsub().await
     }
 
-    /// The name of a channel as the server knows it.
+    /// The full name of a channel on the server.
     pub fn channel(&self, key: &Key) -> String {
         self.full(key)
     }
 
-    /// Takes `cost` from a limit, or says how long to wait.
+    /// Takes `cost` from a limit, or returns how long to wait.
     pub async fn take(&self, key: &Key, limit: &Limit, cost: u32) -> RedisResult<Decision> {
         self.take_all(&[(key.clone(), *limit)], cost).await
     }
 
-    /// Takes `cost` from each of the limits, or from none and says how long to wait; one round
-    /// trip. In a cluster the keys must share a slot.
+    /// Takes `cost` from each limit, or from none and returns how long to wait. One round trip; in
+    /// a cluster the keys must share a slot.
     pub async fn take_all(&self, limits: &[(Key, Limit)], cost: u32) -> RedisResult<Decision> {
         Ok(self.take_up_to(limits, cost, 0).await?.0)
     }
 
-    /// Takes `cost` from each of the limits, or from none; and up to `advance` more, of which it
-    /// says how many they were.
+    /// Like [`Cache::take_all`], and takes up to `advance` more; returns how many more it took.
     async fn take_up_to(
         &self,
         limits: &[(Key, Limit)],
@@ -160,8 +159,8 @@ impl Cache {
         self.connection.report(&handle, answer)
     }
 
-    /// Drops every key of a tenant, and says how many there were. Revocations stay until they end
-    /// by themselves: they are what keeps the tenant's tokens from working.
+    /// Deletes all keys of a tenant and returns their number. Revocations stay until they expire:
+    /// they keep the tenant's tokens from working.
     pub async fn forget_tenant(&self, creator: CreatorId) -> RedisResult<u64> {
         let pattern = self.full(&Key::all_of(creator));
         let (mut dropped, mut cursor) = (0, 0_u64);

@@ -1,9 +1,9 @@
-//! Requests taken from a limit in advance, so that not each one of a burst asks Redis.
+//! Prefetches permits from rate limits, so that a burst does not ask Redis for each request.
 //!
-//! A replica that was asked for somebody a moment ago takes more than it needs: one more, then two,
-//! four, eight. What is taken is counted at once and for all replicas, and lapses unused after
-//! [`PREFETCH_TTL`]. So no more requests pass than the limit says, and who asks now and then is counted one
-//! by one.
+//! A replica that saw the same caller a moment ago takes more permits than it needs: one more,
+//! then two, four, eight. They are counted at once for all replicas and expire unused after
+//! [`PREFETCH_TTL`]. So the limit is never exceeded, and an occasional caller is counted one
+//! request at a time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,21 +13,21 @@ use redis::RedisResult;
 
 use crate::{Cache, Decision, Key, Limit};
 
-/// So long a prefetched may be used. A request that a limit let through may come so much later.
+/// How long prefetched permits may be used, and so how late an allowed request may come.
 const PREFETCH_TTL: Duration = Duration::from_millis(100);
-/// Most that is taken in advance.
+/// Most permits prefetched at once.
 const MAX_PREFETCH: u32 = 8;
-/// Most leases at the same time; about 2 MB.
+/// Most callers with prefetched permits; about 2 MB.
 const CAPACITY: u64 = 10_000;
 
-/// The leases of one replica. Clones share them.
+/// The prefetched permits of one replica. Clones share them.
 #[derive(Debug, Clone)]
 pub struct PrefetchingLimiter {
     cache: Cache,
     prefetched_by_owner: BoundedCache<Key, Arc<Mutex<Prefetched>>>,
 }
 
-/// What is left of the requests that Redis let through, and what it said of the limits.
+/// The permits left of one prefetch, and Redis's decision when they were taken.
 #[derive(Debug, Clone, Copy)]
 struct Prefetched {
     left: u32,
@@ -37,7 +37,7 @@ struct Prefetched {
 }
 
 impl PrefetchingLimiter {
-    /// None yet.
+    /// A limiter without prefetched permits.
     pub fn new(cache: Cache) -> Self {
         let prefetched_by_owner = BoundedCache::builder().max_capacity(CAPACITY);
         let prefetched_by_owner = prefetched_by_owner.time_to_live(PREFETCH_TTL).build();
@@ -47,8 +47,8 @@ impl PrefetchingLimiter {
         }
     }
 
-    /// Takes one from each of the limits, or from none and says how long to wait. The first of them
-    /// is the one that nobody else has.
+    /// Takes one permit from each limit, or none and returns how long to wait. The first limit
+    /// must be the caller's own.
     pub async fn take(&self, limits: &[(Key, Limit)]) -> RedisResult<Decision> {
         let Some((owner, _)) = limits.first() else {
             return self.cache.take_all(limits, 1).await;
@@ -72,7 +72,7 @@ impl PrefetchingLimiter {
         self.prefetched_by_owner
             .entry_by_ref(owner)
             .and_upsert_with(|before| {
-                // Asked side by side, both have taken something.
+                // Two requests at the same time both prefetched: add up.
                 let before = before.map(|entry| *lock(entry.value()));
                 let left = before.map_or(0, |before| before.rest(asked));
                 Arc::new(Mutex::new(Prefetched {
@@ -85,18 +85,18 @@ impl PrefetchingLimiter {
 }
 
 impl Prefetched {
-    /// What may still be used.
+    /// The permits that have not expired.
     fn rest(&self, now: Instant) -> u32 {
         if now < self.ends { self.left } else { 0 }
     }
 
-    /// Lets a request through, if one is left.
+    /// Uses one permit, if any is left.
     fn spend(&mut self, now: Instant) -> Option<Decision> {
         self.left = self.rest(now).checked_sub(1)?;
         Some(self.decision())
     }
 
-    /// What Redis said, as if what is left here had not been taken.
+    /// Redis's decision, counting unused permits as remaining.
     fn decision(&self) -> Decision {
         match self.decision {
             Decision::Allowed {
@@ -112,7 +112,7 @@ impl Prefetched {
         }
     }
 
-    /// How many to take in advance by the next question: twice as many, if these were needed.
+    /// How many permits to prefetch next: twice as many if these were needed.
     fn next(&self, now: Instant) -> u32 {
         if now < self.ends {
             (2 * self.taken).clamp(1, MAX_PREFETCH)

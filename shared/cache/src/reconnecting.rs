@@ -1,7 +1,7 @@
-//! The connection that all commands share, replaced when it no longer answers.
+//! The connection that all commands share, replaced when it stops answering.
 //!
-//! The client replaces one that ends. One to a node that has vanished does not end, and behind a
-//! proxy the kernel does not find out either: every command would wait in vain for ever.
+//! The Redis client replaces a connection that closes. A connection to a vanished node never
+//! closes, and behind a proxy the kernel does not notice either: every command would time out.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -9,9 +9,9 @@ use std::time::Duration;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, RedisError, RedisResult};
 
-/// The longest way to a connection.
+/// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// The longest wait for an answer.
+/// Longest wait for a response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Clones share the connection.
@@ -21,17 +21,16 @@ pub(crate) struct ReconnectingClient {
     current: Arc<RwLock<Handle>>,
 }
 
-/// One use of the connection.
+/// One use of the current connection.
 #[derive(Clone)]
 pub(crate) struct Handle {
-    /// To send the command by.
     pub(crate) connection: ConnectionManager,
-    /// How often it was replaced before.
+    /// How often the connection had been replaced before.
     number: u64,
 }
 
 impl ReconnectingClient {
-    /// Does not connect: that comes with the first command.
+    /// The first command connects.
     pub(crate) fn to(client: Client) -> RedisResult<Self> {
         let (connection, number) = (connection(&client)?, 0);
         let current = Arc::new(RwLock::new(Handle { connection, number }));
@@ -44,7 +43,7 @@ impl ReconnectingClient {
         current.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Passes the answer on. If none came in time, whoever comes next gets another connection.
+    /// Passes the answer on; after a timeout the next use gets a new connection.
     pub(crate) fn report<T>(&self, handle: &Handle, answer: RedisResult<T>) -> RedisResult<T> {
         if answer.as_ref().is_err_and(RedisError::is_timeout) {
             let current = self.current.write();

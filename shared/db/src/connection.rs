@@ -1,4 +1,4 @@
-//! A connection of the pool that goes back within a bounded time, whatever became of its work.
+//! A pooled connection that returns to the pool within a bounded time, whatever state it is in.
 
 use std::future::Future;
 use std::io::ErrorKind;
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::Db;
 use crate::dead_peers::{self, StaleConnections};
 
-/// Dropped, it goes back to the pool, or ends where nobody knows what it stands at.
+/// Returns to the pool when dropped, or closes when its protocol state is unknown.
 #[derive(Debug)]
 pub(crate) struct PooledConnection {
     inner: PoolConnection<Postgres>,
@@ -34,7 +34,7 @@ impl PooledConnection {
         &mut self.inner
     }
 
-    /// It must not serve anybody again.
+    /// Closes the connection on drop instead of returning it to the pool.
     pub(crate) fn discard(&mut self) {
         self.inner.close_on_drop();
         self.discarded = true;
@@ -42,7 +42,7 @@ impl PooledConnection {
 }
 
 impl Drop for PooledConnection {
-    /// Nobody waits for sqlx's query whether it still answers.
+    /// Returns in the background: no caller waits for sqlx's check whether it still answers.
     fn drop(&mut self) {
         let Ok(runtime) = Handle::try_current() else {
             return; // at the end of the process; the connection ends, too
@@ -59,8 +59,8 @@ impl Drop for PooledConnection {
     }
 }
 
-/// Does it once more where the connection had died unseen, on one that is new: all of an earlier
-/// time have most likely died with it, as they do when the server starts anew.
+/// Retries once on a new connection if this one had died unnoticed. Older connections have most
+/// likely died with it, as they do when the server restarts, and are closed too.
 pub(crate) async fn retry_once_on_disconnect<T, F>(
     dead_peers: &StaleConnections,
     attempt: impl Fn() -> F,
@@ -77,17 +77,18 @@ where
     }
 }
 
-/// Whether the connection is gone.
+/// Whether the error means that the connection is closed.
 pub(crate) fn is_disconnected(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
-        // Said to an idle connection before it closes: by an administrator, or after a crash.
+        // Sent to an idle connection before it closes: by an administrator, or after a crash.
         sqlx::Error::Database(cause) => matches!(cause.code().as_deref(), Some("57P01" | "57P02")),
         _ => false,
     }
 }
 
-/// Waits for what must be quick. A connection that stays silent takes all of its time with it.
+/// Waits at most [`dead_peers::RESPONSE_TIMEOUT`]. A timeout marks all connections opened before
+/// it as stale.
 pub(crate) async fn with_timeout<T>(
     dead_peers: &StaleConnections,
     answer: impl Future<Output = sqlx::Result<T>>,

@@ -1,8 +1,8 @@
-//! Connections to a node that has vanished: they never answer and never end.
+//! Detects connections to a vanished node, which never answer and never close.
 //!
-//! The kernel gives such a connection up after a quarter of an hour, and sqlx sets no option of
-//! its socket. So nothing waits for long, and who has waited in vain once spares the others the
-//! wait: every connection of that time is dropped without a goodbye.
+//! The kernel gives up such a connection only after a quarter of an hour, and sqlx sets no socket
+//! options. So every wait has a timeout, and after one timeout all connections opened before it
+//! are presumed dead and closed without a handshake.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgPoolOptions;
 
-/// So long a connection may take to begin a transaction, or to go back to the pool.
+/// Longest wait for a connection to begin a transaction or to return to the pool.
 pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// When an answer was last waited for in vain.
+/// The time of the last timeout.
 #[derive(Debug, Clone)]
 pub(crate) struct StaleConnections {
     began: Instant,
@@ -23,7 +23,6 @@ pub(crate) struct StaleConnections {
 }
 
 impl StaleConnections {
-    /// None yet.
     pub(crate) fn new() -> Self {
         Self {
             began: Instant::now(),
@@ -31,14 +30,14 @@ impl StaleConnections {
         }
     }
 
-    /// An answer did not come.
+    /// Records a timeout now.
     pub(crate) fn mark(&self) {
         let now = self.began.elapsed().as_millis();
         let now = u64::try_from(now).unwrap_or(u64::MAX).max(1);
         self.last.fetch_max(now, Ordering::Relaxed);
     }
 
-    /// The pool asks it for every connection that goes out and comes back.
+    /// Checks every connection that leaves or returns to the pool.
     pub(crate) fn install(&self, options: PgPoolOptions) -> PgPoolOptions {
         let (out, back) = (self.clone(), self.clone());
         let kept = |gone: bool| (!gone).then_some(true).ok_or(sqlx::Error::PoolTimedOut);
@@ -47,7 +46,7 @@ impl StaleConnections {
             .after_release(move |_, about| Box::pin(ready(kept(back.is_stale(about.age)))))
     }
 
-    /// Whether a connection of that age was there when the answer did not come.
+    /// Whether a connection of that age was opened before the last timeout.
     fn is_stale(&self, age: Duration) -> bool {
         let last = self.last.load(Ordering::Relaxed);
         let opened = self.began.elapsed().saturating_sub(age);

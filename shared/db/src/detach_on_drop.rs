@@ -1,4 +1,4 @@
-//! Work that is done to its end, also when the one who waits for it goes away.
+//! Work that runs to completion even if the waiting task is cancelled.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 
-/// Runs in the task of who waits, since another one would cost a switch of threads each time. Only
-/// when it is dropped half-way does it go on in one of its own; its output is dropped there.
+/// Runs in the caller's task, which saves a thread switch. If it is dropped before it is done, it
+/// continues in a task of its own and its output is discarded.
 pub(crate) struct DetachOnDrop<F>(Option<Pin<Box<F>>>)
 where
     F: Future + Send + 'static,
@@ -31,9 +31,9 @@ where
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // Taken out meanwhile: what panics must not be polled again.
+        // Taken out while it runs: a future that panicked must not be polled again.
         let Some(mut work) = self.0.take() else {
-            return Poll::Pending; // nobody polls a future that has ended
+            return Poll::Pending; // a finished future is not polled again
         };
         let polled = work.as_mut().poll(context);
         if polled.is_pending() {

@@ -1,4 +1,4 @@
-//! The lease queue: claim, report, finish; one row is one piece of long work.
+//! The job queue: claim, report progress, finish. A claim is a lease that must be renewed.
 
 use std::time::Duration;
 
@@ -10,53 +10,53 @@ use uuid::Uuid;
 
 use crate::{Db, TenantTx};
 
-/// How long a worker may be silent before its job is given to another.
+/// A claimed job goes to another worker when its lease is not renewed for this long.
 pub const LEASE: Duration = Duration::from_secs(30);
-/// Longest wait between two attempts.
+/// Longest delay between two attempts.
 const MAX_BACKOFF: Duration = Duration::from_mins(5);
 
-/// A job that a worker holds.
+/// A job claimed by a worker.
 #[derive(Debug, Clone)]
 pub struct ClaimedJob {
-    /// Whose job it is.
+    /// The tenant of the job.
     pub creator: CreatorId,
     /// The job.
     pub id: JobId,
-    /// What is to be done.
+    /// The kind of work.
     pub kind: String,
-    /// What it is to be done to.
+    /// The id of the row that the work is about.
     pub subject: Uuid,
-    /// Which attempt this is, from 1.
+    /// The number of this attempt, from 1.
     pub attempt: i32,
-    /// The attempt after which it fails for good.
+    /// The job fails after this many attempts.
     pub max_attempts: i32,
     token: Uuid,
 }
 
-/// A job as its creator sees it.
+/// A job as the API shows it.
 #[derive(Debug, Clone)]
 pub struct JobRow {
     /// The job.
     pub id: JobId,
-    /// What is done.
+    /// The kind of work.
     pub kind: String,
-    /// What it is done to.
+    /// The id of the row that the work is about.
     pub subject: Uuid,
     /// `queued`, `running`, `succeeded` or `failed`.
     pub state: String,
-    /// The step that it stands at.
+    /// The current step.
     pub stage: String,
-    /// 0 to 100.
+    /// Progress in percent.
     pub progress: i16,
-    /// Attempts begun.
+    /// Number of attempts started.
     pub attempts: i32,
-    /// Stable word for what went wrong last.
+    /// Stable code of the last failure.
     pub error_code: Option<String>,
-    /// What went wrong last, for a person.
+    /// The last failure, for a person.
     pub error_reason: Option<String>,
 }
 
-/// Puts work into the queue; it starts when the transaction commits.
+/// Enqueues a job; it becomes visible when the transaction commits.
 pub async fn enqueue(
     tx: &mut TenantTx,
     queue: &str,
@@ -66,7 +66,7 @@ pub async fn enqueue(
     enqueue_after(tx, queue, kind, subject, Duration::ZERO).await
 }
 
-/// Puts work into the queue that starts no sooner than `wait` from now.
+/// Enqueues a job that starts no earlier than `wait` from now.
 pub async fn enqueue_after(
     tx: &mut TenantTx,
     queue: &str,
@@ -90,7 +90,7 @@ pub async fn enqueue_after(
     Ok(id)
 }
 
-/// Takes the oldest due job of a queue, or one whose worker has gone silent.
+/// Claims the oldest due job of a queue, or one whose lease has expired.
 pub async fn claim(db: &Db, queue: &str) -> sqlx::Result<Option<ClaimedJob>> {
     let token = Uuid::new_v4();
     let mut tx = db.system().await?;
@@ -115,7 +115,7 @@ pub async fn claim(db: &Db, queue: &str) -> sqlx::Result<Option<ClaimedJob>> {
     row.map(read).transpose()
 }
 
-/// Reports where the work stands and keeps the lease; false when the job is no longer ours.
+/// Reports progress and renews the lease; false when the lease was lost.
 pub async fn report_progress(
     tx: &mut TenantTx,
     claim: &ClaimedJob,
@@ -138,7 +138,7 @@ pub async fn report_progress(
     Ok(done.rows_affected() == 1)
 }
 
-/// Ends a job well, in the transaction of its effect; false when it is no longer ours.
+/// Completes a job, in the transaction of its effect; false when the lease was lost.
 pub async fn complete(tx: &mut TenantTx, claim: &ClaimedJob) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "update platform.jobs
@@ -153,18 +153,18 @@ pub async fn complete(tx: &mut TenantTx, claim: &ClaimedJob) -> sqlx::Result<boo
     Ok(done.rows_affected() == 1)
 }
 
-/// Whether another attempt can help.
+/// What became of a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureOutcome {
-    /// The job waits and is tried again.
+    /// Another attempt is scheduled.
     Retried,
-    /// The job has failed for good.
+    /// The job has failed permanently.
     Failed,
-    /// The job belongs to another worker by now.
+    /// The lease was lost to another worker.
     Lost,
 }
 
-/// Records a failed attempt. `retry` says whether another attempt can help.
+/// Records a failed attempt; `retry` allows another one while attempts are left.
 pub async fn fail(
     tx: &mut TenantTx,
     claim: &ClaimedJob,
@@ -196,7 +196,7 @@ pub async fn fail(
     })
 }
 
-/// Keeps the lease without a word on progress; false when the job is no longer ours.
+/// Renews the lease without reporting progress; false when the lease was lost.
 pub async fn renew_lease(tx: &mut TenantTx, claim: &ClaimedJob) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "update platform.jobs set lease_until = now() + $3, updated_at = now()
@@ -210,8 +210,8 @@ pub async fn renew_lease(tx: &mut TenantTx, claim: &ClaimedJob) -> sqlx::Result<
     Ok(done.rows_affected() == 1)
 }
 
-/// Gives a job back as if it had not been taken, to be taken again after `wait`: the process ends,
-/// or something else has to finish first. False when it is no longer ours.
+/// Returns a job to the queue as if it had not been claimed, to start after `wait`: the process
+/// stops, or other work has to finish first. False when the lease was lost.
 pub async fn release(tx: &mut TenantTx, claim: &ClaimedJob, wait: Duration) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "update platform.jobs
@@ -227,8 +227,8 @@ pub async fn release(tx: &mut TenantTx, claim: &ClaimedJob, wait: Duration) -> s
     Ok(done.rows_affected() == 1)
 }
 
-/// Records an attempt that met an outage, and waits: it is shown, and counts towards no last one.
-/// Takes the right to update `max_attempts`. False when the job is no longer ours.
+/// Records an attempt that failed because a dependency is unavailable, and schedules another one
+/// that does not count towards the last. False when the lease was lost.
 pub async fn reschedule(
     tx: &mut TenantTx,
     claim: &ClaimedJob,
@@ -253,7 +253,7 @@ pub async fn reschedule(
     Ok(done.rows_affected() == 1)
 }
 
-/// Whether a worker holds another job about the same subject.
+/// Whether another job about the same subject is running.
 pub async fn has_running_sibling(tx: &mut TenantTx, claim: &ClaimedJob) -> sqlx::Result<bool> {
     sqlx::query(
         "select exists (select from platform.jobs

@@ -1,4 +1,4 @@
-//! One query before a tenant is known, in one round trip.
+//! A query before the tenant is known, in one round trip.
 
 use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -9,7 +9,7 @@ use crate::connection::{
     PooledConnection, is_disconnected, retry_once_on_disconnect, with_timeout,
 };
 
-/// Asks outside of any transaction, whose begin would be a second round trip.
+/// Runs outside a transaction: its BEGIN would be a second round trip.
 pub(crate) async fn fetch_optional<'q>(
     db: &Db,
     query: impl Fn() -> Query<'q, Postgres, PgArguments>,

@@ -1,4 +1,4 @@
-//! The tenant transaction: the only road to tenant tables.
+//! The tenant transaction: the only way to reach tenant tables.
 
 use shared_models::CreatorId;
 use sqlx::PgConnection;
@@ -8,8 +8,8 @@ use crate::transaction::OpenTransaction;
 
 /// A transaction that sees one tenant's rows and no others.
 ///
-/// Dropped, it rolls back, and with it goes the tenant. Never hold one over a call to another
-/// service: it occupies a connection.
+/// It rolls back when dropped, which also resets the tenant. Never hold one across a call to
+/// another service: it occupies a connection.
 #[derive(Debug)]
 pub struct TenantTx {
     inner: OpenTransaction,
@@ -27,7 +27,7 @@ impl TenantTx {
         self.creator
     }
 
-    /// Makes the writes last. Answer a request only after this has returned.
+    /// Commits. Respond to a request only after this has returned.
     pub async fn commit(self) -> sqlx::Result<()> {
         self.inner.commit().await
     }
@@ -42,7 +42,7 @@ pub(crate) enum Access {
     Write,
 }
 
-/// Opens the transaction and names the tenant in one round trip.
+/// Begins the transaction and sets the tenant in one round trip.
 pub(crate) async fn begin(db: &Db, creator: CreatorId, access: Access) -> sqlx::Result<TenantTx> {
     let mode = match access {
         Access::Read => "BEGIN READ ONLY",

@@ -1,4 +1,4 @@
-//! Everything that one service keeps of a tenant, table by table, whatever tables there are.
+//! All rows of a tenant in one service's schema, for export and erasure; found in the catalogue.
 
 use shared_config::Service;
 use shared_models::RowCounts;
@@ -6,20 +6,20 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::TenantTx;
 
-/// Rows of one round trip.
+/// Rows per round trip.
 const PAGE: usize = 200;
 
-/// A table of tenants, and the columns of it that a copy has.
+/// A tenant table, and its exported columns.
 #[derive(Debug, Clone)]
 pub struct Table {
-    /// Its name with its schema.
+    /// Schema-qualified name.
     pub name: String,
     columns: String,
 }
 
-/// The tables of a schema that the caller may read. Hashes, tokens and sealed secrets are no
-/// part of a copy: they are not about anybody, and they would open doors. Nor are word indexes,
-/// which repeat the text beside them.
+/// The tenant tables of a schema that the caller may read. Hashes, tokens and encrypted secrets
+/// are not exported: they are not personal data and could grant access. Full-text columns are
+/// not exported either, since they repeat the text beside them.
 pub async fn tables(tx: &mut TenantTx, schema: &str) -> sqlx::Result<Vec<Table>> {
     let rows = sqlx::query(
         "select c.oid::regclass::text, string_agg(quote_ident(a.attname), ', ' order by a.attnum)
@@ -51,9 +51,9 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Begins to read a table that [`tables`] named.
+    /// Opens a cursor on a table returned by [`tables`].
     pub async fn begin(tx: &mut TenantTx, table: &Table) -> sqlx::Result<Self> {
-        // Both are quoted by the server, and come from its catalogue.
+        // Both come from the server's catalogue, quoted.
         let (name, columns) = (&table.name, &table.columns);
         let sql = format!(
             "declare tenant_rows no scroll cursor for
@@ -69,7 +69,7 @@ impl Rows {
             return Ok(Vec::new());
         }
         let rows = sqlx::query("fetch 200 from tenant_rows")
-            // The statement means another table each time.
+            // The same statement reads a different table each time.
             .persistent(false)
             .fetch_all(tx.conn())
             .await?;
@@ -83,8 +83,8 @@ impl Rows {
     }
 }
 
-/// Erases everything that the database has of the tenant in the area of a service, and says how
-/// many rows of each table went. Erasing it twice is no error.
+/// Erases all rows of the tenant in a service's schema and returns the number per table.
+/// Idempotent.
 pub async fn erase(tx: &mut TenantTx, area: Service) -> sqlx::Result<RowCounts> {
     let sql = format!(
         "select kind, erased from {}.erase_tenant()",

@@ -1,41 +1,41 @@
-//! What a tenant has somewhere: the lines of its copy, and how much of it was erased.
+//! A tenant's exported records, and the counts of an export or an erasure.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The kind of the last line of a copy: without it the copy broke off.
+/// The kind of an export's last record; an export without it is incomplete.
 pub const END: &str = "end";
 
-/// One line of a copy.
+/// One record of an export: a line of newline-delimited JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ExportRecord {
-    /// What it is: a table such as `hub.documents`, `hub.files`, or [`END`].
+    /// A table such as `hub.documents`, or `hub.files`, or [`END`].
     pub kind: String,
-    /// The row; at the end, how many lines there were of each kind.
+    /// The row; in the last record, the number of records per kind.
     pub data: Value,
 }
 
-/// How many there were of each kind: rows of a table, files, vectors, keys.
+/// Counts per kind: rows of a table, files, vectors, keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RowCounts(BTreeMap<String, u64>);
 
 impl RowCounts {
-    /// Counts some more of a kind; none of it is worth a line, too.
+    /// Adds to a kind; adding zero makes the kind appear.
     pub fn count(&mut self, kind: &str, more: u64) {
         *self.0.entry(kind.to_owned()).or_default() += more;
     }
 
-    /// Counts everything of another tally.
+    /// Adds all counts of another.
     pub fn add(&mut self, other: &Self) {
         for (kind, count) in &other.0 {
             self.count(kind, *count);
         }
     }
 
-    /// How many of a kind.
+    /// The count of a kind.
     pub fn of(&self, kind: &str) -> u64 {
         self.0.get(kind).copied().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! The id of a request: accepted from the gateway, carried on, returned, logged.
+//! Request ids and the access log: an id is taken from the gateway or made, logged and returned.
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue};
@@ -7,26 +7,26 @@ use axum::response::Response;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-/// The header of the request id, on the way in and out.
+/// The header of the request id, in requests and responses.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
     static CURRENT: String;
 }
 
-/// The id of the request that this task serves; empty outside of one.
+/// The id of the request that this task serves; empty outside a request.
 pub fn current_request_id() -> String {
     CURRENT.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// Ids that we take over: what a gateway writes, and nothing that could spoil a log.
+/// Whether an id from outside is accepted: the shape that gateways write, safe to log.
 fn well_formed(id: &str) -> bool {
     (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
-/// Gives each request an id and a span, and writes one access line when it is answered.
+/// Gives each request an id and a span, and logs one line when it is answered.
 ///
-/// The line holds the route, never the query or a body: message text is nobody's business.
+/// The line has the route, never the query or a body, which may hold message text.
 pub async fn record(request: Request, next: Next) -> Response {
     let given = request
         .headers()
@@ -52,9 +52,9 @@ pub async fn record(request: Request, next: Next) -> Response {
     let probe = route.ends_with("/livez") || route.ends_with("/readyz");
     span.in_scope(|| {
         if probe {
-            tracing::debug!(%method, route, status, seconds, "answered");
+            tracing::debug!(%method, route, status, seconds, "request answered");
         } else {
-            tracing::info!(%method, route, status, seconds, "answered");
+            tracing::info!(%method, route, status, seconds, "request answered");
         }
     });
     let labels = [

@@ -1,5 +1,5 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a repeated request gets the
-//! answer of the first one and has no second effect.
+//! response of the first one and has no second effect.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -18,17 +18,17 @@ use shared_models::UserId;
 use crate::body::{Body, parse, unreadable};
 use crate::error::ApiError;
 
-/// The caller's name of the request.
+/// The request header.
 pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// Says that the answer is the one that was given before.
+/// The response header of a replayed response.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// What OpenAPI documents say of the header.
+/// The header in OpenAPI documents.
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct IdempotencyHeader {
-    /// Names this request, 1 to 255 visible ASCII characters: repeated within a day, it gets the
-    /// same answer and has no second effect
+    /// Identifies this request, 1 to 255 visible ASCII characters. Repeated within a day, it gets
+    /// the same response and has no second effect.
     #[param(
         rename = "Idempotency-Key",
         min_length = 1,
@@ -38,7 +38,7 @@ pub struct IdempotencyHeader {
     pub idempotency_key: Option<String>,
 }
 
-/// What a request is called by its caller, if it has a name.
+/// The idempotency key of a request, if it has one.
 #[derive(Debug, Clone)]
 pub struct IdempotencyKey {
     route: String,
@@ -59,7 +59,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     }
 }
 
-/// The draft writes the key as a quoted string; a bare one is taken, too.
+/// The draft writes the key as a quoted string; a bare one is accepted too.
 fn read(value: &HeaderValue) -> Result<String, ApiError> {
     let text = value.to_str().unwrap_or_default().trim();
     let text = text
@@ -74,14 +74,14 @@ fn read(value: &HeaderValue) -> Result<String, ApiError> {
 }
 
 impl IdempotencyKey {
-    /// Names the request by what it asks for.
+    /// Binds the key to the content of the request.
     pub fn of(self, asked: &[&[u8]]) -> Idempotent {
         let Some(key) = self.key else {
             return Idempotent(None);
         };
         let mut hash = Sha256::new();
         for part in asked {
-            // The length keeps two parts from being read as two others.
+            // The length keeps parts from running into each other.
             hash.update(part.len().to_be_bytes());
             hash.update(part);
         }
@@ -93,12 +93,12 @@ impl IdempotencyKey {
     }
 }
 
-/// A request whose repetition is recognised, if it has a name.
+/// A request that is recognised when repeated, if it has a key.
 #[derive(Debug, Clone)]
 pub struct Idempotent(Option<IdempotentRequest>);
 
 impl Idempotent {
-    /// Says who asks: another member's request is another one, whatever it is called.
+    /// Binds the key to a user: the same key of another member is another request.
     #[must_use]
     pub fn by(mut self, user: UserId) -> Self {
         if let Some(named) = &mut self.0 {
@@ -109,13 +109,13 @@ impl Idempotent {
         self
     }
 
-    /// Endpoint and key, if it has a name: what its answer may be sealed for.
+    /// Endpoint and key, if it has one: the context in which its response may be encrypted.
     pub fn name(&self) -> Option<String> {
         let named = self.0.as_ref()?;
         Some(format!("{} {}", named.route, named.key))
     }
 
-    /// The answer that was given before; none when the request is this transaction's to do.
+    /// The stored response; none when this transaction must execute the request.
     pub async fn replay(&self, tx: &mut TenantTx) -> Result<Option<Replayed>, ApiError> {
         let Some(named) = &self.0 else {
             return Ok(None);
@@ -130,7 +130,7 @@ impl Idempotent {
         }
     }
 
-    /// Keeps the answer with the effect; call it before the commit.
+    /// Stores the response with the effect; call it before the commit.
     pub async fn store_response(
         &self,
         tx: &mut TenantTx,
@@ -150,17 +150,17 @@ impl Idempotent {
     }
 }
 
-/// An answer that was given before.
+/// The stored response of an earlier request.
 #[derive(Debug, Clone)]
 pub struct Replayed(StoredResponse);
 
 impl Replayed {
-    /// The body as it was kept.
+    /// The body as it was stored.
     pub const fn body(&self) -> &Value {
         &self.0.body
     }
 
-    /// The same answer with another body: what was kept sealed is opened.
+    /// The same response with another body: the decrypted one.
     #[must_use]
     pub fn with_body(mut self, body: Value) -> Self {
         self.0.body = body;
@@ -189,7 +189,7 @@ impl IntoResponse for Replayed {
     }
 }
 
-/// A JSON body, and what the request is called.
+/// A JSON body, and the idempotency key of the request.
 #[derive(Debug, Clone)]
 pub struct Keyed<T>(pub Idempotent, pub T);
 

@@ -1,21 +1,21 @@
-//! Logs and metrics, set up once a process.
+//! Logs and metrics, set up once per process.
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
-/// Buckets of every duration, seconds.
+/// Histogram buckets of durations, seconds.
 const BUCKETS: [f64; 11] = [
     0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
 ];
 
-/// Writes JSON lines to standard output. A filter that does not parse falls back to `info`.
+/// Logs JSON lines to standard output. An invalid filter falls back to `info`.
 pub fn start_logs(filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt()
         .json()
         .with_env_filter(filter)
         .with_target(false);
-    // A second call, as from tests in one process, changes nothing.
+    // A second call, as from tests in one process, has no effect.
     let _ = lines
         .flatten_event(true)
         .with_current_span(true)

@@ -1,4 +1,4 @@
-//! Tallies add up, and read as plain JSON.
+//! Counts add up and serialise as plain JSON.
 
 use super::*;
 

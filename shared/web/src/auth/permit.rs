@@ -1,4 +1,4 @@
-//! A caller who has a permission: the extractor that every guarded handler asks for.
+//! A caller with a permission: the extractor of every guarded handler.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -17,7 +17,7 @@ pub trait RequiredPermission {
     const PERMISSION: Permission;
 }
 
-/// The proven tenant, and the proof that its caller has the permission `P`.
+/// The verified caller, who has the permission `P`.
 #[derive(Debug, Clone)]
 pub struct Permit<P>(Caller, PhantomData<P>);
 
@@ -44,7 +44,7 @@ where
     }
 }
 
-/// Declares a type for each permission, under the permission's name.
+/// Declares a marker type for each permission.
 macro_rules! permission_types {
     ($($name:ident)*) => {$(
         #[doc = concat!("[`Permission::", stringify!($name), "`]")]

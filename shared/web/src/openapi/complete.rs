@@ -1,4 +1,4 @@
-//! What the OpenAPI documents of all services say in the same way, added where a handler is silent.
+//! Completes the OpenAPI documents with what is the same in all services.
 
 mod descriptions;
 mod references;

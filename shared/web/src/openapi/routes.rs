@@ -1,17 +1,17 @@
-//! Endpoints listed once: to serve them, or to write the document of what they say of themselves.
+//! One list of endpoints, either served or collected into an OpenAPI document.
 
 use axum::Router;
 use axum::routing::MethodRouter;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-/// What endpoints are added to. A [`Router`] serves them and drops the document of each at once:
-/// those of a whole service together would take megabytes that its heap never gives back.
+/// Collects endpoints. A [`Router`] serves them and drops each one's document at once: together
+/// they would take megabytes that the heap never returns.
 pub trait Endpoints<S>: Default {
     /// Adds the methods of one path, as `utoipa_axum::routes!` makes them.
     #[must_use]
     fn routes(self, methods: UtoipaMethodRouter<S>) -> Self;
 
-    /// Adds a path that no document names.
+    /// Adds a path that is not in the document.
     #[must_use]
     fn route(self, path: &str, methods: MethodRouter<S>) -> Self;
 }
