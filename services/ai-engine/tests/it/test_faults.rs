@@ -224,7 +224,7 @@ async fn without_redis_services_are_answered_and_people_are_told_what_is_away() 
     let owner = world.owner(world.creator);
     let refused = owner.post("/ai-engine/v1/search", &body).await;
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(refused.text().contains("redis does not answer"));
+    assert!(refused.text().contains("redis is unavailable"));
 }
 
 #[tokio::test]
