@@ -1,4 +1,4 @@
-//! Handing a document's text to ai-engine, and the lines it answers with.
+//! The request that indexes a document's text, and the events of its progress.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,12 +12,11 @@ pub enum TextKind {
     Markdown,
 }
 
-/// A document's text, to be split, embedded and made searchable. Repeating the same version does
-/// no work twice.
+/// A document's text, to be split, embedded and indexed. Repeating a version repeats no work.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewIngestion {
-    /// Rises with each processing of the document; the newest complete one is searched.
+    /// Increases with each processing of the document; search uses the newest complete version.
     pub version: i32,
     /// For citations.
     pub title: String,
@@ -31,9 +30,9 @@ pub struct NewIngestion {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum IngestionEvent {
-    /// So many passages of all are searchable.
+    /// Some of the passages are indexed.
     Progress {
-        /// Passages done.
+        /// Passages indexed so far.
         done: u32,
         /// All passages.
         total: u32,
@@ -43,9 +42,9 @@ pub enum IngestionEvent {
         /// Its passages.
         chunks: u32,
     },
-    /// It could not be made searchable.
+    /// Indexing failed.
     Failed {
-        /// A stable word.
+        /// A stable code.
         code: String,
         /// For a person.
         reason: String,

@@ -1,4 +1,4 @@
-//! Search in a creator's knowledge.
+//! Search in a tenant's knowledge.
 
 use serde::{Deserialize, Serialize};
 use shared_models::text::MultiLine;
@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 
 use crate::answer::Source;
 
-/// Search by meaning and by words at once.
+/// A hybrid search: vectors and keywords.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchRequest {
-    /// What is looked for, 1 to 1000 characters.
+    /// The query, 1 to 1000 characters.
     pub query: MultiLine<1000>,
     /// Results, 1 to 20; 5 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -18,7 +18,7 @@ pub struct SearchRequest {
     pub limit: Option<u8>,
 }
 
-/// What was found, best first.
+/// The results, best first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SearchResults {
     /// The passages.

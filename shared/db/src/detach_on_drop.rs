@@ -65,7 +65,7 @@ mod tests {
     use super::DetachOnDrop;
 
     #[tokio::test]
-    async fn what_is_dropped_half_way_goes_on() {
+    async fn a_dropped_future_continues() {
         let (done, told) = oneshot::channel();
         let work = DetachOnDrop::new(async move {
             sleep(Duration::from_millis(50)).await;
@@ -76,12 +76,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_waited_for_gives_its_output() {
+    async fn an_awaited_future_returns_its_output() {
         assert_eq!(DetachOnDrop::new(async { 7 }).await, 7);
     }
 
     #[tokio::test]
-    async fn what_panics_does_so_before_who_waits() {
+    async fn a_panic_reaches_the_waiting_task() {
         let work = tokio::spawn(DetachOnDrop::new(async { panic!("it dies") }));
         assert!(work.await.unwrap_err().is_panic());
     }

@@ -16,7 +16,7 @@ pub struct TestClient {
     header: Option<(&'static str, String)>,
 }
 
-/// What a service answered.
+/// The response of a service.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The status.
@@ -43,7 +43,7 @@ impl Answer {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Asserts the status and gives the body.
+    /// Asserts the status and returns the body.
     #[track_caller]
     pub fn expect(self, status: StatusCode) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
@@ -110,7 +110,7 @@ impl TestClient {
             .await
     }
 
-    /// A request builder with the token in place, for what is unusual.
+    /// A request builder with the token set, for unusual requests.
     pub fn request(&self, method: Method, path: &str) -> request::Builder {
         let mut request = Request::builder().method(method).uri(path);
         if let Some((name, value)) = &self.header {

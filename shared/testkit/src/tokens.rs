@@ -1,4 +1,4 @@
-//! Tokens as auth signs them, with a key of this test run.
+//! Signs access tokens like auth, with a key of this test run.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -31,7 +31,7 @@ impl Default for TokenMint {
 }
 
 impl TokenMint {
-    /// A mint with a new key.
+    /// A signer with a new key.
     pub fn new() -> Self {
         let mut seed = [0_u8; 32];
         getrandom::fill(&mut seed).expect("randomness");

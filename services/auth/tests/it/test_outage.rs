@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 use shared_config::Service;
-use shared_testkit::{Answer, Gate, Stores, TestDatabase};
+use shared_testkit::{Answer, Stores, TcpProxy, TestDatabase};
 
 use crate::world::{PASSWORD, World};
 
@@ -34,7 +34,7 @@ fn readiness(answer: &Answer, name: &str) -> bool {
 async fn the_database_goes_and_comes_back() {
     let stores = Stores::from_env();
     let direct = TestDatabase::new(&stores).await.settings(Service::Auth);
-    let mut gate = Gate::shut((direct.host.clone(), direct.port));
+    let mut gate = TcpProxy::closed((direct.host.clone(), direct.port));
     let port = gate.port;
     let world = World::with(|config| {
         config.database.host = "127.0.0.1".to_owned();
@@ -76,7 +76,7 @@ async fn the_database_goes_and_comes_back() {
 #[tokio::test]
 async fn without_redis_nobody_guesses_and_who_is_signed_in_stays() {
     let stores = Stores::from_env();
-    let mut gate = Gate::shut(stores.redis.clone());
+    let mut gate = TcpProxy::closed(stores.redis.clone());
     gate.open().await;
     let port = gate.port;
     let world = World::with(|config| {

@@ -1,4 +1,4 @@
-//! What every service answers before its own handlers have a say.
+//! Tests of what the shared layers answer for every service.
 #![expect(
     clippy::panic,
     clippy::unwrap_used,

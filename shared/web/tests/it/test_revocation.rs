@@ -1,4 +1,4 @@
-//! What is revoked ends everywhere at once; API keys are asked for once and fall the same way.
+//! A revocation takes effect in every service; API keys are resolved once and revoked likewise.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,11 +12,11 @@ use shared_auth::{AuthError, Revocations, Subject, TokenVerifier};
 use shared_cache::{Cache, CacheSettings};
 use shared_config::Service;
 use shared_models::{ApiKeyId, CreatorId, Permission, Role, UserId};
-use shared_testkit::{Stores, TokenMint, Wire};
+use shared_testkit::{DeadConnectionProxy, Stores, TokenMint};
 
 const LIFE: Duration = Duration::from_mins(15);
 
-/// Waits until the answer is that code, and says how long it took.
+/// Waits until verification fails with that code, or succeeds, and returns how long it took.
 async fn until(verifier: &TokenVerifier, token: &str, code: Option<&str>) -> Duration {
     let began = Instant::now();
     loop {
@@ -30,7 +30,7 @@ async fn until(verifier: &TokenVerifier, token: &str, code: Option<&str>) -> Dur
 }
 
 #[tokio::test]
-async fn a_revoked_subject_ends_in_every_service_within_a_second() {
+async fn a_revocation_takes_effect_in_every_service_within_a_second() {
     let (mint, settings) = (TokenMint::new(), Stores::from_env().cache_settings());
     let cache = || Cache::new(&settings).unwrap();
     let services = Service::ALL.map(|service| mint.verifier(service).with_revocations(cache()));
@@ -44,7 +44,7 @@ async fn a_revoked_subject_ends_in_every_service_within_a_second() {
         let claims = mint.claims(CreatorId::new(), Role::Owner);
         let (token, subject) = (mint.sign(&claims), subject(&claims));
         for service in &services {
-            // Twice: the second time out of the memory.
+            // Twice: the second time from the cache.
             until(service, &token, None).await;
             until(service, &token, None).await;
         }
@@ -62,7 +62,7 @@ async fn a_revoked_subject_ends_in_every_service_within_a_second() {
 }
 
 #[tokio::test]
-async fn a_lifted_account_works_again_and_a_user_gets_new_tokens() {
+async fn a_resumed_account_works_and_a_user_gets_new_tokens() {
     let (mint, cache) = (TokenMint::new(), Stores::from_env().cache());
     let verifier = mint.verifier(Service::CreatorHub).with_revocations(cache);
     let revocations = verifier.revocations().unwrap();
@@ -86,7 +86,7 @@ async fn a_lifted_account_works_again_and_a_user_gets_new_tokens() {
 }
 
 #[tokio::test]
-async fn what_was_revoked_before_a_service_listened_counts_too() {
+async fn a_revocation_before_the_subscription_counts() {
     let (mint, settings) = (TokenMint::new(), Stores::from_env().cache_settings());
     let verifier = mint
         .verifier(Service::Channel)
@@ -94,7 +94,7 @@ async fn what_was_revoked_before_a_service_listened_counts_too() {
     let claims = mint.claims(CreatorId::new(), Role::Owner);
     let token = mint.sign(&claims);
     until(&verifier, &token, None).await;
-    // Nobody is told: the key alone is there, as after a break of the subscription.
+    // Only the key is set and nothing published, as after an interrupted subscription.
     let key = shared_cache::Key::revoked("session", claims.sid.as_uuid());
     let cache = Cache::new(&settings).unwrap();
     cache.write(&key, &1_i64, LIFE).await.unwrap();
@@ -105,7 +105,7 @@ async fn what_was_revoked_before_a_service_listened_counts_too() {
 }
 
 #[tokio::test]
-async fn while_redis_is_away_what_reads_goes_on_and_what_changes_does_not() {
+async fn without_redis_reads_pass_and_writes_are_refused() {
     let (mint, nowhere) = (TokenMint::new(), closed_port());
     let settings = CacheSettings {
         host: "127.0.0.1".to_owned(),
@@ -121,9 +121,9 @@ async fn while_redis_is_away_what_reads_goes_on_and_what_changes_does_not() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_died_without_an_end_hides_nothing_for_long() {
+async fn a_dead_subscription_is_detected() {
     let (mint, settings) = (TokenMint::new(), Stores::from_env().cache_settings());
-    let wire = Wire::to(&settings.host, settings.port).await;
+    let wire = DeadConnectionProxy::to(&settings.host, settings.port).await;
     let far = CacheSettings {
         host: "127.0.0.1".to_owned(),
         port: wire.port,
@@ -157,7 +157,7 @@ fn closed_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// Knows one key, and counts the questions.
+/// Resolves one key and counts the calls.
 #[derive(Debug)]
 struct OneKey {
     identity: KeyIdentity,
@@ -172,7 +172,7 @@ impl ResolveKey for OneKey {
 }
 
 #[tokio::test]
-async fn an_api_key_is_asked_for_once_and_again_when_its_maker_changes() {
+async fn an_api_key_is_resolved_once_and_again_when_its_creator_changes() {
     let (mint, cache) = (TokenMint::new(), Stores::from_env().cache());
     let maker = UserId::new();
     let keys = Arc::new(OneKey {
@@ -190,7 +190,7 @@ async fn an_api_key_is_asked_for_once_and_again_when_its_maker_changes() {
         .with_api_key_resolver(Arc::clone(&keys) as Arc<dyn ResolveKey>);
     let revocations = verifier.revocations().unwrap();
     let asked = || keys.asked.load(Ordering::Relaxed);
-    // Until the subscription stands, nothing is remembered.
+    // Nothing is cached until the subscription is up.
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(5) {
         let before = asked();

@@ -1,4 +1,4 @@
-//! Whose token is believed.
+//! Which tokens are accepted.
 
 use axum::routing::get;
 use axum::{Json, Router};
@@ -11,7 +11,7 @@ use shared_testkit::TokenMint;
 use tokio::net::TcpListener;
 
 #[tokio::test]
-async fn a_good_token_names_tenant_and_role() {
+async fn a_valid_token_yields_tenant_and_role() {
     let (mint, creator) = (TokenMint::new(), CreatorId::new());
     let token = mint.sign(&mint.claims(creator, Role::Viewer));
     let caller = mint
@@ -65,7 +65,7 @@ async fn a_token_that_is_not_for_us_is_refused() {
 }
 
 #[tokio::test]
-async fn a_service_token_is_good_for_its_target_only() {
+async fn a_service_token_is_valid_for_its_target_only() {
     let (mint, creator) = (TokenMint::new(), CreatorId::new());
     let token = mint
         .verifier(Service::Channel)

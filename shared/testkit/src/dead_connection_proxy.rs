@@ -1,4 +1,4 @@
-//! A wire to a store that can go dead the way a vanished node does: nobody says goodbye.
+//! A TCP proxy whose connections can go dead, as to a vanished node: neither data nor a close.
 
 use std::future::pending;
 
@@ -8,15 +8,15 @@ use tokio::sync::watch;
 
 /// Carries connections to one address.
 #[derive(Debug)]
-pub struct Wire {
+pub struct DeadConnectionProxy {
     /// Where to connect instead, on loopback.
     pub port: u16,
-    /// How often the wire went dead.
+    /// Counts how often connections were made dead.
     deaths: watch::Sender<u64>,
 }
 
-impl Wire {
-    /// Lays a wire to that address.
+impl DeadConnectionProxy {
+    /// A proxy to that address.
     pub async fn to(host: &str, port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let own = listener.local_addr().expect("its address").port();
@@ -32,7 +32,7 @@ impl Wire {
         Self { port: own, deaths }
     }
 
-    /// What is connected now carries nothing any more and does not end; new connections work.
+    /// Open connections stop carrying data and stay open; new connections work.
     pub fn go_dead(&self) {
         self.deaths.send_modify(|deaths| *deaths += 1);
     }

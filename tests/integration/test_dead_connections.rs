@@ -6,17 +6,17 @@ use futures_util::future::join_all;
 use shared_config::Service;
 use shared_db::{Db, TenantTx};
 use shared_models::CreatorId;
-use shared_testkit::{Stores, TestDatabase, Wire};
+use shared_testkit::{DeadConnectionProxy, Stores, TestDatabase};
 
 const PLACES: u32 = 4;
 /// The kernel would take a quarter of an hour.
 const LIMIT: Duration = Duration::from_secs(15);
 
 /// A pool whose connections run over a wire, all of them open.
-async fn over_a_wire() -> (TestDatabase, Wire, Db, Vec<TenantTx>) {
+async fn over_a_wire() -> (TestDatabase, DeadConnectionProxy, Db, Vec<TenantTx>) {
     let database = TestDatabase::new(&Stores::from_env()).await;
     let mut settings = database.settings(Service::CreatorHub);
-    let wire = Wire::to(&settings.host, settings.port).await;
+    let wire = DeadConnectionProxy::to(&settings.host, settings.port).await;
     (settings.host, settings.port) = ("127.0.0.1".to_owned(), wire.port);
     settings.max_connections = PLACES;
     let db = Db::new(&settings);

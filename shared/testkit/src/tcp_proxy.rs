@@ -1,22 +1,22 @@
-//! A door before a store: shut it, and the store is away; open it, and it is back.
+//! A TCP proxy before a store: closed, the store is unreachable; open, it is back.
 
 use std::net::TcpListener as StdListener;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// A TCP door on the loopback.
+/// A TCP proxy on the loopback that tests open and close.
 #[derive(Debug)]
-pub struct Gate {
+pub struct TcpProxy {
     /// Where to connect instead.
     pub port: u16,
     behind: (String, u16),
     open: Option<tokio::task::JoinHandle<()>>,
 }
 
-impl Gate {
-    /// A door that is shut: nothing listens at its port.
-    pub fn shut(behind: (String, u16)) -> Self {
+impl TcpProxy {
+    /// A closed proxy: nothing listens on its port.
+    pub fn closed(behind: (String, u16)) -> Self {
         let free = StdListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("its address").port();
         Self {
@@ -32,7 +32,7 @@ impl Gate {
         let listener = listener.expect("the port is still free");
         let behind = self.behind.clone();
         self.open = Some(tokio::spawn(async move {
-            // Dropped with this task, the set ends what still flows.
+            // Dropped with this task, the set closes all connections.
             let mut flowing = JoinSet::new();
             while let Ok((mut from, _)) = listener.accept().await {
                 let behind = behind.clone();
@@ -45,7 +45,7 @@ impl Gate {
         }));
     }
 
-    /// Ends what flows, and refuses what comes.
+    /// Closes all connections and refuses new ones.
     pub async fn close(&mut self) {
         if let Some(open) = self.open.take() {
             open.abort();
@@ -54,7 +54,7 @@ impl Gate {
     }
 }
 
-impl Drop for Gate {
+impl Drop for TcpProxy {
     fn drop(&mut self) {
         if let Some(open) = &self.open {
             open.abort();
