@@ -16,17 +16,17 @@ async fn main() -> ExitCode {
     match command.as_deref().unwrap_or("serve") {
         "serve" => {
             telemetry::start_logs(&ServeSettings::from_reader(&mut reader.clone(), SELF).log_level);
-            ended(run(reader).await)
+            exit_code(run(reader).await)
         }
-        "openapi" => ended(io::stdout().write_all(auth_service::DOCUMENT.as_bytes())),
-        "outbox" => ended(outbox(reader).await),
-        "grant-admin" => ended(administer(reader, true).await),
-        "withdraw-admin" => ended(administer(reader, false).await),
+        "openapi" => exit_code(io::stdout().write_all(auth_service::DOCUMENT.as_bytes())),
+        "outbox" => exit_code(outbox(reader).await),
+        "grant-admin" => exit_code(grant_admin(reader).await),
+        "withdraw-admin" => exit_code(revoke_admin(reader).await),
         "healthcheck" => {
             let listen = ServeSettings::from_reader(&mut reader, SELF).listen;
             ExitCode::from(u8::from(!healthcheck::is_alive(listen).await))
         }
-        other => ended(Err(format!("unknown command {other}"))),
+        other => exit_code(Err(format!("unknown command {other}"))),
     }
 }
 
@@ -38,18 +38,18 @@ async fn run(reader: Reader) -> Result<(), ServeError> {
         telemetry::start_metrics().map_err(|error| ServeError::Start(error.to_string()))?;
     let state = AppState::new(&config)?;
     let stop = serve::shutdown_signal()?;
-    let work = tokio::spawn(auth_service::work(state.clone(), stop.clone()));
+    let jobs = tokio::spawn(auth_service::run_jobs(state.clone(), stop.clone()));
     let router = auth_service::app(state.clone());
     let public = serve::serve(&config.serve, SELF, router, metrics, stop.clone());
-    if let Some(inside) = config.internal {
-        let tenants = auth_service::internal(state, inside.token);
-        let tenants = serve::serve_beside(inside.listen, tenants, stop);
-        tokio::try_join!(public, tenants)?;
+    if let Some(settings) = config.tenants_api {
+        let router = auth_service::tenants_api(state, settings.token);
+        let tenants_api = serve::serve_beside(settings.listen, router, stop);
+        tokio::try_join!(public, tenants_api)?;
     } else {
-        tracing::info!("no PROVISIONING_TOKEN: the tenants API is not served");
+        tracing::info!("tenants API not served: PROVISIONING_TOKEN is not set");
         public.await?;
     }
-    work.await
+    jobs.await
         .map_err(|error| ServeError::Start(error.to_string()))
 }
 
@@ -58,17 +58,26 @@ async fn outbox(reader: Reader) -> Result<(), Box<dyn std::error::Error>> {
     Ok(write!(io::stdout(), "{text}")?)
 }
 
-async fn administer(reader: Reader, granted: bool) -> Result<(), Box<dyn std::error::Error>> {
-    let email = std::env::args().nth(2).unwrap_or_default();
+async fn grant_admin(reader: Reader) -> Result<(), Box<dyn std::error::Error>> {
     let config = Config::from_reader(reader)?;
-    let text = commands::administer(&config, &email, granted).await?;
+    let text = commands::grant_admin(&config, &email_argument()).await?;
     Ok(write!(io::stdout(), "{text}")?)
 }
 
-fn ended<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
+async fn revoke_admin(reader: Reader) -> Result<(), Box<dyn std::error::Error>> {
+    let config = Config::from_reader(reader)?;
+    let text = commands::revoke_admin(&config, &email_argument()).await?;
+    Ok(write!(io::stdout(), "{text}")?)
+}
+
+fn email_argument() -> String {
+    std::env::args().nth(2).unwrap_or_default()
+}
+
+fn exit_code<E: std::fmt::Display>(result: Result<(), E>) -> ExitCode {
     let Err(error) = result else {
         return ExitCode::SUCCESS;
     };
-    tracing::error!(%error, "ended");
+    tracing::error!(%error, "command failed");
     ExitCode::FAILURE
 }

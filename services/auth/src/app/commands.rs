@@ -1,78 +1,97 @@
-//! What the platform's engineer does by the binary, beside serving.
+//! The commands of the binary besides `serve`.
 
 use std::fmt::Write as _;
 
 use shared_models::Email;
 use shared_web::serve::ServeError;
 
+use super::platform_admins;
 use crate::config::Config;
-use crate::mail::worker;
 use crate::state::AppState;
-use crate::store::{mail_outbox, platform_admins};
+use crate::store::mail_outbox::{self, MailRow};
 
-/// Why a command failed.
+/// A failed command.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// The process could not be set up.
+    /// The settings or the connections are invalid.
     #[error(transparent)]
     Start(#[from] ServeError),
-    /// The database, or what it holds.
+    /// The command itself failed.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Prints the letters that wait or were given up, newest first. Their texts are shown only where
-/// there is no mail server: elsewhere they are the business of whom they are addressed to.
+/// Lists the emails that are queued or dead, newest first. Their texts are shown only when no mail
+/// server is configured: otherwise they are private to their recipients.
 pub async fn outbox(config: &Config) -> Result<String, CommandError> {
-    let shown = config.mail.smtp.is_none();
     let app = AppState::new(config)?;
-    let mut before = app.db.system().await.map_err(failed)?;
-    let letters = mail_outbox::unsent(&mut before).await.map_err(failed)?;
-    drop(before);
-    let mut text = String::new();
-    for (creator, id) in letters {
-        let mut tx = app.db.tenant_read(creator).await.map_err(failed)?;
-        let Some(row) = mail_outbox::find(&mut tx, id).await.map_err(failed)? else {
-            continue;
+    let show_text = app.mailer.smtp.is_none();
+    let mut output = String::new();
+    for row in unsent(&app).await.map_err(failed)? {
+        let state = if row.expired {
+            "expired"
+        } else {
+            row.state.as_str()
         };
-        let state = if row.expired { "expired" } else { &row.state };
+        let MailRow {
+            created_at,
+            recipient,
+            subject,
+            ..
+        } = &row;
         let reason = row.error_reason.as_deref().unwrap_or("");
-        let (at, to, about) = (row.created_at, &row.recipient, &row.subject);
-        writeln!(text, "{at} {state} to {to}: {about} {reason}").map_err(failed)?;
-        if shown {
-            let body = worker::open(&app.post, row.id, &row.body).map_err(failed)?;
-            writeln!(text, "\n{}\n", body.trim_end()).map_err(failed)?;
+        writeln!(
+            output,
+            "{created_at} {state} to {recipient}: {subject} {reason}"
+        )
+        .map_err(failed)?;
+        if show_text {
+            let text = app.mailer.decrypt(row.id, &row.body).map_err(failed)?;
+            writeln!(output, "\n{}\n", text.trim_end()).map_err(failed)?;
         }
     }
-    if text.is_empty() {
-        text.push_str("no letter waits\n");
+    if output.is_empty() {
+        output.push_str("the outbox is empty\n");
     }
-    Ok(text)
+    Ok(output)
 }
 
-/// Makes the owner of an address an administrator of the platform, or takes that back.
-pub async fn administer(
-    config: &Config,
-    email: &str,
-    granted: bool,
-) -> Result<String, CommandError> {
+async fn unsent(app: &AppState) -> sqlx::Result<Vec<MailRow>> {
+    let mut system = app.db.system().await?;
+    let ids = mail_outbox::unsent(&mut system).await?;
+    drop(system);
+    let mut rows = Vec::with_capacity(ids.len());
+    for (tenant, id) in ids {
+        let mut tx = app.db.tenant_read(tenant).await?;
+        rows.extend(mail_outbox::find(&mut tx, id).await?);
+    }
+    Ok(rows)
+}
+
+/// Makes the user of an email address a platform administrator.
+pub async fn grant_admin(config: &Config, email: &str) -> Result<String, CommandError> {
     let email = Email::parse(email).map_err(failed)?;
     let app = AppState::new(config)?;
-    let mut tx = app.db.system().await.map_err(failed)?;
-    let known = if granted {
-        platform_admins::grant(&mut tx, &email).await
-    } else {
-        platform_admins::withdraw(&mut tx, &email).await
-    };
-    if !known.map_err(failed)? {
-        let text = "nobody with that address has an account, or is an administrator";
-        return Err(failed(text));
+    if !platform_admins::grant(&app, &email).await.map_err(failed)? {
+        return Err(failed("no account has this email address"));
     }
-    tx.commit().await.map_err(failed)?;
-    let state = if granted { "an" } else { "no longer an" };
+    let email = email.as_str();
+    Ok(format!("{email} is an administrator of the platform\n"))
+}
+
+/// Removes a platform administrator.
+pub async fn revoke_admin(config: &Config, email: &str) -> Result<String, CommandError> {
+    let email = Email::parse(email).map_err(failed)?;
+    let app = AppState::new(config)?;
+    if !platform_admins::revoke(&app, &email)
+        .await
+        .map_err(failed)?
+    {
+        return Err(failed("no administrator has this email address"));
+    }
     let email = email.as_str();
     Ok(format!(
-        "{email} is {state} administrator of the platform\n"
+        "{email} is no longer an administrator of the platform\n"
     ))
 }
 

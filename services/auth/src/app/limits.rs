@@ -1,8 +1,8 @@
-//! Who may ask how often: every number of this service in one place.
+//! The rate limits of this service.
 
 use std::time::Duration;
 
-use axum::response::Response;
+use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
@@ -13,89 +13,91 @@ use tracing::Instrument as _;
 
 use crate::error::Error;
 
-/// One limit, and what happens while Redis does not answer.
+/// A rate limit.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rule {
+pub(crate) struct LimitRule {
     name: &'static str,
     limit: Limit,
-    /// Whether the request is refused (503) while nobody counts.
+    /// Whether requests are refused (503) or allowed while Redis is unavailable.
     fails_closed: bool,
 }
 
-/// Accounts from one address. Closed: nobody mass-registers while Redis is away.
-pub(crate) const REGISTER: Rule = Rule {
+/// Registrations per IP network. Fails closed, so that a Redis outage cannot be used for mass
+/// registration.
+pub(crate) const REGISTER: LimitRule = LimitRule {
     name: "register",
     limit: per(30, Duration::from_hours(1), 10),
     fails_closed: true,
 };
 
-/// Wrong passwords from one address for one account; a right one clears the count. Closed: nobody
-/// guesses while Redis is away.
-pub(crate) const LOGIN: Rule = Rule {
+/// Sign-ins per IP network and account; a success resets the count. Fails closed, so that a Redis
+/// outage cannot be used for guessing.
+pub(crate) const LOGIN: LimitRule = LimitRule {
     name: "login",
     limit: per(10, Duration::from_mins(15), 10),
     fails_closed: true,
 };
 
-/// Refreshes from one address, behind which there may be an office. Open: a refresh token cannot
-/// be guessed, and who is signed in stays so.
-pub(crate) const REFRESH: Rule = Rule {
+/// Refreshes per IP network, which may be a whole office. Fails open: refresh tokens cannot be
+/// guessed, and signed-in users stay signed in.
+pub(crate) const REFRESH: LimitRule = LimitRule {
     name: "refresh",
     limit: per(600, Duration::from_mins(1), 200),
     fails_closed: false,
 };
 
-/// Invitations tried from one address. Open: the token cannot be guessed.
-pub(crate) const INVITATION: Rule = Rule {
+/// Accepted invitations per IP network. Fails open: the tokens cannot be guessed.
+pub(crate) const INVITATION: LimitRule = LimitRule {
     name: "invitation",
     limit: per(60, Duration::from_hours(1), 20),
     fails_closed: false,
 };
 
-/// Passwords rated for one address. Open: it is arithmetic.
-pub(crate) const RATE_PASSWORD: Rule = Rule {
+/// Password ratings per IP network. Fails open: a rating is cheap and reveals nothing.
+pub(crate) const PASSWORD_RATING: LimitRule = LimitRule {
     name: "password_validate",
     limit: per(120, Duration::from_mins(1), 60),
     fails_closed: false,
 };
 
-/// Wrong passwords of who is signed in; a right one clears the count. Closed, like sign-in.
-pub(crate) const REAUTHENTICATE: Rule = Rule {
+/// Password confirmations of a signed-in user; a success resets the count. Fails closed.
+pub(crate) const REAUTHENTICATE: LimitRule = LimitRule {
     name: "reauthenticate",
     limit: per(10, Duration::from_mins(15), 5),
     fails_closed: true,
 };
 
-/// Codes of a second factor for one user; a right one clears the count. Closed, like sign-in.
-pub(crate) const SECOND_FACTOR: Rule = Rule {
+/// Second factor codes per user; a success resets the count. Fails closed.
+pub(crate) const SECOND_FACTOR: LimitRule = LimitRule {
     name: "second_factor",
     limit: per(10, Duration::from_mins(15), 8),
     fails_closed: true,
 };
 
-/// New passwords asked for from one address. Closed: letters cost.
-pub(crate) const RESET_FROM: Rule = Rule {
+/// Password reset requests per IP network. Fails closed: emails cost money.
+pub(crate) const RESET_BY_IP: LimitRule = LimitRule {
     name: "password_reset",
     limit: per(20, Duration::from_hours(1), 10),
     fails_closed: true,
 };
 
-/// New passwords asked for one account, whether it exists or not. Closed: nobody's inbox is filled.
-pub(crate) const RESET_FOR: Rule = Rule {
+/// Password reset requests per account, whether it exists or not. Fails closed, so that nobody's
+/// inbox is flooded.
+pub(crate) const RESET_BY_ACCOUNT: LimitRule = LimitRule {
     name: "password_reset_account",
     limit: per(5, Duration::from_hours(1), 3),
     fails_closed: true,
 };
 
-/// Codes of letters from one address. Closed, although nobody guesses 256 bits.
-pub(crate) const CONFIRM: Rule = Rule {
+/// Email codes per IP network. Fails closed, although 256 bits cannot be guessed.
+pub(crate) const EMAIL_CODE: LimitRule = LimitRule {
     name: "confirm",
     limit: per(60, Duration::from_hours(1), 20),
     fails_closed: true,
 };
 
-/// Letters that one user asks for.
-pub(crate) const VERIFY: Rule = Rule {
+/// Verification emails per user.
+pub(crate) const VERIFICATION_EMAIL: LimitRule = LimitRule {
     name: "email_verification",
     limit: per(5, Duration::from_hours(1), 3),
     fails_closed: true,
@@ -109,65 +111,61 @@ const fn per(count: u32, window: Duration, burst: u32) -> Limit {
     }
 }
 
-/// What is counted together: an address.
-pub(crate) fn address(ip: ClientIp) -> String {
+/// Counts per IP network.
+pub(crate) fn by_ip(ip: ClientIp) -> String {
     ip.network().to_string()
 }
 
-/// What is counted together: an address and an account, of which the key shows a hash only.
-pub(crate) fn address_and_account(ip: ClientIp, email: &Email) -> String {
-    format!("{}:{}", ip.network(), account(email))
+/// Counts per IP network and account.
+pub(crate) fn by_ip_and_account(ip: ClientIp, email: &Email) -> String {
+    format!("{}:{}", ip.network(), by_account(email))
 }
 
-/// What is counted together: an account, of which the key shows a hash only.
-pub(crate) fn account(email: &Email) -> String {
+/// Counts per account. The key in Redis contains a hash of the email address only.
+pub(crate) fn by_account(email: &Email) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(email.as_str()))
 }
 
 /// Counts a request, or refuses it.
-pub(crate) async fn take(cache: &Cache, rule: Rule, subject: &str) -> Result<(), Error> {
+pub(crate) async fn enforce(cache: &Cache, rule: LimitRule, subject: &str) -> Result<(), Error> {
     let key = Key::limit(rule.name, subject);
     match cache.take(&key, &rule.limit, 1).await {
         Ok(Decision::Allowed { .. }) => Ok(()),
         Ok(Decision::Refused { retry_after, .. }) => {
             metrics::counter!("auth_limited_total", "limit" => rule.name).increment(1);
-            Err(Error::TooMany(Refusal {
-                rule,
-                wait: retry_after,
-            }))
+            Err(Error::LimitExceeded(LimitExceeded { rule, retry_after }))
         }
-        Err(cause) if rule.fails_closed => Err(Error::Limiter(Box::new(cause))),
+        Err(cause) if rule.fails_closed => Err(Error::Redis(Box::new(cause))),
         Err(cause) => {
-            tracing::warn!(limit = rule.name, %cause, "nobody counts: let through");
+            tracing::warn!(limit = rule.name, %cause, "Redis unavailable; request not rate-limited");
             Ok(())
         }
     }
 }
 
-/// Forgets what was counted, and has nobody wait for that. A hint: if it is lost, the count ends by
-/// itself.
-pub(crate) fn clear(cache: &Cache, rule: Rule, subject: &str) {
+/// Resets a count in the background. Best effort: a count that is not reset expires.
+pub(crate) fn reset(cache: &Cache, rule: LimitRule, subject: &str) {
     let (cache, key) = (cache.clone(), Key::limit(rule.name, subject));
-    let forget = async move {
+    let reset = async move {
         if let Err(cause) = cache.forget(&key).await {
-            tracing::warn!(limit = rule.name, %cause, "the count was not cleared");
+            tracing::warn!(limit = rule.name, %cause, "rate limit count not reset");
         }
     };
-    tokio::spawn(forget.in_current_span());
+    tokio::spawn(reset.in_current_span());
 }
 
 /// A request over a limit.
 #[derive(Debug)]
-pub(crate) struct Refusal {
-    rule: Rule,
-    pub(crate) wait: Duration,
+pub(crate) struct LimitExceeded {
+    rule: LimitRule,
+    pub(crate) retry_after: Duration,
 }
 
-impl Refusal {
-    /// The headers of draft-ietf-httpapi-ratelimit-headers.
-    pub(crate) fn describe(&self, response: &mut Response) {
-        let Rule { name, limit, .. } = self.rule;
+impl LimitExceeded {
+    /// Adds the headers of draft-ietf-httpapi-ratelimit-headers.
+    pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
+        let LimitRule { name, limit, .. } = self.rule;
         let rules = [shared_web::rate_limit::Rule { name, limit }];
-        shared_web::rate_limit::describe(response.headers_mut(), &rules, 0, 0, self.wait);
+        shared_web::rate_limit::describe(headers, &rules, 0, 0, self.retry_after);
     }
 }

@@ -1,77 +1,71 @@
-//! Letters to the people of accounts: written with the deed that they tell of, sent until taken.
-
-pub(crate) mod letters;
-mod smtp;
-pub(crate) mod worker;
+//! Queues emails in the transaction of the change that they report; the outbox job sends them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use shared_crypto::Encryptor;
 use shared_db::TenantTx;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use self::smtp::{Sender, SmtpError};
+use crate::clients::smtp::{SmtpClient, SmtpError};
 use crate::config::MailSettings;
+use crate::domain::email::{EmailLinks, QueuedEmail};
 use crate::error::Error;
 use crate::store::mail_outbox;
-use shared_crypto::Encryptor;
 
-/// A letter to one person.
+/// Clones share the mail server client and the wake-up of the outbox job.
 #[derive(Debug, Clone)]
-pub(crate) struct Letter {
-    pub(crate) to: String,
-    pub(crate) subject: String,
-    pub(crate) text: String,
-    /// After this long it is not worth sending any more.
-    pub(crate) life: Duration,
-}
-
-/// Takes letters. Clones share the sender.
-#[derive(Debug, Clone)]
-pub(crate) struct Post {
+pub(crate) struct Mailer {
+    pub(crate) links: EmailLinks,
+    /// None when no mail server is configured; emails then stay in the outbox.
+    pub(crate) smtp: Option<Arc<SmtpClient>>,
     encryptor: Encryptor,
-    sender: Option<Arc<Sender>>,
-    link_base: Option<String>,
     wake: Arc<Notify>,
 }
 
-impl Post {
+impl Mailer {
     pub(crate) fn new(settings: &MailSettings, encryptor: Encryptor) -> Result<Self, SmtpError> {
-        let sender = settings.smtp.as_ref().map(Sender::new).transpose()?;
+        let smtp = settings.smtp.as_ref().map(SmtpClient::new).transpose()?;
         Ok(Self {
+            links: EmailLinks::new(settings.link_base.clone()),
+            smtp: smtp.map(Arc::new),
             encryptor,
-            sender: sender.map(Arc::new),
-            link_base: settings.link_base.clone(),
             wake: Arc::default(),
         })
     }
 
-    /// Writes a letter into the outbox; it is sent when the transaction lasts. Then call
-    /// [`Post::wake`], or it waits for the worker's next look.
-    pub(crate) async fn put(&self, tx: &mut TenantTx, letter: &Letter) -> Result<(), Error> {
+    /// Adds an email to the outbox; it is sent once the transaction is committed. Call
+    /// [`Self::wake`] after the commit, otherwise it waits for the next poll of the outbox job.
+    pub(crate) async fn enqueue(
+        &self,
+        tx: &mut TenantTx,
+        email: &QueuedEmail,
+    ) -> Result<(), Error> {
         let id = Uuid::now_v7();
-        let body = self.encryptor.encrypt(&place(id), letter.text.as_bytes())?;
-        mail_outbox::insert(tx, id, letter, &body).await?;
+        let text = email.message.text.as_bytes();
+        let encrypted = self.encryptor.encrypt(&context(id), text)?;
+        mail_outbox::insert(tx, id, email, &encrypted).await?;
         Ok(())
     }
 
-    /// Tells the worker that there is something to do.
+    /// Decrypts the text of an email from the outbox.
+    pub(crate) fn decrypt(&self, id: Uuid, encrypted: &str) -> Result<String, Error> {
+        let decrypted = self.encryptor.decrypt(&context(id), encrypted)?;
+        Ok(String::from_utf8_lossy(decrypted.plaintext.expose()).into_owned())
+    }
+
+    /// Wakes the outbox job.
     pub(crate) fn wake(&self) {
         self.wake.notify_one();
     }
 
-    /// How a letter says what to do with its code: a link where there are pages for it.
-    pub(crate) fn link(&self, page: &str, token: &str) -> String {
-        match &self.link_base {
-            // Behind a #, so that no server's log and no Referer has it.
-            Some(base) => format!("{base}/{page}#token={token}"),
-            None => format!("Your code:\n\n{token}"),
-        }
+    /// Waits for [`Self::wake`].
+    pub(crate) async fn woken(&self) {
+        self.wake.notified().await;
     }
 }
 
-/// The place that a letter's text is sealed for.
-fn place(id: Uuid) -> String {
+/// The encryption context of an email.
+fn context(id: Uuid) -> String {
     format!("mail {id}")
 }

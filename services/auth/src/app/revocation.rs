@@ -1,4 +1,4 @@
-//! Tells every service what has ended: after the commit of what it follows from.
+//! Publishes revocations to every service, after the commit of the change that caused them.
 
 use std::time::Duration;
 
@@ -7,42 +7,59 @@ use shared_auth::Subject;
 use crate::error::Error;
 use crate::state::AppState;
 
-/// Between two attempts to tell.
-const RETRY: Duration = Duration::from_millis(500);
+const PUBLISH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Tells of each; when Redis does not answer, goes on trying behind the caller's back, for as long
-/// as an access token lives, and says so.
-pub(crate) async fn tell(app: &AppState, subjects: &[Subject]) -> Result<(), Error> {
-    let mut failed = None;
+/// Publishes one revocation, without retries. It lasts as long as an access token is valid.
+pub(crate) async fn publish_once(app: &AppState, subject: Subject) -> Result<(), Error> {
+    let Some(revocations) = app.verifier.revocations() else {
+        return Ok(());
+    };
+    let published = revocations.revoke(subject, app.signer.access_ttl()).await;
+    published.map_err(|cause| Error::Revocation(Box::new(cause)))
+}
+
+/// Ends a revocation: access tokens of the subject are accepted again.
+pub(crate) async fn lift(app: &AppState, subject: Subject) -> Result<(), Error> {
+    let Some(revocations) = app.verifier.revocations() else {
+        return Ok(());
+    };
+    let lifted = revocations.lift(subject).await;
+    lifted.map_err(|cause| Error::Revocation(Box::new(cause)))
+}
+
+/// Publishes each revocation. If Redis is unavailable, keeps retrying in the background for the
+/// lifetime of an access token and returns the error.
+pub(crate) async fn publish(app: &AppState, subjects: &[Subject]) -> Result<(), Error> {
+    let mut failure = None;
     for subject in subjects {
-        if let Err(cause) = app.revoke(*subject).await {
-            failed = Some(cause);
-            tokio::spawn(insist(app.clone(), *subject));
+        if let Err(cause) = publish_once(app, *subject).await {
+            failure = Some(cause);
+            tokio::spawn(retry_publish(app.clone(), *subject));
         }
     }
-    match failed {
+    match failure {
         None => Ok(()),
         Some(cause) => Err(cause),
     }
 }
 
-/// Like [`tell`], where the deed cannot be repeated: it is done, and the word follows.
-pub(crate) async fn tell_surely(app: &AppState, subjects: &[Subject]) {
-    if let Err(error) = tell(app, subjects).await {
-        tracing::error!(%error, "a revocation is late");
+/// Like [`publish`], for a request that cannot be repeated: it succeeds, and the revocation follows.
+pub(crate) async fn publish_or_log(app: &AppState, subjects: &[Subject]) {
+    if let Err(error) = publish(app, subjects).await {
+        tracing::error!(%error, "revocation not published; retrying in the background");
     }
 }
 
-async fn insist(app: AppState, subject: Subject) {
-    let attempts = app.signer.life().as_millis() / RETRY.as_millis();
+async fn retry_publish(app: AppState, subject: Subject) {
+    let attempts = app.signer.access_ttl().as_millis() / PUBLISH_INTERVAL.as_millis();
     for _ in 0..=attempts {
-        tokio::time::sleep(RETRY).await;
-        if app.revoke(subject).await.is_ok() {
+        tokio::time::sleep(PUBLISH_INTERVAL).await;
+        if publish_once(&app, subject).await.is_ok() {
             return;
         }
     }
     tracing::error!(
         ?subject,
-        "a revocation was never told; its tokens have expired by now"
+        "revocation never published; its access tokens have expired by now"
     );
 }

@@ -1,4 +1,4 @@
-//! Hands letters to a mail server.
+//! Sends emails through a mail server.
 
 use std::time::Duration;
 
@@ -9,78 +9,74 @@ use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use shared_rpc::http_client;
 use uuid::Uuid;
 
-use super::Letter;
 use crate::config::{SmtpSettings, SmtpTls};
+use crate::domain::email::EmailMessage;
 
-/// How long a mail server may take for one answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest wait for a response of the mail server to one command.
+const SMTP_TIMEOUT: Duration = Duration::from_secs(10);
 
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
-/// A connection to be made for each letter.
+/// Opens a connection for each email.
 #[derive(Debug)]
-pub(crate) struct Sender {
+pub(crate) struct SmtpClient {
     transport: Transport,
     from: Mailbox,
 }
 
-/// Why a letter was not taken.
+/// An email was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SmtpError {
-    /// Another attempt makes no sense.
+    /// Another attempt would fail as well.
     #[error("{0}")]
-    Refused(String),
-    /// Later, perhaps.
+    Permanent(String),
+    /// Another attempt may succeed.
     #[error("{0}")]
-    Later(String),
+    Transient(String),
 }
 
-impl Sender {
-    pub(super) fn new(settings: &SmtpSettings) -> Result<Self, SmtpError> {
+impl SmtpClient {
+    pub(crate) fn new(settings: &SmtpSettings) -> Result<Self, SmtpError> {
         http_client::install_tls_provider();
         let host = &settings.host;
-        let transport = match settings.tls {
-            SmtpTls::Implicit => Transport::relay(host).map_err(refused)?,
-            SmtpTls::StartTls => Transport::starttls_relay(host).map_err(refused)?,
+        let builder = match settings.tls {
+            SmtpTls::Implicit => Transport::relay(host).map_err(permanent)?,
+            SmtpTls::StartTls => Transport::starttls_relay(host).map_err(permanent)?,
             SmtpTls::None => Transport::builder_dangerous(host),
         };
-        let transport = transport.port(settings.port).timeout(Some(PATIENCE));
-        let transport = match &settings.login {
-            Some((name, password)) => {
-                let credentials = Credentials::new(name.clone(), password.expose().clone());
-                transport.credentials(credentials)
-            }
-            None => transport,
-        };
-        let from = settings.from.parse().map_err(refused)?;
-        let from = Mailbox::new(Some("Creator Platform".to_owned()), from);
+        let mut builder = builder.port(settings.port).timeout(Some(SMTP_TIMEOUT));
+        if let Some((name, password)) = &settings.login {
+            let credentials = Credentials::new(name.clone(), password.expose().clone());
+            builder = builder.credentials(credentials);
+        }
+        let address = settings.from.parse().map_err(permanent)?;
         Ok(Self {
-            transport: transport.build(),
-            from,
+            transport: builder.build(),
+            from: Mailbox::new(Some("Creator Platform".to_owned()), address),
         })
     }
 
-    /// Sends a letter. Sent twice after a crash, it carries the same id, and mail programs show
-    /// one of them.
-    pub(super) async fn send(&self, id: Uuid, letter: &Letter) -> Result<(), SmtpError> {
-        let to = Mailbox::new(None, letter.to.parse().map_err(refused)?);
+    /// Sends an email. After a crash an email may be sent twice, but with the same message id, so
+    /// that mail programs show it once.
+    pub(crate) async fn send(&self, id: Uuid, email: &EmailMessage) -> Result<(), SmtpError> {
+        let to = Mailbox::new(None, email.to.parse().map_err(permanent)?);
         let message = Message::builder()
             .from(self.from.clone())
             .to(to)
-            .subject(&letter.subject)
+            .subject(&email.subject)
             .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
             .date_now()
             .header(ContentType::TEXT_PLAIN)
-            .body(letter.text.clone())
-            .map_err(refused)?;
+            .body(email.text.clone())
+            .map_err(permanent)?;
         match self.transport.send(message).await {
             Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() => Err(refused(error)),
-            Err(error) => Err(SmtpError::Later(error.to_string())),
+            Err(error) if error.is_permanent() => Err(permanent(error)),
+            Err(error) => Err(SmtpError::Transient(error.to_string())),
         }
     }
 }
 
-fn refused(error: impl std::fmt::Display) -> SmtpError {
-    SmtpError::Refused(error.to_string())
+fn permanent(error: impl std::fmt::Display) -> SmtpError {
+    SmtpError::Permanent(error.to_string())
 }

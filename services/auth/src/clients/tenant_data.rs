@@ -1,4 +1,4 @@
-//! The calls of the other services: copy and erase what they keep of a tenant.
+//! Exports and erases the data of a tenant in the other services.
 
 use std::time::Duration;
 
@@ -9,111 +9,140 @@ use shared_models::tenant_data::END;
 use shared_models::{CreatorId, ExportRecord, RowCounts};
 use shared_web::tenant_data::ROUTE;
 
-use super::Privacy;
+use crate::app::privacy::Privacy;
 use crate::state::AppState;
 
-/// Who is asked besides auth itself, in this order: creator-hub first, whose workers would
-/// otherwise hand documents to ai-engine after it was emptied.
-pub(super) const PEERS: [Service; 3] = [Service::CreatorHub, Service::AiEngine, Service::Channel];
-/// Longest wait for a service to erase.
-const ERASING: Duration = Duration::from_mins(5);
-/// Longest silence within a copy.
-const SILENCE: Duration = Duration::from_secs(30);
+/// A service that stores data of tenants, besides auth itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TenantDataService {
+    CreatorHub,
+    AiEngine,
+    Channel,
+}
 
-/// Why a service did not do what it was asked.
+impl TenantDataService {
+    /// In the order of erasure: creator-hub first, because its workers would otherwise send
+    /// documents to ai-engine after its data was erased.
+    pub(crate) const ALL: [Self; 3] = [Self::CreatorHub, Self::AiEngine, Self::Channel];
+
+    const fn service(self) -> Service {
+        match self {
+            Self::CreatorHub => Service::CreatorHub,
+            Self::AiEngine => Service::AiEngine,
+            Self::Channel => Service::Channel,
+        }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        self.service().name()
+    }
+}
+
+/// Longest wait for a service to erase the data of a tenant.
+const ERASURE_TIMEOUT: Duration = Duration::from_mins(5);
+/// Longest wait for the next record of an export.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A failed call.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PeerError {
-    #[error("it does not answer: {0}")]
-    Away(#[from] reqwest::Error),
-    #[error("it answers {0}")]
+pub(crate) enum TenantDataError {
+    #[error("the service is unavailable: {0}")]
+    Unavailable(#[from] reqwest::Error),
+    #[error("the service refused the request with {0}")]
     Refused(reqwest::StatusCode),
-    #[error("it fell silent")]
-    Silent,
-    #[error("it broke off")]
-    BrokeOff,
-    #[error("a line cannot be read: {0}")]
-    Unreadable(#[from] serde_json::Error),
-    #[error("no token for it")]
+    #[error("the service sent nothing for {RECORD_TIMEOUT:?}")]
+    Timeout,
+    #[error("the export ended before its last record")]
+    Truncated,
+    #[error("a record cannot be parsed: {0}")]
+    Malformed(#[from] serde_json::Error),
+    #[error("no token for the service could be signed")]
     NoToken,
 }
 
-/// Erases what a service keeps of a tenant.
-pub(super) async fn erase(
+/// Erases the data of a tenant in one service.
+pub(crate) async fn erase(
     app: &AppState,
-    service: Service,
+    service: TenantDataService,
     creator: CreatorId,
-) -> Result<RowCounts, PeerError> {
+) -> Result<RowCounts, TenantDataError> {
     let url = url(&app.privacy, service);
-    let request = app.privacy.http.delete(url).timeout(ERASING);
+    let request = app.privacy.http.delete(url).timeout(ERASURE_TIMEOUT);
     Ok(send(app, service, creator, request).await?.json().await?)
 }
 
-/// The lines of what a service keeps of a tenant.
-pub(super) async fn copy(
+/// Opens the export of one service.
+pub(crate) async fn export(
     app: &AppState,
-    service: Service,
+    service: TenantDataService,
     creator: CreatorId,
-) -> Result<Copy<impl Stream<Item = reqwest::Result<bytes::Bytes>> + use<>>, PeerError> {
+) -> Result<RecordStream<impl Stream<Item = reqwest::Result<bytes::Bytes>> + use<>>, TenantDataError>
+{
     let request = app.privacy.http.get(url(&app.privacy, service));
-    let sent = tokio::time::timeout(SILENCE, send(app, service, creator, request));
-    let response = sent.await.map_err(|_| PeerError::Silent)??;
-    Ok(Copy {
-        stream: Box::pin(response.bytes_stream()),
-        rest: Vec::new(),
+    let sent = tokio::time::timeout(RECORD_TIMEOUT, send(app, service, creator, request));
+    let response = sent.await.map_err(|_| TenantDataError::Timeout)??;
+    Ok(RecordStream {
+        chunks: Box::pin(response.bytes_stream()),
+        buffer: Vec::new(),
         searched: 0,
     })
 }
 
-/// A copy on its way.
-pub(super) struct Copy<S> {
-    stream: std::pin::Pin<Box<S>>,
-    rest: Vec<u8>,
-    /// So much of the rest has no end of line.
+/// The records of an export.
+pub(crate) struct RecordStream<S> {
+    chunks: std::pin::Pin<Box<S>>,
+    buffer: Vec<u8>,
+    /// Bytes at the start of the buffer that contain no end of line.
     searched: usize,
 }
 
-impl<S: Stream<Item = reqwest::Result<bytes::Bytes>>> Copy<S> {
-    /// The next line; none after the last one. A copy without its last line is an error.
-    pub(super) async fn next(&mut self) -> Result<Option<ExportRecord>, PeerError> {
+impl<S: Stream<Item = reqwest::Result<bytes::Bytes>>> RecordStream<S> {
+    /// The next record; none after the last one. An export without its last record is an error.
+    pub(crate) async fn next(&mut self) -> Result<Option<ExportRecord>, TenantDataError> {
         loop {
-            let end = self.rest[self.searched..].iter().position(|b| *b == b'\n');
+            let end = self.buffer[self.searched..]
+                .iter()
+                .position(|b| *b == b'\n');
             if let Some(end) = end {
-                let line: Vec<u8> = self.rest.drain(..=self.searched + end).collect();
+                let line: Vec<u8> = self.buffer.drain(..=self.searched + end).collect();
                 self.searched = 0;
-                let line: ExportRecord = serde_json::from_slice(&line)?;
-                return Ok((line.kind != END).then_some(line));
+                let record: ExportRecord = serde_json::from_slice(&line)?;
+                return Ok((record.kind != END).then_some(record));
             }
-            self.searched = self.rest.len();
-            let more = tokio::time::timeout(SILENCE, self.stream.next()).await;
-            match more.map_err(|_| PeerError::Silent)? {
-                Some(bytes) => self.rest.extend_from_slice(&bytes?),
-                None => return Err(PeerError::BrokeOff),
+            self.searched = self.buffer.len();
+            let more = tokio::time::timeout(RECORD_TIMEOUT, self.chunks.next()).await;
+            match more.map_err(|_| TenantDataError::Timeout)? {
+                Some(bytes) => self.buffer.extend_from_slice(&bytes?),
+                None => return Err(TenantDataError::Truncated),
             }
         }
     }
 }
 
-fn url(privacy: &Privacy, service: Service) -> String {
+fn url(privacy: &Privacy, service: TenantDataService) -> String {
     let settings = &privacy.settings;
     let base = match service {
-        Service::CreatorHub => &settings.creator_hub_url,
-        Service::AiEngine => &settings.ai_engine_url,
-        Service::Channel | Service::Auth => &settings.channel_url,
+        TenantDataService::CreatorHub => &settings.creator_hub_url,
+        TenantDataService::AiEngine => &settings.ai_engine_url,
+        TenantDataService::Channel => &settings.channel_url,
     };
-    format!("{base}{}{ROUTE}", service.prefix())
+    format!("{base}{}{ROUTE}", service.service().prefix())
 }
 
 async fn send(
     app: &AppState,
-    service: Service,
+    service: TenantDataService,
     creator: CreatorId,
     request: RequestBuilder,
-) -> Result<Response, PeerError> {
-    let token = app.verifier.signer().tenant_token(service, creator);
-    let token = token.map_err(|_| PeerError::NoToken)?;
+) -> Result<Response, TenantDataError> {
+    let token = app
+        .verifier
+        .signer()
+        .tenant_token(service.service(), creator);
+    let token = token.map_err(|_| TenantDataError::NoToken)?;
     let response = request.bearer_auth(token).send().await?;
     if response.status().is_success() {
         return Ok(response);
     }
-    Err(PeerError::Refused(response.status()))
+    Err(TenantDataError::Refused(response.status()))
 }

@@ -1,4 +1,4 @@
-//! Access tokens: signed here, verified everywhere by the published key set.
+//! Access tokens: signed by auth, verified by every service with the published key set.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -11,21 +11,21 @@ use shared_auth::AccessClaims;
 use shared_models::{CreatorId, Role, SessionId, UserId};
 use uuid::Uuid;
 
-/// DER of an Ed25519 private key up to its 32 bytes (RFC 8410, section 7).
-const PKCS8_HEAD: [u8; 16] = [
+/// DER prefix of an Ed25519 private key before its 32 bytes (RFC 8410, section 7).
+const PKCS8_PREFIX: [u8; 16] = [
     0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
 ];
 
-/// Whom a token speaks for.
+/// The user and session of a token.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Identity {
+pub(crate) struct TokenSubject {
     pub(crate) creator: CreatorId,
     pub(crate) user: UserId,
     pub(crate) role: Role,
     pub(crate) session: SessionId,
 }
 
-/// A key that signs, under the name that it is published by.
+/// A key that signs tokens, published under its `kid`.
 pub(crate) struct SigningKey {
     key: EncodingKey,
     header: Header,
@@ -40,10 +40,10 @@ impl std::fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// Makes the key out of its seed; `kid` is its thumbprint (RFC 7638), so that every replica
-    /// and every restart publishes it under the same name.
-    pub(crate) fn of_seed(seed: &[u8; 32]) -> Result<Self, Error> {
-        let key = EncodingKey::from_ed_der(&[&PKCS8_HEAD[..], &seed[..]].concat());
+    /// Derives the key from its seed. `kid` is its thumbprint (RFC 7638), so that every replica
+    /// and every restart publishes it under the same id.
+    pub(crate) fn from_seed(seed: &[u8; 32]) -> Result<Self, Error> {
+        let key = EncodingKey::from_ed_der(&[&PKCS8_PREFIX[..], &seed[..]].concat());
         let mut public = Jwk::from_encoding_key(&key, Algorithm::EdDSA)?;
         let kid = public.thumbprint(ThumbprintHash::SHA256)?;
         public.common.key_id = Some(kid.clone());
@@ -58,14 +58,17 @@ impl SigningKey {
         })
     }
 
-    /// The name that it is published by.
     pub(crate) fn kid(&self) -> &str {
         &self.kid
     }
 }
 
-/// Keys, and since when each signs, milliseconds of the epoch; the oldest first.
-pub(crate) type Keys = Vec<(SigningKey, i64)>;
+/// A key and the time from which it signs.
+#[derive(Debug)]
+pub(crate) struct ScheduledKey {
+    pub(crate) key: SigningKey,
+    pub(crate) active_from: Timestamp,
+}
 
 /// Signs access tokens. Clones share the keys.
 #[derive(Debug, Clone)]
@@ -73,63 +76,66 @@ pub(crate) struct Signer(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    keys: RwLock<Arc<Keys>>,
+    keys: RwLock<Arc<[ScheduledKey]>>,
     issuer: String,
     audience: String,
-    life: Duration,
+    access_ttl: Duration,
 }
 
 impl Signer {
-    /// A signer with the key of that seed, until it takes others.
+    /// A signer with the key of `seed`, until [`Self::replace_keys`].
     pub(crate) fn new(
         seed: &[u8; 32],
         issuer: &str,
         audience: &str,
-        life: Duration,
+        access_ttl: Duration,
     ) -> Result<Self, Error> {
-        let keys = vec![(SigningKey::of_seed(seed)?, 0)];
+        let keys = [ScheduledKey {
+            key: SigningKey::from_seed(seed)?,
+            active_from: Timestamp::UNIX_EPOCH,
+        }];
         Ok(Self(Arc::new(Inner {
-            keys: RwLock::new(Arc::new(keys)),
+            keys: RwLock::new(Arc::from(keys)),
             issuer: issuer.to_owned(),
             audience: audience.to_owned(),
-            life,
+            access_ttl,
         })))
     }
 
-    /// Signs with these keys from now on.
-    pub(crate) fn take(&self, keys: Keys) {
-        let mut held = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
-        *held = Arc::new(keys);
+    /// Replaces all keys; they are sorted by the time from which they sign.
+    pub(crate) fn replace_keys(&self, keys: Vec<ScheduledKey>) {
+        let mut current = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::from(keys);
     }
 
-    /// The keys that it has.
-    pub(crate) fn keys(&self) -> Arc<Keys> {
-        let held = self.0.keys.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&held)
+    /// All keys, the oldest first.
+    pub(crate) fn keys(&self) -> Arc<[ScheduledKey]> {
+        let current = self.0.keys.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&current)
     }
 
-    /// The public keys.
+    /// The public keys of all keys.
     pub(crate) fn key_set(&self) -> JwkSet {
         let keys = self.keys();
         JwkSet {
-            keys: keys.iter().map(|(key, _)| key.public.clone()).collect(),
+            keys: keys.iter().map(|it| it.key.public.clone()).collect(),
         }
     }
 
-    /// Life of a token.
-    pub(crate) fn life(&self) -> Duration {
-        self.0.life
+    /// How long an access token is valid.
+    pub(crate) fn access_ttl(&self) -> Duration {
+        self.0.access_ttl
     }
 
-    /// Signs a token with the key whose time it is.
-    pub(crate) fn sign(&self, whom: Identity, at: Timestamp) -> Result<String, Error> {
-        let Identity {
+    /// Signs a token with the key that is active at `at`.
+    pub(crate) fn sign(&self, subject: TokenSubject, at: Timestamp) -> Result<String, Error> {
+        let TokenSubject {
             creator,
             user,
             role,
             session,
-        } = whom;
-        let now = at.as_second();
+        } = subject;
+        let issued_at = at.as_second();
         let claims = AccessClaims {
             sub: user,
             creator_id: creator,
@@ -139,18 +145,18 @@ impl Signer {
             jti: Uuid::now_v7(),
             iss: self.0.issuer.clone(),
             aud: self.0.audience.clone(),
-            iat: now,
-            exp: now.saturating_add_unsigned(self.0.life.as_secs()),
+            iat: issued_at,
+            exp: issued_at.saturating_add_unsigned(self.0.access_ttl.as_secs()),
         };
         let keys = self.keys();
-        let key = active(&keys, at).ok_or(ErrorKind::InvalidKeyFormat)?;
+        let key = active_key(&keys, at).ok_or(ErrorKind::InvalidKeyFormat)?;
         jsonwebtoken::encode(&key.header, &claims, &key.key)
     }
 }
 
-/// The key that signs at a moment: the youngest whose time has come.
-pub(crate) fn active(keys: &Keys, at: Timestamp) -> Option<&SigningKey> {
-    let begun = |(_, from): &&(SigningKey, i64)| *from <= at.as_millisecond();
-    let youngest = keys.iter().rev().find(begun).or_else(|| keys.first());
-    youngest.map(|(key, _)| key)
+/// The key that signs at `at`: the newest that is active, or else the first one.
+pub(crate) fn active_key(keys: &[ScheduledKey], at: Timestamp) -> Option<&SigningKey> {
+    let is_active = |it: &&ScheduledKey| it.active_from <= at;
+    let newest = keys.iter().rev().find(is_active).or_else(|| keys.first());
+    newest.map(|it| &it.key)
 }

@@ -1,4 +1,4 @@
-//! A password as it was typed: never printed, never trimmed.
+//! What a user signs in with: the password as typed, and when failed attempts lock the user out.
 
 use serde::Deserialize;
 use shared_config::Secret;
@@ -7,15 +7,23 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 
 use super::password::MAX_LENGTH;
 
-/// 1 to 128 characters; the rules of new passwords are checked elsewhere.
+/// Consecutive wrong passwords after which the user is locked.
+pub(crate) const MAX_FAILED_LOGINS: i32 = 5;
+
+/// How long the user stays locked, seconds. Meanwhile the right password is answered like a wrong
+/// one: an attacker learns neither that the account exists nor that a guess was right.
+pub(crate) const LOCKOUT_TTL_SECONDS: f64 = 1800.0;
+
+/// A password as typed, 1 to 128 characters: never logged, never trimmed. The rules for new
+/// passwords are in [`super::password`].
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct PasswordText(Secret<String>);
 
-/// The text is empty, or long enough to be an attack on the hash.
+/// The text is empty, or so long that hashing it would be a denial of service.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("must have 1 to {MAX_LENGTH} characters")]
-pub(crate) struct NotAPassword;
+pub(crate) struct InvalidPasswordText;
 
 impl PasswordText {
     pub(crate) fn as_str(&self) -> &str {
@@ -28,13 +36,13 @@ impl PasswordText {
 }
 
 impl TryFrom<String> for PasswordText {
-    type Error = NotAPassword;
+    type Error = InvalidPasswordText;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         if (1..=MAX_LENGTH).contains(&text.chars().count()) {
             Ok(Self(Secret::new(text)))
         } else {
-            Err(NotAPassword)
+            Err(InvalidPasswordText)
         }
     }
 }

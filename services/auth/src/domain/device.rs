@@ -1,6 +1,16 @@
-//! What a browser calls itself, in words that a person recognises.
+//! The device of a sign-in, and a name that its owner recognises in the list of sessions.
 
-/// Marks of browsers, the more special ones first: most claim to be several.
+use shared_web::ClientIp;
+
+/// Where a sign-in comes from.
+#[derive(Debug, Clone)]
+pub(crate) struct Device {
+    pub(crate) ip: ClientIp,
+    pub(crate) user_agent: Option<String>,
+}
+
+/// Marks of browsers and their names. Most browsers claim to be several, so the more specific
+/// marks come first.
 const BROWSERS: [(&str, &str); 8] = [
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -12,7 +22,7 @@ const BROWSERS: [(&str, &str); 8] = [
     ("Safari/", "Safari"),
 ];
 
-/// Marks of systems, in the same order of special first.
+/// Marks of operating systems and their names, the more specific ones first.
 const SYSTEMS: [(&str, &str); 7] = [
     ("Windows", "Windows"),
     ("iPhone", "iPhone"),
@@ -23,21 +33,24 @@ const SYSTEMS: [(&str, &str); 7] = [
     ("Linux", "Linux"),
 ];
 
-/// `Firefox on Windows`; a program's own name; or that it said nothing.
+/// Longest name that is taken from an unknown user agent.
+const MAX_PRODUCT_LENGTH: usize = 40;
+
+/// `Firefox on Windows`; the product name of an unknown user agent; `Unknown device` without one.
 pub(crate) fn device_name(user_agent: Option<&str>) -> String {
     let Some(agent) = user_agent.map(str::trim).filter(|agent| !agent.is_empty()) else {
         return "Unknown device".to_owned();
     };
-    let of = |marks: &[(&str, &'static str)]| {
+    let find = |marks: &[(&str, &'static str)]| {
         let found = marks.iter().find(|(mark, _)| agent.contains(mark));
         found.map(|(_, name)| *name)
     };
-    match (of(&BROWSERS), of(&SYSTEMS)) {
+    match (find(&BROWSERS), find(&SYSTEMS)) {
         (Some(browser), Some(system)) => format!("{browser} on {system}"),
         (Some(name), None) | (None, Some(name)) => name.to_owned(),
         (None, None) => {
             let product = agent.split(['/', ' ']).next().unwrap_or(agent);
-            product.chars().take(40).collect()
+            product.chars().take(MAX_PRODUCT_LENGTH).collect()
         }
     }
 }
@@ -47,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn devices_have_names_that_people_know() {
+    fn devices_have_names_that_people_recognise() {
         let mozilla = |rest: &str| device_name(Some(&format!("Mozilla/5.0 {rest}")));
         assert_eq!(
             mozilla("(Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Firefox/128.0"),

@@ -1,4 +1,5 @@
-//! The way in for an owner whom a resource named: a token that can be told again, never read back.
+//! The invitation of the owner that a Tenant resource names. Its token can be derived again, but
+//! not read from the database.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -8,28 +9,27 @@ use uuid::Uuid;
 
 use super::refresh_token::keyed_hash;
 
-/// How long an invitation waits to be accepted, seconds.
-pub(crate) const LIFE_SECONDS: f64 = 14.0 * 86_400.0;
+/// How long an invitation can be accepted, seconds.
+pub(crate) const OWNER_INVITATION_TTL_SECONDS: f64 = 14.0 * 86_400.0;
 
-/// Derives the token of an invitation from its row. Whoever provisions may lose an answer; asked
-/// again, auth tells the same token, although the database has its hash only.
+/// Derives the token of an invitation from its id. The operator may lose a response; a repeated
+/// request returns the same token, although the database stores its hash only.
 #[derive(Debug, Clone)]
 pub(crate) struct InvitationKey(Secret<[u8; 32]>);
 
 impl InvitationKey {
-    /// A key of its own for this purpose, out of the signing seed.
+    /// A separate key for this purpose, derived from the signing seed.
     pub(crate) fn derive(seed: &[u8; 32]) -> Self {
         let purpose = b"creator-platform owner invitation";
         Self(Secret::new(keyed_hash(seed, purpose)))
     }
 
-    /// The token of an invitation.
     pub(crate) fn token_of(&self, invitation: Uuid) -> String {
         BASE64_URL_SAFE_NO_PAD.encode(keyed_hash(self.0.expose(), invitation.as_bytes()))
     }
 }
 
-/// What the database keeps of a token.
+/// The hash that the database stores.
 pub(crate) fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }

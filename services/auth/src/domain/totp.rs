@@ -1,36 +1,34 @@
-//! One-time codes of an authenticator app (RFC 6238), and codes for who lost the app.
+//! Codes of an authenticator app (RFC 6238), and recovery codes for its loss.
 
 use sha2::{Digest as _, Sha256};
 use shared_config::Secret;
 use totp_rs::{Algorithm, Builder, Totp, TotpError};
 
-/// Digits of a code.
 const DIGITS: u8 = 6;
-/// Seconds that a code is shown.
-const STEP: u64 = 30;
-/// So many steps before and after are taken, too: clocks differ, and typing takes time.
+/// How long the app shows a code, seconds.
+const STEP_SECONDS: u64 = 30;
+/// Steps before and after the current one that are accepted: clocks differ, typing takes time.
 const SKEW: u16 = 1;
-/// Bytes of a secret: the length of the hash (RFC 4226, section 4).
-pub(crate) const SECRET: usize = 20;
-/// What apps show above the code.
+/// Length of a secret in bytes: that of the hash (RFC 4226, section 4).
+pub(crate) const SECRET_LENGTH: usize = 20;
+/// The name that apps show above the code.
 const ISSUER: &str = "Creator Platform";
 
-/// Recovery codes that one person has.
+/// Recovery codes per user.
 pub(crate) const RECOVERY_CODES: usize = 10;
-/// Letters of a recovery code, without those that look alike: 12 of them are 60 bits.
-const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz234567892";
+/// The alphabet of recovery codes, without characters that look alike: 12 of them are 60 bits.
+const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz234567892";
 const LENGTH: usize = 12;
 
-/// The app's side of a secret.
+/// What an authenticator app needs.
 #[derive(Debug)]
 pub(crate) struct Enrolment {
-    /// The secret in base32, to be typed.
+    /// The secret in base32, for typing.
     pub(crate) secret: String,
-    /// The same as `otpauth:` URI, to be shown as a QR code.
+    /// The secret as an `otpauth:` URI, for a QR code.
     pub(crate) uri: String,
 }
 
-/// Tells the app about a secret.
 pub(crate) fn enrolment(secret: &[u8], email: &str) -> Result<Enrolment, TotpError> {
     let totp = totp(secret, email)?;
     Ok(Enrolment {
@@ -39,7 +37,7 @@ pub(crate) fn enrolment(secret: &[u8], email: &str) -> Result<Enrolment, TotpErr
     })
 }
 
-/// The time step that a code belongs to; none when the code is wrong.
+/// The time step that a code belongs to, or none when the code is wrong.
 pub(crate) fn step_of(secret: &[u8], code: &str, now: i64) -> Result<Option<i64>, TotpError> {
     let code: String = code.chars().filter(|c| !c.is_whitespace()).collect();
     let all_digits = code.len() == usize::from(DIGITS) && code.bytes().all(|b| b.is_ascii_digit());
@@ -58,14 +56,14 @@ fn totp(secret: &[u8], account: &str) -> Result<Totp, TotpError> {
         .with_algorithm(Algorithm::SHA1)
         .with_digits(DIGITS)
         .with_skew(SKEW)
-        .with_step_duration(STEP)
+        .with_step_duration(STEP_SECONDS)
         .with_secret(secret.to_vec())
         .with_account_name(account)
         .with_issuer(Some(ISSUER))
         .build()
 }
 
-/// A code that works once, for who lost the app.
+/// A code that replaces the app once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RecoveryCode(Secret<String>);
 
@@ -73,27 +71,27 @@ impl RecoveryCode {
     pub(crate) fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0_u8; LENGTH];
         getrandom::fill(&mut bytes)?;
-        let letter = |byte: u8| char::from(LETTERS[usize::from(byte) % LETTERS.len()]);
-        Ok(Self(Secret::new(bytes.into_iter().map(letter).collect())))
+        let character = |byte: u8| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]);
+        Ok(Self(Secret::new(
+            bytes.into_iter().map(character).collect(),
+        )))
     }
 
-    /// A code as somebody typed it: case, spaces and hyphens do not matter.
+    /// A code as typed: case, spaces and hyphens do not matter.
     pub(crate) fn received(text: &str) -> Self {
-        let letters = text.chars().filter(char::is_ascii_alphanumeric);
-        Self(Secret::new(
-            letters.map(|c| c.to_ascii_lowercase()).collect(),
-        ))
+        let typed = text.chars().filter(char::is_ascii_alphanumeric);
+        Self(Secret::new(typed.map(|c| c.to_ascii_lowercase()).collect()))
     }
 
-    /// What the database keeps. Of 60 random bits no salt is needed.
+    /// The hash that the database stores. 60 random bits need no salt.
     pub(crate) fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.0.expose()).into()
     }
 
-    /// As it is shown, once: in groups of four.
-    pub(crate) fn shown(&self) -> String {
-        let letters: Vec<char> = self.0.expose().chars().collect();
-        let groups: Vec<String> = letters
+    /// The code as the user sees it, in groups of four.
+    pub(crate) fn display(&self) -> String {
+        let characters: Vec<char> = self.0.expose().chars().collect();
+        let groups: Vec<String> = characters
             .chunks(4)
             .map(|four| four.iter().collect())
             .collect();
@@ -109,7 +107,7 @@ mod tests {
     const RFC_SECRET: &[u8] = b"12345678901234567890";
 
     #[test]
-    fn codes_are_those_of_the_rfc() {
+    fn codes_match_the_test_vectors_of_the_rfc() {
         for (time, code) in [
             (59, "287082"),
             (1_111_111_109, "081804"),
@@ -124,17 +122,20 @@ mod tests {
     }
 
     #[test]
-    fn a_code_lives_for_its_step_and_one_on_either_side() {
+    fn a_code_is_valid_in_its_step_and_one_step_before_and_after() {
         let step = |now| step_of(RFC_SECRET, "081804", now).unwrap();
-        let its = 1_111_111_109 / 30;
-        assert_eq!(step(its * 30 - 30), Some(its));
-        assert_eq!(step(its * 30 + 59), Some(its));
-        assert_eq!(step(its * 30 - 31), None);
-        assert_eq!(step(its * 30 + 60), None);
-        assert_eq!(step_of(RFC_SECRET, "081 804", its * 30).unwrap(), Some(its));
+        let current = 1_111_111_109 / 30;
+        assert_eq!(step(current * 30 - 30), Some(current));
+        assert_eq!(step(current * 30 + 59), Some(current));
+        assert_eq!(step(current * 30 - 31), None);
+        assert_eq!(step(current * 30 + 60), None);
+        assert_eq!(
+            step_of(RFC_SECRET, "081 804", current * 30).unwrap(),
+            Some(current)
+        );
         for wrong in ["", "08180", "0818044", "081805", "08180a", "٠٨١٨٠٤"] {
             assert_eq!(
-                step_of(RFC_SECRET, wrong, its * 30).unwrap(),
+                step_of(RFC_SECRET, wrong, current * 30).unwrap(),
                 None,
                 "{wrong}"
             );
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_app_learns_the_secret_by_a_uri() {
+    fn the_enrolment_uri_carries_the_secret_and_the_account() {
         let Enrolment { secret, uri } = enrolment(RFC_SECRET, "ana@example.com").unwrap();
         assert_eq!(secret, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
         assert!(
@@ -157,13 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn a_recovery_code_may_be_typed_as_it_comes() {
+    fn a_recovery_code_is_recognised_in_any_case_and_grouping() {
         let code = RecoveryCode::random().unwrap();
-        let shown = code.shown();
+        let shown = code.display();
         assert_eq!(shown.len(), LENGTH + 2);
-        let typed = shown.to_uppercase().replace('-', " ");
-        let typed = RecoveryCode::received(&format!(" {typed} "));
-        assert_eq!(typed.hash(), code.hash());
+        let spaced = shown.to_uppercase().replace('-', " ");
+        let received = RecoveryCode::received(&format!(" {spaced} "));
+        assert_eq!(received.hash(), code.hash());
         assert_ne!(RecoveryCode::random().unwrap(), code);
     }
 }

@@ -1,29 +1,29 @@
-//! Why somebody is not invited.
+//! Refusals around invitations.
 
 use shared_web::ApiError;
 
-/// A refusal around invites.
+/// A refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum InviteRefused {
-    #[error("an owner is above the caller")]
+pub(crate) enum InvitationRefused {
+    #[error("only an owner can invite owners")]
     AboveCaller,
-    #[error("no invite of that id waits")]
+    #[error("there is no such pending invitation")]
     Unknown,
-    #[error("the account has its most invites")]
+    #[error("the account has too many pending invitations")]
     TooMany,
 }
 
-impl From<InviteRefused> for ApiError {
-    fn from(refused: InviteRefused) -> Self {
+impl From<InvitationRefused> for ApiError {
+    fn from(refused: InvitationRefused) -> Self {
         match refused {
-            InviteRefused::AboveCaller => {
-                Self::forbidden("permission_missing").detail("only an owner invites owners")
+            InvitationRefused::AboveCaller => {
+                Self::forbidden("permission_missing").detail("only an owner can invite owners")
             }
-            InviteRefused::Unknown => {
-                Self::not_found("unknown_invite").detail("there is no such open invite")
+            InvitationRefused::Unknown => {
+                Self::not_found("unknown_invite").detail("there is no such pending invitation")
             }
-            InviteRefused::TooMany => Self::conflict("too_many_invites")
-                .detail("this account has its most waiting invites; revoke one"),
+            InvitationRefused::TooMany => Self::conflict("too_many_invites")
+                .detail("this account has the maximum number of pending invitations; revoke one"),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Copies everything that the platform keeps of an account.
+//! Exports everything that the platform stores about an account.
 //!
-//! The job looks whether every service can give its part, and counts. The copy itself is made
-//! while it is fetched: no second copy of everything lies about for a week.
+//! The job checks that every service can export its part, and counts the records. The export itself
+//! is produced while it is downloaded, so that no second copy of all data is stored for a week.
 
 use axum::response::Response;
 use serde_json::json;
@@ -11,78 +11,81 @@ use shared_models::{CreatorId, RowCounts};
 use shared_web::tenant_data::{CopyError, NdjsonWriter, copy_rows};
 use tracing::Instrument as _;
 
-use super::peers::{self, PEERS, PeerError};
-use super::worker::{Ending, save};
+use super::worker::{Outcome, save_progress};
+use crate::clients::tenant_data::{self, TenantDataError, TenantDataService};
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::privacy_requests::{self, Kind, PrivacyRow};
 
-/// What auth copies: its own schema, and what all services share.
+/// The schemas that auth exports: its own, and the one that all services share.
 const SCHEMAS: [&str; 2] = [Service::Auth.database_schema(), "platform"];
 
-/// Does one attempt.
-pub(super) async fn run(app: &AppState, claim: &ClaimedJob) -> Result<Ending, Error> {
+/// Runs one attempt.
+pub(super) async fn run(app: &AppState, claim: &ClaimedJob) -> Result<Outcome, Error> {
     let mut tx = app.db.tenant(claim.creator).await?;
-    let begun = privacy_requests::begin(&mut tx, Kind::Export, claim.subject).await?;
-    if begun.is_none() {
+    let started = privacy_requests::begin(&mut tx, Kind::Export, claim.subject).await?;
+    if started.is_none() {
         jobs::complete(&mut tx, claim).await?;
     }
     tx.commit().await?;
-    let Some(mut request) = begun else {
-        return Ok(Ending::Lost);
+    let Some(mut request) = started else {
+        return Ok(Outcome::Lost);
     };
-    for service in PEERS {
+    for service in TenantDataService::ALL {
         let part = request
             .progress
             .entry(service.name().to_owned())
             .or_default();
         match count(app, service, claim.creator).await {
             Ok(counts) => {
-                (part.done, part.counts, part.waits_for) = (true, counts, None);
+                part.done = true;
+                part.counts = counts;
+                part.waits_for = None;
             }
             Err(cause) => {
-                (part.done, part.waits_for) = (false, Some(service.name().to_owned()));
-                save(app, claim, &request.progress).await?;
-                return Ok(Ending::Waits(service, cause));
+                part.done = false;
+                part.waits_for = Some(service.name().to_owned());
+                save_progress(app, claim, &request.progress).await?;
+                return Ok(Outcome::Waiting(service, cause));
             }
         }
-        if !save(app, claim, &request.progress).await? {
-            return Ok(Ending::Lost);
+        if !save_progress(app, claim, &request.progress).await? {
+            return Ok(Outcome::Lost);
         }
     }
     let mut tx = app.db.tenant(claim.creator).await?;
     privacy_requests::finish_export(&mut tx, request.id).await?;
     if !jobs::complete(&mut tx, claim).await? {
-        return Ok(Ending::Lost);
+        return Ok(Outcome::Lost);
     }
     tx.commit().await?;
-    Ok(Ending::Done)
+    Ok(Outcome::Done)
 }
 
 async fn count(
     app: &AppState,
-    service: Service,
+    service: TenantDataService,
     creator: CreatorId,
-) -> Result<RowCounts, PeerError> {
-    let mut copy = peers::copy(app, service, creator).await?;
-    let mut tally = RowCounts::default();
-    while let Some(line) = copy.next().await? {
-        tally.count(&line.kind, 1);
+) -> Result<RowCounts, TenantDataError> {
+    let mut records = tenant_data::export(app, service, creator).await?;
+    let mut counts = RowCounts::default();
+    while let Some(record) = records.next().await? {
+        counts.count(&record.kind, 1);
     }
-    Ok(tally)
+    Ok(counts)
 }
 
-/// Gives the copy (NDJSON): auth's part first, then each service's, then a last line `end`,
-/// without which it is not whole.
+/// Streams the export as NDJSON: the part of auth, then that of each other service, then a last
+/// record `end`. Without it the export is incomplete.
 pub(crate) fn download(app: AppState, creator: CreatorId, request: &PrivacyRow) -> Response {
-    let (mut lines, response) = NdjsonWriter::answer();
+    let (mut writer, response) = NdjsonWriter::answer();
     let about = json!({"request": request.id, "creator_id": creator});
     let work = async move {
-        let mut copied = lines.write("about", about).await;
-        if copied.is_ok() {
-            copied = write(&app, creator, &mut lines).await;
+        let mut written = writer.write("about", about).await;
+        if written.is_ok() {
+            written = write(&app, creator, &mut writer).await;
         }
-        lines.end(copied).await;
+        writer.end(written).await;
     };
     tokio::spawn(work.in_current_span());
     response
@@ -91,20 +94,21 @@ pub(crate) fn download(app: AppState, creator: CreatorId, request: &PrivacyRow) 
 async fn write(
     app: &AppState,
     creator: CreatorId,
-    lines: &mut NdjsonWriter,
+    writer: &mut NdjsonWriter,
 ) -> Result<(), CopyError> {
     for schema in SCHEMAS {
-        copy_rows(&app.db, creator, schema, lines).await?;
+        copy_rows(&app.db, creator, schema, writer).await?;
     }
-    for service in PEERS {
-        let mut copy = peers::copy(app, service, creator).await.map_err(broken)?;
-        while let Some(line) = copy.next().await.map_err(broken)? {
-            lines.pass(&line).await?;
+    for service in TenantDataService::ALL {
+        let opened = tenant_data::export(app, service, creator).await;
+        let mut records = opened.map_err(interrupted)?;
+        while let Some(record) = records.next().await.map_err(interrupted)? {
+            writer.pass(&record).await?;
         }
     }
     Ok(())
 }
 
-fn broken(error: PeerError) -> CopyError {
+fn interrupted(error: TenantDataError) -> CopyError {
     CopyError::Files(std::io::Error::other(error))
 }

@@ -1,145 +1,143 @@
-//! Sends what is in the outbox, and answers who asked for a new password.
+//! Sends the emails of the outbox, and answers password reset requests.
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::smtp::SmtpError;
-use super::{Letter, Post, letters, place};
+use crate::clients::smtp::SmtpError;
+use crate::domain::email::{self, EmailMessage, RESET_TTL};
 use crate::domain::email_token::{EmailToken, Purpose};
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::mail_outbox::{self, Claim};
-use crate::store::{directory, email_tokens, reset_requests, users};
+use crate::store::mail_outbox::{self, ClaimedMail, MailRow};
+use crate::store::{email_tokens, login_lookup, reset_requests, users};
 
-/// Between two looks when nobody wakes the worker.
-const LOOK: Duration = Duration::from_secs(2);
-/// After a failure of the database.
-const RECOVER: Duration = Duration::from_secs(5);
-/// How long a worker may be silent before its letter is given to another, seconds.
-const LEASE_SECONDS: f64 = 60.0;
-/// After so many attempts, over about three hours, a letter is given up.
-const ATTEMPTS: i32 = 14;
+/// How often the job polls without a wake-up.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// Wait after a failure of the database.
+const FAILURE_BACKOFF: Duration = Duration::from_secs(5);
+/// How long a worker may take before its email is given to another one, seconds.
+const LEASE_TTL_SECONDS: f64 = 60.0;
+/// Attempts, spread over about three hours, before an email is dead.
+const MAX_ATTEMPTS: i32 = 14;
+/// Wait after the first failed attempt, seconds; it doubles with each attempt.
+const FIRST_BACKOFF_SECONDS: f64 = 5.0;
 /// Longest wait between two attempts, seconds.
-const LONGEST_WAIT: f64 = 1_200.0;
+const MAX_BACKOFF_SECONDS: f64 = 1_200.0;
 
-/// Works until told to stop.
+/// Sends emails until `stop`.
 pub(crate) async fn run(app: AppState, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        let pause = match round(&app, &stop).await {
-            Ok(()) => LOOK,
+        let pause = match run_due(&app, &stop).await {
+            Ok(()) => POLL_INTERVAL,
             Err(error) => {
-                tracing::warn!(%error, "letters cannot be sent at the moment");
-                RECOVER
+                tracing::warn!(%error, "outbox not processed; retrying");
+                FAILURE_BACKOFF
             }
         };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = app.post.wake.notified() => {}
+            () = app.mailer.woken() => {}
             () = tokio::time::sleep(pause) => {}
         }
     }
 }
 
-/// Does everything that is due.
-async fn round(app: &AppState, stop: &CancellationToken) -> Result<(), Error> {
+/// Processes everything that is due.
+async fn run_due(app: &AppState, stop: &CancellationToken) -> Result<(), Error> {
     while !stop.is_cancelled() && answer_reset_request(app).await? {}
-    while !stop.is_cancelled() && app.post.sender.is_some() {
-        let mut before = app.db.system().await?;
-        let claim = mail_outbox::claim(&mut before, LEASE_SECONDS).await?;
-        before.commit().await?;
-        let Some(claim) = claim else { break };
+    while !stop.is_cancelled() && app.mailer.smtp.is_some() {
+        let mut system = app.db.system().await?;
+        let claimed = mail_outbox::claim(&mut system, LEASE_TTL_SECONDS).await?;
+        system.commit().await?;
+        let Some(claim) = claimed else { break };
         deliver(app, &claim).await?;
     }
     Ok(())
 }
 
-async fn deliver(app: &AppState, claim: &Claim) -> Result<(), Error> {
+async fn deliver(app: &AppState, claim: &ClaimedMail) -> Result<(), Error> {
     let mut reading = app.db.tenant_read(claim.creator).await?;
-    let row = mail_outbox::find(&mut reading, claim.id).await?;
+    let found = mail_outbox::find(&mut reading, claim.id).await?;
     drop(reading);
-    let Some(row) = row else { return Ok(()) };
-    let outcome = if row.expired {
-        Err(SmtpError::Refused("expired before it was sent".to_owned()))
-    } else {
-        match open(&app.post, row.id, &row.body) {
-            Ok(text) => {
-                let (to, subject) = (row.recipient, row.subject);
-                let life = Duration::ZERO;
-                let letter = Letter {
-                    to,
-                    subject,
-                    text,
-                    life,
-                };
-                send(&app.post, claim, &letter).await
-            }
-            Err(error) => Err(SmtpError::Refused(error.to_string())),
-        }
-    };
-    record(app, claim, outcome).await
+    let Some(row) = found else { return Ok(()) };
+    let result = send(app, row).await;
+    record(app, claim, result).await
 }
 
-async fn send(post: &Post, claim: &Claim, letter: &Letter) -> Result<(), SmtpError> {
-    match &post.sender {
-        Some(sender) => sender.send(claim.id, letter).await,
-        None => Err(SmtpError::Later("there is no mail server".to_owned())),
+async fn send(app: &AppState, row: MailRow) -> Result<(), SmtpError> {
+    if row.expired {
+        return Err(SmtpError::Permanent(
+            "expired before it was sent".to_owned(),
+        ));
     }
+    let Some(smtp) = &app.mailer.smtp else {
+        return Err(SmtpError::Transient(
+            "no mail server is configured".to_owned(),
+        ));
+    };
+    let decrypted = app.mailer.decrypt(row.id, &row.body);
+    let text = decrypted.map_err(|error| SmtpError::Permanent(error.to_string()))?;
+    let message = EmailMessage {
+        to: row.recipient,
+        subject: row.subject,
+        text,
+    };
+    smtp.send(row.id, &message).await
 }
 
 async fn record(
     app: &AppState,
-    claim: &Claim,
-    outcome: Result<(), SmtpError>,
+    claim: &ClaimedMail,
+    result: Result<(), SmtpError>,
 ) -> Result<(), Error> {
     let mut tx = app.db.tenant(claim.creator).await?;
-    let counted = match outcome {
+    let outcome = match result {
         Ok(()) => {
-            mail_outbox::sent(&mut tx, claim).await?;
+            mail_outbox::mark_sent(&mut tx, claim).await?;
             "sent"
         }
-        Err(SmtpError::Later(reason)) if claim.attempt < ATTEMPTS => {
-            let wait = (5.0 * 2_f64.powi(claim.attempt - 1)).min(LONGEST_WAIT);
-            tracing::warn!(letter = %claim.id, reason, "a letter waits for another attempt");
-            mail_outbox::failed(&mut tx, claim, &reason, Some(wait)).await?;
+        Err(SmtpError::Transient(reason)) if claim.attempt < MAX_ATTEMPTS => {
+            let retry_after = backoff_seconds(claim.attempt);
+            tracing::warn!(email = %claim.id, reason, "email not sent; retry scheduled");
+            mail_outbox::mark_failed(&mut tx, claim, &reason, Some(retry_after)).await?;
             "postponed"
         }
-        Err(SmtpError::Later(reason) | SmtpError::Refused(reason)) => {
-            tracing::error!(letter = %claim.id, reason, "a letter was given up");
-            mail_outbox::failed(&mut tx, claim, &reason, None).await?;
+        Err(SmtpError::Transient(reason) | SmtpError::Permanent(reason)) => {
+            tracing::error!(email = %claim.id, reason, "email not sent; no more attempts");
+            mail_outbox::mark_failed(&mut tx, claim, &reason, None).await?;
             "dead"
         }
     };
     tx.commit().await?;
-    metrics::counter!("auth_letters_total", "outcome" => counted).increment(1);
+    metrics::counter!("auth_emails_total", "outcome" => outcome).increment(1);
     Ok(())
 }
 
-/// Opens a letter's text.
-pub(crate) fn open(post: &Post, id: uuid::Uuid, sealed: &str) -> Result<String, Error> {
-    let decrypted = post.encryptor.decrypt(&place(id), sealed)?;
-    Ok(String::from_utf8_lossy(decrypted.plaintext.expose()).into_owned())
+fn backoff_seconds(attempt: i32) -> f64 {
+    (FIRST_BACKOFF_SECONDS * 2_f64.powi(attempt - 1)).min(MAX_BACKOFF_SECONDS)
 }
 
-/// Writes to one who asked for a new password, if there is an account; false when nobody asked.
-/// The request goes when the letter is in the outbox.
+/// Queues the reset email of one request, if the address has an account; false when no request is
+/// pending. The request is deleted after the email is queued, so that a crash repeats it.
 async fn answer_reset_request(app: &AppState) -> Result<bool, Error> {
-    let mut request = app.db.system().await?;
-    let Some(email) = reset_requests::take(&mut request).await? else {
+    let mut system = app.db.system().await?;
+    let Some(address) = reset_requests::take_oldest(&mut system).await? else {
         return Ok(false);
     };
-    if let Some(login) = directory::find_login(&app.db, &email).await? {
+    if let Some(login) = login_lookup::find_login(&app.db, &address).await? {
         let mut tx = app.db.tenant(login.creator).await?;
         if let Some(user) = users::find(&mut tx, login.user).await? {
             let token = EmailToken::random()?;
-            let (purpose, life) = (Purpose::PasswordReset, letters::RESET_LIFE);
-            email_tokens::put(&mut tx, user.id, purpose, &token.hash(), life).await?;
-            let (to, name) = (user.email.as_str(), user.full_name.as_str());
-            let letter = letters::password_reset(&app.post, to, name, token.as_str());
-            app.post.put(&mut tx, &letter).await?;
+            let purpose = Purpose::PasswordReset;
+            email_tokens::replace(&mut tx, user.id, purpose, &token.hash(), RESET_TTL).await?;
+            let links = &app.mailer.links;
+            let message =
+                email::password_reset(links, &user.email, &user.full_name, token.as_str());
+            app.mailer.enqueue(&mut tx, &message).await?;
             tx.commit().await?;
         }
     }
-    request.commit().await?;
+    system.commit().await?;
     Ok(true)
 }

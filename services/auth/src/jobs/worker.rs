@@ -1,118 +1,122 @@
-//! Does privacy requests: claims jobs, keeps their leases, and records how they ended.
+//! Runs privacy jobs: leases them, renews the leases, and records the outcomes.
 
 use std::time::Duration;
 
-use shared_config::Service;
 use shared_db::TenantTx;
 use shared_db::jobs::{self, ClaimedJob};
 use tokio_util::sync::CancellationToken;
 
-use super::peers::PeerError;
 use super::{QUEUE, erasure, export};
+use crate::clients::tenant_data::{TenantDataError, TenantDataService};
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::privacy_requests::{self, Kind, Progress};
 
-/// How often the worker looks for what nobody woke it for: graces that end, retries, lost leases.
-const LOOK: Duration = Duration::from_secs(2);
-/// How often a lease is renewed: several times within its life.
-const BEAT: Duration = Duration::from_secs(8);
-/// Longest wait for a service that is away.
-const OUTAGE_WAIT: Duration = Duration::from_secs(15);
+/// How often the worker polls for jobs that become due without a wake-up: delayed jobs, retries and
+/// expired leases.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// How often a lease is renewed: several times before it expires.
+const LEASE_RENEWAL_INTERVAL: Duration = Duration::from_secs(8);
+/// Wait before another attempt when a service is unavailable.
+const OUTAGE_BACKOFF: Duration = Duration::from_secs(15);
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 #[derive(Debug)]
-pub(super) enum Ending {
-    /// Done; the job is written off already.
+pub(super) enum Outcome {
+    /// The job is completed; that is recorded already.
     Done,
-    /// Another look is needed after that time.
-    Again(Duration),
-    /// A service is away.
-    Waits(Service, PeerError),
-    /// Somebody else has the job by now, or nobody wants it any more.
+    /// The job continues after this time.
+    Continue(Duration),
+    /// A service is unavailable.
+    Waiting(TenantDataService, TenantDataError),
+    /// The lease was lost, or the request was cancelled.
     Lost,
 }
 
-/// Works until told to stop.
+/// Runs jobs until `stop`.
 pub(crate) async fn run(app: AppState, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        match stop.run_until_cancelled(step(&app)).await {
+        match stop.run_until_cancelled(run_next(&app)).await {
             Some(Ok(true)) => continue,
             Some(Ok(false)) | None => {}
-            // What was claimed is taken up again when its lease has run out.
-            Some(Err(error)) => tracing::warn!(%error, "a privacy request waits"),
+            // The job is claimed again when its lease has expired.
+            Some(Err(error)) => tracing::warn!(%error, "privacy job interrupted"),
         }
         tokio::select! {
-            () = app.privacy.woken.notified() => {}
-            () = tokio::time::sleep(LOOK) => {}
+            () = app.privacy.woken() => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
             () = stop.cancelled() => {}
         }
     }
 }
 
-/// Does one job that is due; false when there is none.
-pub(super) async fn step(app: &AppState) -> Result<bool, Error> {
+/// Runs one job that is due; false when there is none.
+async fn run_next(app: &AppState) -> Result<bool, Error> {
     let Some(claim) = jobs::claim(&app.db, QUEUE).await? else {
         return Ok(false);
     };
-    let ending = tokio::select! {
-        ending = attempt(app, &claim) => ending?,
-        // Ends when the job is no longer ours: then the work stops, too.
-        () = keep(app, &claim) => Ending::Lost,
+    let outcome = tokio::select! {
+        outcome = attempt(app, &claim) => outcome?,
+        // Returns when the lease is lost; this also cancels the attempt.
+        () = renew_lease(app, &claim) => Outcome::Lost,
     };
-    let word = match ending {
-        Ending::Done => "succeeded",
-        Ending::Again(wait) => {
+    let label = match outcome {
+        Outcome::Done => "succeeded",
+        Outcome::Continue(delay) => {
             let mut tx = app.db.tenant(claim.creator).await?;
-            jobs::release(&mut tx, &claim, wait).await?;
+            jobs::release(&mut tx, &claim, delay).await?;
             tx.commit().await?;
             "continued"
         }
-        Ending::Waits(service, cause) => {
-            tracing::warn!(service = service.name(), %cause, "a privacy request waits");
-            postpone(app, &claim, service).await?;
-            "waits"
+        Outcome::Waiting(service, cause) => {
+            tracing::warn!(service = service.name(), %cause, "privacy job rescheduled: service unavailable");
+            reschedule(app, &claim, service).await?;
+            "waiting"
         }
-        Ending::Lost => "lost",
+        Outcome::Lost => "lost",
     };
-    tracing::info!(job = %claim.id, kind = claim.kind, ending = word, "a privacy request");
-    metrics::counter!("auth_privacy_attempts_total", "ending" => word).increment(1);
+    tracing::info!(job = %claim.id, kind = claim.kind, outcome = label, "privacy job attempt finished");
+    metrics::counter!("auth_privacy_attempts_total", "outcome" => label).increment(1);
     Ok(true)
 }
 
-async fn attempt(app: &AppState, claim: &ClaimedJob) -> Result<Ending, Error> {
+async fn attempt(app: &AppState, claim: &ClaimedJob) -> Result<Outcome, Error> {
     if claim.kind == Kind::Erasure.as_str() {
         erasure::run(app, claim).await
     } else if claim.kind == Kind::Export.as_str() {
         export::run(app, claim).await
     } else {
         let mut tx = app.db.tenant(claim.creator).await?;
-        let reason = "this version does not know what to do";
+        let reason = "this version does not know this kind of job";
         jobs::fail(&mut tx, claim, "unknown_job_kind", reason, false).await?;
         tx.commit().await?;
-        Ok(Ending::Lost)
+        Ok(Outcome::Lost)
     }
 }
 
-async fn keep(app: &AppState, claim: &ClaimedJob) {
+async fn renew_lease(app: &AppState, claim: &ClaimedJob) {
     loop {
-        tokio::time::sleep(BEAT).await;
-        match hold(app, claim).await {
+        tokio::time::sleep(LEASE_RENEWAL_INTERVAL).await;
+        match renew_lease_once(app, claim).await {
             Ok(true) => {}
             Ok(false) => return,
-            Err(error) => tracing::warn!(%error, "a lease was not renewed"),
+            Err(error) => tracing::warn!(%error, "job lease not renewed"),
         }
     }
 }
 
-async fn hold(app: &AppState, claim: &ClaimedJob) -> sqlx::Result<bool> {
+async fn renew_lease_once(app: &AppState, claim: &ClaimedJob) -> sqlx::Result<bool> {
     let mut tx = app.db.tenant(claim.creator).await?;
-    let ours = jobs::renew_lease(&mut tx, claim).await?;
+    let is_held = jobs::renew_lease(&mut tx, claim).await?;
     tx.commit().await?;
-    Ok(ours)
+    Ok(is_held)
 }
 
-async fn postpone(app: &AppState, claim: &ClaimedJob, service: Service) -> Result<(), Error> {
+async fn reschedule(
+    app: &AppState,
+    claim: &ClaimedJob,
+    service: TenantDataService,
+) -> Result<(), Error> {
     let mut tx = app.db.tenant(claim.creator).await?;
     let reason = format!(
         "{} is not available; another attempt follows",
@@ -123,25 +127,25 @@ async fn postpone(app: &AppState, claim: &ClaimedJob, service: Service) -> Resul
         claim,
         "dependency_unavailable",
         &reason,
-        OUTAGE_WAIT,
+        OUTAGE_BACKOFF,
     )
     .await?;
     tx.commit().await?;
     Ok(())
 }
 
-/// Keeps how far a request is, as long as its job is ours.
-pub(super) async fn save(
+/// Stores the progress of a request; false when the lease was lost.
+pub(super) async fn save_progress(
     app: &AppState,
     claim: &ClaimedJob,
     progress: &Progress,
 ) -> Result<bool, Error> {
     let mut tx = app.db.tenant(claim.creator).await?;
-    let ours = write(&mut tx, claim, progress).await?;
-    if ours {
+    let is_held = write(&mut tx, claim, progress).await?;
+    if is_held {
         tx.commit().await?;
     }
-    Ok(ours)
+    Ok(is_held)
 }
 
 async fn write(tx: &mut TenantTx, claim: &ClaimedJob, progress: &Progress) -> sqlx::Result<bool> {

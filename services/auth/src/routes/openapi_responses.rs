@@ -1,29 +1,29 @@
-//! The refusals that many endpoints share, for the OpenAPI document.
+//! Error responses that many endpoints share, for the OpenAPI document.
 
 use std::collections::BTreeMap;
 
 use utoipa::IntoResponses;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
-/// What a JSON body can be refused for.
-pub(crate) struct BodyRefused;
+/// Responses to an invalid JSON body.
+pub(crate) struct BodyErrors;
 
-/// What a bearer token can be refused for.
-pub(crate) struct TokenRefused;
+/// Responses to an invalid bearer token.
+pub(crate) struct TokenErrors;
 
-/// What a request that names itself can be refused for, beside 409 `request_in_progress`.
-pub(crate) struct RepeatRefused;
+/// Responses to an invalid `Idempotency-Key`, besides 409 `request_in_progress`.
+pub(crate) struct IdempotencyErrors;
 
-/// A caller over a limit.
-pub(crate) struct Limited;
+/// The response to a caller over a rate limit.
+pub(crate) struct LimitErrors;
 
-/// A dependency that is away, or too much work at once.
-pub(crate) struct Unavailable;
+/// The response while a dependency is unavailable, or while the service is overloaded.
+pub(crate) struct UnavailableErrors;
 
-impl IntoResponses for BodyRefused {
+impl IntoResponses for BodyErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
-            ("400", "malformed_json: the body is no JSON"),
+            ("400", "malformed_json: the body is not JSON"),
             ("413", "body_too_large"),
             (
                 "415",
@@ -31,29 +31,29 @@ impl IntoResponses for BodyRefused {
             ),
             (
                 "422",
-                "invalid_fields: a field is missing, unknown or wrong; `errors` names it",
+                "invalid_fields: a field is missing, unknown or invalid; `errors` names it",
             ),
         ])
     }
 }
 
-impl IntoResponses for RepeatRefused {
+impl IntoResponses for IdempotencyErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
             (
                 "400",
-                "malformed_json: the body is no JSON; or malformed_idempotency_key",
+                "malformed_json: the body is not JSON; or malformed_idempotency_key",
             ),
             (
                 "422",
-                "invalid_fields: a field is missing, unknown or wrong; `errors` names it; or \
+                "invalid_fields: a field is missing, unknown or invalid; `errors` names it; or \
                  idempotency_key_reused",
             ),
         ])
     }
 }
 
-impl IntoResponses for TokenRefused {
+impl IntoResponses for TokenErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
             (
@@ -62,26 +62,26 @@ impl IntoResponses for TokenRefused {
             ),
             (
                 "403",
-                "users_only: a service has no account; or tenant_suspended",
+                "users_only: only signed-in users may do this; or tenant_suspended",
             ),
         ])
     }
 }
 
-impl IntoResponses for Limited {
+impl IntoResponses for LimitErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[(
             "429",
-            "rate_limited: `Retry-After` and `RateLimit` say when to ask again",
+            "rate_limited: retry after `Retry-After`; `RateLimit` has the details",
         )])
     }
 }
 
-impl IntoResponses for Unavailable {
+impl IntoResponses for UnavailableErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[(
             "503",
-            "dependency_unavailable or overloaded: ask again after `Retry-After`",
+            "dependency_unavailable or overloaded: retry after `Retry-After`",
         )])
     }
 }

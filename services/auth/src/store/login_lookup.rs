@@ -1,11 +1,11 @@
-//! The named functions that run before a tenant is known.
+//! Database functions that find the tenant of a login or a refresh token before it is known.
 
 use shared_db::{Db, TenantTx};
 use shared_models::{CreatorId, Email, SessionId, UserId};
 use sqlx::Row as _;
 
-/// The account that an address signs in to.
-#[derive(Debug, Clone, Copy)]
+/// The user of an email address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Login {
     pub(crate) creator: CreatorId,
     pub(crate) user: UserId,
@@ -18,7 +18,7 @@ pub(crate) struct TokenOwner {
     pub(crate) session: SessionId,
 }
 
-/// Finds the account of an address.
+/// Finds the user of an email address.
 pub(crate) async fn find_login(db: &Db, email: &Email) -> sqlx::Result<Option<Login>> {
     let sql = "select tenant, user_id from auth.find_login($1)";
     let row = db.look_up(|| sqlx::query(sql).bind(email.as_str())).await?;
@@ -31,8 +31,8 @@ pub(crate) async fn find_login(db: &Db, email: &Email) -> sqlx::Result<Option<Lo
     row.map(login).transpose()
 }
 
-/// Finds what a sign-in by an address compares with: the account, and the hash of its password.
-/// For an unknown address both are nobody's, at the same cost.
+/// Finds the user of an email address, and the password hash. An unknown address returns the nil
+/// user without a hash at the same cost, so that timing does not reveal which accounts exist.
 pub(crate) async fn find_credentials(
     db: &Db,
     email: &Email,
@@ -47,7 +47,7 @@ pub(crate) async fn find_credentials(
     Ok((login, row.try_get("password_hash")?))
 }
 
-/// Takes an address for a user of this transaction's tenant; false when somebody has it.
+/// Reserves an email address for a user of this transaction's tenant; false when it is taken.
 pub(crate) async fn claim_login(
     tx: &mut TenantTx,
     email: &Email,
@@ -61,7 +61,7 @@ pub(crate) async fn claim_login(
         .try_get(0)
 }
 
-/// Finds the session of a refresh token by the token's hash.
+/// Finds the session of a refresh token by its hash.
 pub(crate) async fn find_refresh_token(
     db: &Db,
     hash: &[u8; 32],

@@ -1,4 +1,4 @@
-//! Invites of people into accounts.
+//! `auth.invites`: invitations of new members.
 
 use jiff::Timestamp;
 use shared_db::{Db, TenantTx};
@@ -7,14 +7,13 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::mail::letters::INVITE_LIFE;
+use crate::domain::email::INVITATION_TTL;
 
-/// Most invites that wait in one account.
-pub(crate) const MOST: i64 = 100;
+/// Pending invitations that an account may have.
+const MAX_PENDING_INVITATIONS: i64 = 100;
 
-/// An invite, and what became of it.
 #[derive(Debug, Clone)]
-pub(crate) struct InviteRow {
+pub(crate) struct MemberInvitationRow {
     pub(crate) id: Uuid,
     pub(crate) email: String,
     pub(crate) role: Role,
@@ -25,7 +24,7 @@ pub(crate) struct InviteRow {
     pub(crate) revoked_at: Option<Timestamp>,
 }
 
-impl TryFrom<PgRow> for InviteRow {
+impl TryFrom<PgRow> for MemberInvitationRow {
     type Error = sqlx::Error;
 
     fn try_from(row: PgRow) -> Result<Self, Self::Error> {
@@ -51,21 +50,22 @@ impl TryFrom<PgRow> for InviteRow {
     }
 }
 
-/// The account and the invite that a token opens.
+/// The account and the invitation of a token.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Found {
+pub(crate) struct InvitationRef {
     pub(crate) creator: CreatorId,
-    pub(crate) invite: Uuid,
+    pub(crate) invitation: Uuid,
 }
 
-/// Invites an address in place of what still waits for it; none when too many wait.
+/// Creates an invitation and revokes a pending one of the same address; none when the account has
+/// [`MAX_PENDING_INVITATIONS`] already.
 pub(crate) async fn insert(
     tx: &mut TenantTx,
     email: &Email,
     role: Role,
     invited_by: UserId,
     token_hash: &[u8; 32],
-) -> sqlx::Result<Option<InviteRow>> {
+) -> sqlx::Result<Option<MemberInvitationRow>> {
     sqlx::query(
         "update auth.invites set revoked_at = now()
          where creator_id = $1 and email = $2 and accepted_at is null and revoked_at is null",
@@ -89,19 +89,19 @@ pub(crate) async fn insert(
     .bind(role.as_str())
     .bind(&token_hash[..])
     .bind(invited_by)
-    .bind(INVITE_LIFE.as_secs_f64())
-    .bind(MOST)
+    .bind(INVITATION_TTL.as_secs_f64())
+    .bind(MAX_PENDING_INVITATIONS)
     .fetch_optional(tx.conn())
     .await?;
     row.map(TryInto::try_into).transpose()
 }
 
-/// Lists invites, newest first.
+/// Lists invitations, newest first.
 pub(crate) async fn list(
     tx: &mut TenantTx,
     after: Option<Uuid>,
     limit: i64,
-) -> sqlx::Result<Vec<InviteRow>> {
+) -> sqlx::Result<Vec<MemberInvitationRow>> {
     let rows = sqlx::query(
         "select * from auth.invites
          where creator_id = $1 and ($2::uuid is null or id < $2)
@@ -115,7 +115,7 @@ pub(crate) async fn list(
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Voids an invite that was not accepted; false when there is none.
+/// Revokes an invitation that was not accepted; false when there is none.
 pub(crate) async fn revoke(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<bool> {
     let revoked = sqlx::query(
         "update auth.invites set revoked_at = coalesce(revoked_at, now())
@@ -128,21 +128,25 @@ pub(crate) async fn revoke(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<bool> {
     Ok(revoked.rows_affected() == 1)
 }
 
-/// Finds the invite of a token by the token's hash.
-pub(crate) async fn find(db: &Db, hash: &[u8; 32]) -> sqlx::Result<Option<Found>> {
+/// Finds an invitation by the hash of its token, before the tenant is known.
+pub(crate) async fn find(db: &Db, hash: &[u8; 32]) -> sqlx::Result<Option<InvitationRef>> {
     let sql = "select tenant, invite_id from auth.find_invite($1)";
     let row = db.look_up(|| sqlx::query(sql).bind(&hash[..])).await?;
-    let found = |row: PgRow| {
-        Ok(Found {
+    let parse = |row: PgRow| {
+        Ok(InvitationRef {
             creator: row.try_get("tenant")?,
-            invite: row.try_get("invite_id")?,
+            invitation: row.try_get("invite_id")?,
         })
     };
-    row.map(found).transpose()
+    row.map(parse).transpose()
 }
 
-/// Reads an invite that can still be accepted. It falls with its maker's right to make it.
-pub(crate) async fn open(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<InviteRow>> {
+/// Reads an invitation that can still be accepted: not when its creator was removed or has lost
+/// the permission to invite.
+pub(crate) async fn find_acceptable(
+    tx: &mut TenantTx,
+    id: Uuid,
+) -> sqlx::Result<Option<MemberInvitationRow>> {
     let row = sqlx::query(
         "select i.* from auth.invites i
          join auth.memberships m on m.creator_id = i.creator_id and m.user_id = i.invited_by
@@ -157,7 +161,7 @@ pub(crate) async fn open(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Inv
     row.map(TryInto::try_into).transpose()
 }
 
-/// Uses an invite up; false when somebody was faster.
+/// Marks an invitation as accepted; false when another request was faster.
 pub(crate) async fn accept(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<bool> {
     let accepted = sqlx::query(
         "update auth.invites set accepted_at = now()

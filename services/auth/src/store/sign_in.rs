@@ -1,4 +1,5 @@
-//! The last step of every sign-in: it is counted, and opens a session or says why it does not.
+//! The last step of every sign-in, in one query: resets the failure count and opens a session, or
+//! reports why not.
 
 use shared_db::TenantTx;
 use sqlx::Row as _;
@@ -7,46 +8,43 @@ use sqlx::postgres::PgRow;
 use super::me::MeRow;
 use super::sessions::NewSession;
 
-/// Somebody who has proved something.
+/// A sign-in whose password was verified.
 #[derive(Debug)]
-pub(crate) struct Attempt<'a> {
-    /// Opened if nothing speaks against it.
+pub(crate) struct SignIn<'a> {
     pub(crate) session: NewSession<'a>,
-    /// Takes the place of the old one, made with other parameters.
+    /// Replaces a stored hash that was made with outdated parameters.
     pub(crate) new_hash: Option<&'a str>,
-    pub(crate) second_factor_proved: bool,
+    pub(crate) second_factor_verified: bool,
     pub(crate) verified_email_required: bool,
 }
 
-/// How far it came.
+/// How a sign-in ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The session is open.
+pub(crate) enum SignInOutcome {
     Opened,
-    /// A second factor is on, and was not proved.
-    SecondFactor,
-    /// Wrong passwords or codes have locked the user out for now.
+    /// A second factor is enabled, and was not verified.
+    SecondFactorRequired,
+    /// Wrong passwords or codes have locked the user.
     Locked,
-    /// The account is shut.
     Suspended,
-    /// The address was not proved, and has to be.
-    Unverified,
+    /// The email address is not verified, and has to be.
+    EmailUnverified,
 }
 
-/// What became of an attempt.
+/// The user of a sign-in, and how it ended.
 #[derive(Debug, Clone)]
-pub(crate) struct Admission {
+pub(crate) struct SignInRow {
     pub(crate) me: MeRow,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: SignInOutcome,
 }
 
-/// Counts a sign-in, takes over a new hash, opens the session and reads who signs in, in one round
-/// trip. Nothing changes while the user is locked, nor where a second factor is on and was not
-/// proved.
-pub(crate) async fn admit(
+/// Resets the failure count, replaces an outdated hash, opens the session and reads the user, in
+/// one round trip. Changes nothing while the user is locked, or when a second factor is enabled and
+/// was not verified.
+pub(crate) async fn open_session(
     tx: &mut TenantTx,
-    attempt: &Attempt<'_>,
-) -> sqlx::Result<Option<Admission>> {
+    sign_in: &SignIn<'_>,
+) -> sqlx::Result<Option<SignInRow>> {
     let query = sqlx::query(
         "with factor as (
            select exists (select from auth.totp where creator_id = $1 and user_id = $2
@@ -82,27 +80,27 @@ pub(crate) async fn admit(
          join auth.creators c on c.creator_id = u.creator_id
          where u.creator_id = $1 and u.id = $2",
     );
-    let row = attempt
+    let row = sign_in
         .session
         .bind(query.bind(tx.creator()))
-        .bind(attempt.new_hash)
-        .bind(attempt.second_factor_proved)
-        .bind(attempt.verified_email_required)
+        .bind(sign_in.new_hash)
+        .bind(sign_in.second_factor_verified)
+        .bind(sign_in.verified_email_required)
         .fetch_optional(tx.conn())
         .await?;
     row.map(TryInto::try_into).transpose()
 }
 
-impl TryFrom<PgRow> for Admission {
+impl TryFrom<PgRow> for SignInRow {
     type Error = sqlx::Error;
 
     fn try_from(row: PgRow) -> Result<Self, Self::Error> {
         let outcome = match row.try_get("outcome")? {
-            "opened" => Outcome::Opened,
-            "second_factor" => Outcome::SecondFactor,
-            "suspended" => Outcome::Suspended,
-            "unverified" => Outcome::Unverified,
-            _ => Outcome::Locked,
+            "opened" => SignInOutcome::Opened,
+            "second_factor" => SignInOutcome::SecondFactorRequired,
+            "suspended" => SignInOutcome::Suspended,
+            "unverified" => SignInOutcome::EmailUnverified,
+            _ => SignInOutcome::Locked,
         };
         let me = row.try_into()?;
         Ok(Self { me, outcome })

@@ -1,14 +1,17 @@
-//! What a tenant uses, counted where it lies.
+//! What a tenant uses in creator-hub and channel.
+//!
+//! The only query that reads tables of other services. A table belongs to one service, so usage
+//! events of these services will replace it.
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use shared_db::TenantTx;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use crate::internal::wire::Usage;
+use crate::domain::tenant::TenantUsage;
 
-/// Counts documents, their bytes, and what the audience wrote since the month began (UTC).
-pub(crate) async fn of(tx: &mut TenantTx) -> sqlx::Result<Usage> {
+/// Counts documents, their bytes, and the messages that the audience has sent this month (UTC).
+pub(crate) async fn count(tx: &mut TenantTx) -> sqlx::Result<TenantUsage> {
     let row = sqlx::query(
         "select d.documents, d.bytes, m.messages
          from (select count(*) as documents, coalesce(sum(file_size), 0)::bigint as bytes
@@ -20,17 +23,17 @@ pub(crate) async fn of(tx: &mut TenantTx) -> sqlx::Result<Usage> {
     .bind(first_id_of_month(Timestamp::now()))
     .fetch_one(tx.conn())
     .await?;
-    Ok(Usage {
+    Ok(TenantUsage {
         documents: row.try_get("documents")?,
         storage_bytes: row.try_get("bytes")?,
         messages_this_month: row.try_get("messages")?,
     })
 }
 
-/// Ids begin with their time (UUIDv7), so the primary key finds what is younger than a moment.
+/// UUIDv7 ids begin with their creation time, so the primary key finds the rows after a time.
 fn first_id_of_month(now: Timestamp) -> Uuid {
-    let now = now.to_zoned(TimeZone::UTC).datetime();
-    let month = DateTime::from(now.date().first_of_month());
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let month = DateTime::from(today.first_of_month());
     let begin = month
         .to_zoned(TimeZone::UTC)
         .map_or(0, |zoned| zoned.timestamp().as_duration().as_millis());
@@ -42,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bound_lies_between_the_last_moment_of_one_month_and_the_first_of_the_next() {
+    fn the_first_id_separates_one_month_from_the_next() {
         let bound = first_id_of_month("2026-11-24T10:00:00Z".parse().unwrap());
         let id_at = |time: &str| {
             let time: Timestamp = time.parse().unwrap();

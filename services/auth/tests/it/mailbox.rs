@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use auth_service::{AppState, commands};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::world::World;
+use crate::test_app::TestApp;
 
 /// The work beside the requests, until it is dropped.
 pub(crate) struct Worker {
@@ -13,10 +13,10 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn start(world: &World) -> Self {
+    pub(crate) fn start(app: &TestApp) -> Self {
         let stop = CancellationToken::new();
-        let state = AppState::new(&world.config).unwrap();
-        tokio::spawn(auth_service::work(state, stop.clone()));
+        let state = AppState::new(&app.config).unwrap();
+        tokio::spawn(auth_service::run_jobs(state, stop.clone()));
         Self {
             _end: stop.drop_guard(),
         }
@@ -24,8 +24,8 @@ impl Worker {
 }
 
 /// The codes of the letters to somebody about something, the newest first.
-pub(crate) async fn codes(world: &World, to: &str, subject: &str) -> Vec<String> {
-    let text = commands::outbox(&world.config).await.unwrap();
+pub(crate) async fn codes(app: &TestApp, to: &str, subject: &str) -> Vec<String> {
+    let text = commands::outbox(&app.config).await.unwrap();
     let head = format!("to {to}: {subject}");
     let letters = text.split(&head).skip(1);
     let code = |letter: &str| {
@@ -36,10 +36,10 @@ pub(crate) async fn codes(world: &World, to: &str, subject: &str) -> Vec<String>
 }
 
 /// The newest code of such letters, once there are as many as expected.
-pub(crate) async fn code(world: &World, to: &str, subject: &str, letters: usize) -> String {
+pub(crate) async fn code(app: &TestApp, to: &str, subject: &str, letters: usize) -> String {
     let began = Instant::now();
     loop {
-        let codes = codes(world, to, subject).await;
+        let codes = codes(app, to, subject).await;
         if codes.len() >= letters {
             return codes[0].clone();
         }

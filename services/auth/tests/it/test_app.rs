@@ -15,13 +15,13 @@ use uuid::Uuid;
 /// A password that breaks no rule.
 pub(crate) const PASSWORD: &str = "Lantern-7-Harbour";
 
-pub(crate) struct World {
+pub(crate) struct TestApp {
     pub(crate) database: TestDatabase,
     pub(crate) client: TestClient,
     pub(crate) config: Config,
 }
 
-impl World {
+impl TestApp {
     pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use shared_testkit::Answer;
 
-use crate::world::{PASSWORD, World};
+use crate::test_app::{PASSWORD, TestApp};
 
 const PAIRS: usize = 60;
 /// Each address is asked about three times: none is locked, and no limit is reached.
@@ -35,12 +35,12 @@ fn median(mut times: Vec<Duration>) -> Duration {
 }
 
 /// Accounts of `known0@example.com` and so on.
-async fn register(world: &World) {
+async fn register(app: &TestApp) {
     for number in 0..ADDRESSES {
         let body = json!({"email": format!("known{number}@example.com"), "password": PASSWORD,
             "full_name": "Ana Lima"});
         let ip = format!("192.0.2.{number}");
-        let made = world.post_from(&ip, "/auth/v1/register", &body).await;
+        let made = app.post_from(&ip, "/auth/v1/register", &body).await;
         made.expect(StatusCode::CREATED);
     }
 }
@@ -71,19 +71,19 @@ async fn compare(ask: impl AsyncFn(String, String) -> Answer) -> (Duration, Dura
 }
 
 #[tokio::test]
-async fn a_sign_in_tells_by_neither_words_nor_time_who_has_an_account() {
+async fn a_sign_in_reveals_by_neither_response_nor_timing_who_has_an_account() {
     // A hash that outweighs everything else; without it for one of the two this goes red.
-    let world = World::with(|config| config.hashing.iterations = 6).await;
-    register(&world).await;
+    let app = TestApp::with(|config| config.hashing.iterations = 6).await;
+    register(&app).await;
     let wrong = "Another-9-Password";
-    let sign_in = async |email: String, ip: String| world.login(&email, wrong, &ip).await;
+    let sign_in = async |email: String, ip: String| app.login(&email, wrong, &ip).await;
     let (known, unknown) = compare(sign_in).await;
     // What a request costs in which nothing is hashed.
     let mut plain = Vec::new();
     for number in 0..20 {
         let body = json!({"email": format!("reader{number}@example.com")});
         let (began, ip) = (Instant::now(), format!("198.51.100.{number}"));
-        world.post_from(&ip, "/auth/v1/password/reset", &body).await;
+        app.post_from(&ip, "/auth/v1/password/reset", &body).await;
         plain.push(began.elapsed());
     }
     let hash = known.saturating_sub(median(plain));
@@ -99,12 +99,12 @@ async fn a_sign_in_tells_by_neither_words_nor_time_who_has_an_account() {
 }
 
 #[tokio::test]
-async fn asking_for_a_new_password_tells_by_neither_words_nor_time_who_has_an_account() {
-    let world = World::new().await;
-    register(&world).await;
+async fn a_password_reset_reveals_by_neither_response_nor_timing_who_has_an_account() {
+    let app = TestApp::new().await;
+    register(&app).await;
     let ask = async |email: String, ip: String| {
         let body = json!({"email": email});
-        world.post_from(&ip, "/auth/v1/password/reset", &body).await
+        app.post_from(&ip, "/auth/v1/password/reset", &body).await
     };
     let (known, unknown) = compare(ask).await;
     writeln!(

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use shared_models::Role;
 
-use crate::world::{Account, PASSWORD, World};
+use crate::test_app::{Account, PASSWORD, TestApp};
 
 const KEY: &str = "idempotency-key";
 const CONSENTS: &str = "/auth/v1/me/consents";
@@ -74,15 +74,15 @@ fn all(account: &Account) -> Vec<Creates> {
     ]
 }
 
-async fn administrator(world: &World) -> Account {
-    let account = world.register("ana@example.com").await;
-    let made = commands::administer(&world.config, "ana@example.com", true).await;
+async fn administrator(app: &TestApp) -> Account {
+    let account = app.register("ana@example.com").await;
+    let made = commands::grant_admin(&app.config, "ana@example.com").await;
     made.unwrap();
     account
 }
 
-async fn number(world: &World, statement: &'static str) -> i64 {
-    let admin = world.admin().await;
+async fn number(app: &TestApp, statement: &'static str) -> i64 {
+    let admin = app.admin().await;
     sqlx::query_scalar(statement)
         .fetch_one(&admin)
         .await
@@ -90,10 +90,10 @@ async fn number(world: &World, statement: &'static str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_repeated_request_gets_the_first_answer_and_has_no_second_effect() {
-    let world = World::new().await;
-    let account = administrator(&world).await;
-    let named = world.client.with_token(&account.access);
+async fn a_repeated_request_gets_the_stored_response_and_has_no_second_effect() {
+    let app = TestApp::new().await;
+    let account = administrator(&app).await;
+    let named = app.client.with_token(&account.access);
     let named = named.with_header(KEY, "the-same-for-all");
     for Creates {
         path,
@@ -114,11 +114,11 @@ async fn a_repeated_request_gets_the_first_answer_and_has_no_second_effect() {
         let reused = named.post(path, &other).await;
         assert_eq!(reused.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
         assert_eq!(reused.code(), "idempotency_key_reused", "{path}");
-        assert_eq!(number(&world, count).await, 1, "{path}");
+        assert_eq!(number(&app, count).await, 1, "{path}");
         if let Some(field) = secret {
             let text = first.json()[field].as_str().unwrap().to_owned();
             let kept = "select string_agg(k::text, ' ') from platform.idempotency_keys k";
-            let admin = world.admin().await;
+            let admin = app.admin().await;
             let kept: String = sqlx::query_scalar(kept).fetch_one(&admin).await.unwrap();
             assert!(!kept.contains(&text), "{path} keeps its secret in clear");
         }
@@ -126,29 +126,29 @@ async fn a_repeated_request_gets_the_first_answer_and_has_no_second_effect() {
 }
 
 #[tokio::test]
-async fn a_copy_is_asked_for_once_even_when_the_first_one_has_ended() {
-    let world = World::new().await;
-    let account = world.register("ana@example.com").await;
-    let named = world.client.with_token(&account.access);
+async fn a_repeated_export_request_creates_one_export_even_after_it_has_ended() {
+    let app = TestApp::new().await;
+    let account = app.register("ana@example.com").await;
+    let named = app.client.with_token(&account.access);
     let named = named.with_header(KEY, "copy-1");
     let path = "/auth/v1/privacy/exports";
     let first = named.post(path, &json!({})).await;
     let first = first.expect(StatusCode::ACCEPTED);
     sqlx::query("update auth.privacy_requests set state = 'cancelled'")
-        .execute(&world.admin().await)
+        .execute(&app.admin().await)
         .await
         .unwrap();
     let again = named.post(path, &json!({})).await;
     assert_eq!(again.expect(StatusCode::ACCEPTED)["id"], first["id"]);
     let count = "select count(*) from auth.privacy_requests";
-    assert_eq!(number(&world, count).await, 1);
+    assert_eq!(number(&app, count).await, 1);
 }
 
 #[tokio::test]
-async fn of_many_side_by_side_one_is_done_and_the_others_learn_of_it() {
-    let world = World::new().await;
-    let account = administrator(&world).await;
-    let named = world.client.with_token(&account.access);
+async fn of_many_concurrent_repetitions_one_is_executed() {
+    let app = TestApp::new().await;
+    let account = administrator(&app).await;
+    let named = app.client.with_token(&account.access);
     let named = named.with_header(KEY, "side-by-side");
     for Creates {
         path, one, count, ..
@@ -166,21 +166,21 @@ async fn of_many_side_by_side_one_is_done_and_the_others_learn_of_it() {
         }
         let done = answers.iter().filter(|answer| answer.status.is_success());
         assert!(done.count() > 0, "{path}");
-        assert_eq!(number(&world, count).await, 1, "{path}");
+        assert_eq!(number(&app, count).await, 1, "{path}");
     }
 }
 
 #[tokio::test]
-async fn a_secret_is_repeated_to_nobody_but_who_asked() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let bo = world.member(&ana, "bo@example.com", Role::Owner).await;
+async fn a_response_with_a_secret_is_repeated_only_to_its_user() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let bo = app.member(&ana, "bo@example.com", Role::Owner).await;
     let (path, body) = (
         "/auth/v1/api-keys",
         json!({"name": "Site", "scopes": ["documents:read"]}),
     );
     let of = |account: &Account| {
-        let client = world.client.with_token(&account.access);
+        let client = app.client.with_token(&account.access);
         client.with_header(KEY, "site-1")
     };
     let first = of(&ana).post(path, &body).await;
@@ -191,10 +191,10 @@ async fn a_secret_is_repeated_to_nobody_but_who_asked() {
 }
 
 #[tokio::test]
-async fn a_repeated_erasure_wants_the_password_again() {
-    let world = World::new().await;
-    let account = world.register("ana@example.com").await;
-    let named = world.client.with_token(&account.access);
+async fn a_repeated_erasure_request_requires_the_password_again() {
+    let app = TestApp::new().await;
+    let account = app.register("ana@example.com").await;
+    let named = app.client.with_token(&account.access);
     let named = named.with_header(KEY, "erasure-1");
     let body = |password| json!({"confirmation": account.creator, "password": password});
     named
@@ -205,5 +205,5 @@ async fn a_repeated_erasure_wants_the_password_again() {
     assert!(refused.status.is_client_error(), "{}", refused.text());
     assert_ne!(refused.code(), "idempotency_key_reused");
     let count = "select count(*) from auth.privacy_requests";
-    assert_eq!(number(&world, count).await, 1);
+    assert_eq!(number(&app, count).await, 1);
 }

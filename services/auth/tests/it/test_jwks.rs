@@ -6,13 +6,13 @@ use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::world::{World, client};
+use crate::test_app::{TestApp, client};
 
 #[tokio::test]
 async fn the_published_key_verifies_a_token_without_our_code() {
-    let world = World::new().await;
-    let token = world.register("ana@example.com").await.access;
-    let answer = world.client.get("/auth/.well-known/jwks.json").await;
+    let app = TestApp::new().await;
+    let token = app.register("ana@example.com").await.access;
+    let answer = app.client.get("/auth/.well-known/jwks.json").await;
     assert_eq!(answer.headers["cache-control"], "public, max-age=300");
     let set = answer.json();
     let [key] = set["keys"].as_array().unwrap().as_slice() else {
@@ -51,15 +51,15 @@ async fn the_published_key_verifies_a_token_without_our_code() {
 }
 
 #[tokio::test]
-async fn the_key_is_named_by_its_thumbprint_and_shows_no_secret() {
-    let world = World::new().await;
-    let set = world.client.get("/auth/.well-known/jwks.json").await.json();
+async fn the_key_id_is_the_thumbprint_and_no_secret_is_published() {
+    let app = TestApp::new().await;
+    let set = app.client.get("/auth/.well-known/jwks.json").await.json();
     let key = &set["keys"][0];
     let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":{}}}"#, key["x"]);
     assert_eq!(key["kid"], BASE64.encode(Sha256::digest(members)));
     assert_eq!((&key["use"], &key["alg"]), (&"sig".into(), &"EdDSA".into()));
     assert!(key.get("d").is_none());
-    let again = client(&world.config)
+    let again = client(&app.config)
         .get("/auth/.well-known/jwks.json")
         .await
         .json();

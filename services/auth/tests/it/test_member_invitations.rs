@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use shared_models::Role;
 use shared_testkit::{Answer, TestClient};
 
-use crate::world::{Account, PASSWORD, World};
+use crate::test_app::{Account, PASSWORD, TestApp};
 
 const INVITES: &str = "/auth/v1/invites";
 
-fn as_caller(world: &World, account: &Account) -> TestClient {
-    world.client.with_token(&account.access)
+fn as_caller(app: &TestApp, account: &Account) -> TestClient {
+    app.client.with_token(&account.access)
 }
 
 async fn invite(client: &TestClient, email: &str, role: &str) -> Answer {
@@ -26,9 +26,9 @@ async fn token(client: &TestClient, email: &str, role: &str) -> String {
     made["token"].as_str().unwrap().to_owned()
 }
 
-async fn accept(world: &World, token: &str) -> Answer {
+async fn accept(app: &TestApp, token: &str) -> Answer {
     let body = json!({"token": token, "password": PASSWORD, "full_name": "Bo Marin"});
-    world.client.post(&format!("{INVITES}/accept"), &body).await
+    app.client.post(&format!("{INVITES}/accept"), &body).await
 }
 
 fn refusal(answer: &Answer) -> (u16, String) {
@@ -40,19 +40,19 @@ fn invalid() -> (u16, String) {
 }
 
 #[tokio::test]
-async fn an_invited_person_becomes_a_member_with_that_role_once() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let owner = as_caller(&world, &ana);
+async fn an_invited_person_becomes_a_member_with_the_role_once() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let owner = as_caller(&app, &ana);
     let token = token(&owner, "bo@example.com", "editor").await;
-    let signed_in = accept(&world, &token).await.expect(StatusCode::CREATED);
+    let signed_in = accept(&app, &token).await.expect(StatusCode::CREATED);
     assert_eq!(signed_in["user"]["role"], "editor");
     assert_eq!(signed_in["user"]["email"], "bo@example.com");
     assert_eq!(signed_in["creator"]["id"], ana.creator.to_string());
-    let again = world.login("bo@example.com", PASSWORD, "203.0.113.7").await;
+    let again = app.login("bo@example.com", PASSWORD, "203.0.113.7").await;
     let bo = Account::of(&again.expect(StatusCode::OK));
     assert_eq!(bo.creator, ana.creator);
-    assert_eq!(refusal(&accept(&world, &token).await), invalid());
+    assert_eq!(refusal(&accept(&app, &token).await), invalid());
 
     let listed = owner.get(INVITES).await.expect(StatusCode::OK);
     assert_ne!(listed["items"][0]["accepted_at"], Value::Null);
@@ -63,14 +63,14 @@ async fn an_invited_person_becomes_a_member_with_that_role_once() {
 }
 
 #[tokio::test]
-async fn of_many_who_accept_one_invite_at_once_one_gets_in() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let token = token(&as_caller(&world, &ana), "bo@example.com", "viewer").await;
+async fn of_many_concurrent_acceptances_one_succeeds() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let token = token(&as_caller(&app, &ana), "bo@example.com", "viewer").await;
     let (one, two, three) = tokio::join!(
-        accept(&world, &token),
-        accept(&world, &token),
-        accept(&world, &token)
+        accept(&app, &token),
+        accept(&app, &token),
+        accept(&app, &token)
     );
     let mut statuses = [one, two, three].map(|answer| answer.status.as_u16());
     statuses.sort_unstable();
@@ -78,13 +78,13 @@ async fn of_many_who_accept_one_invite_at_once_one_gets_in() {
 }
 
 #[tokio::test]
-async fn an_invite_that_was_revoked_replaced_or_is_too_old_lets_nobody_in() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let owner = as_caller(&world, &ana);
+async fn a_revoked_replaced_or_expired_invitation_cannot_be_accepted() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let owner = as_caller(&app, &ana);
     let replaced = token(&owner, "bo@example.com", "editor").await;
     let made = invite(&owner, "bo@example.com", "viewer").await.json();
-    assert_eq!(refusal(&accept(&world, &replaced).await), invalid());
+    assert_eq!(refusal(&accept(&app, &replaced).await), invalid());
     let path = format!("{INVITES}/{}", made["invite"]["id"].as_str().unwrap());
     assert_eq!(owner.delete(&path).await.status, StatusCode::NO_CONTENT);
     assert_eq!(
@@ -93,33 +93,30 @@ async fn an_invite_that_was_revoked_replaced_or_is_too_old_lets_nobody_in() {
         "again"
     );
     let revoked = made["token"].as_str().unwrap();
-    assert_eq!(refusal(&accept(&world, revoked).await), invalid());
+    assert_eq!(refusal(&accept(&app, revoked).await), invalid());
     let old = token(&owner, "cy@example.com", "viewer").await;
     let pass = "update auth.invites set expires_at = now() where email = 'cy@example.com'";
-    sqlx::query(pass)
-        .execute(&world.admin().await)
-        .await
-        .unwrap();
-    assert_eq!(refusal(&accept(&world, &old).await), invalid());
-    assert_eq!(refusal(&accept(&world, "nonsense").await), invalid());
+    sqlx::query(pass).execute(&app.admin().await).await.unwrap();
+    assert_eq!(refusal(&accept(&app, &old).await), invalid());
+    assert_eq!(refusal(&accept(&app, "nonsense").await), invalid());
 }
 
 #[tokio::test]
-async fn an_invite_falls_with_the_right_of_whoever_made_it() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let bo = world.member(&ana, "bo@example.com", Role::Admin).await;
-    let admin = as_caller(&world, &bo);
+async fn an_invitation_is_void_when_its_creator_loses_the_permission() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let bo = app.member(&ana, "bo@example.com", Role::Admin).await;
+    let admin = as_caller(&app, &bo);
     let above = invite(&admin, "cy@example.com", "owner").await;
     assert_eq!(refusal(&above), (403, "permission_missing".to_owned()));
     let of_admin = token(&admin, "cy@example.com", "admin").await;
     let lesser = "update auth.memberships set role = 'viewer' where user_id = $1";
     let lesser = sqlx::query(lesser).bind(bo.user);
-    lesser.execute(&world.admin().await).await.unwrap();
-    assert_eq!(refusal(&accept(&world, &of_admin).await), invalid());
+    lesser.execute(&app.admin().await).await.unwrap();
+    assert_eq!(refusal(&accept(&app, &of_admin).await), invalid());
 
-    let viewer = world.refresh(&bo.refresh).await.expect(StatusCode::OK);
-    let viewer = world
+    let viewer = app.refresh(&bo.refresh).await.expect(StatusCode::OK);
+    let viewer = app
         .client
         .with_token(viewer["access_token"].as_str().unwrap());
     let denied = invite(&viewer, "di@example.com", "viewer").await;
@@ -127,33 +124,33 @@ async fn an_invite_falls_with_the_right_of_whoever_made_it() {
 }
 
 #[tokio::test]
-async fn an_address_with_an_account_is_neither_invited_nor_taken_over() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let owner = as_caller(&world, &ana);
+async fn an_address_with_an_account_cannot_be_invited_or_taken_over() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let owner = as_caller(&app, &ana);
     let taken = (409, "email_taken".to_owned());
-    world.register("eve@example.com").await;
+    app.register("eve@example.com").await;
     assert_eq!(
         refusal(&invite(&owner, "eve@example.com", "viewer").await),
         taken
     );
     let open = token(&owner, "bo@example.com", "viewer").await;
-    world.register("bo@example.com").await;
-    assert_eq!(refusal(&accept(&world, &open).await), taken);
+    app.register("bo@example.com").await;
+    assert_eq!(refusal(&accept(&app, &open).await), taken);
     let count = "select count(*) from auth.memberships where creator_id = $1";
     let members = sqlx::query_scalar::<_, i64>(count).bind(ana.creator);
-    let admin = world.admin().await;
+    let admin = app.admin().await;
     assert_eq!(members.fetch_one(&admin).await.unwrap(), 1);
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_an_invite_is_said() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let owner = as_caller(&world, &ana);
+async fn invalid_invitations_are_refused_with_a_reason() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let owner = as_caller(&app, &ana);
     let open = token(&owner, "bo@example.com", "viewer").await;
     let body = json!({"token": open, "password": "short", "full_name": "Bo Marin"});
-    let weak = world.client.post(&format!("{INVITES}/accept"), &body).await;
+    let weak = app.client.post(&format!("{INVITES}/accept"), &body).await;
     assert_eq!(refusal(&weak), (422, "weak_password".to_owned()));
     for wrong in [
         json!({"email": "nobody", "role": "viewer"}),
@@ -173,7 +170,7 @@ async fn what_is_wrong_with_an_invite_is_said() {
                 invited_by, expires_at
          from auth.invites, generate_series(2, 100) n";
     sqlx::query(copies)
-        .execute(&world.admin().await)
+        .execute(&app.admin().await)
         .await
         .unwrap();
     let full = invite(&owner, "cy@example.com", "viewer").await;
@@ -181,20 +178,20 @@ async fn what_is_wrong_with_an_invite_is_said() {
 }
 
 #[tokio::test]
-async fn invites_of_another_account_look_like_none() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let eve = world.register("eve@example.com").await;
-    let made = invite(&as_caller(&world, &ana), "bo@example.com", "viewer")
+async fn invitations_of_another_account_are_not_found() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let eve = app.register("eve@example.com").await;
+    let made = invite(&as_caller(&app, &ana), "bo@example.com", "viewer")
         .await
         .json();
     let path = format!("{INVITES}/{}", made["invite"]["id"].as_str().unwrap());
-    let stranger = as_caller(&world, &eve);
+    let stranger = as_caller(&app, &eve);
     let refused = refusal(&stranger.delete(&path).await);
     assert_eq!(refused, (404, "unknown_invite".to_owned()));
     let listed = stranger.get(INVITES).await.expect(StatusCode::OK);
     assert_eq!(listed["items"], json!([]));
-    accept(&world, made["token"].as_str().unwrap())
+    accept(&app, made["token"].as_str().unwrap())
         .await
         .expect(StatusCode::CREATED);
 }

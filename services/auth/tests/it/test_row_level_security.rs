@@ -4,22 +4,22 @@ use shared_config::Service;
 use shared_models::{CreatorId, UserId};
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
-use crate::world::{PASSWORD, World};
+use crate::test_app::{PASSWORD, TestApp};
 
 /// Every tenant table of this service, as the catalogue knows it.
-async fn tenant_tables(world: &World) -> Vec<String> {
+async fn tenant_tables(app: &TestApp) -> Vec<String> {
     let rows = sqlx::query(
         "select format('%I.%I', n.nspname, c.relname) from pg_class c
          join pg_namespace n on n.oid = c.relnamespace
          join pg_attribute a on a.attrelid = c.oid and a.attname = 'creator_id'
          where n.nspname = 'auth' and c.relkind = 'r' order by 1",
     );
-    let rows = rows.fetch_all(&world.admin().await).await.unwrap();
+    let rows = rows.fetch_all(&app.admin().await).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// Rows for each user in the tables that a registration leaves empty.
-async fn fill(world: &World) {
+async fn fill(app: &TestApp) {
     let invited = "insert into auth.owner_invitations
         (creator_id, id, user_id, token_hash, expires_at)
         select creator_id, gen_random_uuid(), id, sha256(email::bytea), now() from auth.users";
@@ -31,22 +31,20 @@ async fn fill(world: &World) {
         (creator_id, id, email, role, token_hash, invited_by, expires_at)
         select creator_id, gen_random_uuid(), email, 'viewer', sha256(email::bytea), id, now()
         from auth.users";
-    let admin = world.admin().await;
+    let admin = app.admin().await;
     for rows in [invited, keyed, asked] {
         sqlx::query(rows).execute(&admin).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn without_a_tenant_every_table_is_empty_and_with_one_it_holds_its_rows() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    world.register("ben@example.com").await;
-    world
-        .login("ben@example.com", PASSWORD, "203.0.113.7")
-        .await;
-    fill(&world).await;
-    let tables = tenant_tables(&world).await;
+async fn without_a_tenant_every_table_is_empty_and_with_one_it_shows_its_rows() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    app.register("ben@example.com").await;
+    app.login("ben@example.com", PASSWORD, "203.0.113.7").await;
+    fill(&app).await;
+    let tables = tenant_tables(&app).await;
     let expected = [
         "api_keys",
         "audit_log",
@@ -62,11 +60,11 @@ async fn without_a_tenant_every_table_is_empty_and_with_one_it_holds_its_rows() 
     ];
     let expected = expected.map(|name| format!("auth.{name}"));
     assert!(expected.iter().all(|name| tables.contains(name)));
-    let db = world.database.as_service(Service::Auth);
+    let db = app.database.as_service(Service::Auth);
     for table in expected {
         let count = || AssertSqlSafe(format!("select count(*) from {table}"));
         let all: i64 = sqlx::query(count())
-            .fetch_one(&world.admin().await)
+            .fetch_one(&app.admin().await)
             .await
             .unwrap()
             .get(0);
@@ -90,12 +88,12 @@ async fn without_a_tenant_every_table_is_empty_and_with_one_it_holds_its_rows() 
 
 #[tokio::test]
 async fn a_row_of_another_tenant_cannot_be_written() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let (ana, ben) = (
-        world.register("ana@example.com").await,
-        world.register("ben@example.com").await,
+        app.register("ana@example.com").await,
+        app.register("ben@example.com").await,
     );
-    let db = world.database.as_service(Service::Auth);
+    let db = app.database.as_service(Service::Auth);
     let mut tx = db.tenant(ana.creator).await.unwrap();
     let insert =
         "insert into auth.memberships (creator_id, user_id, role) values ($1, $2, 'owner')";
@@ -117,10 +115,10 @@ async fn a_row_of_another_tenant_cannot_be_written() {
 }
 
 #[tokio::test]
-async fn the_directory_is_reached_by_its_functions_only() {
-    let world = World::new().await;
-    world.register("ana@example.com").await;
-    let db = world.database.as_service(Service::Auth);
+async fn the_login_directory_is_reachable_through_its_functions_only() {
+    let app = TestApp::new().await;
+    app.register("ana@example.com").await;
+    let db = app.database.as_service(Service::Auth);
     for statement in [
         "select * from auth.login_directory",
         "delete from auth.login_directory",
@@ -143,10 +141,10 @@ async fn the_directory_is_reached_by_its_functions_only() {
 }
 
 #[tokio::test]
-async fn an_address_is_claimed_for_a_user_of_the_own_tenant_only() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let db = world.database.as_service(Service::Auth);
+async fn an_address_can_be_claimed_for_a_user_of_the_own_tenant_only() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let db = app.database.as_service(Service::Auth);
     let claim = async |connection: &mut PgConnection, user: UserId| {
         let claim = "select auth.claim_login('new@example.com', $1)";
         let claimed = sqlx::query(claim).bind(user).execute(connection).await;
@@ -171,14 +169,14 @@ async fn an_address_is_claimed_for_a_user_of_the_own_tenant_only() {
 
 #[tokio::test]
 async fn a_deleted_user_frees_the_address() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
     let delete = sqlx::query("delete from auth.users where id = $1").bind(ana.user);
-    delete.execute(&world.admin().await).await.unwrap();
+    delete.execute(&app.admin().await).await.unwrap();
     assert_eq!(
-        world.refresh(&ana.refresh).await.code(),
+        app.refresh(&ana.refresh).await.code(),
         "invalid_refresh_token"
     );
-    assert_eq!(world.me(&ana.access).await.code(), "session_ended");
-    world.register("ana@example.com").await;
+    assert_eq!(app.me(&ana.access).await.code(), "session_ended");
+    app.register("ana@example.com").await;
 }

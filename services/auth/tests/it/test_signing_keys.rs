@@ -13,8 +13,8 @@ use shared_rpc::http_client;
 use sqlx::Row as _;
 use tokio::net::TcpListener;
 
-use crate::letters::Worker;
-use crate::world::{Account, PASSWORD, World, client};
+use crate::mailbox::Worker;
+use crate::test_app::{Account, PASSWORD, TestApp, client};
 
 const EMAIL: &str = "ana@example.com";
 
@@ -22,8 +22,8 @@ fn kid(token: &str) -> String {
     jsonwebtoken::decode_header(token).unwrap().kid.unwrap()
 }
 
-async fn published(world: &World) -> Vec<String> {
-    let set = world.key_set().await;
+async fn published(app: &TestApp) -> Vec<String> {
+    let set = app.key_set().await;
     let names = set
         .keys
         .iter()
@@ -31,38 +31,31 @@ async fn published(world: &World) -> Vec<String> {
     names.collect()
 }
 
-async fn admin(world: &World) -> Account {
-    let account = world.register(EMAIL).await;
-    let said = commands::administer(&world.config, EMAIL, true)
-        .await
-        .unwrap();
+async fn admin(app: &TestApp) -> Account {
+    let account = app.register(EMAIL).await;
+    let said = commands::grant_admin(&app.config, EMAIL).await.unwrap();
     assert!(said.contains("is an administrator"), "{said}");
     account
 }
 
-async fn rotate(world: &World, account: &Account) -> Value {
-    let caller = world.client.with_token(&account.access);
+async fn rotate(app: &TestApp, account: &Account) -> Value {
+    let caller = app.client.with_token(&account.access);
     let answer = caller.post("/auth/v1/keys/rotate", &json!({})).await;
     answer.expect(StatusCode::ACCEPTED)
 }
 
-async fn sign_in(world: &World, ip: &str) -> Account {
-    Account::of(
-        &world
-            .login(EMAIL, PASSWORD, ip)
-            .await
-            .expect(StatusCode::OK),
-    )
+async fn sign_in(app: &TestApp, ip: &str) -> Account {
+    Account::of(&app.login(EMAIL, PASSWORD, ip).await.expect(StatusCode::OK))
 }
 
 /// Another service, which learns keys from another replica of auth.
-async fn hub(world: &World) -> TokenVerifier {
+async fn hub(app: &TestApp) -> TokenVerifier {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut rules = world.config.verifier.clone();
+    let mut rules = app.config.verifier.clone();
     rules.auth_url = format!("http://{}", listener.local_addr().unwrap());
-    let state = auth_service::AppState::new(&world.config).unwrap();
+    let state = auth_service::AppState::new(&app.config).unwrap();
     let stop = tokio_util::sync::CancellationToken::new();
-    tokio::spawn(auth_service::work(state.clone(), stop));
+    tokio::spawn(auth_service::run_jobs(state.clone(), stop));
     let router = auth_service::app(state);
     tokio::spawn(async move { axum::serve(listener, router).await });
     TokenVerifier::new(Service::CreatorHub, rules, http_client::new().unwrap())
@@ -70,15 +63,15 @@ async fn hub(world: &World) -> TokenVerifier {
 
 #[tokio::test]
 async fn a_new_key_signs_within_a_second_in_every_replica_and_no_token_is_refused() {
-    let world = World::new().await;
-    let replica = client(&world.config);
-    let _worker = Worker::start(&world);
-    let hub = hub(&world).await;
+    let app = TestApp::new().await;
+    let replica = client(&app.config);
+    let _worker = Worker::start(&app);
+    let hub = hub(&app).await;
 
-    let account = admin(&world).await;
+    let account = admin(&app).await;
     hub.verify(&account.access).await.unwrap();
     let before = kid(&account.access);
-    let keys = rotate(&world, &account).await["keys"].clone();
+    let keys = rotate(&app, &account).await["keys"].clone();
     let states: Vec<_> = keys
         .as_array()
         .unwrap()
@@ -89,11 +82,11 @@ async fn a_new_key_signs_within_a_second_in_every_replica_and_no_token_is_refuse
     let began = Instant::now();
     let mut token = account.refresh.clone();
     let after = loop {
-        let renewed = world.refresh(&token).await.expect(StatusCode::OK);
+        let renewed = app.refresh(&token).await.expect(StatusCode::OK);
         token = renewed["refresh_token"].as_str().unwrap().to_owned();
         let access = renewed["access_token"].as_str().unwrap().to_owned();
         // Whoever is asked, at every moment.
-        world.me(&access).await.expect(StatusCode::OK);
+        app.me(&access).await.expect(StatusCode::OK);
         hub.verify(&access).await.unwrap();
         if kid(&access) != before {
             break access;
@@ -112,9 +105,9 @@ async fn a_new_key_signs_within_a_second_in_every_replica_and_no_token_is_refuse
     .unwrap();
     assert_eq!(kid(&after), keys[1]["kid"].as_str().unwrap());
     hub.verify(&account.access).await.unwrap();
-    world.me(&account.access).await.expect(StatusCode::OK);
+    app.me(&account.access).await.expect(StatusCode::OK);
     assert_eq!(
-        published(&world).await.len(),
+        published(&app).await.len(),
         2,
         "the old one is still published"
     );
@@ -132,28 +125,28 @@ async fn within_a_second(began: Instant, refused: impl AsyncFn() -> bool) -> Dur
 }
 
 /// Ends the keys there are, one that signed and one that signs; the name of the new one.
-async fn end_leaked_keys(world: &World, account: &Account) -> String {
-    rotate(world, account).await;
-    let caller = world.client.with_token(&account.access);
+async fn end_leaked_keys(app: &TestApp, account: &Account) -> String {
+    rotate(app, account).await;
+    let caller = app.client.with_token(&account.access);
     let leaked = json!({"reason": "compromised"});
     let body = caller.post("/auth/v1/keys/rotate", &leaked).await;
     let body = body.expect(StatusCode::ACCEPTED);
     let keys = body["keys"].as_array().unwrap();
     assert_eq!((keys.len(), &keys[0]["state"]), (1, &json!("active")));
     let kid = keys[0]["kid"].as_str().unwrap().to_owned();
-    assert_eq!(published(world).await, std::slice::from_ref(&kid));
+    assert_eq!(published(app).await, std::slice::from_ref(&kid));
     kid
 }
 
 #[tokio::test]
-async fn a_key_that_leaked_is_refused_everywhere_within_a_second() {
-    let world = World::new().await;
-    let replica = client(&world.config);
-    let cache = Cache::new(&world.config.cache).unwrap();
-    let hub = hub(&world).await.with_revocations(cache);
-    let account = admin(&world).await;
+async fn a_leaked_key_is_refused_everywhere_within_a_second() {
+    let app = TestApp::new().await;
+    let replica = client(&app.config);
+    let cache = Cache::new(&app.config.cache).unwrap();
+    let hub = hub(&app).await.with_revocations(cache);
+    let account = admin(&app).await;
     hub.verify(&account.access).await.unwrap();
-    end_leaked_keys(&world, &account).await;
+    end_leaked_keys(&app, &account).await;
     let began = Instant::now();
     let refused = async || hub.verify(&account.access).await.is_err();
     let took = within_a_second(began, refused).await;
@@ -164,7 +157,7 @@ async fn a_key_that_leaked_is_refused_everywhere_within_a_second() {
     .unwrap();
     let error = hub.verify(&account.access).await.unwrap_err();
     assert!(["revoked_token", "invalid_token"].contains(&error.code()));
-    let here = world.me(&account.access).await;
+    let here = app.me(&account.access).await;
     assert_eq!(here.status, StatusCode::UNAUTHORIZED);
     let there = replica.with_token(&account.access);
     let refused = async || there.get("/auth/v1/me").await.status == StatusCode::UNAUTHORIZED;
@@ -172,24 +165,24 @@ async fn a_key_that_leaked_is_refused_everywhere_within_a_second() {
 }
 
 #[tokio::test]
-async fn sessions_go_on_after_a_leak_and_the_log_has_it() {
-    let world = World::new().await;
-    let _worker = Worker::start(&world);
-    let cache = Cache::new(&world.config.cache).unwrap();
-    let hub = hub(&world).await.with_revocations(cache);
-    let account = admin(&world).await;
-    let other = sign_in(&world, "203.0.113.7").await;
+async fn sessions_continue_after_a_leak_and_the_audit_log_records_it() {
+    let app = TestApp::new().await;
+    let _worker = Worker::start(&app);
+    let cache = Cache::new(&app.config.cache).unwrap();
+    let hub = hub(&app).await.with_revocations(cache);
+    let account = admin(&app).await;
+    let other = sign_in(&app, "203.0.113.7").await;
     hub.verify(&account.access).await.unwrap();
-    let new = end_leaked_keys(&world, &account).await;
-    let renewed = world.refresh(&other.refresh).await.expect(StatusCode::OK);
+    let new = end_leaked_keys(&app, &account).await;
+    let renewed = app.refresh(&other.refresh).await.expect(StatusCode::OK);
     let access = renewed["access_token"].as_str().unwrap();
     assert_eq!(kid(access), new);
-    world.me(access).await.expect(StatusCode::OK);
+    app.me(access).await.expect(StatusCode::OK);
     let holds = async || hub.verify(access).await.is_ok();
     within_a_second(Instant::now(), holds).await;
     assert!(hub.verify(&account.access).await.is_err(), "still refused");
-    let again = world.refresh(&account.refresh).await.expect(StatusCode::OK);
-    let caller = world
+    let again = app.refresh(&account.refresh).await.expect(StatusCode::OK);
+    let caller = app
         .client
         .with_token(again["access_token"].as_str().unwrap());
     let log = caller
@@ -199,18 +192,18 @@ async fn sessions_go_on_after_a_leak_and_the_log_has_it() {
 }
 
 #[tokio::test]
-async fn a_leaked_key_that_nobody_could_be_told_of_stays_and_the_call_says_so() {
-    let world = World::new().await;
-    let account = admin(&world).await;
-    let caller = world.client.with_token(&account.access);
+async fn a_leaked_key_stays_when_its_revocation_cannot_be_published() {
+    let app = TestApp::new().await;
+    let account = admin(&app).await;
+    let caller = app.client.with_token(&account.access);
     for body in [json!({"reason": "boredom"}), json!({"why": "compromised"})] {
         let refused = caller.post("/auth/v1/keys/rotate", &body).await;
         assert_eq!(refused.code(), "invalid_fields", "{body}");
     }
-    let keys = published(&world).await;
+    let keys = published(&app).await;
     let forbid = "create function auth.refuse() returns trigger language plpgsql as
                   $$ begin raise exception 'no'; end $$";
-    let database = world.admin().await;
+    let database = app.admin().await;
     sqlx::query(forbid).execute(&database).await.unwrap();
     let trigger = "create constraint trigger refuse after insert on auth.signing_keys
                    deferrable initially deferred for each row execute function auth.refuse()";
@@ -218,22 +211,19 @@ async fn a_leaked_key_that_nobody_could_be_told_of_stays_and_the_call_says_so() 
     let body = json!({"reason": "compromised"});
     let failed = caller.post("/auth/v1/keys/rotate", &body).await;
     assert!(failed.status.is_server_error(), "{}", failed.text());
-    assert_eq!(published(&world).await, keys);
+    assert_eq!(published(&app).await, keys);
     let began = Instant::now();
-    let holds = async || world.me(&account.access).await.status == StatusCode::OK;
+    let holds = async || app.me(&account.access).await.status == StatusCode::OK;
     within_a_second(began, holds).await;
 }
 
 #[tokio::test]
-async fn only_administrators_of_the_platform_touch_its_keys() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
+async fn only_platform_administrators_manage_signing_keys() {
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
     let plan = "update auth.creators set plan = 'enterprise'";
-    sqlx::query(plan)
-        .execute(&world.admin().await)
-        .await
-        .unwrap();
-    let caller = world.client.with_token(&account.access);
+    sqlx::query(plan).execute(&app.admin().await).await.unwrap();
+    let caller = app.client.with_token(&account.access);
     for answer in [
         caller.get("/auth/v1/keys").await,
         caller.post("/auth/v1/keys/rotate", &json!({})).await,
@@ -245,35 +235,33 @@ async fn only_administrators_of_the_platform_touch_its_keys() {
             "whatever the plan"
         );
     }
-    let nobody = commands::administer(&world.config, "nobody@example.com", true).await;
+    let nobody = commands::grant_admin(&app.config, "nobody@example.com").await;
     assert!(nobody.is_err());
-    commands::administer(&world.config, "Ana@Example.com", true)
+    commands::grant_admin(&app.config, "Ana@Example.com")
         .await
         .unwrap();
     caller.get("/auth/v1/keys").await.expect(StatusCode::OK);
-    let ben = world.register("ben@example.com").await;
-    let other = world.client.with_token(&ben.access);
+    let ben = app.register("ben@example.com").await;
+    let other = app.client.with_token(&ben.access);
     assert_eq!(
         other.get("/auth/v1/keys").await.code(),
         "platform_admins_only"
     );
-    commands::administer(&world.config, EMAIL, false)
-        .await
-        .unwrap();
+    commands::revoke_admin(&app.config, EMAIL).await.unwrap();
     assert_eq!(
         caller.get("/auth/v1/keys").await.code(),
         "platform_admins_only"
     );
-    let none = world.client.get("/auth/v1/keys").await;
+    let none = app.client.get("/auth/v1/keys").await;
     assert_eq!(none.code(), "missing_token");
 }
 
 #[tokio::test]
-async fn the_calendar_brings_the_next_key_an_hour_ahead_and_old_ones_go() {
-    let world = World::new().await;
-    let account = admin(&world).await;
-    let pool = world.admin().await;
-    let caller = world.client.with_token(&account.access);
+async fn the_next_key_is_published_an_hour_ahead_and_expired_keys_are_removed() {
+    let app = TestApp::new().await;
+    let account = admin(&app).await;
+    let pool = app.admin().await;
+    let caller = app.client.with_token(&account.access);
     let look = async || {
         let body = caller.get("/auth/v1/keys").await.expect(StatusCode::OK);
         let keys = body["keys"].as_array().unwrap().clone();
@@ -295,9 +283,9 @@ async fn the_calendar_brings_the_next_key_an_hour_ahead_and_old_ones_go() {
     assert_eq!(look().await, ["active", "next"], "and only one");
     age("61 minutes").await;
     assert_eq!(look().await, ["retired", "active"]);
-    let signed = sign_in(&world, "203.0.113.7").await;
-    assert_eq!(kid(&signed.access), published(&world).await[1]);
-    let caller = world.client.with_token(&signed.access);
+    let signed = sign_in(&app, "203.0.113.7").await;
+    assert_eq!(kid(&signed.access), published(&app).await[1]);
+    let caller = app.client.with_token(&signed.access);
     age("20 minutes").await;
     let body = caller.get("/auth/v1/keys").await.expect(StatusCode::OK);
     assert_eq!(
@@ -308,13 +296,13 @@ async fn the_calendar_brings_the_next_key_an_hour_ahead_and_old_ones_go() {
 }
 
 #[tokio::test]
-async fn a_replica_that_starts_later_signs_with_the_key_of_all() {
-    let world = World::new().await;
-    let account = admin(&world).await;
-    rotate(&world, &account).await;
+async fn a_replica_that_starts_later_signs_with_the_shared_key() {
+    let app = TestApp::new().await;
+    let account = admin(&app).await;
+    rotate(&app, &account).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     // It has the seed of the first key, which signs no more.
-    let late = client(&world.config);
+    let late = client(&app.config);
     let body = json!({"email": EMAIL, "password": PASSWORD});
     let signed = Account::of(
         &late
@@ -322,9 +310,9 @@ async fn a_replica_that_starts_later_signs_with_the_key_of_all() {
             .await
             .expect(StatusCode::OK),
     );
-    assert_eq!(kid(&signed.access), published(&world).await[1]);
+    assert_eq!(kid(&signed.access), published(&app).await[1]);
     let rows = sqlx::query("select seed from auth.signing_keys");
-    for row in rows.fetch_all(&world.admin().await).await.unwrap() {
+    for row in rows.fetch_all(&app.admin().await).await.unwrap() {
         let seed: String = row.get(0);
         assert!(seed.starts_with("s1."), "sealed: {seed}");
     }

@@ -8,16 +8,16 @@ use shared_testkit::{Answer, TestClient};
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use crate::world::{PASSWORD, World, client};
+use crate::test_app::{PASSWORD, TestApp, client};
 
 const PATH: &str = "/auth/v1/registration-invitations";
 
 /// A platform that registers by invitation only: anybody, and its administrator.
-async fn closed(world: &World) -> (TestClient, TestClient) {
-    let admin = world.register("root@example.com").await;
-    let named = commands::administer(&world.config, "root@example.com", true).await;
+async fn closed(app: &TestApp) -> (TestClient, TestClient) {
+    let admin = app.register("root@example.com").await;
+    let named = commands::grant_admin(&app.config, "root@example.com").await;
     named.unwrap();
-    let mut config = world.config.clone();
+    let mut config = app.config.clone();
     config.registration = Registration::InviteOnly;
     let anybody = client(&config);
     let admin = anybody.with_token(&admin.access);
@@ -51,9 +51,9 @@ fn invalid() -> (u16, String) {
 }
 
 #[tokio::test]
-async fn one_that_was_taken_back_lets_nobody_in() {
-    let world = World::new().await;
-    let (anybody, admin) = closed(&world).await;
+async fn a_revoked_invitation_cannot_be_used() {
+    let app = TestApp::new().await;
+    let (anybody, admin) = closed(&app).await;
     let (id, token) = invite(&admin, "ana@example.com").await;
     let one = format!("{PATH}/{id}");
     admin.delete(&one).await.expect(StatusCode::NO_CONTENT);
@@ -72,9 +72,9 @@ async fn one_that_was_taken_back_lets_nobody_in() {
 }
 
 #[tokio::test]
-async fn it_is_used_once_and_keeps_no_address_afterwards() {
-    let world = World::new().await;
-    let (anybody, admin) = closed(&world).await;
+async fn an_invitation_is_used_once_and_then_stores_no_address() {
+    let app = TestApp::new().await;
+    let (anybody, admin) = closed(&app).await;
     let (id, token) = invite(&admin, "ana@example.com").await;
     let first = register(&anybody, "ana@example.com", &token).await;
     first.expect(StatusCode::CREATED);
@@ -88,15 +88,15 @@ async fn it_is_used_once_and_keeps_no_address_afterwards() {
     assert!(list["items"][0]["accepted_at"].is_string(), "{list}");
     assert!(list["items"][0]["email"].is_null(), "{list}");
     let row = sqlx::query("select i::text from auth.registration_invitations i");
-    let row = row.fetch_one(&world.admin().await).await.unwrap();
+    let row = row.fetch_one(&app.admin().await).await.unwrap();
     let row: String = row.get(0);
     assert!(!row.contains("ana@") && !row.contains(&token), "{row}");
 }
 
 #[tokio::test]
-async fn of_two_at_once_one_registers() {
-    let world = World::new().await;
-    let (anybody, admin) = closed(&world).await;
+async fn of_two_concurrent_registrations_with_one_invitation_one_succeeds() {
+    let app = TestApp::new().await;
+    let (anybody, admin) = closed(&app).await;
     let (_, token) = invite(&admin, "ana@example.com").await;
     let both = (0..2).map(|_| register(&anybody, "ana@example.com", &token));
     let both = join_all(both).await;
@@ -106,22 +106,22 @@ async fn of_two_at_once_one_registers() {
     assert_eq!(refused(other.unwrap()), invalid());
     let count = "select count(*) from auth.creators";
     let count: i64 = sqlx::query_scalar(count)
-        .fetch_one(&world.admin().await)
+        .fetch_one(&app.admin().await)
         .await
         .unwrap();
     assert_eq!(count, 2, "the administrator's and the new one");
 }
 
 #[tokio::test]
-async fn a_new_one_replaces_what_waits_and_a_late_one_is_none() {
-    let world = World::new().await;
-    let (anybody, admin) = closed(&world).await;
+async fn a_new_invitation_replaces_a_pending_one_and_an_expired_one_is_invalid() {
+    let app = TestApp::new().await;
+    let (anybody, admin) = closed(&app).await;
     let (_, first) = invite(&admin, "ana@example.com").await;
     let (_, second) = invite(&admin, "ana@example.com").await;
     let replaced = register(&anybody, "ana@example.com", &first).await;
     assert_eq!(refused(&replaced), invalid());
     let moved = "update auth.registration_invitations set expires_at = now() - interval '1 second'";
-    let database = world.admin().await;
+    let database = app.admin().await;
     sqlx::query(moved).execute(&database).await.unwrap();
     let late = register(&anybody, "ana@example.com", &second).await;
     assert_eq!(refused(&late), invalid());
@@ -138,11 +138,11 @@ async fn a_new_one_replaces_what_waits_and_a_late_one_is_none() {
 }
 
 #[tokio::test]
-async fn nobody_but_an_administrator_sees_or_ends_one() {
-    let world = World::new().await;
-    let (anybody, admin) = closed(&world).await;
+async fn only_administrators_list_and_revoke_invitations() {
+    let app = TestApp::new().await;
+    let (anybody, admin) = closed(&app).await;
     let (id, _) = invite(&admin, "ana@example.com").await;
-    let ben = world.register("ben@example.com").await;
+    let ben = app.register("ben@example.com").await;
     let ben = anybody.with_token(&ben.access);
     let one = format!("{PATH}/{id}");
     for answer in [ben.get(PATH).await, ben.delete(&one).await] {

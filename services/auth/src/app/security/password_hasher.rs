@@ -1,4 +1,4 @@
-//! Passwords are hashed off the request threads: so many at once, so many waiting, and no more.
+//! Hashes passwords off the request threads, with bounded concurrency and a bounded queue.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -10,55 +10,58 @@ use tokio::sync::Semaphore;
 
 use crate::config::HashingSettings;
 
-/// Hashes that may wait for each one that runs: at the floor's 20 ms a hash, well below a second.
-const WAITING_PER_LANE: usize = 32;
+/// Queued hashes per running one: at 20 ms a hash (the minimum cost), well below a second.
+const MAX_QUEUED_PER_LANE: usize = 32;
 
-/// What a caller is told to wait when too many wait already.
-pub(crate) const BUSY_WAIT: Duration = Duration::from_secs(1);
+/// `Retry-After` of a request that finds the queue full.
+pub(crate) const BUSY_BACKOFF: Duration = Duration::from_secs(1);
 
 /// Hashes and verifies passwords. Clones share the bounds.
 #[derive(Debug, Clone)]
-pub(crate) struct Hashing {
+pub(crate) struct PasswordHasher {
     argon2: Argon2<'static>,
-    lanes: Arc<Semaphore>,
-    seats: Arc<Semaphore>,
-    memories: Arc<Mutex<Vec<Memory>>>,
+    running: Arc<Semaphore>,
+    /// Permits of running and queued hashes together.
+    admitted: Arc<Semaphore>,
+    memory_pool: Arc<Mutex<Vec<Memory>>>,
 }
 
-/// The working memory of one hash. It is used again: freed, it would stay with the allocator once
-/// for every thread that ever hashed.
+/// The working memory of one hash. It is pooled: the allocator would otherwise keep a copy for each
+/// thread that has hashed.
 type Memory = Vec<Block>;
 
-/// Why a password was not hashed.
+/// A password was not hashed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HashError {
-    /// Too many wait already.
+    /// The queue is full.
     #[error("too many passwords are being hashed")]
     Busy,
-    /// A stored hash is damaged, or the system is.
+    /// A stored hash is damaged, or the system failed.
     #[error("{0}")]
     Failed(String),
 }
 
-/// What a comparison says.
+/// The result of a comparison.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Another password, or nobody's.
-    Wrong,
-    /// The password. Where its hash was made with other parameters than today's, a new hash.
-    Right { rehashed: Option<String> },
+pub(crate) enum PasswordCheck {
+    Mismatch,
+    /// `rehashed` is a new hash when the stored one was made with other parameters than the
+    /// current ones.
+    Match {
+        rehashed: Option<String>,
+    },
 }
 
-impl Hashing {
+impl PasswordHasher {
     pub(crate) fn new(settings: HashingSettings) -> Result<Self, argon2::Error> {
         let params = Params::new(settings.memory_kib, settings.iterations, 1, None)?;
         Ok(Self {
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
-            lanes: Arc::new(Semaphore::new(settings.concurrency)),
-            seats: Arc::new(Semaphore::new(
-                settings.concurrency * (1 + WAITING_PER_LANE),
+            running: Arc::new(Semaphore::new(settings.concurrency)),
+            admitted: Arc::new(Semaphore::new(
+                settings.concurrency * (1 + MAX_QUEUED_PER_LANE),
             )),
-            memories: Arc::default(),
+            memory_pool: Arc::default(),
         })
     }
 
@@ -69,17 +72,17 @@ impl Hashing {
             .await
     }
 
-    /// Compares a password with a stored hash. Where there is none, the same work is done for
-    /// nothing: how long an answer takes does not tell who has an account.
+    /// Compares a password with a stored hash. Without a stored hash it does the same work, so that
+    /// timing does not reveal which accounts exist.
     pub(crate) async fn verify(
         &self,
         password: Secret<String>,
         stored: Option<String>,
-    ) -> Result<Verdict, HashError> {
+    ) -> Result<PasswordCheck, HashError> {
         let argon2 = self.argon2.clone();
         self.run(move |memory| match stored {
             Some(stored) => compare(&argon2, password.expose(), &stored, memory),
-            None => hash(&argon2, password.expose(), memory).map(|_| Verdict::Wrong),
+            None => hash(&argon2, password.expose(), memory).map(|_| PasswordCheck::Mismatch),
         })
         .await
     }
@@ -88,43 +91,44 @@ impl Hashing {
         &self,
         work: impl FnOnce(&mut Memory) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let seat = Arc::clone(&self.seats)
+        let admission = Arc::clone(&self.admitted)
             .try_acquire_owned()
             .map_err(|_| HashError::Busy)?;
-        let lane = Arc::clone(&self.lanes).acquire_owned().await;
-        let memories = Arc::clone(&self.memories);
-        let work = move || {
+        let slot = Arc::clone(&self.running).acquire_owned().await;
+        let pool = Arc::clone(&self.memory_pool);
+        let task = move || {
             let started = Instant::now();
-            let kept = memories.lock().ok().and_then(|mut kept| kept.pop());
-            let mut memory = kept.unwrap_or_default();
+            let pooled = pool.lock().ok().and_then(|mut memories| memories.pop());
+            let mut memory = pooled.unwrap_or_default();
             let result = work(&mut memory);
-            if let Ok(mut kept) = memories.lock() {
-                kept.push(memory);
+            if let Ok(mut memories) = pool.lock() {
+                memories.push(memory);
             }
-            // Held until the work is done, also when the caller has gone away.
-            drop((seat, lane));
+            // The permits last until the hash is computed, even when the caller is gone.
+            drop((admission, slot));
             metrics::histogram!("auth_password_hash_seconds").record(started.elapsed());
             result
         };
-        tokio::task::spawn_blocking(work)
+        tokio::task::spawn_blocking(task)
             .await
             .map_err(|error| HashError::Failed(error.to_string()))?
     }
 }
 
 fn hash(argon2: &Argon2<'_>, password: &str, memory: &mut Memory) -> Result<String, HashError> {
-    let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).map_err(failed)?;
-    let salt = SaltString::encode_b64(&bytes).map_err(failed)?;
-    let output = derive(argon2, password, &bytes, Params::DEFAULT_OUTPUT_LEN, memory)?;
-    let hash = PasswordHash {
+    let mut salt_bytes = [0_u8; 16];
+    getrandom::fill(&mut salt_bytes).map_err(failed)?;
+    let salt = SaltString::encode_b64(&salt_bytes).map_err(failed)?;
+    let length = Params::DEFAULT_OUTPUT_LEN;
+    let output = derive(argon2, password, &salt_bytes, length, memory)?;
+    let phc = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),
         params: ParamsString::try_from(argon2.params()).map_err(failed)?,
         salt: Some(salt.as_salt()),
         hash: Some(output),
     };
-    Ok(hash.to_string())
+    Ok(phc.to_string())
 }
 
 fn compare(
@@ -132,27 +136,27 @@ fn compare(
     password: &str,
     stored: &str,
     memory: &mut Memory,
-) -> Result<Verdict, HashError> {
-    let stored = PasswordHash::new(stored).map_err(failed)?;
-    let (Some(salt), Some(expected)) = (stored.salt, stored.hash) else {
+) -> Result<PasswordCheck, HashError> {
+    let parsed = PasswordHash::new(stored).map_err(failed)?;
+    let (Some(encoded_salt), Some(expected)) = (parsed.salt, parsed.hash) else {
         return Err(failed("a stored hash is incomplete"));
     };
     let mut buffer = [0_u8; Salt::MAX_LENGTH];
-    let salt = salt.decode_b64(&mut buffer).map_err(failed)?;
-    let algorithm = Algorithm::try_from(stored.algorithm).map_err(failed)?;
-    let version = stored.version.map_or(Ok(Version::V0x13), Version::try_from);
-    let params = Params::try_from(&stored).map_err(failed)?;
-    let then = Argon2::new(algorithm, version.map_err(failed)?, params);
+    let salt = encoded_salt.decode_b64(&mut buffer).map_err(failed)?;
+    let algorithm = Algorithm::try_from(parsed.algorithm).map_err(failed)?;
+    let version = parsed.version.map_or(Ok(Version::V0x13), Version::try_from);
+    let params = Params::try_from(&parsed).map_err(failed)?;
+    let stored_argon2 = Argon2::new(algorithm, version.map_err(failed)?, params);
     // Outputs compare in constant time.
-    if derive(&then, password, salt, expected.len(), memory)? != expected {
-        return Ok(Verdict::Wrong);
+    if derive(&stored_argon2, password, salt, expected.len(), memory)? != expected {
+        return Ok(PasswordCheck::Mismatch);
     }
-    let rehashed = if is_current(argon2, &stored) {
+    let rehashed = if is_current(argon2, &parsed) {
         None
     } else {
         Some(hash(argon2, password, memory)?)
     };
-    Ok(Verdict::Right { rehashed })
+    Ok(PasswordCheck::Match { rehashed })
 }
 
 fn derive(
@@ -162,9 +166,9 @@ fn derive(
     length: usize,
     memory: &mut Memory,
 ) -> Result<Output, HashError> {
-    let needed = argon2.params().block_count();
-    if memory.len() < needed {
-        memory.resize(needed, Block::default());
+    let blocks = argon2.params().block_count();
+    if memory.len() < blocks {
+        memory.resize(blocks, Block::default());
     }
     let derived = Output::init_with(length, |output| {
         let password = password.as_bytes();
@@ -174,10 +178,10 @@ fn derive(
 }
 
 fn is_current(argon2: &Argon2<'_>, stored: &PasswordHash<'_>) -> bool {
-    let today = argon2.params();
+    let current = argon2.params();
     let same = |params: Params| {
         (params.m_cost(), params.t_cost(), params.p_cost())
-            == (today.m_cost(), today.t_cost(), today.p_cost())
+            == (current.m_cost(), current.t_cost(), current.p_cost())
     };
     stored.algorithm == Algorithm::Argon2id.ident() && Params::try_from(stored).is_ok_and(same)
 }

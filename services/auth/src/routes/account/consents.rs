@@ -1,33 +1,32 @@
-//! What the signed-in person agreed to.
+//! Consents of the signed-in user.
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_models::text::SingleLine;
 use shared_web::{Caller, ClientIp, IdempotencyHeader, Keyed, Problem};
 use utoipa::ToSchema;
 
-use super::refusals::{BodyRefused, RepeatRefused, TokenRefused, Unavailable};
-use super::repeat;
-use crate::audit::{self, Action, Event};
+use crate::app::account::consents::{self, ConsentRow, Decision};
+use crate::app::idempotency::Execution;
 use crate::error::Error;
+use crate::routes::openapi_responses::{
+    BodyErrors, IdempotencyErrors, TokenErrors, UnavailableErrors,
+};
 use crate::state::AppState;
-use crate::store::consents::{self, ConsentRow};
 
-/// What somebody may agree to.
+/// What a user may consent to.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Purpose {
-    /// The terms of whoever runs the platform.
+    /// The terms of the platform.
     TermsOfService,
-    /// How data is handled.
+    /// How data is processed.
     PrivacyPolicy,
-    /// Letters about news.
+    /// Emails with news.
     Marketing,
-    /// Counting how the platform is used.
+    /// Analysis of how the platform is used.
     Analytics,
 }
 
@@ -42,17 +41,17 @@ impl Purpose {
     }
 }
 
-/// What the person says.
+/// A decision about one purpose.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConsentStatement {
     purpose: Purpose,
-    /// Which text it is about.
+    /// The version of the text that the user has seen.
     version: SingleLine<40>,
     granted: bool,
 }
 
-/// What the person last said of one purpose.
+/// The latest decision about one purpose.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Consent {
     purpose: String,
@@ -61,7 +60,7 @@ pub(crate) struct Consent {
     at: Timestamp,
 }
 
-/// What the person last said of each purpose that was asked about.
+/// The latest decision about each purpose.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Consents {
     items: Vec<Consent>,
@@ -84,58 +83,40 @@ impl From<ConsentRow> for Consent {
     }
 }
 
-/// Read what you agreed to.
+/// Read your consents.
 #[utoipa::path(get, path = "/me/consents", tag = "me", security(("bearer" = [])),
     responses(
-        (status = 200, description = "The last word on each purpose", body = Consents),
-        TokenRefused, Unavailable))]
+        (status = 200, description = "The latest decision about each purpose", body = Consents),
+        TokenErrors, UnavailableErrors))]
 pub(crate) async fn list_consents(
     State(app): State<AppState>,
     caller: Caller,
 ) -> Result<Json<Consents>, Error> {
-    let (user, _, _) = caller.user()?;
-    let mut tx = app.db.tenant_read(caller.tenant).await?;
-    let rows = consents::latest(&mut tx, user).await?;
+    let rows = consents::list(&app, &caller).await?;
     let items = rows.into_iter().map(Consent::from).collect();
     Ok(Json(Consents { items }))
 }
 
-/// Agree, or take an agreement back.
+/// Give or withdraw a consent.
 ///
-/// Every word is kept with its time; the last one counts.
+/// Every decision is recorded; the latest one applies.
 #[utoipa::path(post, path = "/me/consents", tag = "me", request_body = ConsentStatement,
     params(IdempotencyHeader), security(("bearer" = [])),
     responses(
-        (status = 204, description = "Written down"),
+        (status = 204, description = "The decision is recorded"),
         (status = 409, description = "request_in_progress", body = Problem,
             content_type = "application/problem+json"),
-        BodyRefused, RepeatRefused, TokenRefused, Unavailable))]
+        BodyErrors, IdempotencyErrors, TokenErrors, UnavailableErrors))]
 pub(crate) async fn state_consent(
     State(app): State<AppState>,
     caller: Caller,
     ip: ClientIp,
-    Keyed(request, said): Keyed<ConsentStatement>,
-) -> Result<Response, Error> {
-    let (user, _, _) = caller.user()?;
-    let request = request.by(user);
-    let (purpose, action) = (
-        said.purpose.as_str(),
-        if said.granted {
-            Action::ConsentGiven
-        } else {
-            Action::ConsentWithdrawn
-        },
-    );
-    let mut tx = app.db.tenant(caller.tenant).await?;
-    if let Some(given) = repeat::replay(&mut tx, &request).await? {
-        return Ok(given);
-    }
-    let about = (purpose, said.version.as_str());
-    consents::insert(&mut tx, user, about, said.granted).await?;
-    let stated = Event::new((&caller.principal).into(), action, ip).on(purpose);
-    audit::append(&mut tx, stated).await?;
-    let status = StatusCode::NO_CONTENT;
-    request.store_response(&mut tx, status, None, &()).await?;
-    tx.commit().await?;
-    Ok(status.into_response())
+    Keyed(request, statement): Keyed<ConsentStatement>,
+) -> Result<Execution<()>, Error> {
+    let decision = Decision {
+        purpose: statement.purpose.as_str(),
+        version: &statement.version,
+        granted: statement.granted,
+    };
+    consents::record(&app, &caller, ip, &decision, request).await
 }

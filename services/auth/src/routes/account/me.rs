@@ -1,58 +1,76 @@
-//! The signed-in person.
+//! The signed-in user and the account.
 
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use shared_web::{Body, Caller};
+use shared_models::text::SingleLine;
+use shared_web::{Body, Caller, Permit, Problem, permit};
 use utoipa::ToSchema;
 
-use super::answer::Me;
-use super::refusals::{BodyRefused, TokenRefused, Unavailable};
+use crate::app::account::me;
 use crate::domain::full_name::FullName;
 use crate::error::Error;
+use crate::routes::openapi_responses::{BodyErrors, TokenErrors, UnavailableErrors};
+use crate::routes::sign_in::session_response::{CreatorAccount, Me};
 use crate::state::AppState;
-use crate::store::{me, users};
 
-/// What a person may change; what is absent stays.
+/// A change of the signed-in user; an absent field stays unchanged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserChange {
     full_name: Option<FullName>,
 }
 
-/// Read who is signed in.
+/// A change of the account; an absent field stays unchanged.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccountChange {
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    display_name: Option<SingleLine<200>>,
+}
+
+/// Read the signed-in user.
 #[utoipa::path(get, path = "/me", tag = "me", security(("bearer" = [])),
     responses(
-        (status = 200, description = "The account and the person", body = Me),
-        TokenRefused, Unavailable))]
+        (status = 200, description = "The account and the user", body = Me),
+        TokenErrors, UnavailableErrors))]
 pub(crate) async fn read_me(
     State(app): State<AppState>,
     caller: Caller,
 ) -> Result<Json<Me>, Error> {
-    let (id, _, session) = caller.user()?;
-    let mut tx = app.db.tenant_read(caller.tenant).await?;
-    let me = me::find_signed_in(&mut tx, id, session).await?;
-    Ok(Json(me.ok_or(Error::SessionEnded)?.into()))
+    Ok(Json(me::read(&app, &caller).await?.into()))
 }
 
-/// Change the signed-in person.
+/// Change the signed-in user.
 #[utoipa::path(patch, path = "/me", tag = "me", request_body = UserChange,
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "The account and the changed person", body = Me),
-        TokenRefused, BodyRefused, Unavailable))]
+        (status = 200, description = "The account and the changed user", body = Me),
+        TokenErrors, BodyErrors, UnavailableErrors))]
 pub(crate) async fn update_me(
     State(app): State<AppState>,
     caller: Caller,
     Body(UserChange { full_name }): Body<UserChange>,
 ) -> Result<Json<Me>, Error> {
-    let (id, _, session) = caller.user()?;
-    let mut tx = app.db.tenant(caller.tenant).await?;
-    if let Some(name) = full_name {
-        users::rename(&mut tx, id, &name).await?;
-    }
-    let me = me::find_signed_in(&mut tx, id, session).await?;
-    let me = me.ok_or(Error::SessionEnded)?;
-    tx.commit().await?;
-    Ok(Json(me.into()))
+    let changed = me::update_user(&app, &caller, full_name.as_ref()).await?;
+    Ok(Json(changed.into()))
+}
+
+/// Change the account.
+///
+/// Not possible for an account that a Tenant resource manages: change the resource instead.
+#[utoipa::path(patch, path = "/account", tag = "me", request_body = AccountChange,
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The changed account", body = CreatorAccount),
+        (status = 409, description = "managed_by_resource: `detail` names the resource",
+            body = Problem, content_type = "application/problem+json"),
+        TokenErrors, BodyErrors, UnavailableErrors))]
+pub(crate) async fn update_account(
+    State(app): State<AppState>,
+    caller: Permit<permit::AccountManage>,
+    Body(AccountChange { display_name }): Body<AccountChange>,
+) -> Result<Json<CreatorAccount>, Error> {
+    let changed = me::update_account(&app, &caller, display_name.as_ref()).await?;
+    Ok(Json(changed.into()))
 }

@@ -1,4 +1,4 @@
-//! What the account uses, day by day.
+//! What the account has used, by day.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,15 +10,15 @@ use shared_models::UsageKind;
 use shared_web::{ApiError, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 
-use super::refusals::{TokenRefused, Unavailable};
+use crate::app::account::usage::{self, DailyUsage};
 use crate::error::Error;
+use crate::routes::openapi_responses::{TokenErrors, UnavailableErrors};
 use crate::state::AppState;
-use crate::store::usage_events;
 
-/// Most days of one answer.
-const DAYS_MAX: i32 = 92;
+/// Most days of one report.
+const MAX_DAYS: i32 = 92;
 
-/// Which days (UTC), both included; from the first of the month until today when left out.
+/// The days to report (UTC), both included; by default this month until today.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -29,7 +29,7 @@ pub(crate) struct UsageSpan {
     to: Option<Date>,
 }
 
-/// How much of one kind was used on one day.
+/// The use of one kind on one day.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DayUsage {
     #[schema(value_type = String, format = Date)]
@@ -38,7 +38,22 @@ pub(crate) struct DayUsage {
     quantity: i64,
 }
 
-/// What was used; kinds and days without use are left out.
+impl From<DailyUsage> for DayUsage {
+    fn from(usage: DailyUsage) -> Self {
+        let DailyUsage {
+            day,
+            kind,
+            quantity,
+        } = usage;
+        Self {
+            day,
+            kind,
+            quantity,
+        }
+    }
+}
+
+/// The use by day; kinds and days without use are left out.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UsageReport {
     #[schema(value_type = String, format = Date)]
@@ -48,13 +63,13 @@ pub(crate) struct UsageReport {
     days: Vec<DayUsage>,
 }
 
-/// Read what the account used.
+/// Read what the account has used.
 #[utoipa::path(get, path = "/usage", tag = "account", params(UsageSpan), security(("bearer" = [])),
     responses(
         (status = 200, description = "Sums by day and kind", body = UsageReport),
-        (status = 422, description = "invalid_query: wrong days, or more than 92",
+        (status = 422, description = "invalid_query: invalid days, or more than 92",
             body = Problem, content_type = "application/problem+json"),
-        TokenRefused, Unavailable))]
+        TokenErrors, UnavailableErrors))]
 pub(crate) async fn read_usage(
     State(app): State<AppState>,
     caller: Permit<permit::UsageRead>,
@@ -63,21 +78,15 @@ pub(crate) async fn read_usage(
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let to = to.unwrap_or(today);
     let from = from.unwrap_or_else(|| to.first_of_month());
-    let days = from
+    let span_days = from
         .until((Unit::Day, to))
         .map_or(-1, |span| span.get_days());
-    if !(0..DAYS_MAX).contains(&days) {
+    if !(0..MAX_DAYS).contains(&span_days) {
         let refused = ApiError::unprocessable("invalid_query");
         let message = "must not be before `from`, nor 92 days or more after it";
         return Err(refused.field("to", message).into());
     }
-    let mut tx = app.db.tenant_read(caller.tenant).await?;
-    let sums = usage_events::by_day(&mut tx, from, to).await?;
-    let day = |(day, kind, quantity)| DayUsage {
-        day,
-        kind,
-        quantity,
-    };
-    let days = sums.into_iter().map(day).collect();
+    let sums = usage::by_day(&app, caller.tenant, from, to).await?;
+    let days = sums.into_iter().map(DayUsage::from).collect();
     Ok(Json(UsageReport { from, to, days }))
 }

@@ -1,25 +1,24 @@
-//! Erases the account of a resource, and says how far that is.
+//! Erasure of the account of a deleted resource.
 
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared_models::{CreatorId, RowCounts};
-use shared_web::{ApiError, Id, Query};
+use shared_web::{Id, Query};
 use uuid::Uuid;
 
-use super::tenants::{find, unknown};
+use crate::app::{privacy, tenants};
 use crate::error::Error;
-use crate::privacy;
 use crate::state::AppState;
 
-/// Which account is meant, beside the resource's UID.
+/// The id of the account, which protects against a wrong UID.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Confirmation {
     confirm: CreatorId,
 }
 
-/// How far an erasure is, as the status of a resource says it.
+/// The progress of an erasure, in the format of the resource status.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Erasure {
@@ -31,31 +30,21 @@ pub(crate) struct Erasure {
     problem: Option<String>,
 }
 
-/// A kind of data, and how much of it was erased.
+/// Erased records of one kind.
 #[derive(Debug, Serialize)]
 struct Erased {
     what: String,
     count: u64,
 }
 
-/// Erases an account. Asked again it says how far that is, also when the account is gone.
+/// Starts the erasure of an account, or returns its progress, also after the account is gone.
 pub(crate) async fn erase(
     State(app): State<AppState>,
     Id(uid): Id<Uuid>,
     Query(Confirmation { confirm }): Query<Confirmation>,
 ) -> Result<Json<Erasure>, Error> {
-    match find(&app, uid).await? {
-        Some(creator) if creator == confirm => {
-            privacy::erase_tenant(&app, creator).await?;
-        }
-        Some(_) => {
-            let refused = ApiError::unprocessable("invalid_query");
-            return Err(refused.field("confirm", "is another account's id").into());
-        }
-        None => {}
-    }
-    let erasure = privacy::erasure(&app, confirm).await?;
-    Ok(Json(erasure.ok_or_else(unknown)?.into()))
+    let erasure = tenants::erase(&app, uid, confirm).await?;
+    Ok(Json(erasure.into()))
 }
 
 impl From<privacy::Erasure> for Erasure {
@@ -68,7 +57,10 @@ impl From<privacy::Erasure> for Erasure {
             what: what.to_owned(),
             count,
         };
-        let waits = erasure.progress.values().find_map(|p| p.waits_for.as_ref());
+        let waits_for = erasure
+            .progress
+            .values()
+            .find_map(|part| part.waits_for.as_ref());
         Self {
             state: if erasure.finished_at.is_some() {
                 "finished"
@@ -77,7 +69,7 @@ impl From<privacy::Erasure> for Erasure {
             },
             erased: all.kinds().filter(|(_, n)| *n > 0).map(erased).collect(),
             finished_at: erasure.finished_at.map(|time| time.to_string()),
-            problem: waits.map(|name| format!("{name} is not available; it is tried again")),
+            problem: waits_for.map(|name| format!("{name} is unavailable; retrying")),
         }
     }
 }

@@ -1,26 +1,115 @@
-//! A new password: by who knows the old one, or by a letter.
+//! Passwords: rated, changed and reset.
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
-use shared_auth::Subject;
+use serde::{Deserialize, Serialize};
 use shared_models::Email;
+use shared_models::text::SingleLine;
 use shared_web::{Body, Caller, ClientIp, Problem};
 use utoipa::ToSchema;
 
-use super::refusals::{BodyRefused, Limited, TokenRefused, Unavailable};
-use crate::audit::{self, Action, Actor, Event};
-use crate::domain::email_token::{EmailToken, Purpose};
-use crate::domain::password_text::PasswordText;
-use crate::error::{Denied, Error};
-use crate::mail::letters;
+use crate::app::security::password;
+use crate::domain::credentials::PasswordText;
+use crate::domain::password::{Assessment, Violation};
+use crate::error::Error;
+use crate::routes::openapi_responses::{BodyErrors, LimitErrors, TokenErrors, UnavailableErrors};
+use crate::routes::response::NoStore;
 use crate::state::AppState;
-use crate::store::session_list;
-use crate::store::sessions::Revocation;
-use crate::store::{directory, email_tokens, me, reset_requests, users};
-use crate::{ending, limits, passwords, reauthentication};
 
-/// The old password and the new one.
+/// A password to rate.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasswordCandidate {
+    password: PasswordText,
+    /// What is known about its owner: names, email address, company.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    personal_info: Vec<SingleLine<254>>,
+}
+
+/// The strength of a password.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Strength {
+    Weak,
+    Fair,
+    Good,
+    Strong,
+}
+
+/// A rule that a password breaks.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BrokenRule {
+    #[schema(example = "too_short")]
+    code: &'static str,
+    message: String,
+}
+
+/// The rating of a password.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PasswordRating {
+    /// Whether the password is accepted.
+    valid: bool,
+    /// 0 to 100; below 60 when a rule is broken.
+    #[schema(maximum = 100)]
+    score: u8,
+    strength: Strength,
+    violations: Vec<BrokenRule>,
+    /// How to improve the password.
+    suggestions: Vec<&'static str>,
+}
+
+impl From<Assessment> for PasswordRating {
+    fn from(assessment: Assessment) -> Self {
+        let suggestions = assessment.suggestions();
+        let Assessment { score, violations } = assessment;
+        Self {
+            valid: violations.is_empty(),
+            score,
+            strength: match score {
+                ..40 => Strength::Weak,
+                40..60 => Strength::Fair,
+                60..80 => Strength::Good,
+                80.. => Strength::Strong,
+            },
+            violations: violations.into_iter().map(BrokenRule::from).collect(),
+            suggestions,
+        }
+    }
+}
+
+impl From<Violation> for BrokenRule {
+    fn from(violation: Violation) -> Self {
+        Self {
+            code: violation.code(),
+            message: violation.message(),
+        }
+    }
+}
+
+/// Rate a password.
+///
+/// Applies the rules of registration; nothing is stored.
+#[utoipa::path(post, path = "/password/validate", tag = "password",
+    request_body = PasswordCandidate,
+    responses(
+        (status = 200, description = "The rating", body = PasswordRating),
+        BodyErrors, LimitErrors, UnavailableErrors))]
+pub(crate) async fn validate_password(
+    State(app): State<AppState>,
+    ip: ClientIp,
+    Body(candidate): Body<PasswordCandidate>,
+) -> Result<NoStore<PasswordRating>, Error> {
+    let PasswordCandidate {
+        password,
+        personal_info,
+    } = candidate;
+    let personal: Vec<&str> = personal_info.iter().map(SingleLine::as_str).collect();
+    let assessment = password::rate(&app, ip, &password, &personal).await?;
+    Ok(NoStore(StatusCode::OK, assessment.into()))
+}
+
+/// The current password and the new one.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasswordChange {
@@ -28,14 +117,14 @@ pub(crate) struct PasswordChange {
     new_password: PasswordText,
 }
 
-/// Whose password was forgotten.
+/// The address of a user who has forgotten the password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResetRequest {
     email: Email,
 }
 
-/// The code of a letter, and the new password.
+/// The emailed code, and the new password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reset {
@@ -45,114 +134,57 @@ pub(crate) struct Reset {
 
 /// Change the password.
 ///
-/// Ends every other session. A letter tells the owner of the address.
+/// Ends all other sessions. An email notifies the user.
 #[utoipa::path(post, path = "/password/change", tag = "password",
     request_body = PasswordChange, security(("bearer" = [])),
     responses(
         (status = 204, description = "The password is changed"),
         (status = 403, description = "wrong_password, or users_only", body = Problem,
             content_type = "application/problem+json"),
-        TokenRefused, BodyRefused, Limited, Unavailable))]
+        TokenErrors, BodyErrors, LimitErrors, UnavailableErrors))]
 pub(crate) async fn change_password(
     State(app): State<AppState>,
     caller: Caller,
     ip: ClientIp,
     Body(change): Body<PasswordChange>,
 ) -> Result<StatusCode, Error> {
-    let (user, _, session) = caller.user()?;
-    let mut reading = app.db.tenant_read(caller.tenant).await?;
-    let known = me::find_signed_in(&mut reading, user, session).await?;
-    let known = known.ok_or(Error::SessionEnded)?.user;
-    drop(reading);
     let PasswordChange {
         current_password,
         new_password,
     } = change;
-    let unchanged = current_password.as_str() == new_password.as_str();
-    reauthentication::check(&app, caller.tenant, user, current_password).await?;
-    if unchanged {
-        return Err(Denied::SamePassword.into());
-    }
-    passwords::accept(&app, &new_password, &[&known.email, &known.full_name]).await?;
-    let hash = app.hashing.hash(new_password.into_secret()).await?;
-    let mut tx = app.db.tenant(caller.tenant).await?;
-    users::set_password(&mut tx, user, &hash).await?;
-    email_tokens::void(&mut tx, user, Purpose::PasswordReset).await?;
-    let reason = Revocation::PasswordChanged;
-    let ended = session_list::revoke_all(&mut tx, user, Some(session), reason).await?;
-    let changed = Event::new((&caller.principal).into(), Action::PasswordChanged, ip).on(user);
-    audit::append(&mut tx, changed).await?;
-    let letter = letters::password_changed(&known.email, &known.full_name);
-    app.post.put(&mut tx, &letter).await?;
-    tx.commit().await?;
-    app.post.wake();
-    let ended: Vec<_> = ended.into_iter().map(Subject::Session).collect();
-    ending::tell_surely(&app, &ended).await;
+    password::change(&app, &caller, ip, current_password, new_password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Ask for a new password.
+/// Request a password reset by email.
 ///
-/// The answer is the same, and takes as long, whether the address has an account or not.
+/// The response is the same, and takes the same time, whether the address has an account or not.
 #[utoipa::path(post, path = "/password/reset", tag = "password", request_body = ResetRequest,
     responses(
-        (status = 202, description = "If the address has an account, a letter is on its way"),
-        BodyRefused, Limited, Unavailable))]
+        (status = 202, description = "If the address has an account, an email will be sent"),
+        BodyErrors, LimitErrors, UnavailableErrors))]
 pub(crate) async fn request_password_reset(
     State(app): State<AppState>,
     ip: ClientIp,
     Body(ResetRequest { email }): Body<ResetRequest>,
 ) -> Result<StatusCode, Error> {
-    let (from, to) = (limits::address(ip), limits::account(&email));
-    limits::take(&app.cache, limits::RESET_FROM, &from).await?;
-    limits::take(&app.cache, limits::RESET_FOR, &to).await?;
-    let mut tx = app.db.system().await?;
-    reset_requests::ask(&mut tx, &email).await?;
-    tx.commit().await?;
-    app.post.wake();
+    password::request_reset(&app, &email, ip).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Set a new password by the code of a letter.
+/// Reset the password with the emailed code.
 ///
-/// The code works once and for an hour, and only the newest one does. Every session ends; so does
-/// a lock of the account. A second factor stays.
+/// The code works once and for an hour; only the newest one is valid. Ends all sessions and unlocks
+/// the user. A second factor stays enabled.
 #[utoipa::path(post, path = "/password/reset/confirm", tag = "password", request_body = Reset,
     responses(
         (status = 204, description = "The password is set; sign in with it"),
-        BodyRefused, Limited, Unavailable))]
+        BodyErrors, LimitErrors, UnavailableErrors))]
 pub(crate) async fn confirm_password_reset(
     State(app): State<AppState>,
     ip: ClientIp,
     Body(reset): Body<Reset>,
 ) -> Result<StatusCode, Error> {
-    limits::take(&app.cache, limits::CONFIRM, &limits::address(ip)).await?;
-    let (purpose, token) = (Purpose::PasswordReset, EmailToken::received(reset.token));
-    let owner = email_tokens::find(&app.db, purpose, &token.hash()).await?;
-    let directory::Login { creator, user } = owner.ok_or(Denied::InvalidCode)?;
-    let mut reading = app.db.tenant_read(creator).await?;
-    let known = users::find(&mut reading, user)
-        .await?
-        .ok_or(Denied::InvalidCode)?;
-    drop(reading);
-    let password = reset.new_password;
-    passwords::accept(&app, &password, &[&known.email, &known.full_name]).await?;
-    let hash = app.hashing.hash(password.into_secret()).await?;
-    let mut tx = app.db.tenant(creator).await?;
-    if !email_tokens::consume(&mut tx, purpose, &token.hash()).await? {
-        return Err(Denied::InvalidCode.into());
-    }
-    users::set_password(&mut tx, user, &hash).await?;
-    users::unlock(&mut tx, user).await?;
-    // The letter arrived: that proves the address as well as the other letter would.
-    users::verify_email(&mut tx, user).await?;
-    session_list::revoke_all(&mut tx, user, None, Revocation::PasswordReset).await?;
-    let set = Event::new(Actor::Nobody, Action::PasswordReset, ip).on(user);
-    audit::append(&mut tx, set).await?;
-    let letter = letters::password_changed(&known.email, &known.full_name);
-    app.post.put(&mut tx, &letter).await?;
-    tx.commit().await?;
-    app.post.wake();
-    ending::tell_surely(&app, &[Subject::User(user)]).await;
+    password::confirm_reset(&app, reset.token, reset.new_password, ip).await?;
     Ok(StatusCode::NO_CONTENT)
 }

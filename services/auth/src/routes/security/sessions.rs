@@ -1,23 +1,19 @@
-//! The sign-ins of the signed-in person: see them, end one, end all.
+//! The sessions of the signed-in user: listed and revoked.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
-use shared_auth::Subject;
 use shared_models::{Page, PageRequest, SessionId};
 use shared_web::{Caller, ClientIp, Id, Paging, Problem, Query};
 use utoipa::ToSchema;
 
-use super::refusals::{TokenRefused, Unavailable};
-use crate::audit::{self, Action, Event};
-use crate::domain::device_name::device_name;
-use crate::ending;
-use crate::error::{Denied, Error};
+use crate::app::security::sessions::{self, SessionRow};
+use crate::domain::device::device_name;
+use crate::error::Error;
+use crate::routes::openapi_responses::{TokenErrors, UnavailableErrors};
 use crate::state::AppState;
-use crate::store::session_list::{self, SessionRow};
-use crate::store::sessions::Revocation;
 
 /// A sign-in on a device.
 #[derive(Debug, Serialize, ToSchema)]
@@ -26,19 +22,19 @@ pub(crate) struct Session {
     #[schema(example = "Firefox on Windows")]
     device: String,
     user_agent: Option<String>,
-    /// Where it began.
+    /// The address of the sign-in.
     #[schema(example = "203.0.113.7")]
     ip: String,
     created_at: Timestamp,
-    /// When its tokens were renewed last.
+    /// When the tokens were last renewed.
     last_seen_at: Timestamp,
     expires_at: Timestamp,
-    /// Whether it is the one that asks.
+    /// Whether this session has sent the request.
     current: bool,
 }
 
 impl Session {
-    fn of(row: SessionRow, current: SessionId) -> Self {
+    fn new(row: SessionRow, current: SessionId) -> Self {
         let SessionRow {
             id,
             user_agent,
@@ -60,78 +56,62 @@ impl Session {
     }
 }
 
-/// List where you are signed in, newest first.
+/// List your open sessions, newest first.
 #[utoipa::path(get, path = "/sessions", tag = "sessions", security(("bearer" = [])),
     params(PageRequest),
     responses(
-        (status = 200, description = "The open sessions of the signed-in person",
+        (status = 200, description = "The open sessions of the signed-in user",
             body = Page<Session>),
         (status = 422, description = "invalid_query: `limit` or `cursor`", body = Problem,
             content_type = "application/problem+json"),
-        TokenRefused, Unavailable))]
+        TokenErrors, UnavailableErrors))]
 pub(crate) async fn list_sessions(
     State(app): State<AppState>,
     caller: Caller,
     paging: Paging,
     Query(page): Query<PageRequest>,
 ) -> Result<Json<Page<Session>>, Error> {
-    let (user, _, current) = caller.user()?;
-    let window = paging.window(&page)?;
-    let mut tx = app.db.tenant_read(caller.tenant).await?;
-    let rows = session_list::list(&mut tx, user, window.after, window.limit + 1).await?;
-    let sessions: Vec<_> = rows
-        .into_iter()
-        .map(|row| Session::of(row, current))
-        .collect();
-    Ok(Json(paging.page(sessions, window, |one| one.id.as_uuid())))
+    let (_, _, current) = caller.user()?;
+    let rows = sessions::list(&app, &caller, &paging, &page).await?;
+    let new = |row| Session::new(row, current);
+    Ok(Json(Page {
+        items: rows.items.into_iter().map(new).collect(),
+        next_cursor: rows.next_cursor,
+    }))
 }
 
 /// End one session.
 ///
-/// Its refresh token opens nothing any more, and within a second neither does its access token.
+/// Its refresh token is invalid at once, and its access token within a second.
 #[utoipa::path(delete, path = "/sessions/{id}", tag = "sessions", security(("bearer" = [])),
     params(("id" = SessionId, Path)),
     responses(
         (status = 204, description = "The session has ended"),
         (status = 400, description = "malformed_id", body = Problem,
             content_type = "application/problem+json"),
-        (status = 404, description = "unknown_session: none of yours that is open",
+        (status = 404, description = "unknown_session: you have no such open session",
             body = Problem, content_type = "application/problem+json"),
-        TokenRefused, Unavailable))]
+        TokenErrors, UnavailableErrors))]
 pub(crate) async fn revoke_session(
     State(app): State<AppState>,
     caller: Caller,
     ip: ClientIp,
     Id(id): Id<SessionId>,
 ) -> Result<StatusCode, Error> {
-    let (user, _, _) = caller.user()?;
-    let mut tx = app.db.tenant(caller.tenant).await?;
-    if !session_list::revoke_own(&mut tx, user, id).await? {
-        return Err(Denied::UnknownSession.into());
-    }
-    let ended = Event::new((&caller.principal).into(), Action::SessionRevoked, ip).on(id);
-    audit::append(&mut tx, ended).await?;
-    tx.commit().await?;
-    ending::tell_surely(&app, &[Subject::Session(id)]).await;
+    sessions::revoke(&app, &caller, ip, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Sign out everywhere, here too.
+/// Sign out everywhere, including this session.
 #[utoipa::path(post, path = "/logout-all", tag = "sessions", security(("bearer" = [])),
     responses(
-        (status = 204, description = "Every session of the signed-in person has ended"),
-        TokenRefused, Unavailable))]
+        (status = 204, description = "All sessions of the signed-in user have ended"),
+        TokenErrors, UnavailableErrors))]
 pub(crate) async fn logout_all(
     State(app): State<AppState>,
     caller: Caller,
     ip: ClientIp,
 ) -> Result<StatusCode, Error> {
-    let (user, _, _) = caller.user()?;
-    let mut tx = app.db.tenant(caller.tenant).await?;
-    session_list::revoke_all(&mut tx, user, None, Revocation::LogoutAll).await?;
-    let ended = Event::new((&caller.principal).into(), Action::SessionsRevoked, ip).on(user);
-    audit::append(&mut tx, ended).await?;
-    tx.commit().await?;
-    ending::tell(&app, &[Subject::User(user)]).await?;
+    sessions::revoke_all(&app, &caller, ip).await?;
     Ok(StatusCode::NO_CONTENT)
 }

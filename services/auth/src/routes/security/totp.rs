@@ -1,27 +1,21 @@
-//! The second factor of the signed-in person: an authenticator app, and codes for its loss.
+//! The second factor of the signed-in user: an authenticator app, and recovery codes.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared_db::TenantTx;
-use shared_models::{CreatorId, UserId};
 use shared_web::{Body, Caller, ClientIp, Problem};
 use utoipa::ToSchema;
 
-use super::answer::Confidential;
-use super::refusals::{BodyRefused, Limited, TokenRefused, Unavailable};
-use crate::audit::{self, Action, Event};
-use crate::domain::one_time_code::{self, SECRET};
-use crate::domain::password_text::PasswordText;
-use crate::error::{Denied, Error};
-use crate::second_factor::{self, Proof};
+use crate::app::security::totp;
+use crate::domain::credentials::PasswordText;
+use crate::error::Error;
+use crate::routes::openapi_responses::{BodyErrors, LimitErrors, TokenErrors, UnavailableErrors};
+use crate::routes::response::NoStore;
 use crate::state::AppState;
-use crate::store::{me, totp};
-use crate::{limits, reauthentication};
 
-/// Whether sign-in asks for a second factor.
+/// The state of the second factor.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SecondFactor {
     enabled: bool,
@@ -29,24 +23,24 @@ pub(crate) struct SecondFactor {
     recovery_codes_left: i64,
 }
 
-/// The password once more.
+/// The current password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasswordProof {
     password: PasswordText,
 }
 
-/// What the app needs; shown once.
+/// The secret for the authenticator app; shown once.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TotpSecret {
-    /// To be typed.
+    /// For typing.
     #[schema(example = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")]
     secret: String,
-    /// To be shown as a QR code.
+    /// For a QR code.
     otpauth_uri: String,
 }
 
-/// A code that the app shows.
+/// A code of the authenticator app.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AppCode {
@@ -54,7 +48,7 @@ pub(crate) struct AppCode {
     code: String,
 }
 
-/// Both factors.
+/// Password and code.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BothFactors {
@@ -63,35 +57,40 @@ pub(crate) struct BothFactors {
     code: String,
 }
 
-/// Codes that stand for the app, each once; shown once.
+impl From<BothFactors> for totp::BothFactors {
+    fn from(factors: BothFactors) -> Self {
+        let BothFactors { password, code } = factors;
+        Self { password, code }
+    }
+}
+
+/// Codes that each replace the app once; shown once.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RecoveryCodes {
     recovery_codes: Vec<String>,
 }
 
-/// Read whether sign-in asks for a second factor.
+/// Read the state of the second factor.
 #[utoipa::path(get, path = "/totp", tag = "second factor", security(("bearer" = [])),
     responses(
         (status = 200, description = "The state of the second factor", body = SecondFactor),
-        TokenRefused, Unavailable))]
+        TokenErrors, UnavailableErrors))]
 pub(crate) async fn read_totp(
     State(app): State<AppState>,
     caller: Caller,
 ) -> Result<Json<SecondFactor>, Error> {
-    let (user, _, _) = caller.user()?;
-    let mut tx = app.db.tenant_read(caller.tenant).await?;
-    let row = totp::find(&mut tx, user).await?;
-    let enabled_at = row.as_ref().and_then(|row| row.confirmed_at);
+    let status = totp::read(&app, &caller).await?;
     Ok(Json(SecondFactor {
-        enabled: enabled_at.is_some(),
-        enabled_at,
-        recovery_codes_left: row.map_or(0, |row| row.codes_left),
+        enabled: status.enabled_at.is_some(),
+        enabled_at: status.enabled_at,
+        recovery_codes_left: status.recovery_codes_left,
     }))
 }
 
-/// Offer a secret to an authenticator app.
+/// Start the enrolment of an authenticator app.
 ///
-/// Nothing changes until a code confirms that the app has it. A newer offer voids the one before.
+/// Sign-in does not change until a code confirms that the app has the secret. A newer secret replaces
+/// an unconfirmed one.
 #[utoipa::path(post, path = "/totp", tag = "second factor", request_body = PasswordProof,
     security(("bearer" = [])),
     responses(
@@ -100,102 +99,65 @@ pub(crate) async fn read_totp(
             content_type = "application/problem+json"),
         (status = 409, description = "totp_enabled: disable it first", body = Problem,
             content_type = "application/problem+json"),
-        TokenRefused, BodyRefused, Limited, Unavailable))]
+        TokenErrors, BodyErrors, LimitErrors, UnavailableErrors))]
 pub(crate) async fn enrol_totp(
     State(app): State<AppState>,
     caller: Caller,
     Body(PasswordProof { password }): Body<PasswordProof>,
-) -> Result<Confidential<TotpSecret>, Error> {
-    let (user, _, session) = caller.user()?;
-    reauthentication::check(&app, caller.tenant, user, password).await?;
-    let mut secret = [0_u8; SECRET];
-    getrandom::fill(&mut secret)?;
-    let sealed = app
-        .encryptor
-        .encrypt(&second_factor::place(user), &secret)?;
-    let mut tx = app.db.tenant(caller.tenant).await?;
-    let known = me::find_signed_in(&mut tx, user, session).await?;
-    let known = known.ok_or(Error::SessionEnded)?.user;
-    if !totp::offer(&mut tx, user, &sealed).await? {
-        return Err(Denied::TotpEnabled.into());
-    }
-    tx.commit().await?;
-    let offered = one_time_code::enrolment(&secret, &known.email)?;
-    let answer = TotpSecret {
-        secret: offered.secret,
-        otpauth_uri: offered.uri,
+) -> Result<NoStore<TotpSecret>, Error> {
+    let enrolment = totp::enrol(&app, &caller, password).await?;
+    let secret = TotpSecret {
+        secret: enrolment.secret,
+        otpauth_uri: enrolment.uri,
     };
-    Ok(Confidential(StatusCode::CREATED, answer))
+    Ok(NoStore(StatusCode::CREATED, secret))
 }
 
-/// Confirm that the app has the secret.
+/// Enable the second factor with a code of the app.
 ///
-/// From now on sign-in asks for its codes. The recovery codes are shown once.
+/// From now on sign-in requires its codes. The recovery codes are shown once.
 #[utoipa::path(post, path = "/totp/confirm", tag = "second factor", request_body = AppCode,
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "The second factor is on", body = RecoveryCodes),
+        (status = 200, description = "The second factor is enabled", body = RecoveryCodes),
         (status = 403, description = "wrong_code, or users_only", body = Problem,
             content_type = "application/problem+json"),
-        (status = 409, description = "totp_enabled already, or totp_not_offered", body = Problem,
+        (status = 409, description = "totp_enabled, or totp_not_offered", body = Problem,
             content_type = "application/problem+json"),
-        TokenRefused, BodyRefused, Limited, Unavailable))]
+        TokenErrors, BodyErrors, LimitErrors, UnavailableErrors))]
 pub(crate) async fn confirm_totp(
     State(app): State<AppState>,
     caller: Caller,
     ip: ClientIp,
     Body(AppCode { code }): Body<AppCode>,
-) -> Result<Confidential<RecoveryCodes>, Error> {
-    let (user, _, _) = caller.user()?;
-    limits::take(&app.cache, limits::SECOND_FACTOR, &user.to_string()).await?;
-    let mut tx = app.db.tenant(caller.tenant).await?;
-    let row = totp::find(&mut tx, user).await?;
-    let row = row.ok_or(Denied::TotpNotOffered)?;
-    if row.confirmed_at.is_some() {
-        return Err(Denied::TotpEnabled.into());
-    }
-    if !second_factor::accept(&app, &mut tx, user, &Proof::Code(code)).await? {
-        return Err(Denied::WrongCode.into());
-    }
-    if !totp::confirm(&mut tx, user).await? {
-        return Err(Denied::TotpEnabled.into());
-    }
-    let recovery_codes = second_factor::new_codes(&mut tx, user).await?;
-    note(&mut tx, &caller, Action::SecondFactorOn, ip).await?;
-    tx.commit().await?;
-    Ok(Confidential(
-        StatusCode::OK,
-        RecoveryCodes { recovery_codes },
-    ))
+) -> Result<NoStore<RecoveryCodes>, Error> {
+    let recovery_codes = totp::confirm(&app, &caller, ip, code).await?;
+    Ok(NoStore(StatusCode::OK, RecoveryCodes { recovery_codes }))
 }
 
-/// Turn the second factor off.
+/// Disable the second factor.
 #[utoipa::path(post, path = "/totp/disable", tag = "second factor", request_body = BothFactors,
     security(("bearer" = [])),
     responses(
-        (status = 204, description = "Sign-in asks for the password only"),
+        (status = 204, description = "Sign-in requires the password only"),
         (status = 403, description = "wrong_password, wrong_code, or users_only",
             body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "totp_not_enabled", body = Problem,
             content_type = "application/problem+json"),
-        TokenRefused, BodyRefused, Limited, Unavailable))]
+        TokenErrors, BodyErrors, LimitErrors, UnavailableErrors))]
 pub(crate) async fn disable_totp(
     State(app): State<AppState>,
     caller: Caller,
     ip: ClientIp,
-    Body(both): Body<BothFactors>,
+    Body(factors): Body<BothFactors>,
 ) -> Result<StatusCode, Error> {
-    let (user, _, _) = caller.user()?;
-    let mut tx = prove_both(&app, caller.tenant, user, both).await?;
-    totp::remove(&mut tx, user).await?;
-    note(&mut tx, &caller, Action::SecondFactorOff, ip).await?;
-    tx.commit().await?;
+    totp::disable(&app, &caller, ip, factors.into()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Make new recovery codes.
+/// Regenerate the recovery codes.
 ///
-/// The ones before work no more.
+/// The former codes become invalid.
 #[utoipa::path(post, path = "/totp/recovery-codes", tag = "second factor",
     request_body = BothFactors, security(("bearer" = [])),
     responses(
@@ -204,50 +166,13 @@ pub(crate) async fn disable_totp(
             body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "totp_not_enabled", body = Problem,
             content_type = "application/problem+json"),
-        TokenRefused, BodyRefused, Limited, Unavailable))]
+        TokenErrors, BodyErrors, LimitErrors, UnavailableErrors))]
 pub(crate) async fn renew_recovery_codes(
     State(app): State<AppState>,
     caller: Caller,
     ip: ClientIp,
-    Body(both): Body<BothFactors>,
-) -> Result<Confidential<RecoveryCodes>, Error> {
-    let (user, _, _) = caller.user()?;
-    let mut tx = prove_both(&app, caller.tenant, user, both).await?;
-    let recovery_codes = second_factor::new_codes(&mut tx, user).await?;
-    note(&mut tx, &caller, Action::RecoveryCodesMade, ip).await?;
-    tx.commit().await?;
-    Ok(Confidential(
-        StatusCode::OK,
-        RecoveryCodes { recovery_codes },
-    ))
-}
-
-/// The log's entry about the caller's own sign-in.
-async fn note(
-    tx: &mut TenantTx,
-    caller: &Caller,
-    action: Action,
-    ip: ClientIp,
-) -> sqlx::Result<()> {
-    audit::append(tx, Event::new((&caller.principal).into(), action, ip)).await
-}
-
-/// Password and code; the transaction in which the code was used up.
-async fn prove_both(
-    app: &AppState,
-    creator: CreatorId,
-    user: UserId,
-    BothFactors { password, code }: BothFactors,
-) -> Result<TenantTx, Error> {
-    reauthentication::check(app, creator, user, password).await?;
-    limits::take(&app.cache, limits::SECOND_FACTOR, &user.to_string()).await?;
-    let mut tx = app.db.tenant(creator).await?;
-    if !second_factor::is_on(&mut tx, user).await? {
-        return Err(Denied::TotpNotEnabled.into());
-    }
-    if !second_factor::accept(app, &mut tx, user, &Proof::Code(code)).await? {
-        return Err(Denied::WrongCode.into());
-    }
-    limits::clear(&app.cache, limits::SECOND_FACTOR, &user.to_string());
-    Ok(tx)
+    Body(factors): Body<BothFactors>,
+) -> Result<NoStore<RecoveryCodes>, Error> {
+    let recovery_codes = totp::regenerate_recovery_codes(&app, &caller, ip, factors.into()).await?;
+    Ok(NoStore(StatusCode::OK, RecoveryCodes { recovery_codes }))
 }

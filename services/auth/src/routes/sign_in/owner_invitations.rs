@@ -1,30 +1,25 @@
-//! The first sign-in of an owner whom a resource named.
+//! The first sign-in of an owner whom a Tenant resource names.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
-use shared_models::CreatorId;
 use shared_web::{Body, Problem};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
-use super::answer::{Confidential, SignedIn, sign_in};
-use super::refusals::{BodyRefused, Limited, Unavailable};
-use crate::audit::{Action, Actor, Event};
-use crate::domain::invitation;
-use crate::domain::password_text::PasswordText;
+use super::session_response::SignedIn;
+use crate::app::sign_in::owner_invitations;
+use crate::domain::credentials::PasswordText;
+use crate::domain::device::Device;
 use crate::error::Error;
+use crate::routes::openapi_responses::{BodyErrors, LimitErrors, UnavailableErrors};
+use crate::routes::response::NoStore;
 use crate::state::AppState;
-use crate::store::owner_invitations::{self, Invited};
-use crate::store::sessions::Device;
-use crate::store::{me, tenants};
-use crate::{limits, passwords};
 
-/// The token of an invitation, and the password to come.
+/// The token of an invitation, and the new password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Acceptance {
-    /// As it stands in the invitation.
+    /// The token in the invitation.
     token: String,
     password: PasswordText,
 }
@@ -32,52 +27,22 @@ pub(crate) struct Acceptance {
 /// Accept the invitation to own an account.
 ///
 /// Sets the owner's password and signs in. An invitation is used once; unknown, used and expired
-/// ones give one and the same answer.
+/// ones get the same response.
 #[utoipa::path(post, path = "/owner-invitations/accept", tag = "sign-in",
     request_body = Acceptance,
     responses(
-        (status = 200, description = "The account, the person, and a first session",
+        (status = 200, description = "The account, the user, and a first session",
             body = SignedIn),
         (status = 401, description = "invalid_invitation", body = Problem,
             content_type = "application/problem+json"),
         (status = 403, description = "tenant_suspended", body = Problem,
             content_type = "application/problem+json"),
-        BodyRefused, Limited, Unavailable))]
+        BodyErrors, LimitErrors, UnavailableErrors))]
 pub(crate) async fn accept_owner_invitation(
     State(app): State<AppState>,
     device: Device,
     Body(Acceptance { token, password }): Body<Acceptance>,
-) -> Result<Confidential<SignedIn>, Error> {
-    limits::take(&app.cache, limits::INVITATION, &limits::address(device.ip)).await?;
-    passwords::accept(&app, &password, &[]).await?;
-    let found = owner_invitations::find(&app.db, &invitation::hash(&token)).await?;
-    let Invited {
-        creator,
-        invitation,
-    } = found.ok_or(Error::InvalidInvitation)?;
-    let hash = app.hashing.hash(password.into_secret()).await?;
-    let signed_in = admit(&app, creator, invitation, &hash, &device).await?;
-    Ok(Confidential(StatusCode::OK, signed_in))
-}
-
-/// Password and session come together, or neither does.
-async fn admit(
-    app: &AppState,
-    creator: CreatorId,
-    invitation: Uuid,
-    hash: &str,
-    device: &Device,
-) -> Result<SignedIn, Error> {
-    let mut tx = app.db.tenant(creator).await?;
-    if tenants::is_suspended(&mut tx).await? {
-        return Err(Error::TenantSuspended);
-    }
-    let user = owner_invitations::accept(&mut tx, invitation, hash).await?;
-    let user = user.ok_or(Error::InvalidInvitation)?;
-    let me = me::find(&mut tx, user).await?.ok_or(Error::Inconsistent)?;
-    let actor = Actor::User(user.as_uuid());
-    let entry = Event::new(actor, Action::OwnerAccepted, device.ip).on(invitation);
-    let signed_in = sign_in(app, &mut tx, me, device, entry).await?;
-    tx.commit().await?;
-    Ok(signed_in)
+) -> Result<NoStore<SignedIn>, Error> {
+    let signed_in = owner_invitations::accept(&app, &token, password, &device).await?;
+    Ok(NoStore(StatusCode::OK, signed_in.into()))
 }

@@ -1,45 +1,43 @@
-//! The second step of signing in, where a second factor is on.
+//! The second step of a sign-in with a second factor.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use shared_web::{ApiError, Body, Problem};
+use shared_web::{Body, Problem};
 use utoipa::ToSchema;
 
-use super::answer::{Confidential, SignedIn};
-use super::login::{Opening, Proved, open_session};
-use super::refusals::{BodyRefused, Limited, Unavailable};
-use crate::domain::one_time_code::RecoveryCode;
-use crate::error::{Denied, Error};
-use crate::limits;
-use crate::second_factor::{self, CHALLENGE_SECONDS, Challenge, Proof};
+use super::session_response::SignedIn;
+use crate::app::sign_in::challenge::CHALLENGE_TTL_SECONDS;
+use crate::app::sign_in::login;
+use crate::domain::device::Device;
+use crate::error::Error;
+use crate::routes::openapi_responses::{BodyErrors, LimitErrors, UnavailableErrors};
+use crate::routes::response::NoStore;
 use crate::state::AppState;
-use crate::store::sessions::Device;
-use crate::store::users;
 
-/// The password was right, and a second factor is asked for.
+/// The password was right, and a second factor is required.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SecondStepRequired {
-    /// Always true: tells this answer from a session.
+    /// Always true: distinguishes this response from a session.
     mfa_required: bool,
     /// Send it with a code to `/login/totp`.
     challenge: String,
-    /// For how long it can be used, seconds.
+    /// Lifetime of the challenge in seconds.
     #[schema(example = 300)]
     expires_in: i64,
 }
 
 impl SecondStepRequired {
-    pub(super) const fn of(challenge: String) -> Self {
+    pub(super) const fn new(challenge: String) -> Self {
         Self {
             mfa_required: true,
             challenge,
-            expires_in: CHALLENGE_SECONDS,
+            expires_in: CHALLENGE_TTL_SECONDS,
         }
     }
 }
 
-/// The challenge, and either a code of the app or a recovery code.
+/// The challenge, and either a code of the authenticator app or a recovery code.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SecondStep {
@@ -50,64 +48,30 @@ pub(crate) struct SecondStep {
     recovery_code: Option<String>,
 }
 
-impl SecondStep {
-    fn proof(self) -> Result<Proof, ApiError> {
-        match (self.code, self.recovery_code) {
-            (Some(code), None) => Ok(Proof::Code(code)),
-            (None, Some(code)) => Ok(Proof::Recovery(RecoveryCode::received(&code))),
-            _ => Err(ApiError::unprocessable("invalid_fields")
-                .field("code", "send either code or recovery_code")),
-        }
-    }
-}
-
 /// Sign in: the second step.
 ///
-/// A code of the app works once, a recovery code too. Wrong ones count like wrong passwords: five
-/// in a row lock the account.
+/// Codes of the app and recovery codes work once. Wrong codes count like wrong passwords: five in a
+/// row lock the user.
 #[utoipa::path(post, path = "/login/totp", tag = "sign-in", request_body = SecondStep,
     responses(
-        (status = 200, description = "The account, the person, and a new session",
+        (status = 200, description = "The account, the user, and a new session",
             body = SignedIn),
-        (status = 401, description = "invalid_second_factor; or invalid_challenge: begin anew",
-            body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "tenant_suspended; email_unverified, where the platform asks
-            for that", body = Problem, content_type = "application/problem+json"),
-        BodyRefused, Limited, Unavailable))]
+        (status = 401, description = "invalid_second_factor; or invalid_challenge: start the
+            sign-in again", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "tenant_suspended; or email_unverified, where the platform
+            requires a verified address", body = Problem,
+            content_type = "application/problem+json"),
+        BodyErrors, LimitErrors, UnavailableErrors))]
 pub(crate) async fn login_totp(
     State(app): State<AppState>,
     device: Device,
     Body(step): Body<SecondStep>,
-) -> Result<Confidential<SignedIn>, Error> {
-    let challenge =
-        Challenge::open(&app.encryptor, &step.challenge).ok_or(Denied::InvalidChallenge)?;
-    let proof = step.proof()?;
-    let (creator, user) = (challenge.creator, challenge.user);
-    let subject = user.to_string();
-    limits::take(&app.cache, limits::SECOND_FACTOR, &subject).await?;
-    let mut tx = app.db.tenant(creator).await?;
-    let stored = users::password_hash(&mut tx, user).await?;
-    let holds = stored.is_some_and(|hash| challenge.is_of(&hash));
-    if !holds {
-        return Err(Denied::InvalidChallenge.into());
-    }
-    // While the account is locked, no code is looked at, right or wrong.
-    if users::is_locked(&mut tx, user).await? {
-        return Err(Denied::InvalidSecondFactor.into());
-    }
-    if !second_factor::accept(&app, &mut tx, user, &proof).await? {
-        users::count_failure(&mut tx, user).await?;
-        tx.commit().await?;
-        return Err(Denied::InvalidSecondFactor.into());
-    }
-    let proved = Proved {
-        user,
-        new_hash: None,
-        second_factor: true,
+) -> Result<NoStore<SignedIn>, Error> {
+    let step = login::SecondStep {
+        challenge: step.challenge,
+        code: step.code,
+        recovery_code: step.recovery_code,
     };
-    let Opening::Opened(signed_in) = open_session(&app, tx, &proved, &device).await? else {
-        return Err(Error::Inconsistent);
-    };
-    limits::clear(&app.cache, limits::SECOND_FACTOR, &subject);
-    Ok(Confidential(StatusCode::OK, *signed_in))
+    let signed_in = login::complete(&app, step, &device).await?;
+    Ok(NoStore(StatusCode::OK, signed_in.into()))
 }

@@ -1,29 +1,19 @@
-//! What sign-ins answer: the account, the person, the tokens.
+//! The response to a sign-in: the account, the user, and the tokens.
 
-use axum::Json;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Serialize;
-use shared_db::TenantTx;
-use shared_models::{CreatorId, Role, SessionId, UserId};
+use shared_models::{CreatorId, Role, UserId};
 use utoipa::ToSchema;
 
-use crate::audit::Event;
-use crate::domain::refresh_token::RefreshToken;
-use crate::domain::token::Identity;
-use crate::error::Error;
-use crate::state::AppState;
-use crate::store::creators::CreatorRow;
-use crate::store::me::MeRow;
-use crate::store::sessions::{self, Device, NewSession};
-use crate::store::users::UserRow;
+use crate::app::account::me::{CreatorRow, MeRow};
+use crate::app::sign_in::session::{SignedInUser, TokenPair};
+use crate::app::team::members::UserRow;
 
-/// A creator account: the tenant.
+/// A creator account.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CreatorAccount {
     id: CreatorId,
-    /// The company, or the person where there is none.
+    /// The company, or the person if there is none.
     display_name: String,
     company_name: Option<String>,
     #[schema(example = "free")]
@@ -31,41 +21,41 @@ pub(crate) struct CreatorAccount {
     created_at: Timestamp,
 }
 
-/// A person, with the role in this account.
+/// A user with the role in this account.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct User {
     id: UserId,
     email: String,
     full_name: String,
     role: Role,
-    /// When the e-mail address was proved; null until then.
+    /// When the email address was verified; null until then.
     email_verified_at: Option<Timestamp>,
     last_login_at: Option<Timestamp>,
     created_at: Timestamp,
 }
 
-/// What opens the API, and what renews it.
+/// The tokens of a session.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Tokens {
-    /// Send it as `Authorization: Bearer`.
+    /// For the header `Authorization: Bearer`.
     access_token: String,
-    /// Used once: each refresh gives the next one.
+    /// Used once: each refresh returns the next one.
     refresh_token: String,
     #[schema(example = "Bearer")]
     token_type: &'static str,
-    /// Life of the access token, seconds.
+    /// Lifetime of the access token in seconds.
     #[schema(example = 900)]
     expires_in: u64,
 }
 
-/// An account and its person.
+/// The account and the signed-in user.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Me {
     creator: CreatorAccount,
     user: User,
 }
 
-/// An account, its person, and a new session.
+/// The account, the user, and the tokens of a new session.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SignedIn {
     creator: CreatorAccount,
@@ -73,29 +63,23 @@ pub(crate) struct SignedIn {
     tokens: Tokens,
 }
 
-impl SignedIn {
-    /// The answer to whom a session was opened for.
-    pub(super) async fn of(
-        app: &AppState,
-        tx: &TenantTx,
-        me: MeRow,
-        session: SessionId,
-        token: RefreshToken,
-    ) -> Result<Self, Error> {
-        let tokens = Tokens::of(app, identity(tx, &me.user, session), token).await?;
-        let Me { creator, user } = me.into();
-        Ok(Self {
-            creator,
-            user,
-            tokens,
-        })
+impl From<SignedInUser> for SignedIn {
+    fn from(signed_in: SignedInUser) -> Self {
+        let MeRow { creator, user } = signed_in.me;
+        Self {
+            creator: creator.into(),
+            user: user.into(),
+            tokens: signed_in.tokens.into(),
+        }
     }
 }
 
 impl From<MeRow> for Me {
     fn from(MeRow { creator, user }: MeRow) -> Self {
-        let (creator, user) = (creator.into(), user.into());
-        Self { creator, user }
+        Self {
+            creator: creator.into(),
+            user: user.into(),
+        }
     }
 }
 
@@ -141,72 +125,13 @@ impl From<UserRow> for User {
     }
 }
 
-impl Tokens {
-    /// Signs an access token beside that refresh token.
-    pub(crate) async fn of(
-        app: &AppState,
-        whom: Identity,
-        refresh_token: RefreshToken,
-    ) -> Result<Self, Error> {
-        app.key_ring.ready().await?;
-        Ok(Self {
-            access_token: app.signer.sign(whom, Timestamp::now())?,
-            refresh_token: refresh_token.into_text(),
+impl From<TokenPair> for Tokens {
+    fn from(tokens: TokenPair) -> Self {
+        Self {
+            access_token: tokens.access_token,
+            refresh_token: tokens.refresh_token.into_text(),
             token_type: "Bearer",
-            expires_in: app.signer.life().as_secs(),
-        })
-    }
-}
-
-/// Opens a session of a member, for the reason that the audit log is to name; the caller commits
-/// before the tokens leave.
-pub(crate) async fn sign_in(
-    app: &AppState,
-    tx: &mut TenantTx,
-    me: MeRow,
-    device: &Device,
-    entry: Event,
-) -> Result<SignedIn, Error> {
-    let token = RefreshToken::random()?;
-    let session = new_session(app, me.user.id, device, &token, entry);
-    sessions::open(tx, &session).await?;
-    SignedIn::of(app, tx, me, session.id, token).await
-}
-
-/// A session that is to begin with that token.
-pub(super) fn new_session<'a>(
-    app: &AppState,
-    user: UserId,
-    device: &'a Device,
-    token: &RefreshToken,
-    entry: Event,
-) -> NewSession<'a> {
-    NewSession {
-        id: SessionId::new(),
-        user,
-        device,
-        token_hash: token.hash(),
-        life_seconds: app.accounts.refresh_seconds,
-        entry,
-    }
-}
-
-/// Whom the tokens of a session speak for.
-pub(crate) const fn identity(tx: &TenantTx, user: &UserRow, session: SessionId) -> Identity {
-    Identity {
-        creator: tx.creator(),
-        user: user.id,
-        role: user.role,
-        session,
-    }
-}
-
-/// A body that no cache may keep.
-#[derive(Debug)]
-pub(crate) struct Confidential<T>(pub(crate) StatusCode, pub(crate) T);
-
-impl<T: Serialize> IntoResponse for Confidential<T> {
-    fn into_response(self) -> Response {
-        (self.0, [(header::CACHE_CONTROL, "no-store")], Json(self.1)).into_response()
+            expires_in: tokens.access_ttl.as_secs(),
+        }
     }
 }

@@ -1,21 +1,19 @@
-//! The people of an account: listed, given other roles, removed.
+//! Members: listed, changed, removed.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared_auth::Subject;
 use shared_models::{Page, PageRequest, Permission, Role, UserId};
-use shared_web::{ApiError, Body, ClientIp, Id, Paging, Permit, Problem, Query, permit};
+use shared_web::{Body, ClientIp, Id, Paging, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 
-use super::refusals::{BodyRefused, TokenRefused, Unavailable};
-use crate::audit::{self, Action, Event};
+use crate::app::team::members::{self, UserRow};
 use crate::error::Error;
+use crate::routes::openapi_responses::{BodyErrors, TokenErrors, UnavailableErrors};
+use crate::routes::response::page_of;
 use crate::state::AppState;
-use crate::store::memberships::{self, Change};
-use crate::store::users::UserRow;
 
 /// A member of the account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -50,21 +48,21 @@ impl From<UserRow> for Member {
     }
 }
 
-/// Another role.
+/// The new role.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RoleChange {
     role: Role,
 }
 
-/// A role and what it may do.
+/// A role and its permissions.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RoleEntry {
     role: Role,
     permissions: Vec<PermissionEntry>,
 }
 
-/// One permission of the catalogue.
+/// A permission.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PermissionEntry {
     name: Permission,
@@ -72,9 +70,9 @@ pub(crate) struct PermissionEntry {
     description: &'static str,
 }
 
-/// The roles, the one that may most first, and what each may do.
+/// List the roles and their permissions, the most powerful role first.
 #[utoipa::path(get, path = "/roles", tag = "members",
-    responses((status = 200, body = Vec<RoleEntry>)))]
+    responses((status = 200, description = "The roles", body = Vec<RoleEntry>)))]
 pub(crate) async fn list_roles() -> Json<Vec<RoleEntry>> {
     let entry = |role: Role| RoleEntry {
         role,
@@ -92,38 +90,33 @@ const fn describe(name: Permission) -> PermissionEntry {
 #[utoipa::path(get, path = "/members", tag = "members", params(PageRequest),
     security(("bearer" = [])),
     responses(
-        (status = 200, body = Page<Member>),
+        (status = 200, description = "A page of members", body = Page<Member>),
         (status = 422, description = "invalid_query", body = Problem,
             content_type = "application/problem+json"),
-        TokenRefused, Unavailable))]
+        TokenErrors, UnavailableErrors))]
 pub(crate) async fn list_members(
     State(app): State<AppState>,
     caller: Permit<permit::MembersRead>,
     paging: Paging,
     Query(page): Query<PageRequest>,
 ) -> Result<Json<Page<Member>>, Error> {
-    let window = paging.window(&page)?;
-    let mut tx = app.db.tenant_read(caller.tenant).await?;
-    let rows = memberships::list(&mut tx, window.after, window.limit + 1).await?;
-    let rows = rows.into_iter().map(Member::from).collect();
-    Ok(Json(
-        paging.page(rows, window, |row: &Member| row.id.as_uuid()),
-    ))
+    let rows = members::list(&app, &caller, &paging, &page).await?;
+    Ok(page_of(rows))
 }
 
 /// Change a member's role.
 ///
-/// It holds in every service within a second: tokens of before are refused, and a refresh gives
-/// the new role. An account keeps an owner, and only owners make and change owners.
+/// Takes effect in every service within a second: older access tokens are refused, and a refresh
+/// returns the new role. An account needs an owner, and only owners can add or change owners.
 #[utoipa::path(patch, path = "/members/{id}", tag = "members", request_body = RoleChange,
     params(("id" = UserId, Path)), security(("bearer" = [])),
     responses(
-        (status = 204, description = "The member has that role"),
+        (status = 204, description = "The role is changed"),
         (status = 404, description = "unknown_member", body = Problem,
             content_type = "application/problem+json"),
         (status = 409, description = "last_owner", body = Problem,
             content_type = "application/problem+json"),
-        TokenRefused, BodyRefused, Unavailable))]
+        TokenErrors, BodyErrors, UnavailableErrors))]
 pub(crate) async fn change_member(
     State(app): State<AppState>,
     caller: Permit<permit::MembersManage>,
@@ -131,54 +124,28 @@ pub(crate) async fn change_member(
     Id(id): Id<UserId>,
     Body(RoleChange { role }): Body<RoleChange>,
 ) -> Result<StatusCode, Error> {
-    let mut tx = app.db.tenant(caller.tenant).await?;
-    let actor = (&caller.principal).into();
-    let above = !caller.has(Permission::AccountManage);
-    done(memberships::change_role(&mut tx, id, role, above).await?)?;
-    audit::append(&mut tx, Event::new(actor, Action::RoleChanged, ip).on(id)).await?;
-    tx.commit().await?;
-    app.revoke(Subject::User(id)).await?;
+    members::change_role(&app, &caller, ip, id, role).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Why a member stays as it is.
-fn done(change: Change) -> Result<(), ApiError> {
-    match change {
-        Change::Done => Ok(()),
-        Change::Unknown => {
-            Err(ApiError::not_found("unknown_member").detail("this account has no such member"))
-        }
-        Change::LastOwner => Err(ApiError::conflict("last_owner")
-            .detail("an account keeps an owner; make another member one first")),
-        Change::AboveCaller => Err(ApiError::forbidden("permission_missing")
-            .detail("only an owner makes, changes or removes owners")),
-    }
-}
-
-/// Remove a member: sessions end, API keys of the member go, the address is free again.
+/// Remove a member. The member's sessions and API keys end, and the email address becomes free.
 #[utoipa::path(delete, path = "/members/{id}", tag = "members",
     params(("id" = UserId, Path)), security(("bearer" = [])),
     responses(
-        (status = 204, description = "The person is no member any more"),
+        (status = 204, description = "The member is removed"),
         (status = 400, description = "malformed_id", body = Problem,
             content_type = "application/problem+json"),
         (status = 404, description = "unknown_member", body = Problem,
             content_type = "application/problem+json"),
         (status = 409, description = "last_owner", body = Problem,
             content_type = "application/problem+json"),
-        TokenRefused, Unavailable))]
+        TokenErrors, UnavailableErrors))]
 pub(crate) async fn remove_member(
     State(app): State<AppState>,
     caller: Permit<permit::MembersManage>,
     ip: ClientIp,
     Id(id): Id<UserId>,
 ) -> Result<StatusCode, Error> {
-    let mut tx = app.db.tenant(caller.tenant).await?;
-    let actor = (&caller.principal).into();
-    let above = !caller.has(Permission::AccountManage);
-    done(memberships::remove(&mut tx, id, above).await?)?;
-    audit::append(&mut tx, Event::new(actor, Action::MemberRemoved, ip).on(id)).await?;
-    tx.commit().await?;
-    app.revoke(Subject::User(id)).await?;
+    members::remove(&app, &caller, ip, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
