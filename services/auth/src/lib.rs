@@ -1,7 +1,7 @@
 //! Accounts and tokens: authenticates users and identifies their tenant.
 //!
-//! Registration, sign-in, sessions, second factor, members, API keys, the audit log, and the key set
-//! that verifies access tokens. Everything else that a creator owns belongs to the other services.
+//! Registration, sign-in, sessions, second factor, members, API keys, the audit log, and the key
+//! set that verifies access tokens. Everything else that a creator owns belongs to other services.
 
 mod app;
 mod clients;

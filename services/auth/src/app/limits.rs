@@ -137,7 +137,8 @@ pub(crate) async fn enforce(cache: &Cache, rule: LimitRule, subject: &str) -> Re
         }
         Err(cause) if rule.fails_closed => Err(Error::Redis(Box::new(cause))),
         Err(cause) => {
-            tracing::warn!(limit = rule.name, %cause, "Redis unavailable; request not rate-limited");
+            let limit = rule.name;
+            tracing::warn!(limit, %cause, "Redis unavailable; request not rate-limited");
             Ok(())
         }
     }

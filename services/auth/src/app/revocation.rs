@@ -43,7 +43,7 @@ pub(crate) async fn publish(app: &AppState, subjects: &[Subject]) -> Result<(), 
     }
 }
 
-/// Like [`publish`], for a request that cannot be repeated: it succeeds, and the revocation follows.
+/// Like [`publish`], for a request that cannot be repeated: it succeeds, the revocation follows.
 pub(crate) async fn publish_or_log(app: &AppState, subjects: &[Subject]) {
     if let Err(error) = publish(app, subjects).await {
         tracing::error!(%error, "revocation not published; retrying in the background");

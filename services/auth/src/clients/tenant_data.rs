@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use reqwest::{RequestBuilder, Response};
 use shared_config::Service;
@@ -76,8 +77,7 @@ pub(crate) async fn export(
     app: &AppState,
     service: TenantDataService,
     creator: CreatorId,
-) -> Result<RecordStream<impl Stream<Item = reqwest::Result<bytes::Bytes>> + use<>>, TenantDataError>
-{
+) -> Result<RecordStream<impl Stream<Item = reqwest::Result<Bytes>> + use<>>, TenantDataError> {
     let request = app.privacy.http.get(url(&app.privacy, service));
     let sent = tokio::time::timeout(RECORD_TIMEOUT, send(app, service, creator, request));
     let response = sent.await.map_err(|_| TenantDataError::Timeout)??;
@@ -96,7 +96,7 @@ pub(crate) struct RecordStream<S> {
     searched: usize,
 }
 
-impl<S: Stream<Item = reqwest::Result<bytes::Bytes>>> RecordStream<S> {
+impl<S: Stream<Item = reqwest::Result<Bytes>>> RecordStream<S> {
     /// The next record; none after the last one. An export without its last record is an error.
     pub(crate) async fn next(&mut self) -> Result<Option<ExportRecord>, TenantDataError> {
         loop {

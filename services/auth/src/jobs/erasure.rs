@@ -72,8 +72,8 @@ async fn begin(app: &AppState, claim: &ClaimedJob) -> Result<Option<PrivacyRow>,
     Ok(started)
 }
 
-/// Erases the data of auth and of the shared schema, including the job, and records the erasure. All
-/// in one transaction: the record exists if and only if the tenant does not.
+/// Erases the data of auth and of the shared schema, including the job, and records the erasure.
+/// All in one transaction: the record exists if and only if the tenant does not.
 async fn finish(app: &AppState, claim: &ClaimedJob, request: PrivacyRow) -> Result<Outcome, Error> {
     let mut own = RowCounts::default();
     own.count(REDIS_KEYS, delete_redis_keys(app, claim).await?);

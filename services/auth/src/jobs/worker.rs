@@ -69,13 +69,15 @@ async fn run_next(app: &AppState) -> Result<bool, Error> {
             "continued"
         }
         Outcome::Waiting(service, cause) => {
-            tracing::warn!(service = service.name(), %cause, "privacy job rescheduled: service unavailable");
+            let name = service.name();
+            tracing::warn!(service = name, %cause, "privacy job rescheduled: service unavailable");
             reschedule(app, &claim, service).await?;
             "waiting"
         }
         Outcome::Lost => "lost",
     };
-    tracing::info!(job = %claim.id, kind = claim.kind, outcome = label, "privacy job attempt finished");
+    let kind = &claim.kind;
+    tracing::info!(job = %claim.id, kind, outcome = label, "privacy job attempt finished");
     metrics::counter!("auth_privacy_attempts_total", "outcome" => label).increment(1);
     Ok(true)
 }

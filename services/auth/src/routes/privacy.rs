@@ -187,7 +187,8 @@ pub(crate) async fn download_export(
 #[utoipa::path(post, path = "/privacy/erasures", tag = "privacy", request_body = ErasureRequest,
     params(IdempotencyHeader), security(("bearer" = [])),
     responses(
-        (status = 202, description = "The erasure waits for the end of the grace period", body = PrivacyRequest),
+        (status = 202, description = "The erasure waits for the end of the grace period",
+            body = PrivacyRequest),
         (status = 409, description = "managed_by_resource: delete the resource; or \
             request_in_progress", body = Problem, content_type = "application/problem+json"),
         TokenErrors, BodyErrors, IdempotencyErrors, UnavailableErrors))]

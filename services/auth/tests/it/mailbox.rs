@@ -1,4 +1,4 @@
-//! Letters as their readers get them: out of the outbox of a platform without a mail server.
+//! Emails as their recipients get them, read from the outbox of a platform without a mail server.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::test_app::TestApp;
 
-/// The work beside the requests, until it is dropped.
+/// The background jobs, until it is dropped.
 pub(crate) struct Worker {
     _end: DropGuard,
 }
@@ -23,29 +23,29 @@ impl Worker {
     }
 }
 
-/// The codes of the letters to somebody about something, the newest first.
+/// The codes of the emails to a recipient with a subject, the newest first.
 pub(crate) async fn codes(app: &TestApp, to: &str, subject: &str) -> Vec<String> {
     let text = commands::outbox(&app.config).await.unwrap();
     let head = format!("to {to}: {subject}");
-    let letters = text.split(&head).skip(1);
-    let code = |letter: &str| {
-        let (_, rest) = letter.split_once("Your code:\n\n").unwrap();
+    let emails = text.split(&head).skip(1);
+    let code = |email: &str| {
+        let (_, rest) = email.split_once("Your code:\n\n").unwrap();
         rest.split_whitespace().next().unwrap().to_owned()
     };
-    letters.map(code).collect()
+    emails.map(code).collect()
 }
 
-/// The newest code of such letters, once there are as many as expected.
-pub(crate) async fn code(app: &TestApp, to: &str, subject: &str, letters: usize) -> String {
-    let began = Instant::now();
+/// The newest code of such emails, once `count` of them are in the outbox.
+pub(crate) async fn code(app: &TestApp, to: &str, subject: &str, count: usize) -> String {
+    let started = Instant::now();
     loop {
         let codes = codes(app, to, subject).await;
-        if codes.len() >= letters {
+        if codes.len() >= count {
             return codes[0].clone();
         }
         assert!(
-            began.elapsed() < Duration::from_secs(15),
-            "{} letters to {to}: {subject}",
+            started.elapsed() < Duration::from_secs(15),
+            "{} emails to {to}: {subject}",
             codes.len()
         );
         tokio::time::sleep(Duration::from_millis(100)).await;

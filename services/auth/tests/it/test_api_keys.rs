@@ -1,4 +1,4 @@
-//! API keys: shown once, never more than their maker may, gone at once when revoked.
+//! API keys: shown once, limited by their creator's role, refused at once when revoked.
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ fn owner(app: &TestApp, account: &Account) -> TestClient {
     app.client.with_token(&account.access)
 }
 
-/// The same person with a lesser role, in tokens and in the table.
+/// The same user with a lower role, in the token and in the table.
 async fn demote(app: &TestApp, account: &Account, role: Role) -> TestClient {
     let mut claims = app.claims(account);
     claims.role = role;
@@ -161,7 +161,7 @@ async fn a_key_of_another_account_is_not_found() {
     assert_eq!(owner(&app, &ben).get(KEYS).await.json()["items"], json!([]));
 }
 
-/// auth on a socket, and another service's verifier that asks it.
+/// auth on a socket, and the verifier of another service that calls it.
 async fn another_service(app: &TestApp) -> (TokenVerifier, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = app.config.verifier.clone();
@@ -193,11 +193,11 @@ async fn every_service_accepts_a_key_until_it_is_revoked() {
     let path = format!("{KEYS}/{}", text(&made, "/api_key/id"));
     let none: Answer = owner.delete(&path).await;
     assert_eq!(none.status, StatusCode::NO_CONTENT);
-    let began = std::time::Instant::now();
+    let started = std::time::Instant::now();
     while hub.verify(key).await.is_ok() {
         assert!(
-            began.elapsed().as_millis() < 1000,
-            "still good after a second"
+            started.elapsed().as_millis() < 1000,
+            "still accepted after a second"
         );
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
@@ -236,7 +236,7 @@ async fn a_key_of_a_suspended_account_is_refused_until_the_account_is_resumed() 
     let made = make(&owner(&app, &account), &["documents:read"]).await;
     let key = text(&made, "/key");
     let admin = app.admin().await;
-    // Nothing is told: this is how it stands when the word of the suspension has ended.
+    // No revocation is published: this is the state after the revocation has expired.
     let shut = "insert into platform.tenant_settings (creator_id, plan, suspended_at)
                 values ($1, 'free', now())";
     let shut = sqlx::query(shut).bind(account.creator);

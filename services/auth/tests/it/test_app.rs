@@ -1,4 +1,4 @@
-//! One test's auth: its own database, its own keys of Redis, its own signing seed.
+//! The auth of one test, with its own database, Redis prefix and signing seed.
 
 use auth_service::{AppState, Config};
 use http::{Method, header};
@@ -12,7 +12,7 @@ use shared_testkit::{Answer, Stores, TestClient, TestDatabase};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-/// A password that breaks no rule.
+/// A password that satisfies all rules.
 pub(crate) const PASSWORD: &str = "Lantern-7-Harbour";
 
 pub(crate) struct TestApp {
@@ -42,7 +42,7 @@ impl TestApp {
         }
     }
 
-    /// The database as superuser, to look behind and to move clocks.
+    /// The database as superuser, to inspect rows and to change their times.
     pub(crate) async fn admin(&self) -> PgPool {
         self.database.admin().await
     }
@@ -80,7 +80,7 @@ impl TestApp {
         self.post_from(ip, "/auth/v1/login", &body).await
     }
 
-    /// POST through a gateway that saw that address.
+    /// POST with the client address that a gateway would add.
     pub(crate) async fn post_from(&self, ip: &str, path: &str, body: &Value) -> Answer {
         let request = self.client.request(Method::POST, path);
         let request = request
@@ -98,7 +98,7 @@ impl TestApp {
             .await
     }
 
-    /// Reads who is signed in.
+    /// Reads the signed-in user.
     pub(crate) async fn me(&self, access_token: &str) -> Answer {
         self.client
             .with_token(access_token)
@@ -124,7 +124,7 @@ impl TestApp {
         serde_json::from_slice(&answer.body).unwrap()
     }
 
-    /// Claims of an account's current session, to be changed at will.
+    /// Claims of an account's current session, for tests to change.
     pub(crate) fn claims(&self, account: &Account) -> AccessClaims {
         let now = jsonwebtoken::get_current_timestamp().cast_signed();
         AccessClaims {
@@ -147,7 +147,7 @@ pub(crate) fn client(config: &Config) -> TestClient {
     TestClient::new(auth_service::app(AppState::new(config).unwrap()))
 }
 
-/// What a registration or login gave.
+/// The response to a registration or login.
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
     pub(crate) creator: CreatorId,
@@ -172,14 +172,14 @@ impl Account {
     }
 }
 
-/// A body without what differs from one request to the next.
+/// A body without its trace id, which differs between requests.
 pub(crate) fn without_trace(answer: &Answer) -> Value {
     let mut body = answer.json();
     assert_ne!(body["trace_id"].take(), Value::Null, "{}", answer.text());
     body
 }
 
-/// The settings of a test, as the reader reads them.
+/// Valid settings with a random signing seed.
 fn settings() -> Config {
     let values = [
         (keys::DATABASE_HOST, "set-by-the-test"),

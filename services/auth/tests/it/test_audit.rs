@@ -1,4 +1,4 @@
-//! The audit log: what is in it, who reads it, and that no change goes unseen.
+//! The audit log: its entries, who may read it, and the detection of changes.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! What people agreed to, and what the account used.
+//! Consents of users, and usage of accounts.
 
 use http::StatusCode;
 use serde_json::{Value, json};

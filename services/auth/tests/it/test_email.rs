@@ -1,4 +1,4 @@
-//! Proof of an e-mail address, and platforms that ask for it.
+//! Verification of email addresses, and platforms that require it.
 
 use http::StatusCode;
 use serde_json::json;
@@ -85,7 +85,7 @@ async fn where_a_verified_address_is_required_unverified_users_cannot_sign_in() 
     assert_eq!(
         wrong.code(),
         "invalid_credentials",
-        "only the password's owner learns of it"
+        "reported after the right password only"
     );
     let refresh = app.refresh(&account.refresh).await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Requests that name themselves: repeated, side by side, by another member, and what is kept.
+//! Requests with an Idempotency-Key: repeated, concurrent, by another member, and their storage.
 
 use auth_service::commands;
 use futures_util::future::join_all;
@@ -12,13 +12,13 @@ const KEY: &str = "idempotency-key";
 const CONSENTS: &str = "/auth/v1/me/consents";
 const ERASURES: &str = "/auth/v1/privacy/erasures";
 
-/// An endpoint that creates, two things to ask of it, and how many of them there are.
+/// An endpoint that creates something, two requests to it, and a query that counts the results.
 struct Creates {
     path: &'static str,
     one: Value,
     other: Value,
     count: &'static str,
-    /// Where the answer has a secret.
+    /// Whether the response contains a secret.
     secret: Option<&'static str>,
 }
 

@@ -1,4 +1,4 @@
-//! Anybody can verify an access token with what auth publishes.
+//! Access tokens can be verified with the published key set.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;

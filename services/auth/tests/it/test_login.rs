@@ -1,4 +1,4 @@
-//! Signing in: one answer to all who may not, and an end to guessing.
+//! Sign-in: uniform refusals, lockout and rate limits.
 
 use std::time::{Duration, Instant};
 
@@ -82,7 +82,7 @@ async fn unknown_address_wrong_password_and_locked_user_get_the_same_response() 
 
 #[tokio::test]
 async fn an_unknown_address_takes_as_long_as_a_known_one() {
-    // A hash so slow that nothing else counts, however busy the machine is.
+    // A hash so slow that nothing else matters, however busy the machine is.
     let app = TestApp::with(|config| config.hashing.iterations = 30).await;
     app.register(EMAIL).await;
     let (mut known, mut unknown) = (Duration::MAX, Duration::MAX);
@@ -193,7 +193,7 @@ async fn sign_ins_are_rate_limited_and_a_right_password_resets_the_count() {
     assert_eq!(
         other.status,
         StatusCode::OK,
-        "another account is counted apart"
+        "another account has its own count"
     );
 }
 
@@ -219,7 +219,7 @@ async fn an_outdated_hash_is_replaced_at_the_next_login() {
     app.login(EMAIL, PASSWORD, "203.0.113.7")
         .await
         .expect(StatusCode::OK);
-    assert_eq!(stored().await, fresh, "it is made anew once");
+    assert_eq!(stored().await, fresh, "it is replaced once");
 }
 
 #[tokio::test]
@@ -275,8 +275,5 @@ async fn too_many_concurrent_hashes_are_refused_with_retry_after() {
             other => panic!("{other}: {}", answer.text()),
         }
     }
-    assert!(
-        served >= 33 && busy >= 1,
-        "{served} served, {busy} turned away"
-    );
+    assert!(served >= 33 && busy >= 1, "{served} served, {busy} refused");
 }

@@ -1,4 +1,4 @@
-//! Letters through a real mail server (Debian's python3-aiosmtpd), which must be installed.
+//! Emails through a real mail server (Debian's python3-aiosmtpd), which must be installed.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::test_app::TestApp;
 
 const EMAIL: &str = "ana@example.com";
 
-/// A mail server that puts what it takes into a folder.
+/// A mail server that stores received emails in a folder.
 struct MailServer {
     process: Child,
     port: u16,
@@ -22,7 +22,7 @@ struct MailServer {
 
 impl MailServer {
     fn start(port: u16, mailbox: &Path) -> Self {
-        // Debian's own package, by Debian's Python: tests/cluster/packages installs it.
+        // Debian's package needs Debian's Python; tests/cluster/packages installs both.
         let process = Command::new("/usr/bin/python3")
             .args(["-m", "aiosmtpd", "--nosetuid"])
             .args(["--listen", &format!("127.0.0.1:{port}")])
@@ -33,7 +33,7 @@ impl MailServer {
             .spawn()
             .unwrap();
         let mut server = Self { process, port };
-        let began = Instant::now();
+        let started = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             let ended = server.process.try_wait().unwrap();
             assert!(
@@ -41,8 +41,8 @@ impl MailServer {
                 "no mail server: apt-get install python3-aiosmtpd"
             );
             assert!(
-                began.elapsed() < Duration::from_secs(30),
-                "it does not start"
+                started.elapsed() < Duration::from_secs(30),
+                "the mail server does not start"
             );
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -62,7 +62,7 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-async fn world_with_server(port: u16) -> TestApp {
+async fn app_with_mail_server(port: u16) -> TestApp {
     TestApp::with(|config| {
         config.mail.link_base = Some("https://app.example.com".to_owned());
         config.mail.smtp = Some(SmtpSettings {
@@ -76,8 +76,8 @@ async fn world_with_server(port: u16) -> TestApp {
     .await
 }
 
-/// The letters that the server took.
-fn taken(mailbox: &Path) -> Vec<String> {
+/// The emails that the server has received.
+fn received(mailbox: &Path) -> Vec<String> {
     let Ok(folder) = std::fs::read_dir(mailbox.join("new")) else {
         return Vec::new();
     };
@@ -95,9 +95,9 @@ async fn row(app: &TestApp) -> (String, i32, Option<String>, bool) {
 }
 
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let began = Instant::now();
+    let started = Instant::now();
     while !holds().await {
-        assert!(began.elapsed() < Duration::from_secs(30), "{what}");
+        assert!(started.elapsed() < Duration::from_secs(30), "{what}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -107,23 +107,23 @@ async fn an_email_is_delivered_and_its_text_is_deleted() {
     let folder = TempDir::new().unwrap();
     let mailbox = folder.path().join("mail");
     let server = MailServer::start(free_port(), &mailbox);
-    let app = world_with_server(server.port).await;
+    let app = app_with_mail_server(server.port).await;
     let _worker = Worker::start(&app);
     app.register(EMAIL).await;
-    until("the letter arrives", async || !taken(&mailbox).is_empty()).await;
-    until("it is marked", async || row(&app).await.0 == "sent").await;
-    let letter = taken(&mailbox)
+    until("the email arrives", async || !received(&mailbox).is_empty()).await;
+    until("it is marked as sent", async || row(&app).await.0 == "sent").await;
+    let email = received(&mailbox)
         .remove(0)
         .replace("=\n", "")
         .replace("=3D", "=");
     assert!(
-        letter.contains("Subject: Confirm your e-mail address"),
-        "{letter}"
+        email.contains("Subject: Confirm your e-mail address"),
+        "{email}"
     );
-    assert!(letter.contains("To: ana@example.com"), "{letter}");
-    assert!(letter.contains("platform@example.com"), "{letter}");
+    assert!(email.contains("To: ana@example.com"), "{email}");
+    assert!(email.contains("platform@example.com"), "{email}");
     let link = "https://app.example.com/verify-email#token=";
-    let (_, rest) = letter.split_once(link).unwrap();
+    let (_, rest) = email.split_once(link).unwrap();
     let token: String = rest.chars().take_while(|c| !c.is_whitespace()).collect();
     let path = "/auth/v1/email/verification/confirm";
     let answer = app
@@ -144,7 +144,7 @@ async fn an_email_is_retried_while_the_mail_server_is_unavailable() {
     let folder = TempDir::new().unwrap();
     let mailbox = folder.path().join("mail");
     let port = free_port();
-    let app = world_with_server(port).await;
+    let app = app_with_mail_server(port).await;
     let _worker = Worker::start(&app);
     app.register(EMAIL).await;
     until("an attempt failed", async || row(&app).await.2.is_some()).await;
@@ -154,18 +154,21 @@ async fn an_email_is_retried_while_the_mail_server_is_unavailable() {
     assert!(shown.contains("queued to ana@example.com"), "{shown}");
     assert!(
         !shown.contains("token"),
-        "where mail is sent, its text is its reader's: {shown}"
+        "with a mail server, the outbox must not show texts: {shown}"
     );
     let _server = MailServer::start(port, &mailbox);
     let now = "update auth.mail_outbox set run_at = now()";
     sqlx::query(now).execute(&app.admin().await).await.unwrap();
-    until("it is sent after all", async || row(&app).await.0 == "sent").await;
-    assert_eq!(taken(&mailbox).len(), 1);
+    until("it is sent in the end", async || {
+        row(&app).await.0 == "sent"
+    })
+    .await;
+    assert_eq!(received(&mailbox).len(), 1);
 }
 
 #[tokio::test]
 async fn an_email_is_dead_after_too_many_attempts_and_listed_in_the_outbox() {
-    let app = world_with_server(free_port()).await;
+    let app = app_with_mail_server(free_port()).await;
     app.register(EMAIL).await;
     let tried = "update auth.mail_outbox set attempts = 13";
     sqlx::query(tried)
@@ -173,7 +176,7 @@ async fn an_email_is_dead_after_too_many_attempts_and_listed_in_the_outbox() {
         .await
         .unwrap();
     let _worker = Worker::start(&app);
-    until("it is given up", async || row(&app).await.0 == "dead").await;
+    until("it is dead", async || row(&app).await.0 == "dead").await;
     let shown = commands::outbox(&app.config).await.unwrap();
     assert!(shown.contains("dead to ana@example.com"), "{shown}");
 }
@@ -183,16 +186,16 @@ async fn an_expired_email_is_not_sent_and_an_expired_lease_is_claimed_again() {
     let folder = TempDir::new().unwrap();
     let mailbox = folder.path().join("mail");
     let server = MailServer::start(free_port(), &mailbox);
-    let app = world_with_server(server.port).await;
+    let app = app_with_mail_server(server.port).await;
     app.register(EMAIL).await;
     let admin = app.admin().await;
     let dead = "update auth.mail_outbox set attempts = 1, lease_token = gen_random_uuid(),
                 lease_until = now() - interval '1 second', expires_at = now()";
     sqlx::query(dead).execute(&admin).await.unwrap();
     let _worker = Worker::start(&app);
-    until("it is given up", async || row(&app).await.0 == "dead").await;
-    assert_eq!(row(&app).await.1, 2, "taken over");
-    assert!(taken(&mailbox).is_empty());
+    until("it is dead", async || row(&app).await.0 == "dead").await;
+    assert_eq!(row(&app).await.1, 2, "claimed by another worker");
+    assert!(received(&mailbox).is_empty());
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Who is signed in, and who is not.
+//! The signed-in user, and requests without a valid session.
 
 use http::{Method, StatusCode, header};
 use serde_json::json;
@@ -105,7 +105,7 @@ async fn ids_of_another_tenant_are_not_found() {
     let app = TestApp::new().await;
     let ana = app.register("ana@example.com").await;
     let ben = app.register("ben@example.com").await;
-    // As if auth had signed nonsense: Ana's user and session under Ben's tenant.
+    // As if auth had signed inconsistent claims: Ana's user and session under Ben's tenant.
     let mut crossed = app.claims(&ana);
     crossed.creator_id = ben.creator;
     let crossed = app.sign(&crossed).await;

@@ -1,4 +1,4 @@
-//! Invites: one person, once, and never more than whoever invites may give.
+//! Invitations of members: used once, and limited by the role of their creator.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ async fn invite(client: &TestClient, email: &str, role: &str) -> Answer {
     client.post(INVITES, &wanted).await
 }
 
-/// A token to give away.
+/// The token of a new invitation.
 async fn token(client: &TestClient, email: &str, role: &str) -> String {
     let made = invite(client, email, role)
         .await

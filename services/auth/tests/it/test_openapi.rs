@@ -1,4 +1,4 @@
-//! The document is the handlers' own, and committed.
+//! The OpenAPI document is generated from the handlers and committed.
 
 use std::path::Path;
 

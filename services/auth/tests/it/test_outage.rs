@@ -1,4 +1,4 @@
-//! A store that is away is named, and its return needs no restart.
+//! An unavailable store is named in responses, and its recovery needs no restart.
 
 use http::StatusCode;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::test_app::{PASSWORD, TestApp};
 
 const EMAIL: &str = "ana@example.com";
 
-fn away(answer: &Answer, dependency: &str) {
+fn assert_unavailable(answer: &Answer, dependency: &str) {
     let seen = (answer.status.as_u16(), answer.code());
     assert_eq!(
         seen,
@@ -34,31 +34,31 @@ fn readiness(answer: &Answer, name: &str) -> bool {
 async fn a_database_outage_is_reported_and_recovers_without_restart() {
     let stores = Stores::from_env();
     let direct = TestDatabase::new(&stores).await.settings(Service::Auth);
-    let mut gate = TcpProxy::closed((direct.host.clone(), direct.port));
-    let port = gate.port;
+    let mut proxy = TcpProxy::closed((direct.host.clone(), direct.port));
+    let port = proxy.port;
     let app = TestApp::with(|config| {
         config.database.host = "127.0.0.1".to_owned();
         config.database.port = port;
     })
     .await;
     let form = json!({"email": EMAIL, "password": PASSWORD, "full_name": "Ana Lima"});
-    away(
+    assert_unavailable(
         &app.client.post("/auth/v1/register", &form).await,
         "postgres",
     );
     assert!(!readiness(&app.client.get("/readyz").await, "postgres"));
     assert_eq!(app.client.get("/livez").await.status, StatusCode::OK);
 
-    gate.open().await;
+    proxy.open().await;
     let account = app.register(EMAIL).await;
     assert!(readiness(&app.client.get("/auth/readyz").await, "postgres"));
 
-    gate.close().await;
-    away(&app.me(&account.access).await, "postgres");
-    away(&app.refresh(&account.refresh).await, "postgres");
-    away(&app.login(EMAIL, PASSWORD, "203.0.113.7").await, "postgres");
+    proxy.close().await;
+    assert_unavailable(&app.me(&account.access).await, "postgres");
+    assert_unavailable(&app.refresh(&account.refresh).await, "postgres");
+    assert_unavailable(&app.login(EMAIL, PASSWORD, "203.0.113.7").await, "postgres");
 
-    gate.open().await;
+    proxy.open().await;
     app.me(&account.access).await.expect(StatusCode::OK);
     app.refresh(&account.refresh).await.expect(StatusCode::OK);
     app.login(EMAIL, PASSWORD, "203.0.113.7")
@@ -69,9 +69,9 @@ async fn a_database_outage_is_reported_and_recovers_without_restart() {
 #[tokio::test]
 async fn without_redis_sign_in_is_refused_and_sessions_continue() {
     let stores = Stores::from_env();
-    let mut gate = TcpProxy::closed(stores.redis.clone());
-    gate.open().await;
-    let port = gate.port;
+    let mut proxy = TcpProxy::closed(stores.redis.clone());
+    proxy.open().await;
+    let port = proxy.port;
     let app = TestApp::with(|config| {
         config.cache.host = "127.0.0.1".to_owned();
         config.cache.port = port;
@@ -79,17 +79,17 @@ async fn without_redis_sign_in_is_refused_and_sessions_continue() {
     .await;
     let account = app.register(EMAIL).await;
 
-    gate.close().await;
-    away(&app.login(EMAIL, PASSWORD, "203.0.113.7").await, "redis");
+    proxy.close().await;
+    assert_unavailable(&app.login(EMAIL, PASSWORD, "203.0.113.7").await, "redis");
     let form = json!({"email": "b@example.com", "password": PASSWORD, "full_name": "Ben Lima"});
-    away(&app.client.post("/auth/v1/register", &form).await, "redis");
+    assert_unavailable(&app.client.post("/auth/v1/register", &form).await, "redis");
     assert!(!readiness(&app.client.get("/readyz").await, "redis"));
     let renewed = app.refresh(&account.refresh).await.expect(StatusCode::OK);
     app.me(renewed["access_token"].as_str().unwrap())
         .await
         .expect(StatusCode::OK);
 
-    gate.open().await;
+    proxy.open().await;
     let mut answer = app.login(EMAIL, PASSWORD, "203.0.113.7").await;
     for _ in 0..50 {
         if answer.status == StatusCode::OK {

@@ -1,4 +1,4 @@
-//! Passwords are rated by the rules of registration.
+//! Password ratings by the rules of registration.
 
 use serde_json::{Value, json};
 
@@ -93,7 +93,7 @@ async fn malformed_candidates_are_refused() {
         assert_eq!(answer.json()["errors"][0]["field"], field, "{body}");
         assert!(
             !answer.text().contains("xxxx"),
-            "a password never comes back"
+            "a password must not be echoed"
         );
     }
 }

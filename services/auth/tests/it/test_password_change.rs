@@ -1,4 +1,4 @@
-//! A new password: by the old one, or by a letter that only the owner of the address reads.
+//! Password changes and resets.
 
 use std::time::{Duration, Instant};
 
@@ -85,7 +85,7 @@ async fn a_password_change_requires_the_current_password_and_a_valid_new_one() {
     assert_eq!(
         last.status,
         StatusCode::TOO_MANY_REQUESTS,
-        "a stolen token guesses no longer"
+        "guessing with a stolen token is rate-limited"
     );
     assert!(last.headers.contains_key("retry-after"));
 }
@@ -108,7 +108,7 @@ async fn an_emailed_code_resets_the_password_once() {
     assert_eq!(
         weak.code(),
         "weak_password",
-        "a weak password uses nothing up"
+        "a weak password does not use the code"
     );
     let set = confirm(&app, &token, OTHER).await;
     assert_eq!(set.status, StatusCode::NO_CONTENT, "{}", set.text());
@@ -123,7 +123,7 @@ async fn an_emailed_code_resets_the_password_once() {
         .expect(StatusCode::OK);
     assert!(
         signed_in["user"]["email_verified_at"].is_string(),
-        "the letter arrived"
+        "the code verifies the address as well"
     );
     let again = confirm(&app, &token, "Granite-6-Ladder").await;
     assert_eq!(
@@ -176,7 +176,7 @@ async fn known_and_unknown_addresses_get_the_same_response_in_the_same_time() {
     for number in 0..10 {
         app.register(&format!("user-{number}@example.com")).await;
     }
-    // Often enough that the fastest of each is what the road costs, whatever else runs.
+    // Often enough that the fastest request of each is undisturbed by other load.
     for number in 0..60 {
         let who = if number % 2 == 0 { "user" } else { "nobody" };
         let email = format!("{who}-{}@example.com", number / 2 % 10);
@@ -185,9 +185,9 @@ async fn known_and_unknown_addresses_get_the_same_response_in_the_same_time() {
         } else {
             &mut unknown
         };
-        let began = Instant::now();
+        let started = Instant::now();
         let answer = ask(&app, &email, &format!("203.0.113.{number}")).await;
-        *fastest = began.elapsed().min(*fastest);
+        *fastest = started.elapsed().min(*fastest);
         let seen = (answer.status, answer.body.len());
         assert_eq!(seen, (StatusCode::ACCEPTED, 0));
     }
@@ -195,17 +195,17 @@ async fn known_and_unknown_addresses_get_the_same_response_in_the_same_time() {
         known < unknown * 3 && unknown < known * 3,
         "{known:?} {unknown:?}"
     );
-    // And nobody gets a letter who has no account, nor is anything kept of the address.
+    // An address without an account gets no email, and it is not stored.
     let _worker = Worker::start(&app);
     code(&app, "user-9@example.com", SUBJECT, 1).await;
-    let began = Instant::now();
+    let started = Instant::now();
     let left = async || -> i64 {
         use sqlx::Row as _;
         let count = sqlx::query("select count(*) from auth.reset_requests");
         count.fetch_one(&app.admin().await).await.unwrap().get(0)
     };
     while left().await > 0 {
-        assert!(began.elapsed() < Duration::from_secs(15));
+        assert!(started.elapsed() < Duration::from_secs(15));
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(

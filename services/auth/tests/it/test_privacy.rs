@@ -1,5 +1,5 @@
-//! Who may have an account copied or erased, and what becomes of the request. What a copy has and
-//! an erasure leaves is looked at with all four services, in `tests/integration`.
+//! Who may request an export or an erasure, and the states of a request. `tests/integration` checks
+//! the contents of an export and what an erasure leaves, with all four services.
 
 use auth_service::AppState;
 use http::{Method, StatusCode};
@@ -31,7 +31,7 @@ async fn an_erasure_can_be_cancelled_during_the_grace_period() {
     let due: jiff::Timestamp = asked["due_at"].as_str().unwrap().parse().unwrap();
     let days = due.duration_since(jiff::Timestamp::now()).as_hours() / 24;
     assert!((6..=7).contains(&days), "{days} days");
-    // Asked again it is the same one.
+    // A second request returns the open one.
     let again = client.post(ERASURES, &erasure_of(&ana)).await;
     assert_eq!(again.expect(StatusCode::ACCEPTED)["id"], asked["id"]);
 
@@ -43,9 +43,9 @@ async fn an_erasure_can_be_cancelled_during_the_grace_period() {
     let read = client.get(&one).await.expect(StatusCode::OK);
     assert_eq!(read["state"], "cancelled");
     app.me(&ana.access).await.expect(StatusCode::OK);
-    // A new one may be asked for, and the list has both.
-    let anew = client.post(ERASURES, &erasure_of(&ana)).await;
-    assert_ne!(anew.expect(StatusCode::ACCEPTED)["id"], asked["id"]);
+    // A new request is possible, and the list has both.
+    let again = client.post(ERASURES, &erasure_of(&ana)).await;
+    assert_ne!(again.expect(StatusCode::ACCEPTED)["id"], asked["id"]);
     let list = client.get(ERASURES).await.expect(StatusCode::OK);
     assert_eq!(list["items"].as_array().map_or(0, Vec::len), 2, "{list}");
 }
@@ -83,7 +83,7 @@ async fn an_erasure_requires_an_owner_the_password_and_the_account_name() {
     let none = client.get(ERASURES).await.expect(StatusCode::OK);
     assert_eq!(none["items"], json!([]));
 
-    // Another account's request is none at all.
+    // The request of another account is not found.
     let made = client.post(EXPORTS, &Value::Null).await;
     let made = made.expect(StatusCode::ACCEPTED);
     let one = format!("{EXPORTS}/{}", made["id"].as_str().unwrap());

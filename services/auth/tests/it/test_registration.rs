@@ -1,4 +1,4 @@
-//! New accounts: whole or not at all.
+//! Registration: accounts are created completely or not at all.
 
 use auth_service::{Registration, commands};
 use http::{Method, StatusCode, header};
@@ -258,8 +258,8 @@ async fn with_invite_only_registration_each_invitation_admits_one_address_once()
     let made = closed.with_token(&admin.access).post(path, &invite).await;
     let made = made.expect(StatusCode::CREATED);
     assert_eq!(made["invitation"]["email"], "ana@example.com");
-    let letter = mailbox::code(&app, "ana@example.com", "You are invited", 1).await;
-    assert_eq!(made["token"], letter, "the letter carries it");
+    let emailed = mailbox::code(&app, "ana@example.com", "You are invited", 1).await;
+    assert_eq!(made["token"], emailed, "the email carries the token");
     let invited = form_with("invitation", made["token"].clone());
     let mut other = invited.clone();
     other["email"] = json!("ben@example.com");

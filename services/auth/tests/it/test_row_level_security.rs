@@ -1,4 +1,4 @@
-//! What the role of this service sees: one tenant, or nothing.
+//! Row-level security: the role of this service sees one tenant or nothing.
 
 use shared_config::Service;
 use shared_models::{CreatorId, UserId};
@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use crate::test_app::{PASSWORD, TestApp};
 
-/// Every tenant table of this service, as the catalogue knows it.
+/// All tenant tables of this service, from the PostgreSQL catalogue.
 async fn tenant_tables(app: &TestApp) -> Vec<String> {
     let rows = sqlx::query(
         "select format('%I.%I', n.nspname, c.relname) from pg_class c
@@ -163,7 +163,7 @@ async fn an_address_can_be_claimed_for_a_user_of_the_own_tenant_only() {
     let error = claim(own.conn(), UserId::new()).await;
     assert!(
         error.contains("foreign key"),
-        "a user that is not there: {error}"
+        "a user that does not exist: {error}"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Sessions: rotating tokens, one session for requests side by side, an end to stolen ones.
+//! Refresh tokens: rotation, concurrent requests, and reuse of stolen tokens.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,8 @@ async fn count(admin: &PgPool, what: &'static str) -> i64 {
     sqlx::query(what).fetch_one(admin).await.unwrap().get(0)
 }
 
-/// Moves the use of every token into the past, beyond the window.
-async fn let_the_window_pass(admin: &PgPool) {
+/// Moves the use of every token into the past, beyond the reuse interval.
+async fn pass_reuse_interval(admin: &PgPool) {
     let statement = "update auth.refresh_tokens set used_at = used_at - interval '11 seconds'";
     sqlx::query(statement).execute(admin).await.unwrap();
 }
@@ -50,7 +50,7 @@ async fn a_refresh_returns_new_tokens_of_the_same_session() {
 async fn fifty_concurrent_refreshes_share_one_session_and_successor() {
     let app = TestApp::new().await;
     let account = app.register(EMAIL).await;
-    // Two processes, as two replicas behind one gateway.
+    // Two processes, like two replicas behind one gateway.
     let replicas = [app.client.clone(), client(&app.config)];
     let many = (0..50).map(|number| {
         let replica = replicas[number % 2].clone();
@@ -80,8 +80,7 @@ async fn fifty_concurrent_refreshes_share_one_session_and_successor() {
         .expect(StatusCode::OK);
 }
 
-/// Holds the row of the only token until two requests wait for a lock: however the machine is
-/// loaded, they meet.
+/// Locks the row of the only token until two requests wait for it: they meet under any load.
 const UNTIL_TWO_MEET: &str = "do $$ begin
       perform 1 from auth.refresh_tokens for update;
       for attempt in 1..250 loop
@@ -126,7 +125,7 @@ async fn a_token_reused_too_late_ends_its_session() {
         .expect(StatusCode::OK);
     let next = token(&app.refresh(&account.refresh).await.expect(StatusCode::OK));
     let admin = app.admin().await;
-    let_the_window_pass(&admin).await;
+    pass_reuse_interval(&admin).await;
 
     let reused = app.refresh(&account.refresh).await;
     assert_eq!(
@@ -147,7 +146,7 @@ async fn a_token_reused_too_late_ends_its_session() {
     assert_eq!(
         count(&admin, reason).await,
         1,
-        "the kill survived its own refusal"
+        "the revocation is committed although the request is refused"
     );
     let other = Account::of(&other);
     app.refresh(&other.refresh).await.expect(StatusCode::OK);
@@ -225,7 +224,7 @@ async fn logout_ends_the_session_of_the_refresh_token_or_of_the_bearer() {
     let second = Account::of(&app.login(EMAIL, PASSWORD, "203.0.113.7").await.json());
     let third = Account::of(&app.login(EMAIL, PASSWORD, "203.0.113.7").await.json());
 
-    // The refresh token is the one that counts, whatever the bearer says.
+    // The refresh token decides, whatever the bearer token is.
     let body = json!({"refresh_token": second.refresh});
     let answer = app
         .client
@@ -281,7 +280,7 @@ async fn logout_requires_a_token_and_accepts_an_invalid_refresh_token() {
     assert_eq!(
         stale.status,
         StatusCode::NO_CONTENT,
-        "an expired bearer keeps nobody signed in"
+        "an expired bearer token ends no session"
     );
     assert_eq!(app.me(&account.access).await.code(), "session_ended");
     for body in [

@@ -1,4 +1,4 @@
-//! Where somebody is signed in: seen, ended one by one, ended at once.
+//! The sessions of a user: listed, revoked one by one or all at once.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -89,7 +89,7 @@ async fn a_revoked_session_ends_in_every_process_at_once() {
     let app = TestApp::new().await;
     let here = app.register(EMAIL).await;
     let there = sign_in(&app, "203.0.113.7").await;
-    // Another process has verified the token before, and remembers it.
+    // Another process has verified the token before, and caches the result.
     let replica = client(&app.config);
     let elsewhere = replica.with_token(&there.access);
     elsewhere.get("/auth/v1/me").await.expect(StatusCode::OK);
@@ -148,14 +148,14 @@ async fn signing_out_everywhere_ends_all_sessions_but_no_later_one() {
     let answer = caller.post("/auth/v1/logout-all", &json!({})).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
     for account in [&first, &second] {
-        // Until the word arrives, which takes at most a second, the row itself refuses.
-        let began = std::time::Instant::now();
+        // Until the revocation arrives, within a second, the database row refuses the token.
+        let started = std::time::Instant::now();
         loop {
             match app.me(&account.access).await.code().as_str() {
                 "revoked_token" => break,
                 code => assert_eq!(code, "session_ended"),
             }
-            assert!(began.elapsed().as_millis() < 1000, "the word is late");
+            assert!(started.elapsed().as_millis() < 1000, "the word is late");
         }
         assert_eq!(
             app.refresh(&account.refresh).await.code(),

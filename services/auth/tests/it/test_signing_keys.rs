@@ -1,4 +1,4 @@
-//! Keys that sign: changed on demand and by the calendar, and no token is refused for it.
+//! Signing keys: rotated on demand and on schedule, without refusing valid tokens.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -48,7 +48,7 @@ async fn sign_in(app: &TestApp, ip: &str) -> Account {
     Account::of(&app.login(EMAIL, PASSWORD, ip).await.expect(StatusCode::OK))
 }
 
-/// Another service, which learns keys from another replica of auth.
+/// Another service, which fetches keys from another replica of auth.
 async fn hub(app: &TestApp) -> TokenVerifier {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut rules = app.config.verifier.clone();
@@ -79,25 +79,25 @@ async fn a_new_key_signs_within_a_second_in_every_replica_and_no_token_is_refuse
         .map(|key| &key["state"])
         .collect();
     assert_eq!(states, ["active", "next"], "{keys}");
-    let began = Instant::now();
+    let started = Instant::now();
     let mut token = account.refresh.clone();
     let after = loop {
         let renewed = app.refresh(&token).await.expect(StatusCode::OK);
         token = renewed["refresh_token"].as_str().unwrap().to_owned();
         let access = renewed["access_token"].as_str().unwrap().to_owned();
-        // Whoever is asked, at every moment.
+        // By every process, at any time.
         app.me(&access).await.expect(StatusCode::OK);
         hub.verify(&access).await.unwrap();
         if kid(&access) != before {
             break access;
         }
         assert!(
-            began.elapsed() < Duration::from_secs(5),
-            "the new key never signs"
+            started.elapsed() < Duration::from_secs(5),
+            "the new key does not sign"
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
-    let took = began.elapsed();
+    let took = started.elapsed();
     writeln!(
         std::io::stdout(),
         "measured: a new key signs after {took:?}"
@@ -115,16 +115,16 @@ async fn a_new_key_signs_within_a_second_in_every_replica_and_no_token_is_refuse
     assert_eq!(set["keys"].as_array().unwrap().len(), 2);
 }
 
-/// Waits until `refused` says so, below a second.
-async fn within_a_second(began: Instant, refused: impl AsyncFn() -> bool) -> Duration {
+/// Waits until `refused` is true, at most a second.
+async fn within_a_second(started: Instant, refused: impl AsyncFn() -> bool) -> Duration {
     while !refused().await {
-        assert!(began.elapsed() < Duration::from_secs(1), "still accepted");
+        assert!(started.elapsed() < Duration::from_secs(1), "still accepted");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    began.elapsed()
+    started.elapsed()
 }
 
-/// Ends the keys there are, one that signed and one that signs; the name of the new one.
+/// Replaces a retired and an active key, and returns the id of the new one.
 async fn end_leaked_keys(app: &TestApp, account: &Account) -> String {
     rotate(app, account).await;
     let caller = app.client.with_token(&account.access);
@@ -147,9 +147,9 @@ async fn a_leaked_key_is_refused_everywhere_within_a_second() {
     let account = admin(&app).await;
     hub.verify(&account.access).await.unwrap();
     end_leaked_keys(&app, &account).await;
-    let began = Instant::now();
+    let started = Instant::now();
     let refused = async || hub.verify(&account.access).await.is_err();
-    let took = within_a_second(began, refused).await;
+    let took = within_a_second(started, refused).await;
     writeln!(
         std::io::stdout(),
         "measured: a leaked key is refused after {took:?}"
@@ -161,7 +161,7 @@ async fn a_leaked_key_is_refused_everywhere_within_a_second() {
     assert_eq!(here.status, StatusCode::UNAUTHORIZED);
     let there = replica.with_token(&account.access);
     let refused = async || there.get("/auth/v1/me").await.status == StatusCode::UNAUTHORIZED;
-    within_a_second(began, refused).await;
+    within_a_second(started, refused).await;
 }
 
 #[tokio::test]
@@ -212,9 +212,9 @@ async fn a_leaked_key_stays_when_its_revocation_cannot_be_published() {
     let failed = caller.post("/auth/v1/keys/rotate", &body).await;
     assert!(failed.status.is_server_error(), "{}", failed.text());
     assert_eq!(published(&app).await, keys);
-    let began = Instant::now();
+    let started = Instant::now();
     let holds = async || app.me(&account.access).await.status == StatusCode::OK;
-    within_a_second(began, holds).await;
+    within_a_second(started, holds).await;
 }
 
 #[tokio::test]
@@ -301,7 +301,7 @@ async fn a_replica_that_starts_later_signs_with_the_shared_key() {
     let account = admin(&app).await;
     rotate(&app, &account).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    // It has the seed of the first key, which signs no more.
+    // Its settings have the seed of the first key, which does not sign any more.
     let late = client(&app.config);
     let body = json!({"email": EMAIL, "password": PASSWORD});
     let signed = Account::of(

@@ -1,4 +1,4 @@
-//! Invitations to register: listed, taken back, used once, and nobody's but the administrators'.
+//! Invitations to register: listed, revoked, used once, and for administrators only.
 
 use auth_service::{Registration, commands};
 use futures_util::future::join_all;
@@ -12,7 +12,7 @@ use crate::test_app::{PASSWORD, TestApp, client};
 
 const PATH: &str = "/auth/v1/registration-invitations";
 
-/// A platform that registers by invitation only: anybody, and its administrator.
+/// A platform with invite-only registration: an anonymous client, and its administrator.
 async fn closed(app: &TestApp) -> (TestClient, TestClient) {
     let admin = app.register("root@example.com").await;
     let named = commands::grant_admin(&app.config, "root@example.com").await;
@@ -125,7 +125,7 @@ async fn a_new_invitation_replaces_a_pending_one_and_an_expired_one_is_invalid()
     sqlx::query(moved).execute(&database).await.unwrap();
     let late = register(&anybody, "ana@example.com", &second).await;
     assert_eq!(refused(&late), invalid());
-    // A month later the next invitation sweeps them out.
+    // A month later the next invitation deletes them.
     let moved = "update auth.registration_invitations set expires_at = now() - interval '31 days'";
     sqlx::query(moved).execute(&database).await.unwrap();
     let (_, third) = invite(&admin, "ana@example.com").await;

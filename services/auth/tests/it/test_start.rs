@@ -1,4 +1,4 @@
-//! The binary itself: what it says when it cannot start, and how it ends.
+//! The binary: its messages when it cannot start, and its shutdown.
 
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
@@ -47,7 +47,7 @@ fn the_binary_prints_its_openapi_document_without_settings() {
     );
 }
 
-/// The command that serves that app's database.
+/// The command that serves with the database of the test.
 fn serving(app: &TestApp, listen: &str) -> Command {
     let database = app.database.settings(Service::Auth);
     let mut command = binary();
@@ -98,7 +98,7 @@ async fn the_binary_serves_is_healthy_and_stops_on_sigterm() {
     while !healthy().success() {
         assert!(
             started.elapsed() < Duration::from_secs(10),
-            "it does not start"
+            "the binary does not start"
         );
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -1,4 +1,4 @@
-//! The tenants API: what the operator asks, and what it means for the account's people.
+//! The tenants API of the operator, and its effects on members.
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ impl Operator {
         self.app.client.post(path, &body).await
     }
 
-    /// How often rows of the account's tables were written.
+    /// The transaction ids of the account's rows, which change with every write.
     async fn writes(&self) -> Vec<String> {
         let admin = self.app.admin().await;
         let sql = "select t.x::text from (
@@ -91,7 +91,7 @@ async fn provisioning_is_idempotent_and_a_repetition_writes_nothing() {
     let again = operator.put(uid, &wish()).await.expect(StatusCode::OK);
     assert_eq!(
         again, made,
-        "also the invitation, if the first answer was lost"
+        "the invitation is the same, if the first response was lost"
     );
     assert_eq!(operator.writes().await, before);
     let mut read = operator.get(uid).await.expect(StatusCode::OK);
@@ -193,7 +193,7 @@ async fn a_suspended_account_is_refused_at_once_and_can_be_resumed() {
     while app.me(&account.access).await.status != StatusCode::FORBIDDEN {
         assert!(
             started.elapsed().as_millis() < 1000,
-            "heeded within a second"
+            "refused within a second"
         );
     }
     for refused in [
@@ -212,7 +212,7 @@ async fn a_suspended_account_is_refused_at_once_and_can_be_resumed() {
     assert_eq!(
         wrong.code(),
         "invalid_credentials",
-        "only who knows the password learns of it"
+        "reported after the right password only"
     );
     operator.put(uid, &wish()).await.expect(StatusCode::OK);
     app.refresh(&account.refresh).await.expect(StatusCode::OK);
@@ -220,7 +220,7 @@ async fn a_suspended_account_is_refused_at_once_and_can_be_resumed() {
     while app.me(&account.access).await.status != StatusCode::OK {
         assert!(
             started.elapsed().as_millis() < 1000,
-            "lifted within a second"
+            "accepted within a second"
         );
     }
 }
@@ -348,7 +348,7 @@ async fn requests_without_the_token_and_invalid_requests_are_refused() {
     assert_eq!(
         answer.status.as_u16(),
         404,
-        "the public port knows nothing of it"
+        "the public port does not serve it"
     );
     for (field, value) in [
         ("plan", json!("gold")),
@@ -379,7 +379,7 @@ async fn usage_counts_documents_bytes_and_the_messages_of_this_month() {
     let nothing = json!({"documents": 0, "messages_this_month": 0, "storage_bytes": 0});
     assert_eq!(made["usage"], nothing);
     let admin = operator.app.admin().await;
-    // The conversation and the channel that these belong to are not what is counted.
+    // The conversation and the channel of the messages are not counted.
     let sql = format!(
         "set session_replication_role = replica;
          insert into hub.documents (creator_id, id, title, filename, kind, file_size, content_hash,

@@ -1,4 +1,4 @@
-//! The second factor: enrolled by password and code, asked for at sign-in, replayed by nobody.
+//! The second factor: enrolment, sign-in, and protection against replay.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ impl App {
         Self(Secret::try_from_base32(text).unwrap().as_bytes().to_vec())
     }
 
-    /// The code that it shows, so many steps from now.
+    /// The code that the app shows this many steps from now.
     fn code(&self, steps: i64) -> String {
         let totp = Builder::new()
             .with_algorithm(Algorithm::SHA1)
@@ -47,7 +47,7 @@ async fn state(app: &TestApp, access: &str) -> Value {
     caller.get("/auth/v1/totp").await.expect(StatusCode::OK)
 }
 
-/// Enrols, and gives the app and the recovery codes. The step before the present one is used up.
+/// Enrols, and returns the app and the recovery codes. Uses the code of the previous step.
 async fn enrol(app: &TestApp, account: &Account) -> (App, Vec<String>) {
     let offer = post(app, &account.access, "totp", json!({"password": PASSWORD})).await;
     assert_eq!(offer.headers["cache-control"], "no-store");
@@ -290,7 +290,7 @@ async fn the_secret_is_encrypted_and_reencrypted_with_a_new_key() {
         let hash: Vec<u8> = row.get(0);
         assert!(codes.iter().all(|code| code.as_bytes() != hash.as_slice()));
     }
-    // The platform's engineer replaces the key; the old one stands beside.
+    // The operator replaces the data key; the old one stays as the previous key.
     let mut config = app.config.clone();
     config.data_keys.previous = Some(config.data_keys.current);
     config.data_keys.current = shared_config::Secret::new([7; 32]);
@@ -309,7 +309,7 @@ async fn the_secret_is_encrypted_and_reencrypted_with_a_new_key() {
     assert_ne!(
         after.split('.').nth(1),
         before.split('.').nth(1),
-        "sealed with the new key"
+        "encrypted with the new key"
     );
     config.data_keys.previous = None;
     let alone = crate::test_app::client(&config);

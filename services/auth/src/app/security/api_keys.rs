@@ -139,7 +139,7 @@ impl ApiKeyResolver {
             return Ok(None);
         };
         let mut tx = self.0.tenant(creator).await?;
-        // The revocation of a suspended tenant expires with its access tokens; keys may live longer.
+        // The revocation of a suspended tenant expires with its access tokens, before its keys do.
         if tenants::is_suspended(&mut tx).await? {
             return Ok(None);
         }

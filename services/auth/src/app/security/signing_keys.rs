@@ -53,7 +53,7 @@ pub(crate) struct KeyRing {
 }
 
 impl KeyRing {
-    /// Waits until the keys were read once: before that, this process does not know which key signs.
+    /// Waits until the keys were read once: before that, no key is known to sign or verify.
     pub(crate) async fn ready(&self) -> Result<(), Error> {
         self.loaded.get_or_try_init(|| self.reload()).await?;
         Ok(())
@@ -115,7 +115,8 @@ impl KeyRing {
         };
         for row in keys {
             if let Err(cause) = revocations.lift(Subject::signing_key(&row.kid)).await {
-                tracing::error!(%cause, kid = row.kid, "revocation of an active signing key not lifted; its tokens may be refused");
+                let kid = &row.kid;
+                tracing::error!(%cause, kid, "signing key still revoked; its tokens may be refused");
             }
         }
     }

@@ -109,7 +109,7 @@ fn the_list_of_common_passwords_is_lower_case_and_trimmed() {
 
 proptest! {
     #[test]
-    fn every_text_gets_a_score_that_fits_its_violations(password in ".{0,140}", personal in ".{0,60}") {
+    fn every_text_has_a_consistent_score(password in ".{0,140}", personal in ".{0,60}") {
         let assessed = RULES.assess(&password, &[&personal]);
         prop_assert!(assessed.score <= 100);
         prop_assert!(assessed.violations.is_empty() || assessed.score < 60);

@@ -89,8 +89,8 @@ pub(crate) async fn read_totp(
 
 /// Start the enrolment of an authenticator app.
 ///
-/// Sign-in does not change until a code confirms that the app has the secret. A newer secret replaces
-/// an unconfirmed one.
+/// Sign-in does not change until a code confirms that the app has the secret. A newer secret
+/// replaces an unconfirmed one.
 #[utoipa::path(post, path = "/totp", tag = "second factor", request_body = PasswordProof,
     security(("bearer" = [])),
     responses(
