@@ -116,7 +116,7 @@ impl KeyRing {
         for row in keys {
             if let Err(cause) = revocations.lift(Subject::signing_key(&row.kid)).await {
                 let kid = &row.kid;
-                tracing::error!(%cause, kid, "signing key still revoked; its tokens may be refused");
+                tracing::error!(%cause, kid, "signing key still revoked; tokens may be refused");
             }
         }
     }
