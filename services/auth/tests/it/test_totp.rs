@@ -11,9 +11,9 @@ use crate::test_app::{Account, PASSWORD, TestApp};
 const EMAIL: &str = "ana@example.com";
 
 /// An authenticator app.
-struct App(Vec<u8>);
+struct Authenticator(Vec<u8>);
 
-impl App {
+impl Authenticator {
     fn of(offer: &Value) -> Self {
         let text = offer["secret"].as_str().unwrap();
         Self(Secret::try_from_base32(text).unwrap().as_bytes().to_vec())
@@ -47,16 +47,16 @@ async fn state(app: &TestApp, access: &str) -> Value {
     caller.get("/auth/v1/totp").await.expect(StatusCode::OK)
 }
 
-/// Enrols, and returns the app and the recovery codes. Uses the code of the previous step.
-async fn enrol(app: &TestApp, account: &Account) -> (App, Vec<String>) {
+/// Enrols, and returns the authenticator and the recovery codes. Uses the code of the previous step.
+async fn enrol(app: &TestApp, account: &Account) -> (Authenticator, Vec<String>) {
     let offer = post(app, &account.access, "totp", json!({"password": PASSWORD})).await;
     assert_eq!(offer.headers["cache-control"], "no-store");
-    let app = App::of(&offer.expect(StatusCode::CREATED));
-    let body = json!({"code": app.code(-1)});
+    let authenticator = Authenticator::of(&offer.expect(StatusCode::CREATED));
+    let body = json!({"code": authenticator.code(-1)});
     let confirmed = post(app, &account.access, "totp/confirm", body).await;
     let codes = confirmed.expect(StatusCode::OK)["recovery_codes"].clone();
     let codes: Vec<String> = serde_json::from_value(codes).unwrap();
-    (app, codes)
+    (authenticator, codes)
 }
 
 async fn challenge(app: &TestApp, ip: &str) -> String {
@@ -82,7 +82,7 @@ async fn sign_in_takes_two_steps_once_the_second_factor_is_enabled() {
     let app = TestApp::new().await;
     let account = app.register(EMAIL).await;
     assert_eq!(state(&app, &account.access).await["enabled"], false);
-    let (app, codes) = enrol(&app, &account).await;
+    let (authenticator, codes) = enrol(&app, &account).await;
     assert_eq!(codes.len(), 10);
     let on = state(&app, &account.access).await;
     assert_eq!(
@@ -91,7 +91,7 @@ async fn sign_in_takes_two_steps_once_the_second_factor_is_enabled() {
     );
 
     let challenge = challenge(&app, "203.0.113.7").await;
-    let body = second(&app, &challenge, "code", &app.code(0))
+    let body = second(&app, &challenge, "code", &authenticator.code(0))
         .await
         .expect(StatusCode::OK);
     app.me(&Account::of(&body).access)
@@ -121,7 +121,7 @@ async fn an_offered_secret_changes_nothing_and_requires_the_password() {
     )
     .await;
     is(&none, 409, "totp_not_offered");
-    let offer = |answer: Answer| App::of(&answer.expect(StatusCode::CREATED));
+    let offer = |answer: Answer| Authenticator::of(&answer.expect(StatusCode::CREATED));
     let ask = || post(&app, &account.access, "totp", json!({"password": PASSWORD}));
     let (older, newer) = (offer(ask().await), offer(ask().await));
     let confirm = |code| post(&app, &account.access, "totp/confirm", json!({"code": code}));
@@ -141,9 +141,9 @@ async fn an_offered_secret_changes_nothing_and_requires_the_password() {
 async fn no_code_works_twice() {
     let app = TestApp::new().await;
     let account = app.register(EMAIL).await;
-    let (app, codes) = enrol(&app, &account).await;
+    let (authenticator, codes) = enrol(&app, &account).await;
     let challenge = challenge(&app, "203.0.113.7").await;
-    let code = app.code(0);
+    let code = authenticator.code(0);
     let (one, two) = tokio::join!(
         second(&app, &challenge, "code", &code),
         second(&app, &challenge, "code", &code),
@@ -153,7 +153,7 @@ async fn no_code_works_twice() {
     assert_eq!(statuses, [200, 401], "of two at once, one");
     let replayed = second(&app, &challenge, "code", &code).await;
     assert_eq!(replayed.code(), "invalid_second_factor");
-    let earlier = second(&app, &challenge, "code", &app.code(-1)).await;
+    let earlier = second(&app, &challenge, "code", &authenticator.code(-1)).await;
     assert_eq!(earlier.code(), "invalid_second_factor", "nor an older one");
     let typed = codes[0].to_uppercase().replace('-', " ");
     second(&app, &challenge, "recovery_code", &typed)
@@ -168,7 +168,7 @@ async fn no_code_works_twice() {
 async fn wrong_codes_lock_like_wrong_passwords_and_a_password_buys_no_new_guesses() {
     let app = TestApp::new().await;
     let account = app.register(EMAIL).await;
-    let (app, codes) = enrol(&app, &account).await;
+    let (authenticator, codes) = enrol(&app, &account).await;
     for number in 0..5 {
         let ip = format!("203.0.113.{number}");
         let challenge = challenge(&app, &ip).await;
@@ -191,14 +191,14 @@ async fn wrong_codes_lock_like_wrong_passwords_and_a_password_buys_no_new_guesse
     let challenge = challenge().await;
     let lock = "update auth.users set locked_until = now() + interval '1 minute'";
     sqlx::query(lock).execute(&admin).await.unwrap();
-    let refused = second(&app, &challenge, "code", &app.code(0)).await;
+    let refused = second(&app, &challenge, "code", &authenticator.code(0)).await;
     assert_eq!(
         refused.code(),
         "invalid_second_factor",
         "locked between the steps"
     );
     sqlx::query(elapse).execute(&admin).await.unwrap();
-    second(&app, &challenge, "code", &app.code(0))
+    second(&app, &challenge, "code", &authenticator.code(0))
         .await
         .expect(StatusCode::OK);
     assert_eq!(codes.len(), 10);
@@ -208,10 +208,10 @@ async fn wrong_codes_lock_like_wrong_passwords_and_a_password_buys_no_new_guesse
 async fn a_challenge_is_valid_for_minutes_and_for_one_password() {
     let app = TestApp::new().await;
     let account = app.register(EMAIL).await;
-    let (app, codes) = enrol(&app, &account).await;
+    let (authenticator, codes) = enrol(&app, &account).await;
     let challenge = challenge(&app, "203.0.113.7").await;
     for broken in ["", "s1.x.y", &challenge[..challenge.len() - 9]] {
-        let answer = second(&app, broken, "code", &app.code(0)).await;
+        let answer = second(&app, broken, "code", &authenticator.code(0)).await;
         is(&answer, 401, "invalid_challenge");
     }
     let neither = json!({"challenge": challenge});
@@ -240,9 +240,15 @@ async fn disabling_and_regenerating_codes_require_both_factors() {
     )
     .await;
     is(&off, 409, "totp_not_enabled");
-    let (app, codes) = enrol(&app, &account).await;
+    let (authenticator, codes) = enrol(&app, &account).await;
     for path in ["totp/disable", "totp/recovery-codes"] {
-        let password = post(&app, &account.access, path, both(&app.code(0), "Wrong-1-X")).await;
+        let password = post(
+            &app,
+            &account.access,
+            path,
+            both(&authenticator.code(0), "Wrong-1-X"),
+        )
+        .await;
         assert_eq!(password.code(), "wrong_password", "{path}");
         let code = post(&app, &account.access, path, both("000000", PASSWORD)).await;
         assert_eq!(code.code(), "wrong_code", "{path}");
@@ -251,7 +257,7 @@ async fn disabling_and_regenerating_codes_require_both_factors() {
         &app,
         &account.access,
         "totp/recovery-codes",
-        both(&app.code(0), PASSWORD),
+        both(&authenticator.code(0), PASSWORD),
     );
     let renewed = renewed.await.expect(StatusCode::OK);
     assert_eq!(renewed["recovery_codes"].as_array().unwrap().len(), 10);
@@ -266,7 +272,7 @@ async fn disabling_and_regenerating_codes_require_both_factors() {
         &app,
         &account.access,
         "totp/disable",
-        both(&app.code(1), PASSWORD),
+        both(&authenticator.code(1), PASSWORD),
     )
     .await;
     assert_eq!(off.status, StatusCode::NO_CONTENT, "{}", off.text());
@@ -277,7 +283,7 @@ async fn disabling_and_regenerating_codes_require_both_factors() {
 async fn the_secret_is_encrypted_and_reencrypted_with_a_new_key() {
     let app = TestApp::new().await;
     let account = app.register(EMAIL).await;
-    let (app, codes) = enrol(&app, &account).await;
+    let (authenticator, codes) = enrol(&app, &account).await;
     let admin = app.admin().await;
     let stored = async || -> String {
         let row = sqlx::query("select secret from auth.totp");
@@ -300,7 +306,7 @@ async fn the_secret_is_encrypted_and_reencrypted_with_a_new_key() {
         .post("/auth/v1/login", &body)
         .await
         .expect(StatusCode::OK);
-    let body = json!({"challenge": first["challenge"], "code": app.code(0)});
+    let body = json!({"challenge": first["challenge"], "code": authenticator.code(0)});
     client
         .post("/auth/v1/login/totp", &body)
         .await
@@ -318,7 +324,7 @@ async fn the_secret_is_encrypted_and_reencrypted_with_a_new_key() {
         .post("/auth/v1/login", &body)
         .await
         .expect(StatusCode::OK);
-    let body = json!({"challenge": first["challenge"], "code": app.code(1)});
+    let body = json!({"challenge": first["challenge"], "code": authenticator.code(1)});
     alone
         .post("/auth/v1/login/totp", &body)
         .await
