@@ -6,6 +6,7 @@ mod rls;
 mod services;
 mod test_catalogue;
 mod test_compose;
+mod test_copies;
 mod test_environment;
 mod test_in_force;
 mod test_login_load;

@@ -2,6 +2,7 @@
 //!
 //! Both are jobs: they survive restarts, wait for a service that is away, and say which one.
 
+mod download;
 mod erasure;
 mod export;
 mod peers;
@@ -15,7 +16,7 @@ use shared_config::{Reader, Service, keys};
 use shared_db::TenantTx;
 use shared_db::jobs;
 use shared_models::{CreatorId, UserId};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
 use crate::audit::{self, Event};
@@ -23,12 +24,14 @@ use crate::error::Error;
 use crate::state::AppState;
 use crate::store::privacy_requests::{self, Kind, PrivacyRow, Progress, State};
 
-pub(crate) use export::download;
+pub(crate) use download::download;
 
 /// The queue of this service's jobs.
 const QUEUE: &str = Service::Auth.name();
 /// How long an owner may think better of an erasure, seconds: seven days.
 const GRACE: u64 = 7 * 86_400;
+/// Downloads at once in one process, of all accounts together; each takes up to about 1 MiB.
+const MAX_DOWNLOADS: usize = 32;
 
 /// Where the other services are, and how long an erasure waits.
 #[derive(Debug, Clone)]
@@ -41,6 +44,8 @@ pub struct PrivacySettings {
     pub channel_url: String,
     /// How long an owner may think better of an erasure.
     pub grace: Duration,
+    /// Downloads of copies at once in one process, of all accounts together.
+    pub max_downloads: usize,
 }
 
 impl PrivacySettings {
@@ -58,6 +63,7 @@ impl PrivacySettings {
             ai_engine_url: url(reader, keys::AI_ENGINE_URL, Service::AiEngine),
             channel_url: url(reader, keys::CHANNEL_URL, Service::Channel),
             grace: Duration::from_secs(grace),
+            max_downloads: MAX_DOWNLOADS,
         }
     }
 }
@@ -68,11 +74,13 @@ pub(crate) struct Privacy {
     settings: PrivacySettings,
     http: reqwest::Client,
     woken: Arc<Notify>,
+    downloads: Arc<Semaphore>,
 }
 
 impl Privacy {
     pub(crate) fn new(settings: PrivacySettings, http: reqwest::Client) -> Self {
         Self {
+            downloads: Arc::new(Semaphore::new(settings.max_downloads)),
             settings,
             http,
             woken: Arc::default(),

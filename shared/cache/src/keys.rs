@@ -25,6 +25,11 @@ impl Key {
         Self(format!("{{{creator}}}:limit:{name}:{caller}"))
     }
 
+    /// Held while an account downloads a copy of its data: one download at a time.
+    pub fn export_download(creator: CreatorId) -> Self {
+        Self(format!("{{{creator}}}:export-download"))
+    }
+
     /// The vector of a query text. The hash covers the text; the model is in the name, since the
     /// same text has another vector there.
     pub fn query_vector(creator: CreatorId, model: &str, hash: &str) -> Self {

@@ -4,11 +4,13 @@ pub mod keys;
 pub mod lease;
 pub mod limit;
 mod line;
+mod lock;
 pub mod settings;
 
 pub use keys::Key;
 pub use lease::Leases;
 pub use limit::{Limit, Verdict};
+pub use lock::Lock;
 pub use settings::CacheSettings;
 
 use std::time::Duration;

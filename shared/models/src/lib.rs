@@ -17,5 +17,5 @@ pub use id::{
 pub use page::{Cursor, Page, PageRequest};
 pub use permission::Permission;
 pub use role::Role;
-pub use tenant_data::{DataLine, Tally};
+pub use tenant_data::{CopyFailure, CopyFailureCode, DataLine, FilePiece, Tally};
 pub use usage::UsageKind;

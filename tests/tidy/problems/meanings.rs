@@ -16,6 +16,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "A dependency, named in `dependency`, is away; try again.",
     ),
     (
+        "download_in_progress",
+        "A copy of the account is being downloaded; wait until that has ended.",
+    ),
+    (
         "duplicate_document",
         "The account has this content already; `detail` names the document.",
     ),
@@ -37,7 +41,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "export_expired",
         "The copy may no longer be fetched; ask for a new one.",
     ),
-    ("export_not_ready", "The copy is being prepared; ask again."),
+    (
+        "export_not_ready",
+        "The copy is being prepared, or could not be; read the request.",
+    ),
     (
         "file_too_large",
         "The uploaded file is larger than the limit in `detail`.",

@@ -1,53 +1,48 @@
-//! Copies everything that the platform keeps of an account.
+//! Prepares a copy of everything that the platform keeps of an account.
 //!
-//! The job looks whether every service can give its part, and counts. The copy itself is made
-//! while it is fetched: no second copy of everything lies about for a week.
+//! The job checks that every service can give its part, and counts. The copy itself is made while
+//! it is downloaded: no second copy of everything lies about for a week.
 
-use axum::response::Response;
-use serde_json::json;
+use std::time::Duration;
+
+use jiff::Timestamp;
 use shared_config::Service;
-use shared_db::jobs::{self, Claim};
-use shared_models::{CreatorId, Tally};
-use shared_web::tenant_data::{CopyError, Lines, copy_rows};
-use tracing::Instrument as _;
+use shared_db::jobs::{self, Claim, Verdict};
+use shared_models::{CopyFailureCode, CreatorId, Tally};
 
 use super::peers::{self, PEERS, PeerError};
 use super::worker::{Ending, save};
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::privacy_requests::{self, Kind, PrivacyRow};
+use crate::store::privacy_requests::{self, Failure, Kind, PrivacyRow};
 
-/// What auth copies: its own schema, and what all services share.
-const SCHEMAS: [&str; 2] = [Service::Auth.database_schema(), "platform"];
+/// How long an export waits for a service that is unavailable before it fails.
+const OUTAGE_LIMIT: Duration = Duration::from_hours(1);
 
 /// Does one attempt.
 pub(super) async fn run(app: &AppState, claim: &Claim) -> Result<Ending, Error> {
-    let mut tx = app.db.tenant(claim.creator).await?;
-    let begun = privacy_requests::begin(&mut tx, Kind::Export, claim.subject).await?;
-    if begun.is_none() {
-        jobs::succeed(&mut tx, claim).await?;
-    }
-    tx.commit().await?;
-    let Some(mut request) = begun else {
+    let Some(mut request) = begin(app, claim).await? else {
         return Ok(Ending::Lost);
     };
+    // An export that kills its worker would otherwise do so for ever.
+    if claim.attempt > claim.max_attempts {
+        let reason = "preparing the copy was interrupted too often";
+        return fail(app, claim, &Failure::new("interrupted", reason), false).await;
+    }
     for service in PEERS {
-        let part = request
-            .progress
-            .entry(service.name().to_owned())
-            .or_default();
-        match count(app, service, claim.creator).await {
-            Ok(counts) => {
-                (part.done, part.counts, part.waits_for) = (true, counts, None);
-            }
-            Err(cause) => {
-                (part.done, part.waits_for) = (false, Some(service.name().to_owned()));
-                save(app, claim, &request.progress).await?;
-                return Ok(Ending::Waits(service, cause));
-            }
+        let counted = count(app, service, claim.creator).await;
+        let name = service.name().to_owned();
+        let part = request.progress.entry(name.clone()).or_default();
+        part.done = counted.is_ok();
+        part.waits_for = counted.is_err().then_some(name);
+        if let Ok(counts) = &counted {
+            part.counts = counts.clone();
         }
         if !save(app, claim, &request.progress).await? {
             return Ok(Ending::Lost);
+        }
+        if let Err(cause) = counted {
+            return after_failure(app, claim, &request, service, cause).await;
         }
     }
     let mut tx = app.db.tenant(claim.creator).await?;
@@ -59,44 +54,76 @@ pub(super) async fn run(app: &AppState, claim: &Claim) -> Result<Ending, Error> 
     Ok(Ending::Done)
 }
 
+/// Marks the request as running; none when nobody wants it any more.
+async fn begin(app: &AppState, claim: &Claim) -> Result<Option<PrivacyRow>, Error> {
+    let mut tx = app.db.tenant(claim.creator).await?;
+    let begun = privacy_requests::begin(&mut tx, Kind::Export, claim.subject).await?;
+    if begun.is_none() {
+        jobs::succeed(&mut tx, claim).await?;
+    }
+    tx.commit().await?;
+    Ok(begun)
+}
+
 async fn count(app: &AppState, service: Service, creator: CreatorId) -> Result<Tally, PeerError> {
     let mut copy = peers::copy(app, service, creator).await?;
     let mut tally = Tally::default();
     while let Some(line) = copy.next().await? {
-        tally.count(&line.kind, 1);
+        tally.count(line.kind(), 1);
     }
     Ok(tally)
 }
 
-/// Gives the copy (NDJSON): auth's part first, then each service's, then a last line `end`,
-/// without which it is not whole.
-pub(crate) fn download(app: AppState, creator: CreatorId, request: &PrivacyRow) -> Response {
-    let (mut lines, response) = Lines::answer();
-    let about = json!({"request": request.id, "creator_id": creator});
-    let work = async move {
-        let mut copied = lines.write("about", about).await;
-        if copied.is_ok() {
-            copied = write(&app, creator, &mut lines).await;
+/// An outage is waited for, though not for ever; anything else is tried a few times.
+async fn after_failure(
+    app: &AppState,
+    claim: &Claim,
+    request: &PrivacyRow,
+    service: Service,
+    cause: PeerError,
+) -> Result<Ending, Error> {
+    let name = service.name();
+    if cause.is_outage() {
+        let waited = Timestamp::now().duration_since(request.created_at);
+        if waited.unsigned_abs() < OUTAGE_LIMIT {
+            return Ok(Ending::Waits(service, cause));
         }
-        lines.end(copied).await;
+        tracing::warn!(service = name, %cause, "an export waited too long");
+        let reason = format!("{name} was not available for too long; ask for a new copy");
+        let failure = Failure::new("dependency_unavailable", &reason);
+        return fail(app, claim, &failure, false).await;
+    }
+    tracing::warn!(service = name, %cause, attempt = claim.attempt, "an export failed");
+    let (failure, retry) = match cause.reported() {
+        Some(reported) if reported.code == CopyFailureCode::LineTooLong => {
+            let reason = format!("{name}: {}", reported.reason);
+            (Failure::new("line_too_long", &reason), false)
+        }
+        _ => {
+            let reason = format!("{name} did not give its part of the copy completely");
+            (Failure::new("incomplete_part", &reason), true)
+        }
     };
-    tokio::spawn(work.in_current_span());
-    response
+    fail(app, claim, &failure, retry).await
 }
 
-async fn write(app: &AppState, creator: CreatorId, lines: &mut Lines) -> Result<(), CopyError> {
-    for schema in SCHEMAS {
-        copy_rows(&app.db, creator, schema, lines).await?;
+/// Records a failed attempt; the last one fails the request, too.
+async fn fail(
+    app: &AppState,
+    claim: &Claim,
+    failure: &Failure,
+    retry: bool,
+) -> Result<Ending, Error> {
+    let mut tx = app.db.tenant(claim.creator).await?;
+    let Failure { code, reason } = failure;
+    let verdict = jobs::fail(&mut tx, claim, code, reason, retry).await?;
+    if verdict == Verdict::Failed {
+        privacy_requests::fail(&mut tx, claim.subject, failure).await?;
     }
-    for service in PEERS {
-        let mut copy = peers::copy(app, service, creator).await.map_err(broken)?;
-        while let Some(line) = copy.next().await.map_err(broken)? {
-            lines.pass(&line).await?;
-        }
-    }
-    Ok(())
-}
-
-fn broken(error: PeerError) -> CopyError {
-    CopyError::Files(std::io::Error::other(error))
+    tx.commit().await?;
+    Ok(match verdict {
+        Verdict::Retried => Ending::Retried,
+        Verdict::Failed => Ending::Failed,
+        Verdict::Lost => Ending::Lost,
+    })
 }

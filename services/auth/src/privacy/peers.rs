@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt as _};
-use reqwest::{RequestBuilder, Response};
+use futures_util::Stream;
+use reqwest::{RequestBuilder, Response, StatusCode};
 use shared_config::Service;
-use shared_models::tenant_data::END;
-use shared_models::{CreatorId, DataLine, Tally};
-use shared_web::tenant_data::ROUTE;
+use shared_models::{CopyFailure, CreatorId, Tally};
+use shared_web::tenant_data::{CopyError, Line, LineError, LineReader, ROUTE};
 
 use super::Privacy;
 use crate::state::AppState;
@@ -17,7 +16,7 @@ use crate::state::AppState;
 pub(super) const PEERS: [Service; 3] = [Service::CreatorHub, Service::AiEngine, Service::Channel];
 /// Longest wait for a service to erase.
 const ERASING: Duration = Duration::from_mins(5);
-/// Longest silence within a copy.
+/// Longest wait for a line of a copy.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Why a service did not do what it was asked.
@@ -26,15 +25,44 @@ pub(super) enum PeerError {
     #[error("it does not answer: {0}")]
     Away(#[from] reqwest::Error),
     #[error("it answers {0}")]
-    Refused(reqwest::StatusCode),
+    Refused(StatusCode),
     #[error("it fell silent")]
     Silent,
-    #[error("it broke off")]
-    BrokeOff,
-    #[error("a line cannot be read: {0}")]
-    Unreadable(#[from] serde_json::Error),
+    #[error(transparent)]
+    Line(#[from] LineError<reqwest::Error>),
     #[error("no token for it")]
     NoToken,
+}
+
+impl PeerError {
+    /// Whether the service is unavailable as a whole, and will be back. What fails within an
+    /// answer is something else: the data themselves may be what breaks it.
+    pub(super) fn is_outage(&self) -> bool {
+        match self {
+            Self::Away(_) => true,
+            Self::Refused(status) => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
+            Self::Silent | Self::Line(_) | Self::NoToken => false,
+        }
+    }
+
+    /// What the service itself says of its failure.
+    pub(super) fn reported(&self) -> Option<&CopyFailure> {
+        match self {
+            Self::Line(LineError::Failed(failure)) => Some(failure),
+            _ => None,
+        }
+    }
+}
+
+impl From<PeerError> for CopyError {
+    fn from(error: PeerError) -> Self {
+        match error {
+            PeerError::Line(LineError::Failed(failure)) => Self::Reported(failure),
+            other => Self::Source(Box::new(other)),
+        }
+    }
 }
 
 /// Erases what a service keeps of a tenant.
@@ -57,39 +85,17 @@ pub(super) async fn copy(
     let request = app.privacy.http.get(url(&app.privacy, service));
     let sent = tokio::time::timeout(SILENCE, send(app, service, creator, request));
     let response = sent.await.map_err(|_| PeerError::Silent)??;
-    Ok(Copy {
-        stream: Box::pin(response.bytes_stream()),
-        rest: Vec::new(),
-        searched: 0,
-    })
+    Ok(Copy(LineReader::new(response.bytes_stream())))
 }
 
 /// A copy on its way.
-pub(super) struct Copy<S> {
-    stream: std::pin::Pin<Box<S>>,
-    rest: Vec<u8>,
-    /// So much of the rest has no end of line.
-    searched: usize,
-}
+pub(super) struct Copy<S>(LineReader<S>);
 
 impl<S: Stream<Item = reqwest::Result<bytes::Bytes>>> Copy<S> {
     /// The next line; none after the last one. A copy without its last line is an error.
-    pub(super) async fn next(&mut self) -> Result<Option<DataLine>, PeerError> {
-        loop {
-            let end = self.rest[self.searched..].iter().position(|b| *b == b'\n');
-            if let Some(end) = end {
-                let line: Vec<u8> = self.rest.drain(..=self.searched + end).collect();
-                self.searched = 0;
-                let line: DataLine = serde_json::from_slice(&line)?;
-                return Ok((line.kind != END).then_some(line));
-            }
-            self.searched = self.rest.len();
-            let more = tokio::time::timeout(SILENCE, self.stream.next()).await;
-            match more.map_err(|_| PeerError::Silent)? {
-                Some(bytes) => self.rest.extend_from_slice(&bytes?),
-                None => return Err(PeerError::BrokeOff),
-            }
-        }
+    pub(super) async fn next(&mut self) -> Result<Option<Line>, PeerError> {
+        let line = tokio::time::timeout(SILENCE, self.0.next()).await;
+        Ok(line.map_err(|_| PeerError::Silent)??)
     }
 }
 

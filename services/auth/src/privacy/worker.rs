@@ -29,6 +29,10 @@ pub(super) enum Ending {
     Again(Duration),
     /// A service is away.
     Waits(Service, PeerError),
+    /// The attempt failed and another one follows; that is recorded already.
+    Retried,
+    /// The request has failed for good; that is recorded already.
+    Failed,
     /// Somebody else has the job by now, or nobody wants it any more.
     Lost,
 }
@@ -73,6 +77,8 @@ pub(super) async fn step(app: &AppState) -> Result<bool, Error> {
             postpone(app, &claim, service).await?;
             "waits"
         }
+        Ending::Retried => "retried",
+        Ending::Failed => "failed",
         Ending::Lost => "lost",
     };
     tracing::info!(job = %claim.id, kind = claim.kind, ending = word, "a privacy request");

@@ -22,7 +22,9 @@ use crate::audit::{self, Action, Event};
 use crate::domain::password_text::PasswordText;
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::privacy_requests::{self, Kind, PrivacyRow, Progress, State as Progressing};
+use crate::store::privacy_requests::{
+    self, Failure, Kind, PrivacyRow, Progress, State as Progressing,
+};
 use crate::store::tenants;
 use crate::{privacy, reauthentication};
 
@@ -45,6 +47,8 @@ pub(crate) struct PrivacyRequest {
     requested_by: Option<UserId>,
     /// How far each service is, by its name, and which one is waited for.
     progress: Progress,
+    /// Why it failed.
+    error: Option<Failure>,
     /// When it begins; an erasure can be cancelled until then.
     due_at: Timestamp,
     created_at: Timestamp,
@@ -60,6 +64,7 @@ impl From<PrivacyRow> for PrivacyRequest {
             state,
             requested_by,
             progress,
+            error,
             due_at,
             created_at,
             finished_at,
@@ -70,6 +75,7 @@ impl From<PrivacyRow> for PrivacyRequest {
             state,
             requested_by,
             progress,
+            error,
             due_at,
             created_at,
             finished_at,
@@ -138,10 +144,18 @@ pub(crate) async fn read_export(
     Ok(Json(row.into()))
 }
 
-/// Fetch a copy: NDJSON, one object `{kind, data}` a line.
+/// Download an export: NDJSON, one object `{kind, data}` a line of at most 1 MiB.
 ///
-/// It is made while it is fetched. The last line has the kind `end` and the counts of all others;
-/// without it the copy is not whole, and is to be fetched again.
+/// It is produced while it is downloaded. The last line has the kind `end` and the number of lines
+/// of each kind; without it the export is incomplete, and has to be downloaded again. A last line
+/// of the kind `failed` says in `data` what went wrong (`code`, `reason`).
+///
+/// Uploaded files come in pieces: each line of the kind `hub.files` has `document_id`, `filename`,
+/// `size` (bytes of the whole file), `offset` (where in the file this piece begins, from 0) and
+/// `content_base64`. The pieces of a file follow each other in order and without gaps, and their
+/// Base64 texts, joined, are the Base64 text of the file.
+///
+/// An account has one download at a time.
 #[utoipa::path(get, path = "/privacy/exports/{id}/download", tag = "privacy",
     params(("id" = Uuid, Path)), security(("bearer" = [])),
     responses(
@@ -149,7 +163,7 @@ pub(crate) async fn read_export(
             content_type = "application/x-ndjson"),
         (status = 404, description = "unknown_privacy_request", body = Problem,
             content_type = "application/problem+json"),
-        (status = 409, description = "export_not_ready", body = Problem,
+        (status = 409, description = "export_not_ready or download_in_progress", body = Problem,
             content_type = "application/problem+json"),
         (status = 410, description = "export_expired", body = Problem,
             content_type = "application/problem+json"),
@@ -164,14 +178,14 @@ pub(crate) async fn download_export(
     if row.state != Progressing::Succeeded {
         let refused = ApiError::conflict("export_not_ready");
         return Err(refused
-            .detail("the copy is being prepared; ask again")
+            .detail("the copy is being prepared, or could not be; read the request")
             .into());
     }
     if row.expires_at.is_some_and(|end| end <= Timestamp::now()) {
         let refused = ApiError::new(StatusCode::GONE, "export_expired");
         return Err(refused.detail("ask for a new copy").into());
     }
-    let mut response = privacy::download(app, caller.id, &row);
+    let mut response = privacy::download(app, caller.id, row.id).await?;
     let name = format!("attachment; filename=\"account-{id}.ndjson\"");
     let headers = response.headers_mut();
     if let Ok(name) = HeaderValue::from_str(&name) {

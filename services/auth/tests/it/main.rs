@@ -1,12 +1,14 @@
 //! Auth against a real PostgreSQL and Redis, called in this process.
-#![expect(clippy::unwrap_used, reason = "tests stop at faults")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at faults")]
 
 mod letters;
+mod peers;
 mod test_api_keys;
 mod test_audit;
 mod test_consents;
 mod test_email;
 mod test_enumeration;
+mod test_exports;
 mod test_invites;
 mod test_key_set;
 mod test_keys;
