@@ -10,11 +10,9 @@ KUBECTL   := tests/cluster/platform kubectl
 help: ## print this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-setup: ## install what is missing and download dependencies
-	tests/cluster/packages
+setup: ## download or build what `make dev` needs; `make up` and the tests build the rest when they need it
 	cargo fetch --locked
-	tests/cluster/build node
-	tests/cluster/build stores
+	tests/stores/setup
 
 up: ## a cluster, the operator, the sample platform; ends with a URL and curl lines that work
 	tests/cluster/platform up
@@ -22,11 +20,11 @@ up: ## a cluster, the operator, the sample platform; ends with a URL and curl li
 down: ## end what `make up` started
 	tests/cluster/platform down
 
-dev: ## the four services, their stores and the gateway on loopback, without Kubernetes
+dev: ## the four services, their stores and the gateway on loopback, without Kubernetes; STORES=docker|process
 	tests/stores/dev
 
 stores: ## the four stores on loopback, for `cargo test`: then `set -a; . .dev/stores/env`
-	tests/stores/up .dev/stores
+	tests/stores/start .dev/stores
 
 format: ## format the Rust code
 	cargo fmt --all

@@ -32,8 +32,8 @@ pub(crate) struct Processes {
     pub(crate) http: Client,
     ports: BTreeMap<Service, u16>,
     tenants_port: u16,
-    /// Its own, since a key that leaked is refused by all who share Redis.
-    signing_seed: String,
+    /// What stands in place of the settings of every test.
+    settings: BTreeMap<String, String>,
     pub(crate) running: BTreeMap<Service, Child>,
 }
 
@@ -47,10 +47,24 @@ pub(crate) struct Account {
 }
 
 impl Processes {
-    /// Starts them and waits until each is ready.
+    /// Starts them on an empty platform and waits until each is ready.
     pub(crate) async fn start() -> Self {
         let stores = Stores::from_env();
         let database = TestDatabase::new(&stores).await;
+        // Its own, since a key that leaked is refused by all who share Redis.
+        let seed = [*Uuid::new_v4().as_bytes(), *Uuid::new_v4().as_bytes()].concat();
+        let seed = (keys::SIGNING_SEED.to_owned(), BASE64_STANDARD.encode(seed));
+        let settings = BTreeMap::from([seed]);
+        Self::start_on(stores, database, TempDir::new().unwrap(), settings).await
+    }
+
+    /// Starts them on stores that hold something already, and waits until each is ready.
+    pub(crate) async fn start_on(
+        stores: Stores,
+        database: TestDatabase,
+        uploads: TempDir,
+        settings: BTreeMap<String, String>,
+    ) -> Self {
         // All are held at once, so that no two are the same.
         let listeners = Service::ALL.map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
         let ports = Service::ALL.into_iter().zip(&listeners);
@@ -63,12 +77,11 @@ impl Processes {
         let mut all = Self {
             stores,
             database,
-            uploads: TempDir::new().unwrap(),
+            uploads,
             http: http_client::new().unwrap(),
             ports,
             tenants_port,
-            signing_seed: BASE64_STANDARD
-                .encode([*Uuid::new_v4().as_bytes(), *Uuid::new_v4().as_bytes()].concat()),
+            settings,
             running: BTreeMap::new(),
         };
         for service in Service::ALL {
@@ -86,6 +99,7 @@ impl Processes {
             .arg("serve")
             .env_clear()
             .envs(self.environment(service))
+            .envs(&self.settings)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -164,7 +178,6 @@ impl Processes {
             (keys::TOKEN_ISSUER, text("creator-platform")),
             (keys::TOKEN_AUDIENCE, text("creator-platform-api")),
             (keys::INTERNAL_TOKEN_KEY, text(INTERNAL_KEY)),
-            (keys::SIGNING_SEED, self.signing_seed.clone()),
             (keys::DATA_KEY, text(DATA_KEY)),
             (keys::ERASURE_GRACE_SECONDS, text("0")),
             (keys::CHAT_MODEL, text("tiny-llama")),
@@ -178,7 +191,9 @@ impl Processes {
     pub(crate) async fn provision(&self, uid: Uuid, wish: &Value) -> Value {
         let port = self.tenants_port;
         let url = format!("http://127.0.0.1:{port}/internal/v1/tenants/{uid}");
-        let put = self.http.put(url).bearer_auth(PROVISIONING_TOKEN);
+        let token = self.settings.get(keys::PROVISIONING_TOKEN);
+        let token = token.map_or(PROVISIONING_TOKEN, String::as_str);
+        let put = self.http.put(url).bearer_auth(token);
         let answer = put.json(wish).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());
         answer.json().await.unwrap()
@@ -186,11 +201,23 @@ impl Processes {
 
     /// Runs a command of a service's binary to its end.
     pub(crate) fn command(&self, service: Service, arguments: &[&str]) {
+        let said = self.output(service, arguments);
+        assert!(said.is_ok(), "{arguments:?}: {said:?}");
+    }
+
+    /// What a command of a service's binary prints, or what it complains of.
+    pub(crate) fn output(&self, service: Service, arguments: &[&str]) -> Result<String, String> {
         let mut command = Command::new(binary(service));
         let command = command.args(arguments).env_clear();
-        let output = command.envs(self.environment(service)).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {said}");
+        let command = command.envs(self.environment(service));
+        let output = command.envs(&self.settings).output();
+        let output = output.map_err(|error| error.to_string())?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(text(&output.stderr))
+        }
     }
 
     /// A token with which auth calls a service for a tenant.

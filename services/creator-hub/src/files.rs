@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use shared_models::CreatorId;
+use tokio::io::AsyncRead;
 
 use crate::domain::content::ContentHash;
 
@@ -27,7 +28,10 @@ pub(crate) trait FileStore: Debug + Send + Sync {
     /// Removes the mark of an unsettled file: its row is there, or the file is gone.
     fn settle(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<()>>;
 
-    /// Reads a file.
+    /// Opens a file to read it piece by piece.
+    fn open(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<StoredFile>>;
+
+    /// Reads a whole file into memory.
     fn read(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<Vec<u8>>>;
 
     /// Removes a file; one that is not there is success.
@@ -44,6 +48,14 @@ pub(crate) trait FileStore: Debug + Send + Sync {
         &self,
         older_than: Duration,
     ) -> BoxFuture<'_, io::Result<Vec<(CreatorId, ContentHash)>>>;
+}
+
+/// A file that is open for reading.
+pub(crate) struct StoredFile {
+    /// Its length in bytes.
+    pub(crate) size: u64,
+    /// Its bytes, read as they are asked for.
+    pub(crate) content: Box<dyn AsyncRead + Send + Unpin>,
 }
 
 /// A file that is being taken in; dropped, it leaves nothing.

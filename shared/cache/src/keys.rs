@@ -25,6 +25,11 @@ impl Key {
         Self(format!("{{{creator}}}:limit:{name}:{caller}"))
     }
 
+    /// Held while an account downloads an export: one download at a time.
+    pub fn export_download(creator: CreatorId) -> Self {
+        Self(format!("{{{creator}}}:export-download"))
+    }
+
     /// The cached embedding of a query. The hash covers the text; another model gives the same
     /// text another vector, so the model is part of the key.
     pub fn query_vector(creator: CreatorId, model: &str, hash: &str) -> Self {

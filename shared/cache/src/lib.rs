@@ -2,12 +2,14 @@
 
 pub mod keys;
 pub mod limit;
+mod lock;
 pub mod prefetch;
 mod reconnecting;
 pub mod settings;
 
 pub use keys::Key;
 pub use limit::{Decision, Limit};
+pub use lock::Lock;
 pub use prefetch::PrefetchingLimiter;
 pub use settings::CacheSettings;
 

@@ -19,5 +19,5 @@ pub use page::{Cursor, Page, PageRequest};
 pub use permission::Permission;
 pub use retry::Retry;
 pub use role::Role;
-pub use tenant_data::{ExportRecord, RowCounts};
+pub use tenant_data::{CopyFailure, CopyFailureCode, ExportRecord, FilePiece, RowCounts};
 pub use usage::UsageKind;

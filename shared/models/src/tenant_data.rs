@@ -5,19 +5,67 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::DocumentId;
+
 /// The kind of an export's last record; an export without it is incomplete.
 pub const END: &str = "end";
+/// The kind of the last line of a copy that could not be completed; its data is a [`CopyFailure`].
+pub const FAILED: &str = "failed";
+/// The kind of a line with a piece of an uploaded file; its data is a [`FilePiece`].
+pub const FILE: &str = "hub.files";
+/// Maximum length of a line of a copy in bytes, newline included. Writers refuse to write a longer
+/// one and readers refuse to read it, so that neither needs more memory than this for one line.
+pub const MAX_LINE_BYTES: usize = 1024 * 1024;
+/// Maximum length of the content in one [`FilePiece`] in bytes. It is a multiple of three: the
+/// Base64 texts of all pieces, joined in order, are the Base64 text of the file.
+pub const FILE_PIECE_BYTES: usize = 48 * 1024;
 
 /// One record of an export: a line of newline-delimited JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ExportRecord {
-    /// A table such as `hub.documents`, or `hub.files`, or [`END`].
+    /// What it is: a table such as `hub.documents`, `hub.files`, or `end`.
     pub kind: String,
-    /// The row; in the last record, the number of records per kind.
+    /// The row; a piece of a file for `hub.files`; at the end, how many lines there were of each
+    /// kind.
     pub data: Value,
 }
 
-/// Counts per kind: rows of a table, files, vectors, keys.
+/// One piece of an uploaded file. The pieces of a file follow each other in order, without gaps;
+/// the last one ends at `size`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilePiece {
+    /// The document that the file belongs to.
+    pub document_id: DocumentId,
+    /// The name of the uploaded file.
+    pub filename: String,
+    /// Length of the whole file in bytes.
+    pub size: u64,
+    /// Where in the file this piece begins, in bytes from 0.
+    pub offset: u64,
+    /// The bytes of this piece, at most [`FILE_PIECE_BYTES`].
+    pub content_base64: String,
+}
+
+/// Why a copy could not be completed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyFailure {
+    /// What went wrong, to program against.
+    pub code: CopyFailureCode,
+    /// What went wrong, for a person.
+    pub reason: String,
+}
+
+/// The kinds of [`CopyFailure`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CopyFailureCode {
+    /// A row does not fit into a line of [`MAX_LINE_BYTES`]. Another attempt would fail alike.
+    LineTooLong,
+    /// Something that is needed failed; another attempt may succeed.
+    Interrupted,
+}
+
+/// How many there were of each kind: rows of a table, files, vectors, keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RowCounts(BTreeMap<String, u64>);

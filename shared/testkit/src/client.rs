@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request, StatusCode, header, request};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header, request};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
@@ -84,6 +84,13 @@ impl TestClient {
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.request(Method::GET, path).body(Body::empty()).unwrap())
             .await
+    }
+
+    /// GET, of which the body is left to be read.
+    pub async fn open(&self, path: &str) -> Response<Body> {
+        let request = self.request(Method::GET, path).body(Body::empty());
+        let response = self.router.clone().oneshot(request.unwrap()).await;
+        response.expect("a router never fails")
     }
 
     /// DELETE.

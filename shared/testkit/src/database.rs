@@ -20,6 +20,9 @@ const ROLE_PASSWORD: &str = "a-role-of-the-test-run";
 /// The template is made once per process and once per server, under an advisory lock.
 static TEMPLATE: OnceCell<String> = OnceCell::const_new();
 
+/// Makes other tests, in this process or another, wait until this connection is closed.
+const LOCK_ROLES: &str = "select pg_advisory_lock(7305128945)";
+
 /// One test's database.
 #[derive(Debug)]
 pub struct TestDatabase {
@@ -44,6 +47,32 @@ impl TestDatabase {
             name: name.clone(),
             admin: admin.database(&name),
         }
+    }
+
+    /// Makes a database of an earlier version from its dump, and brings it to this version.
+    ///
+    /// The scripts run in order. The first one makes the roles, which belong to the whole server:
+    /// they are made and altered by one test at a time.
+    pub async fn upgraded(stores: &Stores, scripts: &[String]) -> Self {
+        let admin = PgConnectOptions::from_str(&stores.postgres).expect("TEST_DATABASE_URL");
+        let name = format!("test_{}", Uuid::new_v4().simple());
+        let mut connection = connect(&admin).await;
+        run(&mut connection, LOCK_ROLES).await;
+        run(&mut connection, &format!("create database {name}")).await;
+        let restored = Self {
+            name: name.clone(),
+            admin: admin.clone().database(&name),
+        };
+        let mut inside = connect(&restored.admin).await;
+        for script in scripts {
+            run(&mut inside, script).await;
+        }
+        inside.close().await.expect("close");
+        migrate::run(&migration(&admin, password_of(&stores.postgres), &name))
+            .await
+            .expect("the migrations");
+        connection.close().await.expect("close");
+        restored
     }
 
     /// The database as a service sees it: its role, no ownership, row-level security.
@@ -100,7 +129,7 @@ async fn template(admin: &PgConnectOptions, password: &str) -> String {
     MIGRATIONS.hash(&mut hasher);
     let name = format!("template_{:016x}", hasher.finish());
     let mut connection = connect(admin).await;
-    run(&mut connection, "select pg_advisory_lock(7305128945)").await;
+    run(&mut connection, LOCK_ROLES).await;
     let exists = sqlx::query("select 1 from pg_database where datname = $1 and datistemplate")
         .bind(&name)
         .fetch_optional(&mut connection)

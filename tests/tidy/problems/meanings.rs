@@ -16,6 +16,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "A dependency, named in `dependency`, is away; try again.",
     ),
     (
+        "download_in_progress",
+        "A copy of the account is being downloaded; wait until that has ended.",
+    ),
+    (
         "duplicate_document",
         "The account has this content already; `detail` names the document.",
     ),

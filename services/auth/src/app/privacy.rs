@@ -2,6 +2,8 @@
 //!
 //! Both are jobs: they survive restarts, wait for an unavailable service, and report which one.
 
+pub(crate) mod download;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use shared_db::jobs;
 use shared_models::text::SingleLine;
 use shared_models::{CreatorId, Page, PageRequest, UserId};
 use shared_web::{ApiError, Caller, ClientIp, Idempotent, Paging};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
 use super::idempotency::{self, Execution};
@@ -27,19 +29,22 @@ use crate::jobs::QUEUE;
 use crate::state::AppState;
 use crate::store::{privacy_requests, tenants};
 
-pub(crate) use crate::store::privacy_requests::{Kind, PrivacyRow, Progress, State};
+pub(crate) use crate::store::privacy_requests::{Failure, Kind, PrivacyRow, Progress, State};
 
 /// What privacy jobs need. Clones share the wake-up of the worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Privacy {
     pub(crate) settings: PrivacySettings,
     pub(crate) http: reqwest::Client,
+    /// Permits of concurrent downloads.
+    downloads: Arc<Semaphore>,
     wake: Arc<Notify>,
 }
 
 impl Privacy {
     pub(crate) fn new(settings: PrivacySettings, http: reqwest::Client) -> Self {
         Self {
+            downloads: Arc::new(Semaphore::new(settings.max_downloads)),
             settings,
             http,
             wake: Arc::default(),

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _};
-use reqwest::{RequestBuilder, Response};
+use futures_util::Stream;
+use reqwest::{RequestBuilder, Response, StatusCode};
 use shared_config::Service;
-use shared_models::tenant_data::END;
-use shared_models::{CreatorId, ExportRecord, RowCounts};
-use shared_web::tenant_data::ROUTE;
+use shared_models::{CopyFailure, CreatorId, RowCounts};
+use shared_web::tenant_data::{CopyError, Line, LineError, LineReader, ROUTE};
 
 use crate::app::privacy::Privacy;
 use crate::state::AppState;
@@ -50,15 +49,44 @@ pub(crate) enum TenantDataError {
     #[error("the service is unavailable: {0}")]
     Unavailable(#[from] reqwest::Error),
     #[error("the service refused the request with {0}")]
-    Refused(reqwest::StatusCode),
+    Refused(StatusCode),
     #[error("the service sent nothing for {RECORD_TIMEOUT:?}")]
     Timeout,
-    #[error("the export ended before its last record")]
-    Truncated,
-    #[error("a record cannot be parsed: {0}")]
-    Malformed(#[from] serde_json::Error),
+    #[error(transparent)]
+    Line(#[from] LineError<reqwest::Error>),
     #[error("no token for the service could be signed")]
     NoToken,
+}
+
+impl TenantDataError {
+    /// Whether the service as a whole is unavailable. A failure within a response does not count:
+    /// the data themselves may cause it, and then it would never end.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Refused(status) => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
+            Self::Timeout | Self::Line(_) | Self::NoToken => false,
+        }
+    }
+
+    /// The failure that the service itself has reported.
+    pub(crate) const fn reported(&self) -> Option<&CopyFailure> {
+        match self {
+            Self::Line(LineError::Failed(failure)) => Some(failure),
+            _ => None,
+        }
+    }
+}
+
+impl From<TenantDataError> for CopyError {
+    fn from(error: TenantDataError) -> Self {
+        match error {
+            TenantDataError::Line(LineError::Failed(failure)) => Self::Reported(failure),
+            other => Self::Source(Box::new(other)),
+        }
+    }
 }
 
 /// Erases the data of a tenant in one service.
@@ -81,41 +109,17 @@ pub(crate) async fn export(
     let request = app.privacy.http.get(url(&app.privacy, service));
     let sent = tokio::time::timeout(RECORD_TIMEOUT, send(app, service, creator, request));
     let response = sent.await.map_err(|_| TenantDataError::Timeout)??;
-    Ok(RecordStream {
-        chunks: Box::pin(response.bytes_stream()),
-        buffer: Vec::new(),
-        searched: 0,
-    })
+    Ok(RecordStream(LineReader::new(response.bytes_stream())))
 }
 
 /// The records of an export.
-pub(crate) struct RecordStream<S> {
-    chunks: std::pin::Pin<Box<S>>,
-    buffer: Vec<u8>,
-    /// Bytes at the start of the buffer that contain no end of line.
-    searched: usize,
-}
+pub(crate) struct RecordStream<S>(LineReader<S>);
 
 impl<S: Stream<Item = reqwest::Result<Bytes>>> RecordStream<S> {
     /// The next record; none after the last one. An export without its last record is an error.
-    pub(crate) async fn next(&mut self) -> Result<Option<ExportRecord>, TenantDataError> {
-        loop {
-            let end = self.buffer[self.searched..]
-                .iter()
-                .position(|b| *b == b'\n');
-            if let Some(end) = end {
-                let line: Vec<u8> = self.buffer.drain(..=self.searched + end).collect();
-                self.searched = 0;
-                let record: ExportRecord = serde_json::from_slice(&line)?;
-                return Ok((record.kind != END).then_some(record));
-            }
-            self.searched = self.buffer.len();
-            let more = tokio::time::timeout(RECORD_TIMEOUT, self.chunks.next()).await;
-            match more.map_err(|_| TenantDataError::Timeout)? {
-                Some(bytes) => self.buffer.extend_from_slice(&bytes?),
-                None => return Err(TenantDataError::Truncated),
-            }
-        }
+    pub(crate) async fn next(&mut self) -> Result<Option<Line>, TenantDataError> {
+        let line = tokio::time::timeout(RECORD_TIMEOUT, self.0.next()).await;
+        Ok(line.map_err(|_| TenantDataError::Timeout)??)
     }
 }
 

@@ -7,6 +7,8 @@ use shared_config::{Reader, Service, keys};
 /// Default time between an owner's request and the erasure, seconds.
 const DEFAULT_GRACE_SECONDS: u64 = 7 * 86_400;
 const MAX_GRACE_SECONDS: u64 = 90 * 86_400;
+/// Concurrent downloads per process; each needs up to about 1 MiB.
+const MAX_DOWNLOADS: usize = 32;
 
 /// Settings of exports and erasures.
 #[derive(Debug, Clone)]
@@ -19,6 +21,8 @@ pub struct PrivacySettings {
     pub channel_url: String,
     /// Time between an owner's request and the erasure, in which it can be cancelled.
     pub grace: Duration,
+    /// Concurrent downloads of exports per process, of all accounts together.
+    pub max_downloads: usize,
 }
 
 impl PrivacySettings {
@@ -41,6 +45,7 @@ impl PrivacySettings {
             ai_engine_url: url(reader, keys::AI_ENGINE_URL, Service::AiEngine),
             channel_url: url(reader, keys::CHANNEL_URL, Service::Channel),
             grace: Duration::from_secs(grace),
+            max_downloads: MAX_DOWNLOADS,
         }
     }
 }

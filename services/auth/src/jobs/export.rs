@@ -1,56 +1,47 @@
-//! Exports everything that the platform stores about an account.
+//! Prepares an export of everything that the platform stores about an account.
 //!
 //! The job checks that every service can export its part, and counts the records. The export itself
 //! is produced while it is downloaded, so that no second copy of all data is stored for a week.
 
-use axum::response::Response;
-use serde_json::json;
-use shared_config::Service;
-use shared_db::jobs::{self, ClaimedJob};
-use shared_models::{CreatorId, RowCounts};
-use shared_web::tenant_data::{CopyError, NdjsonWriter, copy_rows};
-use tracing::Instrument as _;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use shared_db::jobs::{self, ClaimedJob, FailureOutcome};
+use shared_models::{CopyFailureCode, CreatorId, RowCounts};
 
 use super::worker::{Outcome, save_progress};
 use crate::clients::tenant_data::{self, TenantDataError, TenantDataService};
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::privacy_requests::{self, Kind, PrivacyRow};
+use crate::store::privacy_requests::{self, Failure, Kind, PrivacyRow};
 
-/// The schemas that auth exports: its own, and the one that all services share.
-const SCHEMAS: [&str; 2] = [Service::Auth.database_schema(), "platform"];
+/// How long an export waits for an unavailable service before it fails.
+const OUTAGE_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// Runs one attempt.
 pub(super) async fn run(app: &AppState, claim: &ClaimedJob) -> Result<Outcome, Error> {
-    let mut tx = app.db.tenant(claim.creator).await?;
-    let started = privacy_requests::begin(&mut tx, Kind::Export, claim.subject).await?;
-    if started.is_none() {
-        jobs::complete(&mut tx, claim).await?;
-    }
-    tx.commit().await?;
-    let Some(mut request) = started else {
+    let Some(mut request) = begin(app, claim).await? else {
         return Ok(Outcome::Lost);
     };
+    // An export that kills its worker would otherwise be retried forever.
+    if claim.attempt > claim.max_attempts {
+        let reason = "preparing the export was interrupted too often";
+        return fail(app, claim, &Failure::new("interrupted", reason), false).await;
+    }
     for service in TenantDataService::ALL {
-        let part = request
-            .progress
-            .entry(service.name().to_owned())
-            .or_default();
-        match count(app, service, claim.creator).await {
-            Ok(counts) => {
-                part.done = true;
-                part.counts = counts;
-                part.waits_for = None;
-            }
-            Err(cause) => {
-                part.done = false;
-                part.waits_for = Some(service.name().to_owned());
-                save_progress(app, claim, &request.progress).await?;
-                return Ok(Outcome::Waiting(service, cause));
-            }
+        let counted = count(app, service, claim.creator).await;
+        let name = service.name().to_owned();
+        let part = request.progress.entry(name.clone()).or_default();
+        part.done = counted.is_ok();
+        part.waits_for = counted.is_err().then_some(name);
+        if let Ok(counts) = &counted {
+            part.counts = counts.clone();
         }
         if !save_progress(app, claim, &request.progress).await? {
             return Ok(Outcome::Lost);
+        }
+        if let Err(cause) = counted {
+            return after_failure(app, claim, &request, service, cause).await;
         }
     }
     let mut tx = app.db.tenant(claim.creator).await?;
@@ -62,6 +53,17 @@ pub(super) async fn run(app: &AppState, claim: &ClaimedJob) -> Result<Outcome, E
     Ok(Outcome::Done)
 }
 
+/// Marks the request as running; none when it was cancelled.
+async fn begin(app: &AppState, claim: &ClaimedJob) -> Result<Option<PrivacyRow>, Error> {
+    let mut tx = app.db.tenant(claim.creator).await?;
+    let started = privacy_requests::begin(&mut tx, Kind::Export, claim.subject).await?;
+    if started.is_none() {
+        jobs::complete(&mut tx, claim).await?;
+    }
+    tx.commit().await?;
+    Ok(started)
+}
+
 async fn count(
     app: &AppState,
     service: TenantDataService,
@@ -70,45 +72,61 @@ async fn count(
     let mut records = tenant_data::export(app, service, creator).await?;
     let mut counts = RowCounts::default();
     while let Some(record) = records.next().await? {
-        counts.count(&record.kind, 1);
+        counts.count(record.kind(), 1);
     }
     Ok(counts)
 }
 
-/// Streams the export as NDJSON: the part of auth, then that of each other service, then a last
-/// record `end`. Without it the export is incomplete.
-pub(crate) fn download(app: AppState, creator: CreatorId, request: &PrivacyRow) -> Response {
-    let (mut writer, response) = NdjsonWriter::answer();
-    let about = json!({"request": request.id, "creator_id": creator});
-    let work = async move {
-        let mut written = writer.write("about", about).await;
-        if written.is_ok() {
-            written = write(&app, creator, &mut writer).await;
-        }
-        writer.end(written).await;
-    };
-    tokio::spawn(work.in_current_span());
-    response
-}
-
-async fn write(
+/// Waits for an unavailable service for a limited time; retries other failures a few times.
+async fn after_failure(
     app: &AppState,
-    creator: CreatorId,
-    writer: &mut NdjsonWriter,
-) -> Result<(), CopyError> {
-    for schema in SCHEMAS {
-        copy_rows(&app.db, creator, schema, writer).await?;
-    }
-    for service in TenantDataService::ALL {
-        let opened = tenant_data::export(app, service, creator).await;
-        let mut records = opened.map_err(interrupted)?;
-        while let Some(record) = records.next().await.map_err(interrupted)? {
-            writer.pass(&record).await?;
+    claim: &ClaimedJob,
+    request: &PrivacyRow,
+    service: TenantDataService,
+    cause: TenantDataError,
+) -> Result<Outcome, Error> {
+    let name = service.name();
+    if cause.is_outage() {
+        let waited = Timestamp::now().duration_since(request.created_at);
+        if waited.unsigned_abs() < OUTAGE_TIMEOUT {
+            return Ok(Outcome::Waiting(service, cause));
         }
+        tracing::warn!(service = name, %cause, "export failed: service unavailable for too long");
+        let reason = format!("{name} was not available for too long; request a new export");
+        let failure = Failure::new("dependency_unavailable", &reason);
+        return fail(app, claim, &failure, false).await;
     }
-    Ok(())
+    tracing::warn!(service = name, %cause, attempt = claim.attempt, "export attempt failed");
+    let (failure, retry) = match cause.reported() {
+        Some(reported) if reported.code == CopyFailureCode::LineTooLong => {
+            let reason = format!("{name}: {}", reported.reason);
+            (Failure::new("line_too_long", &reason), false)
+        }
+        _ => {
+            let reason = format!("{name} did not export its part completely");
+            (Failure::new("incomplete_part", &reason), true)
+        }
+    };
+    fail(app, claim, &failure, retry).await
 }
 
-fn interrupted(error: TenantDataError) -> CopyError {
-    CopyError::Files(std::io::Error::other(error))
+/// Records a failed attempt; the last one also fails the request.
+async fn fail(
+    app: &AppState,
+    claim: &ClaimedJob,
+    failure: &Failure,
+    retry: bool,
+) -> Result<Outcome, Error> {
+    let mut tx = app.db.tenant(claim.creator).await?;
+    let Failure { code, reason } = failure;
+    let outcome = jobs::fail(&mut tx, claim, code, reason, retry).await?;
+    if outcome == FailureOutcome::Failed {
+        privacy_requests::fail(&mut tx, claim.subject, failure).await?;
+    }
+    tx.commit().await?;
+    Ok(match outcome {
+        FailureOutcome::Retried => Outcome::Retried,
+        FailureOutcome::Failed => Outcome::Failed,
+        FailureOutcome::Lost => Outcome::Lost,
+    })
 }

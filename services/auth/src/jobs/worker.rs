@@ -29,6 +29,10 @@ pub(super) enum Outcome {
     Continue(Duration),
     /// A service is unavailable.
     Waiting(TenantDataService, TenantDataError),
+    /// The attempt failed and another one follows; that is recorded already.
+    Retried,
+    /// The request has failed; that is recorded already.
+    Failed,
     /// The lease was lost, or the request was cancelled.
     Lost,
 }
@@ -74,6 +78,8 @@ async fn run_next(app: &AppState) -> Result<bool, Error> {
             reschedule(app, &claim, service).await?;
             "waiting"
         }
+        Outcome::Retried => "retried",
+        Outcome::Failed => "failed",
         Outcome::Lost => "lost",
     };
     let kind = &claim.kind;

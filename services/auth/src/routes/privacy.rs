@@ -19,11 +19,10 @@ use super::openapi_responses::{BodyErrors, IdempotencyErrors, TokenErrors, Unava
 use super::response::page_of;
 use crate::app::idempotency::Execution;
 use crate::app::privacy::{
-    self, ErasureConfirmation, Kind, PrivacyRow, Progress, State as Progressing,
+    self, ErasureConfirmation, Failure, Kind, PrivacyRow, Progress, State as Progressing, download,
 };
 use crate::domain::credentials::PasswordText;
 use crate::error::Error;
-use crate::jobs::export;
 use crate::state::AppState;
 
 /// The owner's confirmation of an erasure.
@@ -45,6 +44,8 @@ pub(crate) struct PrivacyRequest {
     requested_by: Option<UserId>,
     /// The progress of each service, by name.
     progress: Progress,
+    /// Why the request failed.
+    error: Option<Failure>,
     /// When the request begins; an erasure can be cancelled until then.
     due_at: Timestamp,
     created_at: Timestamp,
@@ -60,6 +61,7 @@ impl From<PrivacyRow> for PrivacyRequest {
             state,
             requested_by,
             progress,
+            error,
             due_at,
             created_at,
             finished_at,
@@ -70,6 +72,7 @@ impl From<PrivacyRow> for PrivacyRequest {
             state,
             requested_by,
             progress,
+            error,
             due_at,
             created_at,
             finished_at,
@@ -136,10 +139,18 @@ pub(crate) async fn read_export(
     Ok(Json(row.into()))
 }
 
-/// Download an export as NDJSON, one object `{kind, data}` per line.
+/// Download an export: NDJSON, one object `{kind, data}` a line of at most 1 MiB.
 ///
-/// The export is produced during the download. The last line has the kind `end` and the counts of
-/// all others; without it the export is incomplete, and has to be downloaded again.
+/// It is produced while it is downloaded. The last line has the kind `end` and the number of lines
+/// of each kind; without it the export is incomplete, and has to be downloaded again. A last line
+/// of the kind `failed` says in `data` what went wrong (`code`, `reason`).
+///
+/// Uploaded files come in pieces: each line of the kind `hub.files` has `document_id`, `filename`,
+/// `size` (bytes of the whole file), `offset` (where in the file this piece begins, from 0) and
+/// `content_base64`. The pieces of a file follow each other in order and without gaps, and their
+/// Base64 texts, joined, are the Base64 text of the file.
+///
+/// An account has one download at a time.
 #[utoipa::path(get, path = "/privacy/exports/{id}/download", tag = "privacy",
     params(("id" = Uuid, Path)), security(("bearer" = [])),
     responses(
@@ -147,7 +158,7 @@ pub(crate) async fn read_export(
             content_type = "application/x-ndjson"),
         (status = 404, description = "unknown_privacy_request", body = Problem,
             content_type = "application/problem+json"),
-        (status = 409, description = "export_not_ready", body = Problem,
+        (status = 409, description = "export_not_ready or download_in_progress", body = Problem,
             content_type = "application/problem+json"),
         (status = 410, description = "export_expired", body = Problem,
             content_type = "application/problem+json"),
@@ -162,14 +173,14 @@ pub(crate) async fn download_export(
     if row.state != Progressing::Succeeded {
         let refused = ApiError::conflict("export_not_ready");
         return Err(refused
-            .detail("the export is being prepared; try again later")
+            .detail("the export is being prepared, or has failed; read the request")
             .into());
     }
     if row.expires_at.is_some_and(|end| end <= Timestamp::now()) {
         let refused = ApiError::new(StatusCode::GONE, "export_expired");
         return Err(refused.detail("request a new export").into());
     }
-    let mut response = export::download(app, caller.tenant, &row);
+    let mut response = download::download(app, caller.tenant, row.id).await?;
     let disposition = format!("attachment; filename=\"account-{id}.ndjson\"");
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&disposition) {

@@ -62,12 +62,33 @@ pub(crate) struct Part {
 /// The progress of each service, by name.
 pub(crate) type Progress = BTreeMap<String, Part>;
 
+/// Why a request failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PrivacyFailure)]
+pub(crate) struct Failure {
+    /// The stable code.
+    #[schema(example = "dependency_unavailable")]
+    pub(crate) code: String,
+    /// The explanation for people, without internal hosts and paths.
+    pub(crate) reason: String,
+}
+
+impl Failure {
+    pub(crate) fn new(code: &str, reason: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct PrivacyRow {
     pub(crate) id: Uuid,
     pub(crate) state: State,
     pub(crate) requested_by: Option<UserId>,
     pub(crate) progress: Progress,
+    pub(crate) error: Option<Failure>,
     pub(crate) due_at: Timestamp,
     pub(crate) created_at: Timestamp,
     pub(crate) finished_at: Option<Timestamp>,
@@ -85,11 +106,15 @@ impl TryFrom<PgRow> for PrivacyRow {
             Ok(time.map(jiff_sqlx::Timestamp::to_jiff))
         };
         let Json(progress) = row.try_get("progress")?;
+        let code: Option<String> = row.try_get("error_code")?;
+        let reason: Option<String> = row.try_get("error_reason")?;
+        let error = code.zip(reason);
         Ok(Self {
             id: row.try_get("id")?,
             state: state.map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
             requested_by: row.try_get("requested_by")?,
             progress,
+            error: error.map(|(code, reason)| Failure { code, reason }),
             due_at: time("due_at")?.unwrap_or(Timestamp::UNIX_EPOCH),
             created_at: time("created_at")?.unwrap_or(Timestamp::UNIX_EPOCH),
             finished_at: time("finished_at")?,
@@ -248,6 +273,22 @@ pub(crate) async fn finish_export(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<(
     .bind(tx.creator())
     .bind(id)
     .bind(EXPORT_TTL.as_secs_f64())
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// Marks a request as failed.
+pub(crate) async fn fail(tx: &mut TenantTx, id: Uuid, failure: &Failure) -> sqlx::Result<()> {
+    sqlx::query(
+        "update auth.privacy_requests
+         set state = 'failed', finished_at = now(), error_code = $3, error_reason = left($4, 2000)
+         where creator_id = $1 and id = $2",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .bind(&failure.code)
+    .bind(&failure.reason)
     .execute(tx.conn())
     .await
     .map(|_| ())

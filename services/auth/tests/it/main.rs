@@ -1,6 +1,7 @@
 //! Auth against a real PostgreSQL and Redis, called in this process.
-#![expect(clippy::unwrap_used, reason = "tests stop at faults")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at faults")]
 
+mod fake_tenant_data;
 mod mailbox;
 mod test_api_keys;
 mod test_app;
@@ -8,6 +9,7 @@ mod test_audit;
 mod test_consents;
 mod test_email;
 mod test_enumeration;
+mod test_exports;
 mod test_idempotency;
 mod test_jwks;
 mod test_login;

@@ -12,7 +12,7 @@ use tokio::fs::{self, File};
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 use uuid::Uuid;
 
-use super::{FileStore, Incoming};
+use super::{FileStore, Incoming, StoredFile};
 use crate::domain::content::ContentHash;
 
 /// Bytes between two writes to the disk.
@@ -46,7 +46,7 @@ impl Directory {
         self.folder(creator).join(hash.to_string())
     }
 
-    async fn open(&self) -> io::Result<PartFile> {
+    async fn create_part(&self) -> io::Result<PartFile> {
         fs::create_dir_all(self.incoming()).await?;
         let path = self.incoming().join(Uuid::new_v4().to_string());
         let file = File::options()
@@ -89,11 +89,21 @@ impl Directory {
 
 impl FileStore for Directory {
     fn begin(&self) -> BoxFuture<'_, io::Result<Box<dyn Incoming>>> {
-        async { Ok(Box::new(self.open().await?) as Box<dyn Incoming>) }.boxed()
+        async { Ok(Box::new(self.create_part().await?) as Box<dyn Incoming>) }.boxed()
     }
 
     fn settle(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<()>> {
         async move { absent_is_fine(fs::remove_file(self.mark(creator, hash)).await) }.boxed()
+    }
+
+    fn open(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<StoredFile>> {
+        async move {
+            let file = File::open(self.place(creator, hash)).await?;
+            let size = file.metadata().await?.len();
+            let content = Box::new(file);
+            Ok(StoredFile { size, content })
+        }
+        .boxed()
     }
 
     fn read(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<Vec<u8>>> {
@@ -127,7 +137,7 @@ impl FileStore for Directory {
 
     fn check(&self) -> BoxFuture<'_, io::Result<()>> {
         async {
-            let mut probe = self.open().await?;
+            let mut probe = self.create_part().await?;
             probe.file.write_all(b"x").await?;
             probe.file.flush().await
         }

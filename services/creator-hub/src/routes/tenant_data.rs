@@ -1,21 +1,28 @@
 //! Everything that this service keeps of a tenant: copied and erased, for auth alone.
 
+use std::io;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::json;
 use shared_config::Service;
 use shared_db::tenant_data;
-use shared_models::{CreatorId, RowCounts};
+use shared_models::tenant_data::{FILE, FILE_PIECE_BYTES};
+use shared_models::{CreatorId, FilePiece, RowCounts};
 use shared_web::tenant_data::{CopyError, NdjsonWriter, copy_rows};
 use shared_web::{ApiError, ServiceCall, called_by};
+use tokio::io::AsyncReadExt as _;
 use tracing::Instrument as _;
 
 use crate::error::Error;
+use crate::files::StoredFile;
 use crate::state::AppState;
-use crate::store::documents::contents;
+use crate::store::documents::{DocumentFile, document_files};
+
+/// Documents whose files are looked up at once.
+const FILES_PER_QUERY: i64 = 200;
 
 /// Copies it, line by line.
 pub(crate) async fn copy(
@@ -38,22 +45,48 @@ async fn write(
 ) -> Result<(), CopyError> {
     let schema = Service::CreatorHub.database_schema();
     copy_rows(&app.db, creator, schema, lines).await?;
-    let mut tx = app.db.tenant_read(creator).await?;
-    let files = contents(&mut tx).await?;
-    drop(tx);
-    for (document, filename, hash) in files {
-        match app.files.read(creator, hash).await {
-            Ok(bytes) => {
-                let content = BASE64_STANDARD.encode(bytes);
-                let file = json!({
-                    "document_id": document, "filename": filename, "content_base64": content,
-                });
-                lines.write("hub.files", file).await?;
+    let mut after = None;
+    loop {
+        let mut tx = app.db.tenant_read(creator).await?;
+        let files = document_files(&mut tx, after, FILES_PER_QUERY).await?;
+        drop(tx);
+        let Some(last) = files.last() else {
+            return Ok(());
+        };
+        after = Some(last.document);
+        for file in &files {
+            match app.files.open(creator, file.content_hash).await {
+                Ok(stored) => copy_file(file, stored, lines).await?,
+                // The document was deleted since.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
             }
-            // It was deleted since.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error.into()),
         }
+    }
+}
+
+/// Writes a file piece by piece, never with more than one piece in memory.
+async fn copy_file(
+    file: &DocumentFile,
+    stored: StoredFile,
+    lines: &mut NdjsonWriter,
+) -> Result<(), CopyError> {
+    let StoredFile { size, mut content } = stored;
+    let mut buffer = vec![0; FILE_PIECE_BYTES];
+    let mut offset = 0;
+    while offset < size {
+        let rest = usize::try_from(size - offset).unwrap_or(usize::MAX);
+        let piece = &mut buffer[..rest.min(FILE_PIECE_BYTES)];
+        content.read_exact(piece).await?;
+        let line = FilePiece {
+            document_id: file.document,
+            filename: file.filename.clone(),
+            size,
+            offset,
+            content_base64: BASE64_STANDARD.encode(&*piece),
+        };
+        lines.write(FILE, &line).await?;
+        offset += u64::try_from(piece.len()).unwrap_or_default();
     }
     Ok(())
 }
@@ -66,7 +99,7 @@ pub(crate) async fn erase(
     let mut tx = app.db.tenant(call.tenant).await?;
     let mut tally = tenant_data::erase(&mut tx, Service::CreatorHub).await?;
     tx.commit().await?;
-    tally.count("hub.files", app.files.erase(call.tenant).await?);
+    tally.count(FILE, app.files.erase(call.tenant).await?);
     let keys = app.cache.forget_tenant(call.tenant).await;
     let keys = keys.map_err(|cause| ApiError::unavailable("redis", cause))?;
     tally.count("redis.keys", keys);

@@ -44,24 +44,39 @@ pub(crate) struct NewDocument {
     pub(crate) content_hash: ContentHash,
 }
 
-/// The file of every document, whatever its state: id, name and content.
-pub(crate) async fn contents(
+/// The file of a document.
+#[derive(Debug, Clone)]
+pub(crate) struct DocumentFile {
+    pub(crate) document: DocumentId,
+    pub(crate) filename: String,
+    pub(crate) content_hash: ContentHash,
+}
+
+/// The files of up to `limit` documents after that one, whatever their state, oldest first.
+pub(crate) async fn document_files(
     tx: &mut TenantTx,
-) -> sqlx::Result<Vec<(DocumentId, String, ContentHash)>> {
-    let rows = sqlx::query("select id, filename, content_hash from hub.documents order by id")
-        .fetch_all(tx.conn())
-        .await?;
-    let content = |row: &PgRow| {
+    after: Option<DocumentId>,
+    limit: i64,
+) -> sqlx::Result<Vec<DocumentFile>> {
+    let rows = sqlx::query(
+        "select id, filename, content_hash from hub.documents
+         where $1::uuid is null or id > $1 order by id limit $2",
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?;
+    let file = |row: &PgRow| {
         let hash: Vec<u8> = row.try_get("content_hash")?;
         // The table has no shorter or longer ones.
         let hash = <[u8; 32]>::try_from(hash).unwrap_or_default();
-        Ok((
-            row.try_get("id")?,
-            row.try_get("filename")?,
-            ContentHash::from(hash),
-        ))
+        Ok(DocumentFile {
+            document: row.try_get("id")?,
+            filename: row.try_get("filename")?,
+            content_hash: ContentHash::from(hash),
+        })
     };
-    rows.iter().map(content).collect()
+    rows.iter().map(file).collect()
 }
 
 /// Lets one transaction at a time deal with a content of this tenant: its row and its file change
