@@ -47,7 +47,7 @@ async fn state(app: &TestApp, access: &str) -> Value {
     caller.get("/auth/v1/totp").await.expect(StatusCode::OK)
 }
 
-/// Enrols, and returns the authenticator and the recovery codes. Uses the code of the previous step.
+/// Enrols with the code of the previous step; returns the authenticator and the recovery codes.
 async fn enrol(app: &TestApp, account: &Account) -> (Authenticator, Vec<String>) {
     let offer = post(app, &account.access, "totp", json!({"password": PASSWORD})).await;
     assert_eq!(offer.headers["cache-control"], "no-store");

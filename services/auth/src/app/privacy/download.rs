@@ -79,8 +79,8 @@ impl Slot {
     }
 }
 
-/// Streams the export as NDJSON: the part of auth, then that of each other service, then a last line
-/// `end`. Without it the export is incomplete. An account has one download at a time.
+/// Streams the export as NDJSON: the part of auth, then that of each other service, then a last
+/// line `end`. Without it the export is incomplete. An account has one download at a time.
 pub(crate) async fn download(
     app: AppState,
     creator: CreatorId,
@@ -93,7 +93,7 @@ pub(crate) async fn download(
         let written = tokio::select! {
             written = write(&app, creator, request, &mut writer) => written,
             () = slot.until_lost() => Err(CopyError::Stopped("another download holds the lock")),
-            () = tokio::time::sleep(DOWNLOAD_TIMEOUT) => Err(CopyError::Stopped("the download took too long")),
+            () = tokio::time::sleep(DOWNLOAD_TIMEOUT) => Err(CopyError::Stopped("timeout")),
         };
         writer.end(written).await;
         slot.release().await;
