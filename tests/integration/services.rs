@@ -65,9 +65,9 @@ async fn router(
             creator_hub_service::app(state)
         }
         Service::AiEngine => {
-            let mut config = ai_engine_service::config::Config::from_reader(reader).unwrap();
+            let mut config = ai_engine_service::Config::from_reader(reader).unwrap();
             (config.database, config.cache, config.verifier) = settings;
-            let state = ai_engine_service::state::AppState::new(config).unwrap();
+            let state = ai_engine_service::AppState::new(config).unwrap();
             trust(mint, &state);
             ai_engine_service::app(state)
         }

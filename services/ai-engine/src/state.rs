@@ -1,4 +1,4 @@
-//! What every request shares.
+//! The state that all requests share.
 
 use axum::extract::FromRef;
 use shared_ai_client::AnswerMode;
@@ -8,60 +8,60 @@ use shared_config::Service;
 use shared_db::Db;
 use shared_rpc::http_client;
 
-use crate::chroma::{Chroma, ChromaError, VectorStore};
+use crate::app::index::embed::Embedder;
+use crate::clients::chroma::{Chroma, ChromaError, VectorStore};
+use crate::clients::ollama::bulkhead::{Bulkhead, BulkheadLimits};
+use crate::clients::ollama::{Ollama, OllamaError};
 use crate::config::Config;
-use crate::gate::{Gate, Limits};
-use crate::ollama::{Ollama, OllamaError};
-use crate::pipeline::embed::Embedder;
 
-/// Answers that are written at once, and that wait: Ollama itself runs one or a few at once.
-const CHAT: Limits = Limits {
-    at_once: 4,
-    waiting: 16,
+/// For generative answers. Ollama itself runs one or a few at a time.
+const CHAT_LIMITS: BulkheadLimits = BulkheadLimits {
+    max_concurrent: 4,
+    max_queued: 16,
 };
 
-/// What every request shares; cloning is cheap.
+/// The state that all requests share; cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct AppState {
     /// PostgreSQL.
     pub db: Db,
     /// Redis.
     pub cache: Cache,
-    /// Verifies callers.
+    /// Verifies the tokens of callers.
     pub verifier: TokenVerifier,
-    /// Ollama.
+    /// The client of Ollama.
     pub ollama: Ollama,
-    /// Makes vectors.
+    /// Makes vectors of texts.
     pub embedder: Embedder,
-    /// Keeps vectors.
+    /// Stores and searches vectors.
     pub vectors: VectorStore,
     /// The model that writes answers.
     pub chat_model: String,
-    /// The door before it.
-    pub chat: Gate,
-    /// The mode of an answer that names none.
+    /// Limits the calls of the chat model.
+    pub chat_bulkhead: Bulkhead,
+    /// The mode of a question that sets none.
     pub answer_mode: AnswerMode,
 }
 
-/// What keeps the state from being built: addresses that are none.
+/// Why the state could not be built, such as an invalid URL.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// Redis.
+    /// The settings of Redis.
     #[error("redis: {0}")]
     Redis(#[from] redis::RedisError),
-    /// Ollama.
+    /// The settings of Ollama.
     #[error(transparent)]
     Ollama(#[from] OllamaError),
-    /// Chroma.
+    /// The settings of Chroma.
     #[error(transparent)]
     Chroma(#[from] ChromaError),
-    /// The client that asks auth for keys.
+    /// The client that fetches keys from auth.
     #[error("http client: {0}")]
     Http(#[from] reqwest::Error),
 }
 
 impl AppState {
-    /// Builds the state without connecting to anything. Needs a tokio runtime.
+    /// Builds the state without connecting to anything. Must run inside a tokio runtime.
     pub fn new(config: Config) -> Result<Self, StateError> {
         let Config {
             serve: _,
@@ -84,7 +84,7 @@ impl AppState {
             vectors: VectorStore::new(chroma, &engines.collections, model),
             ollama,
             chat_model: engines.chat_model,
-            chat: Gate::new(CHAT),
+            chat_bulkhead: Bulkhead::new(CHAT_LIMITS),
             answer_mode: engines.answer_mode,
         })
     }

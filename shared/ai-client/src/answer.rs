@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use shared_models::text::MultiLine;
-use shared_models::{ChunkId, DocumentId, GenerationId};
+use shared_models::{Bounded, ChunkId, DocumentId, GenerationId};
 use utoipa::ToSchema;
 
 /// How an answer is made.
@@ -61,8 +61,8 @@ pub struct Question {
     pub history: Vec<Turn>,
     /// Passages to answer from, 1 to 10; 4 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 10)]
-    pub passages: Option<u8>,
+    #[schema(inline)]
+    pub passages: Option<Bounded<1, 10>>,
 }
 
 /// One previous turn of the conversation.

@@ -1,6 +1,7 @@
 //! Search in a tenant's knowledge.
 
 use serde::{Deserialize, Serialize};
+use shared_models::Bounded;
 use shared_models::text::MultiLine;
 use utoipa::ToSchema;
 
@@ -12,17 +13,17 @@ use crate::answer::Source;
 pub struct SearchRequest {
     /// The query, 1 to 1000 characters.
     pub query: MultiLine<1000>,
-    /// Results, 1 to 20; 5 when absent.
+    /// Maximum number of results, 1 to 20; 5 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 20)]
-    pub limit: Option<u8>,
+    #[schema(inline)]
+    pub limit: Option<Bounded<1, 20>>,
 }
 
 /// The results, best first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SearchResults {
-    /// The passages.
+    /// The passages, most relevant first.
     pub results: Vec<Source>,
-    /// Time from request to answer, milliseconds.
+    /// Duration of the search in milliseconds.
     pub processing_time_ms: u64,
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bounded;
 pub mod email;
 pub mod id;
 pub mod page;
@@ -10,6 +11,7 @@ pub mod tenant_data;
 pub mod text;
 pub mod usage;
 
+pub use bounded::Bounded;
 pub use email::Email;
 pub use id::{
     ApiKeyId, ChannelId, ChunkId, ConversationId, CreatorId, DocumentId, GenerationId, JobId,

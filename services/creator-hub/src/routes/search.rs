@@ -28,15 +28,6 @@ pub(crate) async fn search_knowledge(
     caller: Permit<permit::KnowledgeSearch>,
     Body(request): Body<SearchRequest>,
 ) -> Result<Json<SearchResults>, Error> {
-    if request
-        .limit
-        .is_some_and(|limit| !(1..=20).contains(&limit))
-    {
-        return Err(Error::Field(
-            "limit",
-            "must lie between 1 and 20".to_owned(),
-        ));
-    }
     let SearchResults {
         results,
         processing_time_ms,

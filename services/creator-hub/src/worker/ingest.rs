@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use shared_ai_client::{IngestionEvent, NewIngestion};
 use shared_config::Service;
 use shared_db::jobs::{self, ClaimedJob};
-use shared_models::DocumentId;
+use shared_models::{DocumentId, Retry};
 use tokio::time::{Instant, timeout};
 
 use super::attempt::{self, Again, Ending, Fault};
@@ -165,15 +165,13 @@ async fn relay(
                 reason,
                 retry,
             } => {
-                // Outages are told within the stream too, once it has begun.
-                let outage = ["dependency_unavailable", "overloaded", "model_missing"];
-                let again = match (retry, outage.contains(&code.as_str())) {
-                    (true, true) => Again::Always,
-                    (true, false) => Again::Few,
-                    (false, _) => Again::Never,
+                let again = match retry {
+                    Retry::Never => Again::Never,
+                    Retry::Limited => Again::Few,
+                    Retry::UntilAvailable => Again::Always,
                 };
                 return Err(Fault {
-                    code,
+                    code: code.as_str().to_owned(),
                     reason,
                     again,
                 });
