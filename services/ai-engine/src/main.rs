@@ -45,6 +45,6 @@ fn exit_code<E: Display>(result: Result<(), E>) -> ExitCode {
     let Err(error) = result else {
         return ExitCode::SUCCESS;
     };
-    tracing::error!(%error, "ai-engine stopped with an error");
+    tracing::error!(%error, "command failed");
     ExitCode::FAILURE
 }
