@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use shared_cache::{Key, Leases, Limit, Verdict};
+use shared_cache::{Decision, Key, Limit, PrefetchingLimiter};
 use uuid::Uuid;
 
 use crate::report::{Goal, Unit, line};
@@ -29,7 +29,7 @@ const STREAM: Limit = Limit {
 /// What is let through against what the limit says, in percent.
 pub(crate) fn run(platform: &Platform) {
     let replicas: Vec<_> = (0..REPLICAS)
-        .map(|_| Leases::new(platform.cache()))
+        .map(|_| PrefetchingLimiter::new(platform.cache()))
         .collect();
     let round = |limit: &Limit, hammered: Duration| {
         platform.runtime.block_on(error(&replicas, limit, hammered))
@@ -47,7 +47,7 @@ pub(crate) fn run(platform: &Platform) {
 }
 
 /// Hammers one key from all replicas, and compares what was let through with what should be.
-async fn error(replicas: &[Leases], limit: &Limit, hammered: Duration) -> f64 {
+async fn error(replicas: &[PrefetchingLimiter], limit: &Limit, hammered: Duration) -> f64 {
     let key = Key::limit("bench", &Uuid::new_v4().to_string());
     let began = Instant::now();
     let hammers = replicas.iter().flat_map(|replica| vec![replica; AT_ONCE]);
@@ -57,7 +57,7 @@ async fn error(replicas: &[Leases], limit: &Limit, hammered: Duration) -> f64 {
             let mut allowed = 0;
             while began.elapsed() < hammered {
                 let verdict = replica.take(&[(key.clone(), limit)]).await.unwrap();
-                allowed += usize::from(matches!(verdict, Verdict::Allowed { .. }));
+                allowed += usize::from(matches!(verdict, Decision::Allowed { .. }));
             }
             allowed
         })

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use axum::extract::{FromRef, Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
+use shared_auth::TokenVerifier;
 use shared_models::{CreatorId, Page, PageRequest};
 use shared_testkit::TokenMint;
-use shared_web::{Paging, Permit, Query, Verifier, app, permit};
+use shared_web::{Paging, Permit, Query, app, permit};
 use tempfile::TempDir;
 
 use crate::client::{self, Crowd};
@@ -24,10 +25,10 @@ const ALONE: usize = OF_CALLER * CALLERS / 2;
 #[derive(Clone)]
 struct Lists {
     roads: Roads,
-    verifier: Verifier,
+    verifier: TokenVerifier,
 }
 
-impl FromRef<Lists> for Verifier {
+impl FromRef<Lists> for TokenVerifier {
     fn from_ref(lists: &Lists) -> Self {
         lists.verifier.clone()
     }
@@ -40,12 +41,12 @@ macro_rules! whole {
     ($read:ident) => {
         get(
             async |State(lists): State<Lists>,
-                   creator: Permit<permit::DocumentsRead>,
+                   caller: Permit<permit::DocumentsRead>,
                    paging: Paging,
                    Query(page): Query<PageRequest>|
                    -> Listed {
                 let window = paging.window(&page).unwrap();
-                let rows = lists.roads.$read(creator.id).await;
+                let rows = lists.roads.$read(caller.tenant).await;
                 Json(paging.page(rows, window, |row| row.id.as_uuid()))
             },
         )
@@ -199,7 +200,7 @@ fn limits(world: &World<'_>) {
     let counted = world
         .platform
         .counted(&world.lists.verifier, routes.clone());
-    let crowds = [counted, app::surrounded(routes)];
+    let crowds = [counted, app::with_default_layers(routes)];
     let crowds = crowds.map(|routes| world.by_token(world.platform.serve(routes)));
     let against = [("", Goal::None), ("without", Goal::Least(0.85))];
     world.show(crowds, against, "the list with limits");

@@ -6,12 +6,13 @@ use std::path::Path;
 
 use axum::extract::FromRef as _;
 use axum::{Router, middleware};
+use shared_auth::TokenVerifier;
 use shared_cache::{Cache, CacheSettings};
 use shared_config::{Reader, Service, keys};
 use shared_db::DatabaseSettings;
 use shared_models::CreatorId;
 use shared_testkit::{Stores, TestDatabase, TokenMint};
-use shared_web::{Limiter, Verifier, app, limit};
+use shared_web::{Limiter, app, rate_limit};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -71,18 +72,22 @@ impl Platform {
     }
 
     /// Auth, and its settings.
-    pub(crate) fn auth(&self) -> (SocketAddr, auth_service::Config, Verifier) {
+    pub(crate) fn auth(&self) -> (SocketAddr, auth_service::Config, TokenVerifier) {
         let mut config = auth_service::Config::from_reader(reader()).unwrap();
         config.database = self.database(Service::Auth);
         config.cache = self.cache.clone();
         let _inside = self.runtime.enter();
         let state = auth_service::AppState::new(&config).unwrap();
-        let verifier = Verifier::from_ref(&state);
+        let verifier = TokenVerifier::from_ref(&state);
         (self.serve(auth_service::app(state)), config, verifier)
     }
 
     /// Creator-hub, and how it verifies its callers.
-    pub(crate) fn creator_hub(&self, mint: &TokenMint, folder: &Path) -> (SocketAddr, Verifier) {
+    pub(crate) fn creator_hub(
+        &self,
+        mint: &TokenMint,
+        folder: &Path,
+    ) -> (SocketAddr, TokenVerifier) {
         let mut config = creator_hub_service::Config::from_reader(reader()).unwrap();
         config.database = self.database(Service::CreatorHub);
         config.cache = self.cache.clone();
@@ -91,8 +96,8 @@ impl Platform {
         let _inside = self.runtime.enter();
         let stop = CancellationToken::new();
         let state = creator_hub_service::AppState::new(&config, stop).unwrap();
-        let verifier = Verifier::from_ref(&state);
-        verifier.learn(&mint.key_set());
+        let verifier = TokenVerifier::from_ref(&state);
+        verifier.replace_keys(&mint.key_set());
         (self.serve(creator_hub_service::app(state)), verifier)
     }
 
@@ -106,10 +111,10 @@ impl Platform {
     }
 
     /// The layers of a service around routes that are counted.
-    pub(crate) fn counted(&self, verifier: &Verifier, router: Router) -> Router {
+    pub(crate) fn counted(&self, verifier: &TokenVerifier, router: Router) -> Router {
         let limiter = Limiter::new(self.cache(), verifier.clone());
-        let counted = middleware::from_fn_with_state(limiter, limit::count);
-        app::surrounded(router.layer(counted))
+        let counted = middleware::from_fn_with_state(limiter, rate_limit::enforce);
+        app::with_default_layers(router.layer(counted))
     }
 }
 

@@ -7,9 +7,10 @@ use axum::extract::{FromRef, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::Value;
+use shared_auth::TokenVerifier;
 use shared_db::Db;
 use shared_models::CreatorId;
-use shared_web::{Creator, Verifier, app};
+use shared_web::{Caller, app};
 
 use crate::client::{self, Crowd};
 use crate::report::{Goal, Unit, compare};
@@ -36,10 +37,10 @@ const STEPS: [&str; 6] = [
 struct Steps {
     me: Arc<Value>,
     db: Db,
-    verifier: Verifier,
+    verifier: TokenVerifier,
 }
 
-impl FromRef<Steps> for Verifier {
+impl FromRef<Steps> for TokenVerifier {
     fn from_ref(steps: &Steps) -> Self {
         steps.verifier.clone()
     }
@@ -49,12 +50,12 @@ async fn empty(State(steps): State<Steps>) -> Json<Arc<Value>> {
     Json(steps.me)
 }
 
-async fn verified(State(steps): State<Steps>, _: Creator) -> Json<Arc<Value>> {
+async fn verified(State(steps): State<Steps>, _: Caller) -> Json<Arc<Value>> {
     Json(steps.me)
 }
 
-async fn begun(State(steps): State<Steps>, caller: Creator) -> Json<Arc<Value>> {
-    drop(steps.db.tenant_read(caller.id).await.unwrap());
+async fn begun(State(steps): State<Steps>, caller: Caller) -> Json<Arc<Value>> {
+    drop(steps.db.tenant_read(caller.tenant).await.unwrap());
     Json(steps.me)
 }
 
@@ -98,8 +99,8 @@ fn addresses(platform: &Platform, auth: SocketAddr, steps: &Steps) -> [SocketAdd
         [bare, known, reading].map(|routes| routes.with_state::<()>(steps.clone()));
     [
         platform.serve(bare.clone()),
-        platform.serve(app::surrounded(bare)),
-        platform.serve(app::surrounded(known.clone())),
+        platform.serve(app::with_default_layers(bare)),
+        platform.serve(app::with_default_layers(known.clone())),
         platform.serve(platform.counted(&steps.verifier, known)),
         platform.serve(platform.counted(&steps.verifier, reading)),
         auth,

@@ -3,10 +3,11 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use shared_auth::TokenVerifier;
 use shared_config::Service;
 use shared_models::CreatorId;
+use shared_rpc::http_client;
 use shared_testkit::TokenMint;
-use shared_web::{Verifier, outbound};
 
 use crate::report::{Goal, Unit, compare, line};
 use crate::rounds::{Side, alternate, number};
@@ -20,10 +21,10 @@ pub(crate) fn run(platform: &Platform) {
     let mint = TokenMint::new();
     let tokens: Vec<_> = (0..TOKENS).map(|_| mint.owner(CreatorId::new())).collect();
     let remembering = platform.runtime.block_on(async {
-        let (settings, http) = (mint.settings("http://127.0.0.1:1"), outbound::client());
-        let verifier = Verifier::new(Service::CreatorHub, settings, http.unwrap());
-        let verifier = verifier.heeding(platform.cache());
-        verifier.learn(&mint.key_set());
+        let (settings, http) = (mint.settings("http://127.0.0.1:1"), http_client::new());
+        let verifier = TokenVerifier::new(Service::CreatorHub, settings, http.unwrap());
+        let verifier = verifier.with_revocations(platform.cache());
+        verifier.replace_keys(&mint.key_set());
         let mut changes = verifier.revocations().unwrap().changes();
         // Before the subscription nothing is remembered.
         let subscribed = changes.wait_for(|epoch| epoch % 2 == 1).await;
@@ -50,7 +51,7 @@ pub(crate) fn run(platform: &Platform) {
 }
 
 /// Verifications a second, one after the other on this thread.
-fn rate(platform: &Platform, verifier: &Verifier, tokens: &[String], count: usize) -> f64 {
+fn rate(platform: &Platform, verifier: &TokenVerifier, tokens: &[String], count: usize) -> f64 {
     platform.runtime.block_on(async {
         let began = Instant::now();
         for token in tokens.iter().cycle().take(count) {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
-use shared_web::outbound;
+use shared_rpc::http_client;
 
 use crate::cluster::{apply, get, kubectl, script, wait};
 
@@ -88,7 +88,7 @@ impl Api {
         );
         let api = Self {
             base: format!("http://{listen}"),
-            http: outbound::client().unwrap(),
+            http: http_client::new().unwrap(),
             token: None,
         };
         for _ in 0..100 {

@@ -68,7 +68,7 @@ async fn is_erased(namespace: &str, api: &Api, document: &Value) {
     let name = ["-n", namespace, "delete", "tenant", "ada", "--wait=false"];
     kubectl(&name);
     until(namespace, "asked for a confirmation", |tenant| {
-        condition(tenant, "Ready").is_some_and(|ready| ready["reason"] == "ConfirmationMissing")
+        condition(tenant, "Ready").is_some_and(|ready| ready["reason"] == "DeletionNotConfirmed")
     });
     let path = format!(
         "/creator-hub/v1/documents/{}",

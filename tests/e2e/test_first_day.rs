@@ -140,15 +140,15 @@ async fn a_visitor_chats_in_a_browser(api: &Api) {
         .wait_for(&format!("{root}.querySelector('.state.online')"))
         .await;
     browser
-        .write("What temperature should my bedroom have?")
+        .type_text("What temperature should my bedroom have?")
         .await;
     browser.press("Enter", 13).await;
     let answered = format!("{root}.textContent.includes('sixteen and nineteen degrees')");
     browser.wait_for(&answered).await;
-    let (picture, _) = browser.picture("node").await;
+    let (screenshot, _) = browser.screenshot("node").await;
     println!(
-        "measured: a picture of the widget is at {}",
-        picture.display()
+        "measured: a screenshot of the widget is at {}",
+        screenshot.display()
     );
     both_turns_are_stored(api).await;
 }

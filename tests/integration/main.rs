@@ -3,18 +3,20 @@
 
 mod processes;
 mod rls;
+mod rows;
 mod services;
 mod test_catalogue;
 mod test_compose;
+mod test_copies;
+mod test_dead_connections;
 mod test_environment;
-mod test_in_force;
 mod test_login_load;
 mod test_matrix;
 mod test_mutation;
 mod test_pool;
 mod test_privacy;
+mod test_revocation;
 mod test_rights;
-mod test_silence;
 mod test_swapped_ids;
 mod test_transactions;
 mod test_upgrade;

@@ -10,10 +10,11 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use shared_auth::{TokenVerifier, VerifierSettings};
 use shared_config::{Secret, Service, keys, wiring};
 use shared_models::CreatorId;
+use shared_rpc::http_client;
 use shared_testkit::{Stores, TestDatabase};
-use shared_web::{Verifier, VerifierSettings, outbound};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -77,7 +78,7 @@ impl Processes {
             stores,
             database,
             uploads,
-            http: outbound::client().unwrap(),
+            http: http_client::new().unwrap(),
             ports,
             tenants_port,
             settings,
@@ -227,8 +228,8 @@ impl Processes {
             auth_url: self.base(Service::Auth),
             internal_key: Secret::new(INTERNAL_KEY.to_owned()),
         };
-        let auth = Verifier::new(Service::Auth, settings, self.http.clone());
-        auth.internal_token(target, creator).unwrap()
+        let auth = TokenVerifier::new(Service::Auth, settings, self.http.clone());
+        auth.signer().tenant_token(target, creator).unwrap()
     }
 
     /// Registers an account whose names carry a word.

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use axum::Router;
 use axum::extract::FromRef;
+use shared_auth::TokenVerifier;
 use shared_config::{Reader, Service};
 use shared_testkit::{Stores, TestClient, TestDatabase, TokenMint};
-use shared_web::Verifier;
 use tokio_util::sync::CancellationToken;
 
 use crate::test_environment::{environments, samples};
@@ -65,9 +65,9 @@ async fn router(
             creator_hub_service::app(state)
         }
         Service::AiEngine => {
-            let mut config = ai_engine_service::config::Config::from_reader(reader).unwrap();
+            let mut config = ai_engine_service::Config::from_reader(reader).unwrap();
             (config.database, config.cache, config.verifier) = settings;
-            let state = ai_engine_service::state::AppState::new(config).unwrap();
+            let state = ai_engine_service::AppState::new(config).unwrap();
             trust(mint, &state);
             ai_engine_service::app(state)
         }
@@ -84,7 +84,7 @@ async fn router(
 
 fn trust<S>(mint: &TokenMint, state: &S)
 where
-    Verifier: FromRef<S>,
+    TokenVerifier: FromRef<S>,
 {
-    Verifier::from_ref(state).learn(&mint.key_set());
+    TokenVerifier::from_ref(state).replace_keys(&mint.key_set());
 }

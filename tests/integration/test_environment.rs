@@ -91,7 +91,7 @@ fn accept(service: Service, reader: Reader) -> Result<(), String> {
     let accepted = match service {
         Service::Auth => auth_service::Config::from_reader(reader).map(|_| ()),
         Service::CreatorHub => creator_hub_service::Config::from_reader(reader).map(|_| ()),
-        Service::AiEngine => ai_engine_service::config::Config::from_reader(reader).map(|_| ()),
+        Service::AiEngine => ai_engine_service::Config::from_reader(reader).map(|_| ()),
         Service::Channel => channel_service::Config::from_reader(reader).map(|_| ()),
     };
     accepted.map_err(|problems| problems.to_string())

@@ -1,12 +1,14 @@
 //! Takes the protection apart, one policy and one grant at a time: the suite goes red each time.
+//! `make test` tries a tenth, `make test-exhaustive` all.
 //!
 //! Red by the matrix means that a role's command really ended otherwise; by the catalogue, that a
 //! rule of the recipe is broken; by the rights, that the committed list differs.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 
 use shared_config::Service;
-use shared_testkit::{Stores, TestDatabase};
+use shared_testkit::{Sample, Stores, TestDatabase};
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::rls::database::{Proving, Roles};
@@ -24,9 +26,16 @@ struct Mutation {
     shows: bool,
 }
 
+/// A random tenth of the mutations, unless every case is asked for.
+fn sample<T>(test: &str, all: Vec<T>) -> Vec<T> {
+    let tenth = all.len().div_ceil(10);
+    Sample::from_env().of(test, all, tenth)
+}
+
 /// Who noticed a mutation.
 #[derive(Debug, Default)]
-struct Tally {
+struct MutationCounts {
+    /// How many were tried.
     mutations: usize,
     by_matrix: usize,
     by_catalogue: usize,
@@ -34,12 +43,12 @@ struct Tally {
     missed: Vec<String>,
 }
 
-impl Tally {
-    fn report(&self, what: &str) {
+impl MutationCounts {
+    fn report(&self, what: &str, all: usize) {
         assert!(self.missed.is_empty(), "not noticed: {:#?}", self.missed);
         let _ = writeln!(
             io::stderr(),
-            "measured: {what}: {} mutations, all red; by the matrix {}, the catalogue {}, \
+            "measured: {what}: {} of {all} mutations, all red; by the matrix {}, the catalogue {}, \
              the rights {}",
             self.mutations,
             self.by_matrix,
@@ -60,7 +69,7 @@ async fn try_mutation(
     roles: &mut Roles,
     (table, services): (&Table, &[Service]),
     mutation: &Mutation,
-    tally: &mut Tally,
+    counts: &mut MutationCounts,
 ) {
     let before = rights(&proving.admin).await;
     execute(&proving.admin, &mutation.change).await;
@@ -70,13 +79,13 @@ async fn try_mutation(
     execute(&proving.admin, &mutation.undo).await;
     let after = rights(&proving.admin).await;
     assert_eq!(after, before, "{mutation:?} was not undone");
-    tally.mutations += 1;
-    tally.by_matrix += usize::from(!found.is_empty());
-    tally.by_catalogue += usize::from(by_catalogue);
-    tally.by_rights += usize::from(by_rights);
+    counts.mutations += 1;
+    counts.by_matrix += usize::from(!found.is_empty());
+    counts.by_catalogue += usize::from(by_catalogue);
+    counts.by_rights += usize::from(by_rights);
     let behaves = !mutation.shows || !found.is_empty();
     if !behaves || !(by_catalogue || by_rights) {
-        tally.missed.push(mutation.change.clone());
+        counts.missed.push(mutation.change.clone());
     }
 }
 
@@ -130,27 +139,37 @@ fn policy_mutations(table: &str) -> Vec<Mutation> {
 async fn the_suite_goes_red_for_every_policy_that_is_dropped_or_weakened() {
     let proving = Proving::new().await;
     let mut roles = proving.roles().await;
-    let mut tally = Tally::default();
+    let mut counts = MutationCounts::default();
+    let mut all = Vec::new();
     for table in proving.tenant_tables() {
-        let services = proving.readers(table);
-        assert!(!services.is_empty(), "nobody reads {}", table.name);
-        for mutation in policy_mutations(&table.name) {
-            let what = (table, services.as_slice());
-            try_mutation(&proving, &mut roles, what, &mutation, &mut tally).await;
-        }
-        // Red was the mutation's doing: with the policy back, all is as the rule says.
-        let what = (table, services.as_slice());
+        let readers = proving.readers(table);
+        assert!(!readers.is_empty(), "nobody reads {}", table.name);
+        let mutations = policy_mutations(&table.name).into_iter();
+        all.extend(mutations.map(|mutation| (table, readers.clone(), mutation)));
+    }
+    let cases = all.len();
+    assert!(cases > 200, "{cases} ways to lose a policy");
+    let mut tried = BTreeMap::new();
+    for (table, readers, mutation) in sample("policies", all) {
+        let what = (table, readers.as_slice());
+        try_mutation(&proving, &mut roles, what, &mutation, &mut counts).await;
+        tried.insert(&table.name, (table, readers));
+    }
+    // Red was the mutation's doing: with the policy back, all is as the rule says.
+    for (table, readers) in tried.values() {
+        let what = (*table, readers.as_slice());
         let (_, left) = matrix::differences(&proving, &mut roles, what, true).await;
         assert!(left.is_empty(), "{left:#?}");
     }
-    tally.report("policies of tenants");
+    counts.report("policies of tenants", cases);
 }
 
 #[tokio::test]
 async fn the_suite_goes_red_for_every_grant_that_is_taken() {
     let proving = Proving::new().await;
     let mut roles = proving.roles().await;
-    let mut tally = Tally::default();
+    let mut counts = MutationCounts::default();
+    let mut all = Vec::new();
     for (table, service) in proving.pairs() {
         for (privilege, column) in proving.grants(table, service).await {
             let of = column.map_or_else(String::new, |column| format!(" ({column})"));
@@ -161,19 +180,24 @@ async fn the_suite_goes_red_for_every_grant_that_is_taken() {
                 undo: format!("grant {what} to {role}"),
                 shows: true,
             };
-            let what = (table, &[service][..]);
-            try_mutation(&proving, &mut roles, what, &mutation, &mut tally).await;
+            all.push((table, service, mutation));
         }
     }
-    assert!(tally.mutations > 100, "{tally:?}");
-    tally.report("grants taken");
+    let cases = all.len();
+    assert!(cases > 100, "{cases} grants");
+    for (table, service, mutation) in sample("grants taken", all) {
+        let what = (table, &[service][..]);
+        try_mutation(&proving, &mut roles, what, &mutation, &mut counts).await;
+    }
+    counts.report("grants taken", cases);
 }
 
 #[tokio::test]
 async fn the_suite_goes_red_for_every_grant_that_is_added() {
     let proving = Proving::new().await;
     let mut roles = proving.roles().await;
-    let mut tally = Tally::default();
+    let mut counts = MutationCounts::default();
+    let mut all = Vec::new();
     for (table, service) in proving.pairs() {
         let role = service.database_role();
         let inside = proving.is_inside(table, service).await;
@@ -187,12 +211,16 @@ async fn the_suite_goes_red_for_every_grant_that_is_added() {
                 undo: format!("revoke {privilege} on {} from {role}", table.name),
                 shows: shows && (reads || !needs_select),
             };
-            let tried: &[Service] = if mutation.shows { &[service] } else { &[] };
-            try_mutation(&proving, &mut roles, (table, tried), &mutation, &mut tally).await;
+            all.push((table, service, mutation));
         }
     }
-    assert!(tally.mutations > 100, "{tally:?}");
-    tally.report("grants added");
+    let cases = all.len();
+    assert!(cases > 100, "{cases} grants that nobody has");
+    for (table, service, mutation) in sample("grants added", all) {
+        let tried: &[Service] = if mutation.shows { &[service] } else { &[] };
+        try_mutation(&proving, &mut roles, (table, tried), &mutation, &mut counts).await;
+    }
+    counts.report("grants added", cases);
 }
 
 /// What is tried on everything that is no tenant's policy and no service's grant on a table.
@@ -231,21 +259,22 @@ async fn the_suite_goes_red_for_every_function_schema_and_lookup_that_changes_ha
         .fetch_all(&admin)
         .await
         .unwrap();
-    let mut tally = Tally::default();
-    for change in changes {
+    let mut counts = MutationCounts::default();
+    let cases = changes.len();
+    assert!(cases > 60, "{cases} changes");
+    for change in sample("lookups, functions and schemas", changes) {
         let mut transaction = admin.begin_for_test().await;
         sqlx::raw_sql(AssertSqlSafe(change.clone()))
             .execute(&mut *transaction)
             .await
             .unwrap();
-        tally.mutations += 1;
+        counts.mutations += 1;
         if rights(&mut *transaction).await == before {
-            tally.missed.push(change);
+            counts.missed.push(change);
         } else {
-            tally.by_rights += 1;
+            counts.by_rights += 1;
         }
         transaction.rollback().await.unwrap();
     }
-    assert!(tally.mutations > 60, "{tally:?}");
-    tally.report("lookups, functions and schemas");
+    counts.report("lookups, functions and schemas", cases);
 }

@@ -4,11 +4,13 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use shared_config::Service;
-use shared_db::{Db, jobs};
+use shared_db::Db;
 use shared_models::CreatorId;
 use shared_testkit::{Stores, TestDatabase};
 use sqlx::Row as _;
 use uuid::Uuid;
+
+use crate::rows::enqueue;
 
 /// How a request may end before its transaction does.
 #[derive(Debug, Clone, Copy)]
@@ -55,9 +57,7 @@ async fn left(db: &Db) -> (i64, String) {
 /// Begins, writes, and would wait for ever: between context and commit there is always time.
 async fn handler(db: Db, creator: CreatorId, panics: bool) {
     let mut tx = db.tenant(creator).await.unwrap();
-    jobs::enqueue(&mut tx, "creator-hub", "test", Uuid::now_v7())
-        .await
-        .unwrap();
+    enqueue(&mut tx).await;
     assert!(!panics, "a handler died");
     std::future::pending::<()>().await;
 }
@@ -93,9 +93,7 @@ async fn what_ends_at_a_random_moment_leaves_no_tenant_behind() {
     let (_database, db) = one_connection().await;
     let creator = CreatorId::new();
     let mut tx = db.tenant(creator).await.unwrap();
-    jobs::enqueue(&mut tx, "creator-hub", "test", Uuid::now_v7())
-        .await
-        .unwrap();
+    enqueue(&mut tx).await;
     tx.commit().await.unwrap();
     let nothing = (0, String::new());
     let mut ends = 0;
@@ -125,9 +123,7 @@ async fn the_suite_would_see_a_tenant_that_stayed() {
     let (_database, db) = one_connection().await;
     let creator = CreatorId::new();
     let mut tx = db.tenant(creator).await.unwrap();
-    jobs::enqueue(&mut tx, "creator-hub", "test", Uuid::now_v7())
-        .await
-        .unwrap();
+    enqueue(&mut tx).await;
     // What a plain SET would do: the setting outlives its transaction.
     let stay = sqlx::query("select set_config('app.current_creator_id', $1, false)")
         .bind(creator.as_uuid().to_string());

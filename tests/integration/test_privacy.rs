@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use shared_config::Service;
-use shared_models::DataLine;
+use shared_models::ExportRecord;
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
@@ -193,7 +193,7 @@ async fn a_copy_has_something_of_every_service_and_no_secret() {
     let own = all.http.get(&download).bearer_auth(&ana.token).send().await;
     let copy = own.unwrap().text().await.unwrap();
     let lines = copy.lines().map(|line| serde_json::from_str(line).unwrap());
-    let lines: Vec<DataLine> = lines.collect();
+    let lines: Vec<ExportRecord> = lines.collect();
     assert_eq!(lines.last().unwrap().kind, "end");
     let with_word: BTreeSet<&str> = lines
         .iter()

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use shared_config::Service;
-use shared_db::{DatabaseSettings, Db, jobs};
+use shared_db::{DatabaseSettings, Db};
+use shared_jobs::queue;
 use shared_models::CreatorId;
 use shared_testkit::{Stores, TestDatabase};
 use sqlx::Row as _;
 use uuid::Uuid;
+
+use crate::rows::enqueue;
 
 const JOBS: &str = "select count(*) from platform.jobs";
 
@@ -26,9 +29,7 @@ async fn visible(db: &Db) -> i64 {
 
 async fn with_job(db: &Db, creator: CreatorId) {
     let mut tx = db.tenant(creator).await.unwrap();
-    jobs::enqueue(&mut tx, "creator-hub", "test", Uuid::now_v7())
-        .await
-        .unwrap();
+    enqueue(&mut tx).await;
     tx.commit().await.unwrap();
 }
 
@@ -156,40 +157,11 @@ async fn a_panic_and_a_drop_between_context_and_commit_roll_back() {
     let inner = db.clone();
     let task = tokio::spawn(async move {
         let mut tx = inner.tenant(creator).await.unwrap();
-        jobs::enqueue(&mut tx, "creator-hub", "test", Uuid::now_v7())
-            .await
-            .unwrap();
+        enqueue(&mut tx).await;
         panic!("a handler died");
     });
     assert!(task.await.is_err());
     assert_eq!(visible(&db).await, 0);
     let mut tx = db.tenant_read(creator).await.unwrap();
-    assert!(jobs::newest(&mut tx, Uuid::nil()).await.unwrap().is_none());
-}
-
-#[tokio::test]
-async fn a_job_whose_worker_died_is_given_to_another_and_counts_its_attempts() {
-    let (database, settings) = database().await;
-    let db = Db::new(&settings);
-    let creator = CreatorId::new();
-    with_job(&db, creator).await;
-    let first = jobs::claim(&db, "creator-hub").await.unwrap().unwrap();
-    assert!(
-        jobs::claim(&db, "creator-hub").await.unwrap().is_none(),
-        "the lease holds"
-    );
-    let expire = "update platform.jobs set lease_until = now() - interval '1 second'";
-    sqlx::query(expire)
-        .execute(&database.admin().await)
-        .await
-        .unwrap();
-    let second = jobs::claim(&db, "creator-hub").await.unwrap().unwrap();
-    assert_eq!((first.id, second.attempt), (second.id, 2));
-    let mut tx = db.tenant(creator).await.unwrap();
-    assert!(
-        !jobs::succeed(&mut tx, &first).await.unwrap(),
-        "the first worker is too late"
-    );
-    assert!(jobs::succeed(&mut tx, &second).await.unwrap());
-    tx.commit().await.unwrap();
+    assert!(queue::newest(&mut tx, Uuid::nil()).await.unwrap().is_none());
 }

@@ -88,3 +88,31 @@ fn nothing_names_a_machine() {
     }
     none("a path of one machine", &faults);
 }
+
+#[test]
+fn each_level_and_each_part_of_the_tests_is_documented() {
+    // Whoever moves a test out of `make test` must say where it runs now.
+    let read = |file: &str| std::fs::read_to_string(platform_tests::root().join(file)).unwrap();
+    let (page, shares) = (read("docs/testing.md"), read("tests/shares"));
+    let parts = read("tests/exhaustive-parts");
+    let (_, levels) = shares.split_once("share_seconds=(").unwrap();
+    let levels = levels.split_once(')').unwrap().0.split_whitespace();
+    let levels = levels.map(|level| level.trim_start_matches('[').split_once("]=").unwrap());
+    let (_, parts) = parts.split_once("parts=\"").unwrap();
+    let parts = parts.split_once('"').unwrap().0.lines();
+    let parts: Vec<_> = parts
+        .map(|part| part.split('|').collect())
+        .collect::<Vec<Vec<_>>>();
+    assert!(parts.len() >= 10, "{parts:?}");
+    let rows = levels.map(|(level, seconds)| format!("| {level} | {seconds} s |"));
+    let rows = rows.chain(
+        parts
+            .iter()
+            .map(|part| format!("| {} | {} |", part[0], part[1])),
+    );
+    let missing: Vec<_> = rows.filter(|row| !page.contains(row)).collect();
+    none(
+        "add a row with these first columns to docs/testing.md",
+        &missing,
+    );
+}

@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "tests stop at faults")]
 
 mod dependencies;
+mod dialect;
 mod documents;
+mod layout;
+mod metrics;
 mod problems;
 mod requirements;
 mod sources;

@@ -1,35 +1,35 @@
 {{- /*
-What the operator may do where platforms live. Each rule names the code that needs it; the tests in
-`operator/controller/tests/it/test_rights.rs` run it as this ServiceAccount, and find what it never uses.
-No delete on Secrets and PersistentVolumeClaims: data outlives whatever we do.
-No bind, no escalate, no roles: pods of a platform have no rights in the cluster.
+RBAC rules of the operator in the namespaces that it watches. Each rule names the code that needs it;
+`operator/controller/tests/it/test_rights.rs` runs the operator with these rules and finds unused ones.
+No delete on Secrets and PersistentVolumeClaims: the operator never deletes data.
+No bind, no escalate, no roles: the pods of a platform have no access to the Kubernetes API.
 */ -}}
 {{- define "creator-operator.rules" -}}
-- apiGroups: [creatorplatform.io] # controller.rs: watch of the platforms; report.rs: the latest status
+- apiGroups: [creatorplatform.io] # controller.rs: watches platforms; report.rs: reads the current status
   resources: [creatorplatforms]
   verbs: [get, list, watch]
-- apiGroups: [creatorplatform.io] # report.rs: server-side apply of the status, of nothing else
+- apiGroups: [creatorplatform.io] # report.rs: server-side apply of the status only
   resources: [creatorplatforms/status]
   verbs: [patch]
-- apiGroups: [creatorplatform.io] # tenant/controller.rs: watch of the Tenants; tenant/apply.rs: our finalizer
+- apiGroups: [creatorplatform.io] # tenant/controller.rs: watches Tenants; tenant/apply.rs: adds and removes the finalizer
   resources: [tenants]
   verbs: [get, list, watch, patch]
 - apiGroups: [creatorplatform.io] # tenant/report.rs: server-side apply of the status
   resources: [tenants/status]
   verbs: [patch]
-- apiGroups: [events.k8s.io] # report.rs: kube's Recorder creates events and counts repeated ones
+- apiGroups: [events.k8s.io] # report.rs: creates events and counts repeated ones
   resources: [events]
   verbs: [create, patch]
-- apiGroups: [""] # observe.rs: hashes of the values that pods refer to; apply.rs: generated once
+- apiGroups: [""] # observe.rs: hashes values that pods refer to; apply.rs: creates generated Secrets
   resources: [secrets]
   verbs: [get, list, watch, create, patch]
-- apiGroups: [""] # observe.rs, apply.rs: volumes are made, grown, and never deleted
+- apiGroups: [""] # observe.rs, apply.rs: creates and grows volumes, never deletes them
   resources: [persistentvolumeclaims]
   verbs: [get, list, watch, create, patch]
 - apiGroups: [""] # observe.rs: get, list, watch; apply.rs: create, patch, and delete to prune
   resources: [configmaps, serviceaccounts, services]
   verbs: [get, list, watch, create, patch, delete]
-- apiGroups: [""] # observe/pods.rs: why a workload does not start, the last words of a Job
+- apiGroups: [""] # observe/pods.rs: why a workload does not start, termination messages of Jobs
   resources: [pods]
   verbs: [list]
 - apiGroups: [apps] # as above
@@ -53,7 +53,7 @@ No bind, no escalate, no roles: pods of a platform have no rights in the cluster
 - apiGroups: [monitoring.coreos.com] # as above, once the CRDs exist
   resources: [servicemonitors, prometheusrules]
   verbs: [get, list, watch, create, patch, delete]
-- apiGroups: [postgresql.cnpg.io] # as above, once the CRD exists; a database is never deleted by us
+- apiGroups: [postgresql.cnpg.io] # as above, once the CRD exists; without delete, since a cluster holds data
   resources: [clusters]
   verbs: [get, list, watch, create, patch]
 {{- end }}

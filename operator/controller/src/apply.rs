@@ -54,7 +54,7 @@ pub async fn apply(
 enum Refused {
     #[error("{}", describe(.0))]
     Api(#[from] kube::Error),
-    #[error("no randomness: {0}")]
+    #[error("the operating system provides no random bytes: {0}")]
     Random(#[from] getrandom::Error),
     #[error("{0}")]
     Body(#[from] serde_json::Error),

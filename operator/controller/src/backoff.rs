@@ -1,4 +1,4 @@
-//! Who failed how often, per platform: the pace itself is `operator_core::backoff`.
+//! Consecutive failures of each platform and Tenant; `operator_core::backoff` has the delays.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -33,7 +33,7 @@ impl Backoff {
                 attempt,
             },
         );
-        metrics::gauge!("operator_backoff_platforms").set(count(all.len()));
+        metrics::gauge!("operator_backoff_resources").set(count(all.len()));
         backoff::next(attempt, random::fraction())
     }
 
@@ -41,12 +41,12 @@ impl Backoff {
     pub fn forget(&self, uid: &str) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.remove(uid).is_some() {
-            metrics::gauge!("operator_backoff_platforms").set(count(all.len()));
+            metrics::gauge!("operator_backoff_resources").set(count(all.len()));
         }
     }
 }
 
-/// A gauge wants a float; nobody has 2^32 failing platforms.
+/// A gauge takes a float; 2^32 failing resources are out of reach.
 fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::MAX, f64::from)
 }

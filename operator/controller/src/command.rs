@@ -1,4 +1,4 @@
-//! The subcommands of the binary.
+//! The subcommands.
 
 use std::io::{Write, stderr, stdout};
 
@@ -6,7 +6,7 @@ pub mod gateway_config;
 pub mod plan;
 pub mod run;
 
-/// Why a command did not do what it was asked for.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file cannot be read.
@@ -18,19 +18,19 @@ pub enum Error {
     /// Not YAML, or not what was expected in it.
     #[error("{0}")]
     Yaml(#[from] serde_yaml_ng::Error),
-    /// A file without a platform.
-    #[error("{0} has no document of kind CreatorPlatform")]
+    /// The file contains no `CreatorPlatform`.
+    #[error("{0} contains no document of kind CreatorPlatform")]
     NoPlatform(std::path::PathBuf),
-    /// The spec is wrong.
-    #[error("the spec is not valid:{0}")]
+    /// The spec is invalid.
+    #[error("the spec is invalid:{0}")]
     Invalid(String),
-    /// No way to a cluster.
-    #[error("no cluster: {0}")]
+    /// There is no usable kubeconfig.
+    #[error("no usable cluster configuration: {0}")]
     Config(#[from] kube::config::InferConfigError),
-    /// The cluster said no.
+    /// The API server answered with an error.
     #[error("{}", crate::error::describe(.0))]
     Api(#[from] kube::Error),
-    /// A look failed.
+    /// Reading the current state failed.
     #[error(transparent)]
     Look(#[from] crate::error::Error),
     /// Logs or metrics.
@@ -43,13 +43,13 @@ pub fn crds() -> Result<(), Error> {
     print(&operator_core::crds_yaml()?)
 }
 
-/// Says on standard error why it ends.
+/// Prints an error to standard error.
 pub fn complain(error: &Error) {
-    // Where even standard error is gone, there is nobody to tell.
+    // If standard error is closed, there is nowhere left to report to.
     let _ = writeln!(stderr(), "operator: {error}");
 }
 
-/// A reader that has seen enough, such as `head`, is no error.
+/// A closed pipe, as by `head`, is not an error.
 pub(crate) fn print(text: &str) -> Result<(), Error> {
     match stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),

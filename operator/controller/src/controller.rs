@@ -74,7 +74,7 @@ pub async fn run(context: Arc<Context>, scope: Scope, stop: CancellationToken) {
     };
     tokio::select! {
         _ = join_all(all) => {}
-        () = patience => tracing::warn!("looks that still run are broken off"),
+        () = patience => tracing::warn!("shutdown timeout reached; reconciles are cancelled"),
     }
 }
 
@@ -94,7 +94,7 @@ async fn run_in(context: Arc<Context>, namespace: Option<String>, stop: Cancella
     ));
     let running = watches.start(store.clone()).await;
     context.seen.all_listed().await;
-    tracing::info!("every watch has listed");
+    tracing::info!("initial lists of all watches are complete; reconciling starts");
     let queue = stream::select(primaries, requests(triggered)).take_until(stop.cancelled_owned());
     applier(
         |platform, context| {
@@ -199,13 +199,13 @@ fn requests(
         .map(|platform| Ok(ObjectRef::new(&platform.name).within(&platform.namespace)))
 }
 
-/// Looks report for themselves; what remains are objects of platforms that are gone.
+/// Logs what a reconcile does not log itself: objects of deleted platforms, and failed watches.
 fn note(result: &Result<(ObjectRef<Primary>, Action), ApplierError<Error, watcher::Error>>) {
     match result {
         Ok(_) | Err(ApplierError::ReconcilerFailed(..)) => {}
         Err(ApplierError::ObjectNotFound(platform)) => {
-            tracing::debug!(%platform, "an object of a platform that is gone");
+            tracing::debug!(%platform, "request ignored: its platform no longer exists");
         }
-        Err(error) => tracing::warn!(%error, "watch of the platforms failed, starting again"),
+        Err(error) => tracing::warn!(%error, "watch of CreatorPlatforms failed; it restarts"),
     }
 }

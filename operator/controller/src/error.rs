@@ -1,4 +1,4 @@
-//! What can go wrong at the edge. Wrong specs and unmet gates are results, not errors.
+//! Errors of a reconcile. Invalid specs and closed gates are results, not errors.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use operator_core::object::ObjectKey;
 
 use crate::tenant::auth::AuthError;
 
-/// Why a look at a platform failed.
+/// Why a reconcile failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A read failed.
@@ -14,7 +14,7 @@ pub enum Error {
     Read {
         /// What was read.
         what: String,
-        /// What the API server or the way to it said.
+        /// The API server's answer, or the transport error.
         source: kube::Error,
     },
     /// A write of the status failed.
@@ -26,18 +26,18 @@ pub enum Error {
     /// An object lacks what every stored object has.
     #[error("{0} has no uid or resourceVersion")]
     Incomplete(ObjectKey),
-    /// Auth could not be asked.
+    /// A call to the auth service failed.
     #[error(transparent)]
     Auth(#[from] AuthError),
-    /// The look took too long.
-    #[error("no end after {} s", .0.as_secs())]
+    /// The reconcile took too long.
+    #[error("timed out after {} s", .0.as_secs())]
     Deadline(Duration),
-    /// The platform has no namespace or UID, so it was never stored.
-    #[error("the platform was never stored")]
+    /// The object has no namespace or UID: it does not come from the API server.
+    #[error("the object has no namespace or UID")]
     NotStored,
 }
 
-/// An error without its Debug form, which kube adds and which says everything twice.
+/// The error's message without the Debug form that kube appends to it.
 pub fn describe(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if status.message.is_empty() => format!("HTTP {}", status.code),

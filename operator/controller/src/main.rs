@@ -1,13 +1,13 @@
-//! The operator binary: `run`, and what people ask of it on a command line.
+//! The operator binary: the controllers, and commands for use at a terminal.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use operator::command::{self, gateway_config, plan, run};
 
-/// Brings up, upgrades and repairs Creator Platforms.
+/// Installs, upgrades and repairs Creator Platforms on Kubernetes.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -15,13 +15,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Watches platforms and makes them so, until it is told to end.
+    /// Run the controllers until SIGTERM or SIGINT.
     Run(run::Arguments),
-    /// Prints the definitions of the custom resources.
+    /// Print the custom resource definitions as YAML.
     Crds,
-    /// Prints what would be applied for a platform.
+    /// Print the objects that the operator would apply for a platform; changes nothing.
     Plan(plan::Arguments),
-    /// Prints the gateway's nginx.conf for services on this machine.
+    /// Print the gateway's nginx.conf for services that run on this machine.
     GatewayConfig(gateway_config::Arguments),
 }
 

@@ -1,4 +1,4 @@
-//! One look at one platform, as a sentence: observe, resolve, plan, apply, report, next look.
+//! One reconcile of one platform: observe, resolve, plan, apply, report, requeue.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,14 +23,14 @@ use crate::report::report;
 /// Longer than any look takes at a server that answers at all.
 const DEADLINE: Duration = Duration::from_mins(2);
 
-/// What one look came to, for log and metrics.
+/// The result of one reconcile, for log and metrics.
 struct Look {
     outcome: &'static str,
     writes: usize,
     next: Duration,
 }
 
-/// Looks at a platform once.
+/// Reconciles a platform once.
 pub async fn reconcile(platform: Arc<Primary>, context: Arc<Context>) -> Result<Action, Error> {
     let began = Instant::now();
     let result = timeout(DEADLINE, look_at(&platform, &context)).await;
@@ -126,7 +126,7 @@ fn next_look(context: &Context, subject: &Subject, plan: &Plan, applied: &Applie
     context.backoff.forget(&subject.uid);
     if plan.is_complete() && writes == 0 {
         return Look {
-            outcome: "as-desired",
+            outcome: "reconciled",
             writes,
             next: resync(context),
         };
@@ -147,18 +147,18 @@ pub(crate) fn unparsable(error: &str) -> Invalid {
     Invalid {
         problems: vec![Problem {
             path: "spec".to_owned(),
-            wrong: format!("cannot be read: {error}"),
-            remedy: "correct it with kubectl edit; other objects are not concerned".to_owned(),
+            wrong: format!("cannot be parsed: {error}"),
+            remedy: "correct it with kubectl edit; other objects are not affected".to_owned(),
         }],
     }
 }
 
-fn log(platform: &DeserializeGuard<CreatorPlatform>, result: &Result<Look, Error>, took: Duration) {
+fn log(object: &DeserializeGuard<CreatorPlatform>, result: &Result<Look, Error>, took: Duration) {
     let outcome = result.as_ref().map_or("error", |look| look.outcome);
     metrics::counter!("operator_reconciles_total", "outcome" => outcome).increment(1);
-    metrics::histogram!("operator_reconcile_seconds").record(took);
-    let namespace = platform.namespace().unwrap_or_default();
-    let name = platform.name_any();
+    metrics::histogram!("operator_reconcile_duration_seconds").record(took);
+    let namespace = object.namespace().unwrap_or_default();
+    let platform = object.name_any();
     let ms = took.as_millis();
     match result {
         Ok(Look {
@@ -168,17 +168,17 @@ fn log(platform: &DeserializeGuard<CreatorPlatform>, result: &Result<Look, Error
         }) => {
             let written = u64::try_from(*writes).unwrap_or(u64::MAX);
             metrics::counter!("operator_writes_total").increment(written);
-            let next = next.as_secs();
+            let requeue_after_s = next.as_secs();
             tracing::info!(
                 namespace,
-                name,
+                platform,
                 outcome,
                 writes,
                 ms,
-                next_look_s = next,
-                "looked"
+                requeue_after_s,
+                "reconcile finished"
             );
         }
-        Err(error) => tracing::error!(namespace, name, %error, ms, "look failed"),
+        Err(error) => tracing::error!(namespace, platform, %error, ms, "reconcile failed"),
     }
 }

@@ -1,4 +1,4 @@
-//! Status and events: what came of a look, written only where it says something new.
+//! Status and events of a platform, written only when they say something new.
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -7,6 +7,7 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::events::{Event, EventType};
 use operator_core::api::{Condition, ConditionStatus, CreatorPlatform, PlatformStatus};
 use operator_core::plan::STATUS_FIELD_MANAGER;
+use operator_core::reason::Reason;
 use operator_core::status::{Outcome, status};
 use serde_json::json;
 
@@ -17,10 +18,10 @@ use crate::observe::Subject;
 /// The API server refuses longer notes.
 const NOTE_MAX: usize = 1024;
 
-/// Writes the status that follows from `outcome`, if it differs from the present one.
+/// Writes the status that follows from `outcome`, if it differs from the current one.
 ///
-/// The present one is read when, and only when, there seems to be a difference: what the watch has
-/// delivered may be older than our own last write.
+/// The current status is read from the API server only when there seems to be a difference: what
+/// the watch delivered may be older than our own last write.
 pub async fn report<K>(
     context: &Context,
     platform: &K,
@@ -50,7 +51,7 @@ where
     Ok(())
 }
 
-/// An unparsable platform has a status, too, and it may be what cannot be parsed.
+/// A platform that cannot be parsed has a status too, and the status may be what cannot be parsed.
 async fn latest(
     api: &Api<CreatorPlatform>,
     subject: &Subject,
@@ -59,13 +60,13 @@ async fn latest(
         Ok(found) => Ok(found.and_then(|platform| platform.status)),
         Err(kube::Error::SerdeError(_)) => Ok(None),
         Err(source) => Err(Error::Read {
-            what: "the latest status".to_owned(),
+            what: "the current status".to_owned(),
             source,
         }),
     }
 }
 
-/// The UID keeps this status off a platform that was made anew under the same name.
+/// The UID keeps this status off a platform that was deleted and created again under its name.
 async fn write(
     api: &Api<CreatorPlatform>,
     subject: &Subject,
@@ -87,7 +88,8 @@ async fn write(
     }
 }
 
-/// One event for each condition that turned. Events are a courtesy: failing to send one is logged.
+/// Publishes one event for each condition that changed. A failure is only logged: the status, not
+/// the event, is what users rely on.
 pub(crate) async fn announce(
     context: &Context,
     subject: &ObjectReference,
@@ -107,13 +109,14 @@ pub(crate) async fn announce(
             secondary: None,
         };
         if let Err(error) = context.recorder.publish(&event, subject).await {
-            tracing::warn!(%error, reason = condition.reason, "event not sent");
+            tracing::warn!(%error, reason = condition.reason, "event could not be published");
         }
     }
 }
 
-/// A condition turned, or has another reason to be what a person must mend. `Reconciling` tells
-/// nothing that the others do not, and who was never stalled need not be told that they are not.
+/// A condition emits an event when its status changes, or when a problem has another reason than
+/// before. `Reconciling` adds no information, so it emits no event; neither does an initial
+/// `Stalled=False`.
 fn is_worth_an_event(old: Option<&Condition>, new: &Condition) -> bool {
     let holds = new.status == ConditionStatus::True;
     let Some(old) = old else {
@@ -127,12 +130,10 @@ fn is_worth_an_event(old: Option<&Condition>, new: &Condition) -> bool {
     }
 }
 
-/// A warning wants a person; waiting for pods does not.
+/// A Warning asks for attention; waiting for pods does not.
 fn severity(condition: &Condition) -> EventType {
     let stalled = condition.kind == "Stalled" && condition.status == ConditionStatus::True;
-    let failed = ["Failed", "Stuck", "Missing", "NotOurs", "InvalidSpec"]
-        .iter()
-        .any(|word| condition.reason.contains(word));
+    let failed = Reason::from_name(&condition.reason).is_some_and(Reason::is_warning);
     if stalled || (failed && condition.status != ConditionStatus::True) {
         EventType::Warning
     } else {

@@ -54,7 +54,7 @@ async fn ready(State(seen): State<Arc<Seen>>) -> (StatusCode, String) {
     if waiting.is_empty() {
         return (StatusCode::OK, "ok\n".to_owned());
     }
-    let answer = format!("not listed yet: {}\n", waiting.join(", "));
+    let answer = format!("waiting for the initial list of: {}\n", waiting.join(", "));
     (StatusCode::SERVICE_UNAVAILABLE, answer)
 }
 

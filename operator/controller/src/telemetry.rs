@@ -7,14 +7,14 @@ use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Registry, fmt};
 
-/// Seconds, from a look that finds nothing to do to one that meets its deadline.
+/// Seconds, from a reconcile that finds nothing to do to one that reaches its deadline.
 const DURATION_BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0];
 
 /// Why logs or metrics could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The filter is not one.
-    #[error("log level: {0}; use for example info, debug or info,kube=debug")]
+    #[error("invalid log filter: {0}; use for example info, debug or info,kube=debug")]
     Filter(#[from] ParseError),
     /// Something else writes logs already.
     #[error(transparent)]
@@ -54,7 +54,8 @@ pub fn log(filter: &str) -> Result<LogLevel, Error> {
     Ok(LogLevel(handle))
 }
 
-/// Starts counting. The names are in `docs/runbook.md`; labels never carry names of platforms.
+/// Installs the metrics recorder. `docs/runbook.md` lists the metrics; labels never contain names
+/// of platforms or Tenants, which would make their number unbounded.
 pub fn metrics() -> Result<PrometheusHandle, Error> {
     Ok(PrometheusBuilder::new()
         .set_buckets(&DURATION_BUCKETS)?

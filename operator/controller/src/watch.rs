@@ -105,7 +105,7 @@ impl Watches {
                 Err(error) => {
                     metrics::counter!("operator_watch_errors_total", "kind" => watch.kind.kind())
                         .increment(1);
-                    tracing::warn!(kind = watch.kind.kind(), %error, "watch failed");
+                    tracing::warn!(kind = watch.kind.kind(), %error, "watch failed; it restarts");
                 }
             }
         }
@@ -142,7 +142,11 @@ impl Optional {
             let served = match api::serves(&context.client, kind).await {
                 Ok(served) => served,
                 Err(error) => {
-                    tracing::warn!(kind = kind.kind(), %error, "is it served?");
+                    tracing::warn!(
+                        kind = kind.kind(),
+                        %error,
+                        "API discovery of an optional kind failed; it is tried again"
+                    );
                     continue;
                 }
             };
@@ -166,7 +170,11 @@ impl Optional {
             }
             context.set_optional(kind, served);
             changed = true;
-            tracing::info!(kind = kind.kind(), served, "optional kind");
+            tracing::info!(
+                kind = kind.kind(),
+                served,
+                "availability of an optional kind changed"
+            );
         }
         changed
     }

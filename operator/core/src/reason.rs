@@ -1,20 +1,20 @@
-//! Every reason that a condition or an event can have; the runbook has an entry for each.
+//! The reasons of conditions and events. `docs/runbook.md` has an entry for each of them.
 
 use std::fmt;
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// Why a condition is as it is.
+        /// Why a condition has its status.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason {
             $($(#[$doc])* $name,)*
         }
 
         impl Reason {
-            /// All reasons, for the runbook's test.
+            /// All reasons.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// The word that stands in conditions and events.
+            /// The `reason` of a condition or event.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => stringify!($name),)*
@@ -25,72 +25,110 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Everything is as the spec asks.
-    AsDesired,
-    /// The part is run by somebody else.
+    /// The current state matches the spec.
+    Reconciled,
+    /// The component runs outside of the platform (`mode: external`).
     External,
     /// Objects are being created or changed.
     Applying,
     /// Pods are starting or being replaced.
     RollingOut,
-    /// A rollout made no progress for too long.
-    RolloutStuck,
-    /// A stage before this one is not ready.
-    WaitingForEarlierStage,
-    /// Passwords and keys were made; the next look uses them.
+    /// A rollout made no progress within its deadline, as in the condition of a Deployment.
+    ProgressDeadlineExceeded,
+    /// Something that this component depends on is not ready.
+    DependencyNotReady,
+    /// Passwords and keys were just generated; the next reconcile uses them.
     GeneratingSecrets,
-    /// A Secret that the spec names is missing, or a key of it.
-    SecretMissing,
-    /// The operator of another product is not installed.
-    OperatorMissing,
-    /// The migrations are running.
+    /// A Secret that the spec refers to does not exist or lacks a key.
+    SecretNotFound,
+    /// The custom resource of another operator is not installed.
+    DependencyNotInstalled,
+    /// The migration Job is running.
     MigrationRunning,
-    /// The migrations failed.
+    /// The migration Job failed.
     MigrationFailed,
     /// The migrations of this version are applied.
     MigrationsApplied,
-    /// The models are being fetched.
-    ModelsLoading,
-    /// The models could not be fetched.
-    ModelsFailed,
-    /// The spec is wrong.
+    /// The models are being pulled.
+    PullingModels,
+    /// A model could not be pulled, or does not work.
+    ModelPullFailed,
+    /// The spec is invalid.
     InvalidSpec,
-    /// An object of that name exists and is not ours.
-    ObjectNotOurs,
-    /// The API server refused a write.
+    /// An object with a name that the operator needs exists and is not owned by the resource.
+    NotOwned,
+    /// The API server rejected a write.
     ApplyFailed,
-    /// The present state could not be read.
+    /// The current state could not be read.
     ObserveFailed,
-    /// The spec asks for no writes.
+    /// `spec.suspend` of the platform is true.
     Suspended,
-    /// A Tenant names a platform that does not exist.
-    PlatformMissing,
+    /// The platform of a Tenant does not exist.
+    PlatformNotFound,
     /// The platform of a Tenant is not ready.
     PlatformNotReady,
-    /// The platform of a Tenant takes none of its namespace.
-    ConsentMissing,
-    /// The address of a Tenant's owner belongs to another account.
-    OwnerTaken,
-    /// The account of a Tenant is shut as its spec asks.
+    /// The platform does not accept Tenants from this namespace.
+    NamespaceNotAllowed,
+    /// The email address of the owner already has an account on the platform.
+    OwnerEmailInUse,
+    /// `spec.suspend` of the Tenant is true: its account is suspended.
     TenantSuspended,
-    /// Auth could not be asked, or could not do it now.
+    /// The auth service was not reachable, or could not do what was asked.
     ProvisioningFailed,
-    /// Auth refused what the Tenant asks for.
-    TenantRefused,
-    /// A Tenant is deleted with its data, and nobody has confirmed that.
-    ConfirmationMissing,
-    /// The data of a Tenant is being erased.
+    /// The auth service rejected the Tenant as invalid.
+    TenantRejected,
+    /// The deletion would erase data, and `spec.confirmDeletion` is not set.
+    DeletionNotConfirmed,
+    /// The data of the Tenant is being erased.
     Erasing,
-    /// A Tenant is let go.
-    Released,
-    /// An object was created.
-    Created,
-    /// An object was changed.
-    Updated,
-    /// An object was deleted and created anew.
-    Replaced,
-    /// An object was deleted, since the plan lacks it.
-    Pruned,
+    /// The finalizer was removed, or is about to be.
+    Finalized,
+}
+
+impl Reason {
+    /// The reason with that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|reason| reason.name() == name)
+    }
+
+    /// Whether a condition that is not `True` for this reason is reported by a Warning event.
+    ///
+    /// The others are progress that needs no attention, or are shown by `Stalled=True`, which is
+    /// always a Warning.
+    pub const fn is_warning(self) -> bool {
+        match self {
+            Self::ProgressDeadlineExceeded
+            | Self::SecretNotFound
+            | Self::DependencyNotInstalled
+            | Self::MigrationFailed
+            | Self::ModelPullFailed
+            | Self::InvalidSpec
+            | Self::NotOwned
+            | Self::ApplyFailed
+            | Self::ObserveFailed
+            | Self::PlatformNotFound
+            | Self::NamespaceNotAllowed
+            | Self::ProvisioningFailed
+            | Self::DeletionNotConfirmed => true,
+            Self::Reconciled
+            | Self::External
+            | Self::Applying
+            | Self::RollingOut
+            | Self::DependencyNotReady
+            | Self::GeneratingSecrets
+            | Self::MigrationRunning
+            | Self::MigrationsApplied
+            | Self::PullingModels
+            | Self::Suspended
+            | Self::PlatformNotReady
+            | Self::OwnerEmailInUse
+            | Self::TenantSuspended
+            | Self::TenantRejected
+            | Self::Erasing
+            | Self::Finalized => false,
+        }
+    }
 }
 
 impl fmt::Display for Reason {

@@ -12,8 +12,9 @@ const DEFAULT_MAX: usize = 80;
 /// The whole page.
 pub fn markdown() -> String {
     let mut text = String::from(
-        "# Custom resources\n\nMade from the schemas by a test of `operator/core`; `make generate` \
-         writes it anew. Rules are checked by\nthe API server, and again by the operator.\n",
+        "# Custom resources\n\nGenerated from the CRD schemas by a test of `operator/core`; `make \
+         generate` rewrites this page. The API\nserver enforces the rules, and the operator checks \
+         them again.\n",
     );
     for crd in crds() {
         let names = &crd.spec.names;
@@ -140,7 +141,7 @@ fn default(field: &Value) -> String {
         .map_or_else(|| default.to_string(), str::to_owned);
     let whole = default.is_object() || shown.len() > DEFAULT_MAX;
     if whole {
-        "by field".to_owned()
+        "per field".to_owned()
     } else {
         format!("`{}`", cell(&shown))
     }

@@ -154,12 +154,15 @@ fn verdict(outcome: &Outcome<'_>) -> (Verdict, Reason, String) {
         Outcome::Invalid(invalid) => (
             Verdict::Stalled,
             Reason::InvalidSpec,
-            format!("{invalid}. Nothing is changed until the spec is mended."),
+            format!("{invalid}. Correct the spec; nothing is changed until then."),
         ),
         Outcome::Unobserved(text) => (
             Verdict::Moving,
             Reason::ObserveFailed,
-            format!("The present state could not be read: {text}. The operator tries again."),
+            format!(
+                "The current state could not be read: {text}. The operator retries with increasing \
+                 delays."
+            ),
         ),
         Outcome::Suspended(planned) => suspended(planned.plan),
         Outcome::Applied(planned, applied) => match &applied.failure {
@@ -172,8 +175,8 @@ fn verdict(outcome: &Outcome<'_>) -> (Verdict, Reason, String) {
 fn suspended(plan: &Plan) -> (Verdict, Reason, String) {
     let changes = pending::count(plan);
     let message = format!(
-        "Suspended: {changes} change(s) would be made, see status.pendingPlan. Set spec.suspend \
-         to false to go on."
+        "Suspended: {changes} change(s) are pending, see status.pendingPlan. Set spec.suspend to \
+         false to apply them."
     );
     let ready = plan.is_empty() && plan.is_complete();
     (
@@ -194,12 +197,12 @@ fn failed(failure: &Failure) -> (Verdict, Reason, String) {
         transient,
     } = failure;
     if *transient {
-        let message = format!("{key} could not be written: {text}. The operator tries again.");
+        let message = format!("{key} could not be written: {text}. The operator retries.");
         return (Verdict::Moving, Reason::ApplyFailed, message);
     }
     let message = format!(
-        "{key} was refused: {text}. The operator tries again more and more rarely; change the \
-         spec or what refuses it."
+        "The API server rejected {key}: {text}. Change the spec, or what rejects it; the operator \
+         retries with increasing delays."
     );
     (Verdict::Stalled, Reason::ApplyFailed, message)
 }
@@ -212,8 +215,8 @@ fn planned_verdict(planned: &Planned<'_>) -> (Verdict, Reason, String) {
     {
         None => {
             let version = &planned.resolved.spec.version;
-            let message = format!("Version {version} runs as the spec asks.");
-            (Verdict::Ready, Reason::AsDesired, message)
+            let message = format!("All components of version {version} are ready.");
+            (Verdict::Ready, Reason::Reconciled, message)
         }
         Some((stage, Gate::Failed(waits))) => {
             (Verdict::Stalled, first(waits), told(stage.name(), waits))
@@ -221,7 +224,7 @@ fn planned_verdict(planned: &Planned<'_>) -> (Verdict, Reason, String) {
         Some((stage, Gate::Waiting(waits))) => {
             (Verdict::Moving, first(waits), told(stage.name(), waits))
         }
-        Some((_, Gate::Open)) => (Verdict::Ready, Reason::AsDesired, String::new()),
+        Some((_, Gate::Open)) => (Verdict::Ready, Reason::Reconciled, String::new()),
     }
 }
 
@@ -265,8 +268,9 @@ fn external(component: Component) -> Option<Finding> {
         kind: component.condition(),
         status: ConditionStatus::True,
         reason: Reason::External,
-        message: "Run by somebody else; the services that need it report whether it answers."
-            .to_owned(),
+        message:
+            "Not managed by this operator. Services report in /readyz whether it is available."
+                .to_owned(),
     })
 }
 
@@ -283,12 +287,12 @@ fn component_finding(
             kind,
             status: ConditionStatus::False,
             reason: if late && wait.reason == Reason::Applying {
-                Reason::WaitingForEarlierStage
+                Reason::DependencyNotReady
             } else {
                 wait.reason
             },
             message: if late && wait.reason == Reason::Applying {
-                "Waits for the stage before it, see the message of Ready.".to_owned()
+                "Waiting for an earlier stage; see the message of the Ready condition.".to_owned()
             } else {
                 wait.message.clone()
             },
@@ -299,7 +303,7 @@ fn component_finding(
             reason: if component == Component::Migration {
                 Reason::MigrationsApplied
             } else {
-                Reason::AsDesired
+                Reason::Reconciled
             },
             message: String::new(),
         },

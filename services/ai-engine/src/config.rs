@@ -1,41 +1,41 @@
-//! The settings of this service, and the only ones it has.
+//! The settings of this service.
 
 use shared_ai_client::AnswerMode;
+use shared_auth::VerifierSettings;
 use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Service, keys};
 use shared_db::DatabaseSettings;
-use shared_web::VerifierSettings;
 use shared_web::serve::ServeSettings;
 
 /// Everything that ai-engine reads from its environment.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Listeners and logs.
+    /// Listeners, logs, CORS.
     pub serve: ServeSettings,
     /// PostgreSQL.
     pub database: DatabaseSettings,
     /// Redis.
     pub cache: CacheSettings,
-    /// Callers.
+    /// How tokens of callers are verified.
     pub verifier: VerifierSettings,
-    /// The engines and how to use them.
+    /// Ollama and Chroma.
     pub engines: Engines,
 }
 
-/// The engines and how to use them.
+/// Ollama and Chroma.
 #[derive(Debug, Clone)]
 pub struct Engines {
-    /// Base URL of Ollama.
+    /// The base URL of Ollama.
     pub ollama_url: String,
-    /// Base URL of Chroma.
+    /// The base URL of Chroma.
     pub chroma_url: String,
     /// The model that writes answers.
     pub chat_model: String,
-    /// The model that makes vectors.
+    /// The model that makes vectors of texts.
     pub embedding_model: String,
-    /// The mode of an answer that names none.
+    /// The mode of a question that sets none.
     pub answer_mode: AnswerMode,
-    /// How names of Chroma's collections begin: tests share one Chroma.
+    /// The prefix of Chroma's collections. Tests share one Chroma, so each has its own prefix.
     pub collections: String,
 }
 
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_missing_setting_is_named_at_once() {
+    fn all_missing_settings_are_reported_at_once() {
         let problems = Config::from_reader(Reader::from_map(BTreeMap::new())).unwrap_err();
         let named: Vec<&str> = problems.0.iter().map(|problem| problem.key).collect();
         for key in [

@@ -1,15 +1,7 @@
-//! Pure rules: nothing here waits, talks or looks at a clock.
+//! Pure rules: no async, no clock, no client, no SQL.
 
-pub mod breaker;
-pub mod chunking;
-pub mod citations;
-pub mod crisis;
-pub mod embedding;
-pub mod extract;
-pub mod fusion;
-pub mod identity;
-pub mod prompt;
-pub mod sections;
-pub mod terms;
-pub mod tokens;
-pub mod wording;
+pub(crate) mod answer;
+pub(crate) mod circuit_breaker;
+pub(crate) mod index;
+pub(crate) mod models;
+pub(crate) mod tokens;

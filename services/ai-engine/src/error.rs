@@ -1,4 +1,4 @@
-//! What can go wrong here, and the status of each.
+//! The errors of this service and their HTTP statuses.
 
 use std::time::Duration;
 
@@ -7,44 +7,41 @@ use axum::response::{IntoResponse, Response};
 use shared_config::Store;
 use shared_web::ApiError;
 
-use crate::chroma::ChromaError;
-use crate::gate::Overloaded;
-use crate::ollama::OllamaError;
+use crate::app::index::embed::EmbedError;
+use crate::clients::chroma::ChromaError;
+use crate::clients::ollama::OllamaError;
+use crate::clients::ollama::bulkhead::Overloaded;
 
-/// A failed request, in the words of this service.
+/// How long a caller should wait until a model is pulled.
+const MISSING_MODEL_BACKOFF: Duration = Duration::from_secs(10);
+
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// No such answer, or another tenant's.
-    #[error("no such generation")]
+pub(crate) enum Error {
+    /// The generation does not exist, or belongs to another tenant.
+    #[error("the generation does not exist")]
     UnknownGeneration,
-    /// A field is out of its bounds.
     #[error("{field} {message}")]
-    Field {
-        /// The field.
+    InvalidField {
         field: &'static str,
-        /// What is wrong with it.
         message: &'static str,
     },
-    /// The model has too much to do.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
-    /// Ollama failed.
     #[error(transparent)]
     Ollama(#[from] OllamaError),
-    /// Chroma failed.
     #[error(transparent)]
     Chroma(#[from] ChromaError),
-    /// PostgreSQL failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
-    /// The caller is refused.
-    #[error("the caller is refused")]
-    Refused(ApiError),
+    /// An error that already has its response.
+    #[error("the request was refused")]
+    Api(ApiError),
 }
 
 impl From<ApiError> for Error {
     fn from(error: ApiError) -> Self {
-        Self::Refused(error)
+        Self::Api(error)
     }
 }
 
@@ -52,32 +49,41 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::UnknownGeneration => Self::not_found("unknown_generation"),
-            Error::Field { field, message } => {
+            Error::InvalidField { field, message } => {
                 Self::unprocessable("invalid_fields").field(field, message)
             }
             Error::Overloaded(Overloaded { retry_after }) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded")
-                    .detail("the model has too much to do; try again shortly")
+                    .detail("the model is overloaded; try again shortly")
                     .retry_after(retry_after)
             }
-            Error::Ollama(cause) => of_ollama(cause),
+            Error::Ollama(cause) => from_ollama(cause),
             Error::Chroma(cause) => Self::unavailable(Store::Chroma.name(), cause),
             Error::Database(cause) => cause.into(),
-            Error::Refused(error) => error,
+            Error::Api(error) => error,
         }
     }
 }
 
-/// All of these are of Ollama's making, never the caller's.
-fn of_ollama(cause: OllamaError) -> ApiError {
+/// Every failure of Ollama is 503, since none is caused by the caller.
+fn from_ollama(cause: OllamaError) -> ApiError {
     let missing = match &cause {
         OllamaError::NotFound(model) => Some(format!("ollama does not have the model {model} yet")),
         _ => None,
     };
     let error = ApiError::unavailable(Store::Ollama.name(), cause);
     match missing {
-        Some(detail) => error.detail(detail).retry_after(Duration::from_secs(10)),
+        Some(detail) => error.detail(detail).retry_after(MISSING_MODEL_BACKOFF),
         None => error,
+    }
+}
+
+impl From<EmbedError> for Error {
+    fn from(error: EmbedError) -> Self {
+        match error {
+            EmbedError::Ollama(cause) => cause.into(),
+            EmbedError::Overloaded(cause) => cause.into(),
+        }
     }
 }
 

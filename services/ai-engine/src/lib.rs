@@ -1,57 +1,74 @@
-//! Ingestion, retrieval and answers: a creator's texts become searchable, and questions about
-//! them are answered with what was found and nothing else.
+//! Ingestion, retrieval and answers: makes a creator's texts searchable and answers questions from
+//! the passages that it finds, and from nothing else.
 //!
-//! PostgreSQL holds the text, Chroma an index of it that can be rebuilt, Ollama works. Every
-//! passage that Chroma names is read again as the tenant before anybody sees it.
+//! PostgreSQL stores the texts. Chroma is an index of their vectors that can be rebuilt. Ollama
+//! runs the models. Every passage that Chroma returns is read again from PostgreSQL under row-level
+//! security before it is shown.
 
-pub mod chroma;
-pub mod config;
-pub mod domain;
-pub mod error;
-pub mod gate;
-pub mod models_job;
-pub mod ollama;
-pub mod pipeline;
-pub mod routes;
-pub mod state;
-pub mod store;
+mod app;
+mod clients;
+mod config;
+mod domain;
+mod error;
+mod jobs;
+mod routes;
+mod state;
+mod store;
 
 use axum::{Router, middleware};
 use shared_config::{Service, Store};
-use shared_web::{Checks, Limiter, app as web, limit};
+use shared_web::serve::{self, StartError};
+use shared_web::service::Process;
+use shared_web::{Checks, Limiter, app as web, rate_limit};
 
-use crate::state::AppState;
+pub use clients::{chroma, ollama};
+pub use config::{Config, Engines};
+pub use jobs::model_pull;
+pub use state::AppState;
 
-/// What the OpenAPI document says of this service.
+/// The description in the OpenAPI document.
 const SUMMARY: &str = "Search in a creator's knowledge, and answers from it with their sources.";
 
 /// The OpenAPI document, as committed and served.
 pub const DOCUMENT: &str = include_str!("../openapi.json");
 
-/// The application.
-pub fn app(state: AppState) -> Router {
-    let checks = checks(&state);
-    let beside = routes::internal().with_state(state.clone());
-    let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
-    let v1 = routes::v1::<Router<AppState>>()
-        .layer(middleware::from_fn_with_state(limiter, limit::count));
-    let v1 = v1.with_state(state);
-    web::assemble(Service::AiEngine, v1, beside, checks, DOCUMENT)
+/// Serves until the process is told to stop.
+pub async fn run(process: Process) -> Result<(), StartError> {
+    let config = Config::from_reader(process.reader)?;
+    let settings = config.serve.clone();
+    let router = app(AppState::new(config)?);
+    serve::serve(
+        &settings,
+        Service::AiEngine,
+        router,
+        process.metrics,
+        process.stop,
+    )
+    .await
 }
 
-/// The document as the routes say it today; a test holds the committed one against it.
+/// The router of the service.
+pub fn app(state: AppState) -> Router {
+    let checks = checks(&state);
+    let unversioned = routes::internal().with_state(state.clone());
+    let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
+    let v1 = routes::v1::<Router<AppState>>()
+        .layer(middleware::from_fn_with_state(limiter, rate_limit::enforce));
+    let v1 = v1.with_state(state);
+    web::assemble(Service::AiEngine, v1, unversioned, checks, DOCUMENT)
+}
+
+/// The OpenAPI document generated from the routes; a test compares the committed one with it.
 pub fn openapi() -> String {
     web::document(Service::AiEngine, SUMMARY, routes::v1())
 }
 
-/// What this service cannot work without.
+/// The dependencies that `/readyz` checks.
 fn checks(state: &AppState) -> Checks {
-    let (db, cache, vectors, ollama) = (
-        state.db.clone(),
-        state.cache.clone(),
-        state.vectors.clone(),
-        state.clone(),
-    );
+    let db = state.db.clone();
+    let cache = state.cache.clone();
+    let vectors = state.vectors.clone();
+    let state = state.clone();
     Checks::default()
         .with(Store::Postgres.name(), move || {
             let db = db.clone();
@@ -63,10 +80,10 @@ fn checks(state: &AppState) -> Checks {
         })
         .with(Store::Chroma.name(), move || {
             let vectors = vectors.clone();
-            Box::pin(async move { vectors.healthy().await })
+            Box::pin(async move { vectors.check_health().await })
         })
         .with(Store::Ollama.name(), move || {
-            let state = ollama.clone();
-            Box::pin(async move { routes::models::ready(&state).await })
+            let state = state.clone();
+            Box::pin(async move { app::models::check(&state).await })
         })
 }

@@ -1,52 +1,25 @@
 //! The binary of this service: `serve` (default), `models`, `openapi`, `healthcheck`.
 
-use std::fmt::Display;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use ai_engine_service::config::Config;
-use ai_engine_service::models_job;
-use ai_engine_service::state::AppState;
-use shared_config::{Reader, Service};
-use shared_web::serve::{self, ServeError, ServeSettings};
-use shared_web::{healthcheck, telemetry};
+use ai_engine_service::model_pull;
+use shared_config::Service;
+use shared_web::service::{self, Command};
 
-const SELF: Service = Service::AiEngine;
+/// The command that only this service has.
+const COMMANDS: [Command; 1] = [Command {
+    name: "models",
+    run: |_, _| Box::pin(model_pull::main()),
+}];
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let command = std::env::args().nth(1);
-    let mut reader = Reader::from_env();
-    match command.as_deref().unwrap_or("serve") {
-        "serve" => {
-            telemetry::start_logs(&ServeSettings::from_reader(&mut reader.clone(), SELF).log_level);
-            ended(run(reader).await)
-        }
-        "models" => models_job::main().await,
-        "openapi" => ended(io::stdout().write_all(ai_engine_service::DOCUMENT.as_bytes())),
-        "healthcheck" => {
-            let listen = ServeSettings::from_reader(&mut reader, SELF).listen;
-            ExitCode::from(u8::from(!healthcheck::is_alive(listen).await))
-        }
-        other => ended(Err(format!("unknown command {other}"))),
-    }
-}
-
-async fn run(reader: Reader) -> Result<(), ServeError> {
-    let config = Config::from_reader(reader)?;
-    let settings = config.serve.clone();
-    let start = |error: &dyn Display| ServeError::Start(error.to_string());
-    let metrics = telemetry::start_metrics().map_err(|error| start(&error))?;
-    let stop = serve::shutdown_signal()?;
-    let state = AppState::new(config).map_err(|error| start(&error))?;
-    let router = ai_engine_service::app(state);
-    serve::serve(&settings, SELF, router, metrics, stop).await
-}
-
-fn ended<E: Display>(result: Result<(), E>) -> ExitCode {
-    let Err(error) = result else {
-        return ExitCode::SUCCESS;
-    };
-    tracing::error!(%error, "ended");
-    ExitCode::FAILURE
+    let document = ai_engine_service::DOCUMENT;
+    service::main(
+        Service::AiEngine,
+        document,
+        &COMMANDS,
+        ai_engine_service::run,
+    )
+    .await
 }

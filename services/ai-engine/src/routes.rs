@@ -1,11 +1,10 @@
-//! The whole surface, one line an endpoint.
+//! All routes of the service.
 
-pub mod answers;
-pub mod documents;
-pub mod generations;
-pub mod models;
-pub mod search;
-mod tenant_data;
+mod answers;
+mod generations;
+mod internal;
+mod models;
+mod search;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -16,8 +15,8 @@ use utoipa_axum::routes;
 
 use crate::state::AppState;
 
-/// Below `/ai-engine/v1`.
-pub fn v1<E: Endpoints<AppState>>() -> E {
+/// The public API, under `/ai-engine/v1`.
+pub(crate) fn v1<E: Endpoints<AppState>>() -> E {
     E::default()
         .routes(routes!(search::search))
         .routes(routes!(answers::create_answer))
@@ -25,14 +24,13 @@ pub fn v1<E: Endpoints<AppState>>() -> E {
         .routes(routes!(models::list_models))
 }
 
-/// Below `/ai-engine`, for other services only: the gateway does not route it.
-pub fn internal() -> Router<AppState> {
-    let document = put(documents::index_document).delete(documents::forget_document);
+/// The API for other services, under `/ai-engine`. The gateway does not route it.
+pub(crate) fn internal() -> Router<AppState> {
+    let document =
+        put(internal::documents::index_document).delete(internal::documents::delete_document);
+    let tenant_data = get(internal::tenant_data::export).delete(internal::tenant_data::erase);
     Router::new()
         .route("/internal/v1/documents/{id}", document)
-        .layer(DefaultBodyLimit::max(documents::BODY_LIMIT))
-        .route(
-            TENANT_DATA,
-            get(tenant_data::copy).delete(tenant_data::erase),
-        )
+        .layer(DefaultBodyLimit::max(internal::documents::MAX_BODY))
+        .route(TENANT_DATA, tenant_data)
 }

@@ -1,5 +1,5 @@
-//! Rows and statements, one table a file.
+//! SQL and row types, one table a file.
 
-pub mod chunks;
-pub mod documents;
-pub mod generations;
+pub(crate) mod chunks;
+pub(crate) mod generations;
+pub(crate) mod indexed_documents;

@@ -1,36 +1,36 @@
-//! The only settings that this service has.
+//! The settings of this service.
 
 mod breached;
-mod data_keys;
 mod mail;
+mod privacy;
+mod tenants_api;
 
 use std::thread;
 use std::time::Duration;
 
+use shared_auth::VerifierSettings;
 use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Secret, Service, keys};
+use shared_crypto::read_key;
 use shared_db::DatabaseSettings;
-use shared_web::VerifierSettings;
 use shared_web::serve::ServeSettings;
 
-use self::data_keys::key32;
 use crate::domain::password;
 use crate::domain::registration::Registration;
-use crate::internal::InternalSettings;
-use crate::privacy::PrivacySettings;
 
 pub use breached::BreachedList;
-pub use data_keys::DataKeys;
 pub use mail::{MailSettings, SmtpSettings, SmtpTls};
+pub use privacy::PrivacySettings;
+pub use shared_crypto::DataKeys;
+pub use tenants_api::TenantsApiSettings;
 
-/// The floor of Argon2id (OWASP): less is refused, not merely advised against.
-const MEMORY_FLOOR_KIB: u32 = 19 * 1024;
-const ITERATIONS_FLOOR: u32 = 2;
+/// Minimum cost of Argon2id (OWASP); lower values are refused.
+const MIN_MEMORY_KIB: u32 = 19 * 1024;
+const MIN_ITERATIONS: u32 = 2;
 
-/// Seconds of a day.
-const DAY: u64 = 86_400;
+const DAY_SECONDS: u64 = 86_400;
 
-/// Everything that `serve` reads.
+/// All settings of `serve`.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Listeners and log level.
@@ -39,56 +39,56 @@ pub struct Config {
     pub database: DatabaseSettings,
     /// Redis.
     pub cache: CacheSettings,
-    /// How callers are verified.
+    /// How access tokens are verified.
     pub verifier: VerifierSettings,
-    /// How tokens are made.
+    /// How tokens are signed.
     pub tokens: TokenSettings,
     /// How passwords are hashed.
     pub hashing: HashingSettings,
-    /// Fewest characters of a password.
+    /// Minimum length of a password.
     pub password_min_length: usize,
     /// The tenants API; without a token it is not served.
-    pub internal: Option<InternalSettings>,
-    /// Whether anybody may register.
+    pub tenants_api: Option<TenantsApiSettings>,
+    /// Who may register.
     pub registration: Registration,
-    /// Whether only who has proved the e-mail address may stay signed in.
+    /// Whether users need a verified email address to sign in.
     pub verified_email_required: bool,
-    /// What secrets at rest are sealed with.
+    /// The keys that encrypt secrets at rest.
     pub data_keys: DataKeys,
-    /// Where letters go.
+    /// How emails are sent.
     pub mail: MailSettings,
-    /// Where passwords that leaked elsewhere are looked up; none by default.
+    /// Where breached passwords are looked up; nowhere by default.
     pub breached: Option<BreachedList>,
-    /// Copies of everything, and erasure.
+    /// Exports and erasures.
     pub privacy: PrivacySettings,
 }
 
-/// How tokens are made.
+/// How tokens are signed.
 #[derive(Debug, Clone)]
 pub struct TokenSettings {
-    /// The Ed25519 seed.
+    /// The Ed25519 seed of the first key.
     pub seed: Secret<[u8; 32]>,
-    /// Life of an access token.
-    pub access_life: Duration,
-    /// Life of a refresh token.
-    pub refresh_life: Duration,
-    /// How long a key signs before the next one takes over.
+    /// Lifetime of an access token.
+    pub access_ttl: Duration,
+    /// Lifetime of a refresh token.
+    pub refresh_ttl: Duration,
+    /// How long a key signs before the next one replaces it.
     pub key_period: Duration,
 }
 
 /// How passwords are hashed.
 #[derive(Debug, Clone, Copy)]
 pub struct HashingSettings {
-    /// Memory of one hash.
+    /// Memory per hash.
     pub memory_kib: u32,
-    /// Passes of one hash.
+    /// Passes per hash.
     pub iterations: u32,
-    /// Hashes computed at once.
+    /// Concurrent hashes.
     pub concurrency: usize,
 }
 
 impl Config {
-    /// Reads the settings, or says everything that is wrong with them.
+    /// Reads the settings, or returns all problems at once.
     pub fn from_reader(mut reader: Reader) -> Result<Self, Problems> {
         let reader_ref = &mut reader;
         let config = Self {
@@ -105,7 +105,7 @@ impl Config {
                 password::MAX_LENGTH,
             ),
             privacy: PrivacySettings::from_reader(reader_ref),
-            internal: InternalSettings::from_reader(reader_ref),
+            tenants_api: TenantsApiSettings::from_reader(reader_ref),
             registration: registration(reader_ref),
             verified_email_required: reader_ref.parsed(keys::VERIFIED_EMAIL_REQUIRED, false),
             data_keys: DataKeys::from_reader(reader_ref),
@@ -122,17 +122,17 @@ impl TokenSettings {
             Duration::from_secs(reader.bounded(key, default, low, high))
         };
         Self {
-            seed: key32(reader, keys::SIGNING_SEED),
+            seed: read_key(reader, keys::SIGNING_SEED),
             key_period: Duration::from_secs(
-                DAY * reader.bounded(keys::SIGNING_KEY_DAYS, 30, 1, 3660),
+                DAY_SECONDS * reader.bounded(keys::SIGNING_KEY_DAYS, 30, 1, 3660),
             ),
-            access_life: seconds(reader, keys::ACCESS_TOKEN_SECONDS, 900, 1, 7 * DAY),
-            refresh_life: seconds(
+            access_ttl: seconds(reader, keys::ACCESS_TOKEN_SECONDS, 900, 1, 7 * DAY_SECONDS),
+            refresh_ttl: seconds(
                 reader,
                 keys::REFRESH_TOKEN_SECONDS,
-                30 * DAY,
+                30 * DAY_SECONDS,
                 60,
-                3660 * DAY,
+                3660 * DAY_SECONDS,
             ),
         }
     }
@@ -141,18 +141,27 @@ impl TokenSettings {
 impl HashingSettings {
     fn from_reader(reader: &mut Reader) -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let (memory, iterations) = (MEMORY_FLOOR_KIB, ITERATIONS_FLOOR);
         Self {
-            memory_kib: reader.bounded(keys::ARGON2_MEMORY_KIB, memory, memory, 1024 * 1024),
-            iterations: reader.bounded(keys::ARGON2_ITERATIONS, iterations, iterations, 100),
+            memory_kib: reader.bounded(
+                keys::ARGON2_MEMORY_KIB,
+                MIN_MEMORY_KIB,
+                MIN_MEMORY_KIB,
+                1024 * 1024,
+            ),
+            iterations: reader.bounded(
+                keys::ARGON2_ITERATIONS,
+                MIN_ITERATIONS,
+                MIN_ITERATIONS,
+                100,
+            ),
             concurrency: reader.bounded(keys::ARGON2_CONCURRENCY, cores, 1, 256),
         }
     }
 }
 
 fn registration(reader: &mut Reader) -> Registration {
-    let word = reader.optional(keys::SELF_REGISTRATION, "open");
-    Registration::from_word(&word).unwrap_or_else(|| {
+    let name = reader.optional(keys::SELF_REGISTRATION, "open");
+    Registration::from_name(&name).unwrap_or_else(|| {
         reader.problem(
             keys::SELF_REGISTRATION,
             "must be open, invite_only or closed",

@@ -1,84 +1,89 @@
-//! What can go wrong, in the words of this service, and the status of each.
+//! The errors of this service, and their problem documents.
 
 mod denied;
-mod invite;
+mod invitation;
 mod registration;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use shared_config::Store;
+use shared_crypto::EncryptionError;
 use shared_models::page::BadPage;
 use shared_web::ApiError;
 
 pub(crate) use self::denied::Denied;
-pub(crate) use self::invite::InviteRefused;
+pub(crate) use self::invitation::InvitationRefused;
 pub(crate) use self::registration::RegistrationRefused;
+use crate::app::limits::LimitExceeded;
+use crate::app::security::password_hasher::{BUSY_BACKOFF, HashError};
+use crate::clients::tenant_data::{TenantDataError, TenantDataService};
 use crate::domain::password::Violation;
-use crate::hashing::{BUSY_WAIT, HashError};
-use crate::limits::Refusal;
-use crate::sealing::SealError;
 
-/// A request that failed.
+/// A failed request.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
     Registration(#[from] RegistrationRefused),
-    #[error("the e-mail address has an account")]
+    #[error("the email address has an account already")]
     EmailTaken,
-    #[error("the password breaks rules")]
+    #[error("the password violates the rules")]
     WeakPassword(Vec<Violation>),
-    /// Unknown address, wrong password, locked account: one answer for all.
+    /// Unknown address, wrong password or locked user: the same response for all.
     #[error("wrong credentials")]
     InvalidCredentials,
-    /// Unknown, expired, reused, revoked: one answer for all.
-    #[error("the refresh token opens no session")]
+    /// Unknown, expired or revoked: the same response for all.
+    #[error("the refresh token is not valid")]
     InvalidRefreshToken,
-    /// The same answer: the thief learns nothing.
-    #[error("a used refresh token came again")]
+    /// Answered like [`Self::InvalidRefreshToken`], so that a thief learns nothing.
+    #[error("a used refresh token was received again")]
     RefreshTokenReused,
-    #[error("a page that cannot be")]
+    #[error("the page cannot be read")]
     Page(#[from] BadPage),
     #[error("the session of the token has ended")]
     SessionEnded,
-    /// Unknown, expired, used: one answer for all.
-    #[error("the invitation opens no account")]
+    /// Unknown, expired or used: the same response for all.
+    #[error("the invitation is not valid")]
     InvalidInvitation,
     #[error("the account is suspended")]
     TenantSuspended,
-    /// Which resource says what this is.
-    #[error("managed by {0}")]
+    /// Carries the name of the resource.
+    #[error("managed by the Tenant resource {0}")]
     ManagedByResource(String),
-    #[error("revocations cannot be told")]
+    /// A service did not erase a tenant's data; only jobs meet it.
+    #[error("{0:?} did not erase its data: {1}")]
+    TenantData(TenantDataService, TenantDataError),
+    #[error("the revocation was not published")]
     Revocation(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("a field is wrong")]
+    /// The name of the field, and the message.
+    #[error("a field is invalid")]
     Field(&'static str, &'static str),
     #[error(transparent)]
-    Invite(#[from] InviteRefused),
+    Invitation(#[from] InvitationRefused),
     #[error("no such API key")]
     UnknownApiKey,
-    #[error("the account has its most API keys")]
+    #[error("the account has too many API keys")]
     TooManyApiKeys,
     #[error(transparent)]
     Denied(#[from] Denied),
     #[error(transparent)]
     Totp(#[from] totp_rs::TotpError),
     #[error(transparent)]
-    Seal(#[from] SealError),
+    Encryption(#[from] EncryptionError),
     #[error("too many requests")]
-    TooMany(Refusal),
-    #[error("the limits cannot be counted")]
-    Limiter(#[source] Box<dyn std::error::Error + Send + Sync>),
+    LimitExceeded(LimitExceeded),
+    #[error("Redis is unavailable")]
+    Redis(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Hash(#[from] HashError),
-    #[error("a token could not be made")]
+    #[error("a token was not signed")]
     Token(#[from] jsonwebtoken::errors::Error),
-    #[error("no randomness")]
+    #[error("the random number generator failed")]
     Random(#[from] getrandom::Error),
-    #[error("an account without its own row")]
+    #[error("the stored data is inconsistent")]
     Inconsistent,
     #[error(transparent)]
     Database(#[from] sqlx::Error),
-    /// Refused before this service had a word to say.
+    /// A complete problem document.
     #[error("refused")]
     Refused(ApiError),
 }
@@ -94,43 +99,44 @@ impl From<Error> for ApiError {
         match error {
             Error::Registration(refused) => refused.into(),
             Error::EmailTaken => {
-                Self::conflict("email_taken").detail("this e-mail address has an account; sign in")
+                Self::conflict("email_taken").detail("this email address has an account; sign in")
             }
-            Error::WeakPassword(violations) => weak(&violations),
+            Error::WeakPassword(violations) => weak_password(&violations),
             Error::InvalidCredentials => {
-                Self::unauthorized("invalid_credentials").detail("e-mail or password is wrong")
+                Self::unauthorized("invalid_credentials").detail("email or password is wrong")
             }
             Error::Page(cause) => Self::unprocessable("invalid_query").detail(cause.to_string()),
             Error::InvalidRefreshToken | Error::RefreshTokenReused => {
                 Self::unauthorized("invalid_refresh_token")
-                    .detail("the refresh token opens no session; sign in")
+                    .detail("the refresh token is not valid; sign in")
             }
             Error::SessionEnded => {
                 Self::unauthorized("session_ended").detail("this session has ended; sign in")
             }
             Error::InvalidInvitation => Self::unauthorized("invalid_invitation")
-                .detail("the invitation is used, expired or unknown; ask for a new one"),
+                .detail("the invitation is used, expired or unknown; request a new one"),
             Error::TenantSuspended => Self::forbidden("tenant_suspended")
-                .detail("this account is suspended; its owner knows why"),
+                .detail("this account is suspended; contact its owner"),
             Error::ManagedByResource(resource) => Self::conflict("managed_by_resource").detail(
                 format!("the Tenant resource {resource} manages this; change it there"),
             ),
             Error::Field(field, message) => {
                 Self::unprocessable("invalid_fields").field(field, message)
             }
-            Error::Invite(refused) => refused.into(),
+            Error::Invitation(refused) => refused.into(),
             Error::UnknownApiKey => {
                 Self::not_found("unknown_api_key").detail("this account has no such API key")
             }
             Error::TooManyApiKeys => Self::conflict("too_many_api_keys")
-                .detail("this account has its most API keys; revoke one"),
+                .detail("this account has the maximum number of API keys; revoke one"),
             Error::Denied(denied) => denied.into(),
             Error::Totp(cause) => Self::internal(cause),
-            Error::Seal(cause) => Self::internal(cause),
-            Error::TooMany(refusal) => Self::too_many(refusal.wait),
-            Error::Limiter(cause) | Error::Revocation(cause) => {
+            Error::Encryption(cause) => Self::internal(cause),
+            Error::LimitExceeded(exceeded) => Self::too_many(exceeded.retry_after),
+            Error::Redis(cause) | Error::Revocation(cause) => {
                 Self::unavailable(Store::Redis.name(), cause)
             }
+            Error::TenantData(service, cause) => Self::unavailable(service.name(), cause),
             Error::Hash(HashError::Busy) => overloaded(),
             Error::Hash(cause) => Self::internal(cause),
             Error::Token(cause) => Self::internal(cause),
@@ -144,22 +150,22 @@ impl From<Error> for ApiError {
 
 fn overloaded() -> ApiError {
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded")
-        .detail("too many sign-ins at once; try again shortly")
-        .retry_after(BUSY_WAIT)
+        .detail("too many concurrent sign-ins; try again shortly")
+        .retry_after(BUSY_BACKOFF)
 }
 
-fn weak(violations: &[Violation]) -> ApiError {
+fn weak_password(violations: &[Violation]) -> ApiError {
     violations.iter().fold(
-        ApiError::unprocessable("weak_password").detail("the password breaks rules"),
+        ApiError::unprocessable("weak_password").detail("the password violates the rules"),
         |error, violation| error.field("password", violation.message()),
     )
 }
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        if let Self::TooMany(refusal) = self {
-            let mut response = ApiError::too_many(refusal.wait).into_response();
-            refusal.describe(&mut response);
+        if let Self::LimitExceeded(exceeded) = self {
+            let mut response = ApiError::too_many(exceeded.retry_after).into_response();
+            exceeded.write_headers(response.headers_mut());
             return response;
         }
         ApiError::from(self).into_response()

@@ -1,27 +1,15 @@
-//! Accounts and tokens: who somebody is, and which tenant that is.
+//! Accounts and tokens: authenticates users and identifies their tenant.
 //!
-//! Is for: registration, sign-in, rotating sessions, the key set that verifies access tokens.
-//! Is not for: what a creator owns beside the account; that is creator-hub's.
+//! Registration, sign-in, sessions, second factor, members, API keys, the audit log, and the key
+//! set that verifies access tokens. Everything else that a creator owns belongs to other services.
 
-mod api_keys;
-mod audit;
-mod breached;
-pub mod commands;
+mod app;
+mod clients;
 mod config;
 mod domain;
-mod ending;
 mod error;
-mod hashing;
-mod internal;
-mod key_ring;
-mod limits;
-mod mail;
-mod passwords;
-mod privacy;
-mod reauthentication;
+mod jobs;
 mod routes;
-mod sealing;
-mod second_factor;
 mod state;
 mod store;
 
@@ -31,63 +19,90 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use shared_config::{Service, Store};
-use shared_web::{Checks, Limiter, app as web, limit};
+use shared_web::serve::{self, StartError};
+use shared_web::service::Process;
+use shared_web::{Checks, Limiter, app as web, rate_limit};
 use tokio_util::sync::CancellationToken;
 
+pub use app::commands;
 pub use config::{
-    BreachedList, Config, DataKeys, HashingSettings, MailSettings, SmtpSettings, SmtpTls,
-    TokenSettings,
+    BreachedList, Config, DataKeys, HashingSettings, MailSettings, PrivacySettings, SmtpSettings,
+    SmtpTls, TenantsApiSettings, TokenSettings,
 };
 pub use domain::registration::Registration;
-pub use internal::{InternalSettings, internal};
-pub use privacy::PrivacySettings;
+pub use routes::internal::tenants_api;
 pub use state::AppState;
 
-/// What the OpenAPI document says about this service.
-const SUMMARY: &str = "Accounts and tokens. Access tokens are EdDSA JWTs that live for minutes; \
-    `/auth/.well-known/jwks.json` has the keys that verify them. Refresh tokens rotate: each is \
-    used once, and a use of an older one ends its session.";
+/// The description in the OpenAPI document.
+const SUMMARY: &str = "Accounts and tokens. Access tokens are EdDSA JWTs that are valid for \
+    minutes; `/auth/.well-known/jwks.json` publishes the keys that verify them. Refresh tokens \
+    rotate: each is used once, and the use of an older one ends its session.";
 
 /// The OpenAPI document, as committed and served.
 pub const DOCUMENT: &str = include_str!("../openapi.json");
 
-/// The application.
+/// Serves both APIs and runs jobs until the process is told to stop.
+pub async fn run(process: Process) -> Result<(), StartError> {
+    let Process {
+        reader,
+        metrics,
+        stop,
+    } = process;
+    let config = Config::from_reader(reader)?;
+    let state = AppState::new(&config)?;
+    let jobs = tokio::spawn(run_jobs(state.clone(), stop.clone()));
+    let router = app(state.clone());
+    let public = serve::serve(&config.serve, Service::Auth, router, metrics, stop.clone());
+    if let Some(settings) = config.tenants_api {
+        let router = tenants_api(state, settings.token);
+        let tenants_api = serve::serve_beside(settings.listen, router, stop);
+        tokio::try_join!(public, tenants_api)?;
+    } else {
+        tracing::info!("tenants API not served: PROVISIONING_TOKEN is not set");
+        public.await?;
+    }
+    Ok(jobs.await?)
+}
+
+/// The router of the public API.
 pub fn app(state: AppState) -> Router {
     let checks = checks(&state);
-    let beside = Router::new()
-        .route("/.well-known/jwks.json", get(routes::key_set::read_key_set))
+    let unversioned = Router::new()
+        .route(
+            "/.well-known/jwks.json",
+            get(routes::security::jwks::read_key_set),
+        )
         .route(
             "/internal/v1/api-keys/introspect",
-            post(routes::api_keys::introspect),
+            post(routes::internal::api_keys::introspect),
         )
         .with_state(state.clone());
     let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
     let v1 = routes::v1::<Router<AppState>>()
-        .layer(middleware::from_fn_with_state(limiter, limit::count));
-    // Outermost, before any handler holds a connection: the keys need one, too.
-    let v1 = v1.layer(middleware::from_fn_with_state(state.clone(), with_keys));
-    let v1 = v1.with_state(state);
-    web::assemble(Service::Auth, v1, beside, checks, DOCUMENT)
+        .layer(middleware::from_fn_with_state(limiter, rate_limit::enforce))
+        // Outermost, before a handler holds a database connection: loading the keys needs one too.
+        .layer(middleware::from_fn_with_state(state.clone(), require_keys))
+        .with_state(state);
+    web::assemble(Service::Auth, v1, unversioned, checks, DOCUMENT)
 }
 
-/// The document as the routes say it today; a test holds the committed one against it.
+/// The OpenAPI document generated from the routes; a test compares the committed one with it.
 pub fn openapi() -> String {
     web::document(Service::Auth, SUMMARY, routes::v1())
 }
 
-/// Works beside the requests until told to stop: letters, signing keys, copies and erasures.
-pub async fn work(state: AppState, stop: CancellationToken) {
+/// Runs the background jobs until `stop`: emails, signing keys, exports and erasures.
+pub async fn run_jobs(state: AppState, stop: CancellationToken) {
     let keys = state.key_ring.clone().follow(stop.clone());
     tokio::join!(
-        mail::worker::run(state.clone(), stop.clone()),
-        privacy::worker::run(state, stop),
+        jobs::outbox::run(state.clone(), stop.clone()),
+        jobs::runner(&state).run(stop),
         keys
     );
 }
 
-/// Until the signing keys were read once, this process knows neither which one signs nor whose
-/// tokens hold.
-async fn with_keys(State(state): State<AppState>, request: Request, next: Next) -> Response {
+/// Until the signing keys were read once, this process can neither sign nor verify tokens.
+async fn require_keys(State(state): State<AppState>, request: Request, next: Next) -> Response {
     match state.key_ring.ready().await {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
@@ -95,11 +110,9 @@ async fn with_keys(State(state): State<AppState>, request: Request, next: Next) 
 }
 
 fn checks(state: &AppState) -> Checks {
-    let (db, cache, keys) = (
-        state.db.clone(),
-        state.cache.clone(),
-        state.key_ring.clone(),
-    );
+    let db = state.db.clone();
+    let cache = state.cache.clone();
+    let keys = state.key_ring.clone();
     Checks::default()
         .with(Store::Postgres.name(), move || {
             let db = db.clone();

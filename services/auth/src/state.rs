@@ -1,63 +1,65 @@
-//! What every handler has at hand.
+//! The state that all handlers and jobs share.
 
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use shared_auth::TokenVerifier;
 use shared_cache::Cache;
 use shared_config::Service;
+use shared_crypto::Encryptor;
 use shared_db::Db;
-use shared_web::serve::ServeError;
-use shared_web::{Subject, Verifier, outbound};
+use shared_jobs::JobQueue;
+use shared_rpc::http_client;
+use shared_web::serve::StartError;
 use tokio::sync::OnceCell;
 
-use crate::api_keys::ApiKeys;
-use crate::breached::Breached;
+use crate::app::mailer::Mailer;
+use crate::app::privacy::Privacy;
+use crate::app::security::api_keys::ApiKeyResolver;
+use crate::app::security::password_hasher::PasswordHasher;
+use crate::app::security::signing_keys::KeyRing;
+use crate::clients::breached_passwords::BreachedPasswords;
 use crate::config::Config;
-use crate::domain::invitation::InvitationKey;
+use crate::domain::access_token::Signer;
+use crate::domain::owner_invitation::InvitationKey;
 use crate::domain::password::PasswordRules;
 use crate::domain::refresh_token::SuccessorKey;
 use crate::domain::registration::Registration;
-use crate::domain::token::Signer;
-use crate::error::Error;
-use crate::hashing::Hashing;
-use crate::key_ring::KeyRing;
-use crate::mail::Post;
-use crate::privacy::Privacy;
-use crate::sealing::Sealer;
 
 /// The parts of a running service; clones share them.
 #[derive(Debug, Clone, FromRef)]
 pub struct AppState {
     pub(crate) db: Db,
     pub(crate) cache: Cache,
-    pub(crate) verifier: Verifier,
+    pub(crate) jobs: JobQueue,
+    pub(crate) verifier: TokenVerifier,
     pub(crate) signer: Signer,
     pub(crate) key_ring: KeyRing,
-    pub(crate) hashing: Hashing,
+    pub(crate) password_hasher: PasswordHasher,
     pub(crate) accounts: AccountSettings,
     pub(crate) tenants: TenantSettings,
-    pub(crate) api_keys: ApiKeys,
-    pub(crate) sealer: Sealer,
-    pub(crate) post: Post,
-    pub(crate) breached: Breached,
+    pub(crate) api_key_resolver: ApiKeyResolver,
+    pub(crate) encryptor: Encryptor,
+    pub(crate) mailer: Mailer,
+    pub(crate) breached_passwords: BreachedPasswords,
     pub(crate) privacy: Privacy,
 }
 
-/// What accounts that a resource describes are made with.
+/// What accounts of Tenant resources are created with.
 #[derive(Debug, Clone)]
 pub(crate) struct TenantSettings {
-    pub(crate) invitations: InvitationKey,
-    pub(crate) nobodys_hash: Arc<OnceCell<String>>,
+    pub(crate) invitation_key: InvitationKey,
+    pub(crate) dummy_hash: Arc<OnceCell<String>>,
 }
 
-/// The rules of accounts.
+/// The rules for accounts.
 #[derive(Debug, Clone)]
 pub(crate) struct AccountSettings {
     pub(crate) registration: Registration,
     pub(crate) verified_email_required: bool,
-    pub(crate) passwords: PasswordRules,
+    pub(crate) password_rules: PasswordRules,
     pub(crate) successors: SuccessorKey,
-    pub(crate) refresh_seconds: f64,
+    pub(crate) refresh_ttl_seconds: f64,
 }
 
 impl AccountSettings {
@@ -66,70 +68,63 @@ impl AccountSettings {
         Self {
             registration: config.registration,
             verified_email_required: config.verified_email_required,
-            passwords: PasswordRules::new(config.password_min_length),
+            password_rules: PasswordRules::new(config.password_min_length),
             successors: SuccessorKey::derive(seed),
-            refresh_seconds: config.tokens.refresh_life.as_secs_f64(),
+            refresh_ttl_seconds: config.tokens.refresh_ttl.as_secs_f64(),
         }
     }
 }
 
 impl AppState {
-    /// Builds the parts; connects to nothing.
-    pub fn new(config: &Config) -> Result<Self, ServeError> {
-        let (tokens, seed) = (&config.tokens, config.tokens.seed.expose());
+    /// Builds the state without connecting to anything.
+    pub fn new(config: &Config) -> Result<Self, StartError> {
+        let tokens = &config.tokens;
+        let seed = tokens.seed.expose();
         let rules = &config.verifier;
-        let signer = Signer::new(seed, &rules.issuer, &rules.audience, tokens.access_life)
-            .map_err(|error| ServeError::Start(format!("SIGNING_SEED: {error}")))?;
-        let sealer = Sealer::new(&config.data_keys);
-        let http = outbound::client().map_err(|error| ServeError::Start(error.to_string()))?;
-        let cache = Cache::new(&config.cache)
-            .map_err(|error| ServeError::Start(format!("REDIS_HOST: {error}")))?;
-        let breached = Breached::new(config.breached.clone(), http.clone());
+        let signer = Signer::new(seed, &rules.issuer, &rules.audience, tokens.access_ttl)
+            .map_err(|error| StartError::setup("SIGNING_SEED", error))?;
+        let encryptor = Encryptor::new(&config.data_keys);
+        let http = http_client::new()?;
+        let cache = Cache::new(&config.cache)?;
+        let breached_passwords = BreachedPasswords::new(config.breached.clone(), http.clone());
         let privacy = Privacy::new(config.privacy.clone(), http.clone());
-        let verifier = Verifier::new(Service::Auth, rules.clone(), http).heeding(cache.clone());
         let db = Db::new(&config.database);
-        let api_keys = ApiKeys::new(db.clone());
-        let verifier = verifier.resolving(Arc::new(api_keys.clone()));
-        verifier.learn(&signer.key_set());
+        let api_key_resolver = ApiKeyResolver::new(db.clone());
+        let verifier = TokenVerifier::new(Service::Auth, rules.clone(), http)
+            .with_revocations(cache.clone())
+            .with_api_key_resolver(Arc::new(api_key_resolver.clone()));
+        verifier.replace_keys(&signer.key_set());
         let key_ring = KeyRing {
             signer: signer.clone(),
             bootstrap: tokens.seed.clone(),
             period: tokens.key_period,
             db: db.clone(),
             cache: cache.clone(),
-            sealer: sealer.clone(),
+            encryptor: encryptor.clone(),
             verifier: verifier.clone(),
             loaded: Arc::default(),
-            looking: Arc::default(),
+            reload_lock: Arc::default(),
         };
         Ok(Self {
             db,
+            jobs: JobQueue::new(Service::Auth, cache.clone()),
             cache,
             verifier,
             signer,
             key_ring,
-            hashing: Hashing::new(config.hashing)
-                .map_err(|error| ServeError::Start(format!("ARGON2_*: {error}")))?,
+            password_hasher: PasswordHasher::new(config.hashing)
+                .map_err(|error| StartError::setup("ARGON2_*", error.to_string()))?,
             tenants: TenantSettings {
-                invitations: InvitationKey::derive(seed),
-                nobodys_hash: Arc::default(),
+                invitation_key: InvitationKey::derive(seed),
+                dummy_hash: Arc::default(),
             },
             accounts: AccountSettings::new(config),
-            api_keys,
-            post: Post::new(&config.mail, sealer.clone())
-                .map_err(|error| ServeError::Start(format!("SMTP_*: {error}")))?,
-            breached,
+            api_key_resolver,
+            mailer: Mailer::new(&config.mail, encryptor.clone())
+                .map_err(|error| StartError::setup("SMTP_*", error))?,
+            breached_passwords,
             privacy,
-            sealer,
+            encryptor,
         })
-    }
-
-    /// Tells every service what no longer holds, after the commit of what ended it.
-    pub(crate) async fn revoke(&self, subject: Subject) -> Result<(), Error> {
-        let Some(revocations) = self.verifier.revocations() else {
-            return Ok(());
-        };
-        let told = revocations.revoke(subject, self.signer.life()).await;
-        told.map_err(|cause| Error::Revocation(Box::new(cause)))
     }
 }

@@ -1,37 +1,43 @@
-//! The settings of this service, and all that is wrong with them at once.
+//! The settings of this service. All problems are reported at once.
 
+use shared_auth::VerifierSettings;
 use shared_cache::CacheSettings;
-use shared_config::{Problems, Reader, Secret, Service, keys};
+use shared_config::{Problems, Reader, Secret, Service, keys, limits};
 use shared_db::DatabaseSettings;
-use shared_web::VerifierSettings;
 use shared_web::serve::ServeSettings;
 
-/// Fewest bytes of the key of visitor tokens: that of its hash.
-const KEY_MIN_LENGTH: usize = 32;
+use crate::domain::socket_caps::SocketCaps;
+
+/// A shorter key would be weaker than the hash (HMAC-SHA-256), bytes.
+const MIN_KEY_LENGTH: usize = 32;
+/// Largest useful bound on sockets: the number of ports.
+const MAX_SOCKETS: u32 = 65_535;
 
 /// Settings of the channel service.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it listens.
+    /// Listeners and logs.
     pub serve: ServeSettings,
-    /// PostgreSQL.
+    /// The PostgreSQL connection.
     pub database: DatabaseSettings,
-    /// Redis.
+    /// The Redis connection.
     pub cache: CacheSettings,
-    /// How callers are verified.
+    /// Verification of access tokens.
     pub verifier: VerifierSettings,
     /// Base URL of ai-engine.
     pub ai_engine_url: String,
-    /// Where browsers reach the gateway.
+    /// Base URL of the gateway, as browsers reach it.
     pub public_url: String,
-    /// Signs visitor tokens.
+    /// Key of the visitors' tokens.
     pub widget_token_key: Secret<String>,
     /// Whether the demo page is served.
     pub demo_page: bool,
+    /// Bounds on open sockets.
+    pub sockets: SocketCaps,
 }
 
 impl Config {
-    /// Reads the settings.
+    /// Reads all settings.
     pub fn from_reader(mut reader: Reader) -> Result<Self, Problems> {
         let config = Self {
             serve: ServeSettings::from_reader(&mut reader, Service::Channel),
@@ -42,11 +48,26 @@ impl Config {
             public_url: reader.url(keys::PUBLIC_URL),
             widget_token_key: reader.secret(keys::WIDGET_TOKEN_KEY),
             demo_page: reader.parsed(keys::DEMO_PAGE, false),
+            sockets: sockets(&mut reader),
         };
         let length = config.widget_token_key.expose().len();
-        if (1..KEY_MIN_LENGTH).contains(&length) {
+        if (1..MIN_KEY_LENGTH).contains(&length) {
             reader.problem(keys::WIDGET_TOKEN_KEY, "is shorter than 32 characters");
         }
         reader.finish(config)
     }
+}
+
+/// The operator derives both values from the limits of the gateway; the defaults match its own.
+fn sockets(reader: &mut Reader) -> SocketCaps {
+    let default_total = limits::sockets_per_process(limits::SOCKETS_PER_GATEWAY).unsigned_abs();
+    let default_per_address = limits::SOCKETS_PER_ADDRESS.unsigned_abs();
+    let process = reader.bounded(keys::SOCKETS_PER_PROCESS, default_total, 1, MAX_SOCKETS);
+    let address = reader.bounded(
+        keys::SOCKETS_PER_ADDRESS,
+        default_per_address,
+        1,
+        MAX_SOCKETS,
+    );
+    SocketCaps::of(process, address)
 }

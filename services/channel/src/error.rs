@@ -1,63 +1,60 @@
-//! What can go wrong here, in words of the domain, and the status of each.
+//! Errors of this service and the problem document of each.
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use shared_models::page::BadPage;
 use shared_web::ApiError;
 
+use crate::domain::socket_caps::Cap;
 use crate::domain::visitor_token::BadToken;
+
+/// When a client may try again after too many sockets were open.
+const SOCKET_RETRY_BACKOFF: Duration = Duration::from_secs(10);
 
 /// A failed request.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// No such channel, or another tenant's.
+    /// The channel does not exist or belongs to another tenant.
     #[error("no such channel")]
     UnknownChannel,
-    /// No such conversation, or another tenant's.
+    /// The conversation does not exist or belongs to another tenant.
     #[error("no such conversation")]
     UnknownConversation,
-    /// The tenant has as many channels as it may.
     #[error("too many channels")]
     TooManyChannels,
-    /// The page may not embed the widget, or there is no such widget; the two look the same.
+    /// The page may not embed the widget, or the widget does not exist: callers cannot tell.
     #[error("origin not allowed")]
     OriginNotAllowed,
-    /// A widget would be embedded where the account may not.
-    #[error("origin outside of the account's")]
+    /// The account may not use this origin.
+    #[error("the account may not use the origin {0}")]
     OriginOutside(String),
-    /// The account is shut.
     #[error("the account is suspended")]
     TenantSuspended,
-    /// A widget's token is not good.
     #[error("session token: {0}")]
     Session(BadToken),
-    /// The token that remembers a visitor is not good.
     #[error("visitor token: {0}")]
     Visitor(BadToken),
-    /// No widget token at all.
     #[error("no session token")]
     NoSession,
-    /// A page out of bounds.
     #[error(transparent)]
     Page(#[from] BadPage),
-    /// Too many.
-    #[error("too many requests")]
+    #[error("too many requests; retry after {0:?}")]
     RateLimited(Duration),
-    /// A page that is not served here.
+    #[error("too many open sockets per {}", .0.as_str())]
+    TooManySockets(Cap),
     #[error("no such page")]
     NoPage,
-    /// Redis.
     #[error(transparent)]
     Cache(redis::RedisError),
-    /// PostgreSQL.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
-    /// A token could not be signed.
+    /// A visitor's token could not be signed.
     #[error(transparent)]
     Signing(#[from] jsonwebtoken::errors::Error),
-    /// Refused by a shared rule.
-    #[error("refused")]
+    /// A problem that `shared_web` has described.
+    #[error("request refused")]
     Api(ApiError),
 }
 
@@ -72,25 +69,26 @@ impl From<Error> for ApiError {
         match error {
             Error::UnknownChannel => Self::not_found("unknown_channel"),
             Error::UnknownConversation => Self::not_found("unknown_conversation"),
-            Error::TooManyChannels => Self::conflict("too_many_channels")
-                .detail("delete a channel that is no longer used first"),
+            Error::TooManyChannels => {
+                Self::conflict("too_many_channels").detail("delete an unused channel first")
+            }
             Error::OriginNotAllowed => Self::forbidden("origin_not_allowed")
                 .detail("no widget with this id may be embedded by this page"),
             Error::OriginOutside(origin) => Self::unprocessable("invalid_fields").field(
                 "widget.allowed_origins",
-                format!("{origin} is not among the origins that this account may use"),
+                format!("this account may not use the origin {origin}"),
             ),
             Error::TenantSuspended => {
                 Self::forbidden("tenant_suspended").detail("this account is suspended")
             }
             Error::Session(BadToken::Expired) => Self::unauthorized("expired_token")
-                .detail("the session has ended; ask for a new one"),
+                .detail("the session has ended; request a new one"),
             Error::Session(BadToken::Invalid) => Self::unauthorized("invalid_token")
-                .detail("the token is not one of this widget and page"),
+                .detail("the token was not issued for this widget and page"),
             Error::Visitor(_) => Self::unauthorized("invalid_visitor_token")
-                .detail("ask again without visitor_token to begin as a new visitor"),
+                .detail("omit visitor_token to start as a new visitor"),
             Error::NoSession => Self::unauthorized("missing_token")
-                .detail("send Authorization: Bearer with the session's token"),
+                .detail("send the session token as Authorization: Bearer"),
             Error::Page(cause @ BadPage::Limit) => {
                 Self::unprocessable("invalid_query").field("limit", cause.to_string())
             }
@@ -98,6 +96,14 @@ impl From<Error> for ApiError {
                 Self::unprocessable("invalid_query").field("cursor", cause.to_string())
             }
             Error::RateLimited(wait) => Self::too_many(wait),
+            Error::TooManySockets(cap) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_sockets")
+                    .detail(format!(
+                        "this {} has too many open connections; close one or try again later",
+                        cap.as_str()
+                    ))
+                    .retry_after(SOCKET_RETRY_BACKOFF)
+            }
             Error::NoPage => Self::not_found("unknown_path").detail("no endpoint has this path"),
             Error::Cache(cause) => Self::unavailable("redis", cause),
             Error::Database(cause) => cause.into(),

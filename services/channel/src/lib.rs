@@ -1,50 +1,106 @@
-//! Where end users talk: channels of a creator, the web widget and its sockets, conversations.
+//! Conversations with end users: a creator's channels, the web widget and its sockets, transcripts.
 //!
-//! Is for: who may embed a widget, taking messages in, bringing answers back, transcripts.
-//! Is not for: how an answer comes about; that is ai-engine's.
+//! This service receives messages and delivers answers. ai-engine generates the answers.
 
+mod app;
 mod config;
 mod domain;
 mod error;
-mod live;
+mod jobs;
 mod routes;
 mod state;
 mod store;
 
 use axum::{Router, middleware};
 use shared_config::{Service, Store};
-use shared_web::{Checks, Limiter, app as web, limit};
+use shared_web::serve::{self, StartError};
+use shared_web::service::Process;
+use shared_web::{Checks, Limiter, app as web, rate_limit};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use config::Config;
-pub use state::{AppState, SetupError};
+pub use domain::socket_caps::SocketCaps;
+pub use state::AppState;
 
-/// What the OpenAPI document says of this service.
+use routes::providers::web_widget::admission;
+
+/// The description in the OpenAPI document.
 const SUMMARY: &str = "Channels, the web widget and conversations. Creators call with an access \
-    token; a widget calls with the session token that a page of an allowed origin asked for.";
+    token; a widget calls with a session token, which only pages of allowed origins can request.";
 
-/// The OpenAPI document, as committed and served.
+/// The committed OpenAPI document, which the service also serves.
 pub const DOCUMENT: &str = include_str!("../openapi.json");
 
-/// The application.
+/// Serves until the process is told to stop, and drains sockets and answers.
+pub async fn run(process: Process) -> Result<(), StartError> {
+    let Process {
+        reader,
+        metrics,
+        stop,
+    } = process;
+    let mut config = Config::from_reader(reader)?;
+    if let Some(open_files) = open_file_limit() {
+        let configured = config.sockets;
+        config.sockets = configured.within(open_files);
+        if config.sockets != configured {
+            tracing::warn!(
+                open_files,
+                configured = configured.process,
+                lowered = config.sockets.process,
+                "limit of sockets lowered: the open file limit is too small"
+            );
+        }
+    }
+    let state = AppState::new(&config, stop.clone())?;
+    let router = app(state.clone());
+    // `serve` does not wait for sockets: their upgrade requests have already been answered.
+    let serving = async {
+        let served = serve::serve(
+            &config.serve,
+            Service::Channel,
+            router,
+            metrics,
+            stop.clone(),
+        );
+        let result = served.await;
+        stop.cancel();
+        result
+    };
+    tokio::join!(serving, state.drained()).0
+}
+
+/// The kernel's open file limit of this process; `None` where it is unknown.
+fn open_file_limit() -> Option<u32> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// The router of all endpoints.
 pub fn app(state: AppState) -> Router {
     let checks = checks(&state);
-    let admission = middleware::from_fn_with_state(state.clone(), routes::admission::admit);
+    let admission = middleware::from_fn_with_state(state.clone(), admission::admit);
     let limiter = Limiter::new(state.cache.clone(), state.verifier.clone());
-    // Widgets have limits of their own, by visitor and by address.
+    // Widgets have their own limits, by visitor and by address.
     let creators: Router<AppState> = routes::creators();
     let widget: Router<AppState> = routes::widget();
     let v1 = creators
-        .layer(middleware::from_fn_with_state(limiter, limit::count))
+        .layer(middleware::from_fn_with_state(limiter, rate_limit::enforce))
         .merge(routes::scripts::<Router<AppState>>())
         .merge(widget.layer(admission));
-    let beside = routes::demo().merge(routes::internal());
-    let beside = beside.with_state(state.clone());
-    let v1 = v1.with_state(state);
-    web::assemble(Service::Channel, v1, beside, checks, DOCUMENT)
+    let unversioned = routes::demo().merge(routes::internal());
+    web::assemble(
+        Service::Channel,
+        v1.with_state(state.clone()),
+        unversioned.with_state(state),
+        checks,
+        DOCUMENT,
+    )
 }
 
-/// The document as the routes say it today; a test holds the committed one against it.
+/// Generates the OpenAPI document from the routes; a test compares the committed one with it.
 pub fn openapi() -> String {
     let creators: OpenApiRouter<AppState> = routes::creators();
     let v1 = creators.merge(routes::scripts()).merge(routes::widget());

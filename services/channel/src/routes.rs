@@ -1,14 +1,22 @@
-//! The whole surface: one line an endpoint.
+//! All endpoints, one line each.
 
-pub(crate) mod admission;
 mod channels;
 mod conversations;
 mod demo;
-mod history;
-mod script;
-mod sessions;
-mod socket;
-mod tenant_data;
+mod internal {
+    pub(super) mod tenant_data;
+}
+mod live {
+    pub(super) mod socket;
+}
+pub(crate) mod providers {
+    pub(crate) mod web_widget {
+        pub(crate) mod admission;
+        pub(crate) mod history;
+        pub(crate) mod script;
+        pub(crate) mod sessions;
+    }
+}
 
 use axum::Router;
 use axum::routing::{get, options};
@@ -16,9 +24,14 @@ use shared_web::Endpoints;
 use shared_web::tenant_data::ROUTE as TENANT_DATA;
 use utoipa_axum::routes;
 
+use self::conversations::messages;
+use self::internal::tenant_data;
+use self::live::socket;
+use self::providers::web_widget::{admission, history, script, sessions};
+use crate::app::providers::web_widget::script::versioned_path;
 use crate::state::AppState;
 
-/// What creators call, below `/v1`.
+/// Endpoints for creators, below `/v1`.
 pub(crate) fn creators<E: Endpoints<AppState>>() -> E {
     E::default()
         .routes(routes!(channels::list_channels, channels::create_channel))
@@ -30,10 +43,10 @@ pub(crate) fn creators<E: Endpoints<AppState>>() -> E {
         .routes(routes!(channels::read_embed))
         .routes(routes!(conversations::list_conversations))
         .routes(routes!(conversations::read_conversation))
-        .routes(routes!(conversations::list_messages))
+        .routes(routes!(messages::list_messages))
 }
 
-/// What widgets call, below `/v1`; the admission layer belongs around them.
+/// Endpoints for widgets, below `/v1`. They need the admission layer.
 pub(crate) fn widget<E: Endpoints<AppState>>() -> E {
     E::default()
         .routes(routes!(sessions::create_session))
@@ -51,10 +64,9 @@ pub(crate) fn widget<E: Endpoints<AppState>>() -> E {
 
 /// The script that pages embed, below `/v1`.
 pub(crate) fn scripts<E: Endpoints<AppState>>() -> E {
-    E::default().routes(routes!(script::read_script)).route(
-        &script::versioned_path(),
-        get(script::read_versioned_script),
-    )
+    E::default()
+        .routes(routes!(script::read_script))
+        .route(&versioned_path(), get(script::read_versioned_script))
 }
 
 /// The demo page, below the prefix.
@@ -64,10 +76,10 @@ pub(crate) fn demo() -> Router<AppState> {
         .route("/demo.css", get(demo::read_style))
 }
 
-/// Below the prefix, for other services only: the gateway does not route it.
+/// Endpoints for other services, below the prefix. The gateway does not route them.
 pub(crate) fn internal() -> Router<AppState> {
     Router::new().route(
         TENANT_DATA,
-        get(tenant_data::copy).delete(tenant_data::erase),
+        get(tenant_data::export).delete(tenant_data::erase),
     )
 }

@@ -1,16 +1,16 @@
-//! The only settings that this service has.
+//! The settings of this service.
 
 use std::path::PathBuf;
 
+use shared_auth::VerifierSettings;
 use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Service, keys};
 use shared_db::DatabaseSettings;
-use shared_web::VerifierSettings;
 use shared_web::serve::ServeSettings;
 
-/// Largest upload when nothing else is said.
+/// Default limit of an upload.
 const UPLOAD_MAX_BYTES: u64 = 50 * 1024 * 1024;
-/// Beyond this a document's text no longer fits beside others in memory.
+/// A larger document's text would not fit into memory beside others.
 const UPLOAD_CEILING: u64 = 512 * 1024 * 1024;
 
 /// Everything that `serve` reads.
@@ -33,7 +33,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the settings, or says everything that is wrong with them.
+    /// Reads the settings, or reports all problems.
     pub fn from_reader(mut reader: Reader) -> Result<Self, Problems> {
         let config = Self {
             serve: ServeSettings::from_reader(&mut reader, Service::CreatorHub),

@@ -1,4 +1,4 @@
-//! What can go wrong here, and the status table of this service.
+//! The errors of this service and the status of each.
 
 use std::io;
 
@@ -10,10 +10,10 @@ use shared_models::DocumentId;
 use shared_models::page::BadPage;
 use shared_web::ApiError;
 
-use crate::domain::document::ACCEPTED;
+use crate::domain::document::ACCEPTED_EXTENSIONS;
 use crate::files;
 
-/// Why a request was not answered as asked.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// No such document, or another tenant's.
@@ -22,28 +22,28 @@ pub(crate) enum Error {
     /// No such job, or another tenant's.
     #[error("unknown job")]
     UnknownJob,
-    /// The content is there already.
+    /// A document with the same content exists.
     #[error("the content is there as document {0}")]
     Duplicate(DocumentId),
-    /// Work on the document is under way.
+    /// The document is being processed.
     #[error("the document is being processed")]
     AlreadyProcessing,
-    /// The caller saw an older version.
+    /// The entity tag names an older version.
     #[error("the entity tag is not the current one")]
     Outdated,
-    /// The caller does not say which version it saw.
+    /// `If-Match` is missing.
     #[error("If-Match is missing")]
     NoPrecondition,
-    /// The body is no multipart form.
+    /// The body is not a multipart form.
     #[error("not a multipart form")]
     NotAForm,
-    /// The form breaks off or is malformed.
+    /// The form is truncated or malformed.
     #[error("the form cannot be read: {0}")]
     MalformedForm(String),
-    /// Nothing came for too long.
+    /// No bytes arrived for too long.
     #[error("the upload stalled")]
     Stalled,
-    /// The file is no text of an accepted kind.
+    /// The file is not text of an accepted kind.
     #[error("unsupported media type")]
     UnsupportedMediaType,
     /// The file is larger than this many bytes.
@@ -94,7 +94,9 @@ impl From<Error> for ApiError {
                     .detail("send If-Match with the ETag that you read")
             }
             Error::NotAForm => unsupported().detail("send the body as multipart/form-data"),
-            Error::UnsupportedMediaType => unsupported().detail(format!("accepted are {ACCEPTED}")),
+            Error::UnsupportedMediaType => {
+                unsupported().detail(format!("accepted are {ACCEPTED_EXTENSIONS}"))
+            }
             Error::MalformedForm(cause) => Self::bad_request("malformed_form").detail(cause),
             Error::Stalled => Self::new(StatusCode::REQUEST_TIMEOUT, "upload_stalled"),
             Error::TooLarge(bytes) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "file_too_large")

@@ -1,11 +1,11 @@
-//! The whole surface of this service.
+//! All endpoints of this service.
 
 mod documents;
+mod internal;
 mod jobs;
 mod profile;
 mod progress;
 mod search;
-mod tenant_data;
 mod upload;
 
 use axum::Router;
@@ -18,12 +18,12 @@ use utoipa_axum::routes;
 
 use crate::state::AppState;
 
-/// What the fields and boundaries of an upload may take beside the file, bytes.
-const FORM: u64 = 256 * 1024;
+/// Bytes that the fields and boundaries of an upload may take in addition to the file.
+const MAX_FORM_OVERHEAD: u64 = 256 * 1024;
 
 /// The endpoints below `/creator-hub/v1`.
 pub(crate) fn v1<E: Endpoints<AppState>>(upload_max_bytes: u64) -> E {
-    let body = usize::try_from(upload_max_bytes + FORM).unwrap_or(usize::MAX);
+    let body = usize::try_from(upload_max_bytes + MAX_FORM_OVERHEAD).unwrap_or(usize::MAX);
     E::default()
         .routes(routes!(profile::read_profile, profile::save_profile))
         .routes(
@@ -42,10 +42,10 @@ pub(crate) fn v1<E: Endpoints<AppState>>(upload_max_bytes: u64) -> E {
         .routes(routes!(search::search_knowledge))
 }
 
-/// Below `/creator-hub`, for other services only: the gateway does not route it.
-pub(crate) fn internal() -> Router<AppState> {
+/// Endpoints for other services, below `/creator-hub`; the gateway does not route them.
+pub(crate) fn internal_routes() -> Router<AppState> {
     Router::new().route(
         TENANT_DATA,
-        get(tenant_data::copy).delete(tenant_data::erase),
+        get(internal::tenant_data::export).delete(internal::tenant_data::erase),
     )
 }

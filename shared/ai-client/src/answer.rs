@@ -1,24 +1,24 @@
 //! A question and the events of its answer.
 
 use serde::{Deserialize, Serialize};
-use shared_models::text::Prose;
-use shared_models::{ChunkId, DocumentId, GenerationId};
+use shared_models::text::MultiLine;
+use shared_models::{Bounded, ChunkId, DocumentId, GenerationId};
 use utoipa::ToSchema;
 
 /// How an answer is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerMode {
-    /// The chat model writes it from what was found.
+    /// The chat model writes it from the retrieved passages.
     Generative,
-    /// The best passages word for word, quoted and cited; no model call.
+    /// The best passages verbatim, quoted and cited; no model call.
     Extractive,
-    /// Generative; extractive, marked as such, while the chat model is away or overloaded.
+    /// Generative; extractive, marked as such, while the chat model is unavailable or overloaded.
     Auto,
 }
 
 impl AnswerMode {
-    /// The word on the wire and in settings.
+    /// The name in requests and settings.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Generative => "generative",
@@ -28,7 +28,7 @@ impl AnswerMode {
     }
 }
 
-/// The word names no mode.
+/// The text is not the name of a mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be generative, extractive or auto")]
 pub struct NotAMode;
@@ -50,29 +50,29 @@ impl std::str::FromStr for AnswerMode {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
-    /// What is asked, 1 to 4000 characters.
-    pub question: Prose<4000>,
+    /// The question, 1 to 4000 characters.
+    pub question: MultiLine<4000>,
     /// How to answer; the platform's default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<AnswerMode>,
-    /// The turns before, oldest first; at most 20 are looked at.
+    /// The previous turns, oldest first; only the last 20 are used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 100)]
     pub history: Vec<Turn>,
     /// Passages to answer from, 1 to 10; 4 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 10)]
-    pub passages: Option<u8>,
+    #[schema(inline)]
+    pub passages: Option<Bounded<1, 10>>,
 }
 
-/// One turn of the conversation so far.
+/// One previous turn of the conversation.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Turn {
     /// Who spoke.
     pub role: TurnRole,
-    /// What was said.
-    pub content: Prose<8000>,
+    /// The text.
+    pub content: MultiLine<8000>,
 }
 
 /// Who spoke.
@@ -85,7 +85,7 @@ pub enum TurnRole {
     Assistant,
 }
 
-/// A passage that an answer rests on.
+/// A passage that an answer is based on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Source {
     /// The number by which the answer cites it: `[n]`.
@@ -96,28 +96,28 @@ pub struct Source {
     pub title: String,
     /// The passage.
     pub chunk_id: ChunkId,
-    /// Its place in the document, from 0.
+    /// Its position in the document, from 0.
     pub ordinal: i32,
     /// The heading above it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heading: Option<String>,
     /// Its text.
     pub text: String,
-    /// Fused rank of meaning and words; larger is better.
+    /// Fused score of vector and keyword search; larger is better.
     pub score: f64,
 }
 
-/// One event of the stream: `sources` first, then `token`s, `done` or `error` last.
+/// One event of the stream: `sources` first, then `token`s, then `done` or `error`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "event", content = "data")]
 pub enum AnswerEvent {
-    /// What the answer rests on; empty when nothing was found.
+    /// The passages that the answer is based on; empty when nothing was found.
     Sources(Vec<Source>),
     /// More text.
     Token(Token),
-    /// The end.
+    /// The answer is complete.
     Done(Done),
-    /// The end, by failure; text already sent stays and is incomplete.
+    /// The answer failed; text already sent is incomplete.
     Error(Failure),
 }
 
@@ -133,17 +133,17 @@ pub struct Token {
 pub struct Done {
     /// The stored generation.
     pub generation_id: GenerationId,
-    /// How it was made in the end.
+    /// The mode in which it was made.
     pub mode: AnswerMode,
-    /// True when it should have been generative and the chat model was away.
+    /// True when it is extractive only because the chat model was unavailable.
     pub fell_back: bool,
     /// Numbers of the sources that the text cites.
     pub citations: Vec<u32>,
-    /// What it cost.
+    /// Tokens used.
     pub usage: Usage,
 }
 
-/// Counted by the model, never estimated; zero where no model was called.
+/// Tokens as counted by the model, never estimated; zero without a model call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
     /// Tokens that the model read.
@@ -155,7 +155,7 @@ pub struct Usage {
 /// Why an answer ended early.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
-    /// A stable word.
+    /// A stable code.
     pub code: String,
     /// For a person.
     pub message: String,

@@ -3,10 +3,9 @@
 pub mod answer;
 pub mod client;
 pub mod ingestion;
-pub mod lines;
 pub mod search;
 
 pub use answer::{AnswerEvent, AnswerMode, Done, Question, Source, Turn, TurnRole, Usage};
 pub use client::{AiClient, AiError};
-pub use ingestion::{IngestionEvent, NewIngestion, TextKind};
+pub use ingestion::{IngestionEvent, IngestionFailure, NewIngestion, TextKind};
 pub use search::{SearchRequest, SearchResults};

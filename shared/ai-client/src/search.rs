@@ -1,28 +1,29 @@
-//! Search in a creator's knowledge.
+//! Search in a tenant's knowledge.
 
 use serde::{Deserialize, Serialize};
-use shared_models::text::Prose;
+use shared_models::Bounded;
+use shared_models::text::MultiLine;
 use utoipa::ToSchema;
 
 use crate::answer::Source;
 
-/// Search by meaning and by words at once.
+/// A hybrid search: vectors and keywords.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchRequest {
-    /// What is looked for, 1 to 1000 characters.
-    pub query: Prose<1000>,
-    /// Results, 1 to 20; 5 when absent.
+    /// The query, 1 to 1000 characters.
+    pub query: MultiLine<1000>,
+    /// Maximum number of results, 1 to 20; 5 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 20)]
-    pub limit: Option<u8>,
+    #[schema(inline)]
+    pub limit: Option<Bounded<1, 20>>,
 }
 
-/// What was found, best first.
+/// The results, best first.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SearchResults {
-    /// The passages.
+    /// The passages, most relevant first.
     pub results: Vec<Source>,
-    /// Time from request to answer, milliseconds.
+    /// Duration of the search in milliseconds.
     pub processing_time_ms: u64,
 }

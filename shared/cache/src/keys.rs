@@ -1,4 +1,4 @@
-//! Every key shape of the platform, tenant first: the braces keep a tenant in one cluster slot.
+//! Every Redis key, tenant first: the braces keep a tenant's keys in one cluster slot.
 
 use std::fmt;
 
@@ -10,33 +10,38 @@ use uuid::Uuid;
 pub struct Key(String);
 
 impl Key {
-    /// A limit on a subject that is known before any tenant is: an address, a hash of an e-mail.
+    /// A rate limit on a subject known before the tenant is: an address, the hash of an email.
     pub fn limit(name: &str, subject: &str) -> Self {
         Self(format!("{{{subject}}}:limit:{name}"))
     }
 
-    /// A limit on a tenant.
+    /// A rate limit of a tenant.
     pub fn tenant_limit(creator: CreatorId, name: &str) -> Self {
         Self(format!("{{{creator}}}:limit:{name}"))
     }
 
-    /// A limit on one caller of a tenant.
+    /// A rate limit of one caller of a tenant.
     pub fn caller_limit(creator: CreatorId, name: &str, caller: Uuid) -> Self {
         Self(format!("{{{creator}}}:limit:{name}:{caller}"))
     }
 
-    /// The vector of a query text. The hash covers the text; the model is in the name, since the
-    /// same text has another vector there.
+    /// Held while an account downloads an export of its data: one download at a time.
+    pub fn export_download(creator: CreatorId) -> Self {
+        Self(format!("{{{creator}}}:export-download"))
+    }
+
+    /// The cached embedding of a query. The hash covers the text; another model gives the same
+    /// text another vector, so the model is part of the key.
     pub fn query_vector(creator: CreatorId, model: &str, hash: &str) -> Self {
         Self(format!("{{{creator}}}:vector:{model}:{hash}"))
     }
 
-    /// When something was revoked, kept as long as an access token lives.
+    /// When a subject was revoked; kept for the lifetime of an access token.
     pub fn revoked(kind: &str, id: Uuid) -> Self {
         Self(format!("{{{id}}}:revoked:{kind}"))
     }
 
-    /// The pattern of every key of a tenant.
+    /// The pattern that matches all keys of a tenant.
     pub(crate) fn all_of(creator: CreatorId) -> Self {
         Self(format!("{{{creator}}}:*"))
     }
@@ -46,32 +51,32 @@ impl Key {
         full.contains("}:revoked:")
     }
 
-    /// Tells every service of a revocation.
+    /// The channel that announces revocations to every service.
     pub fn revocations() -> Self {
         Self("revocations".to_owned())
     }
 
-    /// Tells every replica of auth of a new signing key.
+    /// The channel that announces a new signing key to auth's replicas.
     pub fn signing_keys() -> Self {
         Self("signing-keys".to_owned())
     }
 
-    /// Wakes the workers of a queue.
+    /// The channel that wakes the workers of a queue.
     pub fn queue_wake(queue: &str) -> Self {
         Self(format!("wake:{queue}"))
     }
 
-    /// Tells of a job's progress.
+    /// The channel of a tenant's job progress.
     pub fn job_events(creator: CreatorId) -> Self {
         Self(format!("{{{creator}}}:jobs"))
     }
 
-    /// What happens in a conversation, for the sockets that show it.
+    /// The channel of a conversation's events, for the sockets that display it.
     pub fn conversation_events(creator: CreatorId, conversation: ConversationId) -> Self {
         Self(format!("{{{creator}}}:conversation:{conversation}"))
     }
 
-    /// The settings of a widget, which every session asks for.
+    /// The cached settings of a widget, which every new session reads.
     pub fn widget(channel: ChannelId) -> Self {
         Self(format!("{{{channel}}}:widget"))
     }

@@ -1,14 +1,16 @@
 #![doc = include_str!("../README.md")]
 
 pub mod keys;
-pub mod lease;
 pub mod limit;
-mod line;
+mod lock;
+pub mod prefetch;
+mod reconnecting;
 pub mod settings;
 
 pub use keys::Key;
-pub use lease::Leases;
-pub use limit::{Limit, Verdict};
+pub use limit::{Decision, Limit};
+pub use lock::Lock;
+pub use prefetch::PrefetchingLimiter;
 pub use settings::CacheSettings;
 
 use std::time::Duration;
@@ -19,16 +21,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared_models::CreatorId;
 
-/// Keys that Redis looks at in one step of a search.
+/// Keys per SCAN step.
 const SCAN_STEP: u32 = 1_000;
 
-use crate::line::Line;
+use crate::reconnecting::ReconnectingClient;
 
-/// Redis, seen by one service's user. Clones share one multiplexed connection.
+/// Redis, as the ACL user of one service. Clones share one multiplexed connection.
 #[derive(Clone)]
 pub struct Cache {
     client: Client,
-    line: Line,
+    connection: ReconnectingClient,
     prefix: String,
 }
 
@@ -41,29 +43,29 @@ impl std::fmt::Debug for Cache {
 }
 
 impl Cache {
-    /// Sets up the connection without connecting: it comes up with the first command.
+    /// Prepares the connection; the first command connects.
     pub fn new(settings: &CacheSettings) -> RedisResult<Self> {
         let client = Client::open(settings.connection())?;
-        let line = Line::to(client.clone())?;
+        let connection = ReconnectingClient::to(client.clone())?;
         Ok(Self {
             client,
-            line,
+            connection,
             prefix: settings.prefix.clone(),
         })
     }
 
-    /// Whether Redis answers.
+    /// Checks that Redis answers.
     pub async fn ping(&self) -> RedisResult<()> {
-        let mut turn = self.line.turn();
-        let answer = redis::cmd("PING").query_async(&mut turn.connection).await;
-        self.line.end(&turn, answer)
+        let mut handle = self.connection.handle();
+        let answer = redis::cmd("PING").query_async(&mut handle.connection).await;
+        self.connection.report(&handle, answer)
     }
 
     /// Reads a JSON value; one that no longer parses counts as absent.
     pub async fn read<T: DeserializeOwned>(&self, key: &Key) -> RedisResult<Option<T>> {
-        let mut turn = self.line.turn();
-        let answer = turn.connection.get(self.full(key)).await;
-        let text: Option<String> = self.line.end(&turn, answer)?;
+        let mut handle = self.connection.handle();
+        let answer = handle.connection.get(self.full(key)).await;
+        let text: Option<String> = self.connection.report(&handle, answer)?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
@@ -73,92 +75,94 @@ impl Cache {
         for key in keys {
             pipe.get(self.full(key));
         }
-        let mut turn = self.line.turn();
-        let answer = pipe.query_async(&mut turn.connection).await;
-        let texts: Vec<Option<String>> = self.line.end(&turn, answer)?;
+        let mut handle = self.connection.handle();
+        let answer = pipe.query_async(&mut handle.connection).await;
+        let texts: Vec<Option<String>> = self.connection.report(&handle, answer)?;
         let parse = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
         Ok(texts.into_iter().map(parse).collect())
     }
 
-    /// Writes a JSON value that lives for `life`; every cache key has an end.
+    /// Writes a JSON value that expires after `ttl`; every cache key expires.
     pub async fn write<T: Serialize + Sync>(
         &self,
         key: &Key,
         value: &T,
-        life: Duration,
+        ttl: Duration,
     ) -> RedisResult<()> {
         let Ok(text) = serde_json::to_string(value) else {
             return Ok(());
         };
-        let seconds = life.as_secs().max(1);
-        let mut turn = self.line.turn();
-        let answer = turn.connection.set_ex(self.full(key), text, seconds).await;
-        self.line.end(&turn, answer)
+        let seconds = ttl.as_secs().max(1);
+        let mut handle = self.connection.handle();
+        let answer = handle
+            .connection
+            .set_ex(self.full(key), text, seconds)
+            .await;
+        self.connection.report(&handle, answer)
     }
 
-    /// Drops a value.
+    /// Deletes a value.
     pub async fn forget(&self, key: &Key) -> RedisResult<()> {
-        let mut turn = self.line.turn();
-        let answer = turn.connection.del(self.full(key)).await;
-        self.line.end(&turn, answer)
+        let mut handle = self.connection.handle();
+        let answer = handle.connection.del(self.full(key)).await;
+        self.connection.report(&handle, answer)
     }
 
-    /// Tells whoever listens now; a hint that may be lost.
+    /// Publishes to current subscribers. Delivery is not guaranteed.
     pub async fn publish(&self, key: &Key, message: &str) -> RedisResult<()> {
-        let mut turn = self.line.turn();
-        let answer = turn.connection.publish(self.full(key), message).await;
-        self.line.end(&turn, answer)
+        let mut handle = self.connection.handle();
+        let answer = handle.connection.publish(self.full(key), message).await;
+        self.connection.report(&handle, answer)
     }
 
-    /// Listens to one channel on a connection of its own. Subscribe first, then read the truth:
-    /// what was published before is gone.
+    /// Subscribes to one channel on a connection of its own. Subscribe first, then read the
+    /// current state: earlier messages are not delivered.
     pub async fn subscribe(&self, key: &Key) -> RedisResult<PubSub> {
         let mut subscription = self.client.get_async_pubsub().await?;
         subscription.subscribe(self.full(key)).await?;
         Ok(subscription)
     }
 
-    /// Listens to channels that come and go, on a connection of its own; [`Cache::channel`] names
-    /// them.
+    /// A subscription without channels, on a connection of its own; [`Cache::channel`] gives their
+    /// names.
     pub async fn listen(&self) -> RedisResult<PubSub> {
         self.client.get_async_pubsub().await
     }
 
-    /// The name of a channel as the server knows it.
+    /// The full name of a channel on the server.
     pub fn channel(&self, key: &Key) -> String {
         self.full(key)
     }
 
-    /// Takes `cost` from a limit, or says how long to wait.
-    pub async fn take(&self, key: &Key, limit: &Limit, cost: u32) -> RedisResult<Verdict> {
+    /// Takes `cost` from a limit, or returns how long to wait.
+    pub async fn take(&self, key: &Key, limit: &Limit, cost: u32) -> RedisResult<Decision> {
         self.take_all(&[(key.clone(), *limit)], cost).await
     }
 
-    /// Takes `cost` from each of the limits, or from none and says how long to wait; one round
-    /// trip. In a cluster the keys must share a slot.
-    pub async fn take_all(&self, limits: &[(Key, Limit)], cost: u32) -> RedisResult<Verdict> {
+    /// Takes `cost` from each limit, or from none and returns how long to wait. One round trip; in
+    /// a cluster the keys must share a slot.
+    pub async fn take_all(&self, limits: &[(Key, Limit)], cost: u32) -> RedisResult<Decision> {
         Ok(self.take_up_to(limits, cost, 0).await?.0)
     }
 
-    /// Takes `cost` from each of the limits, or from none; and up to `advance` more, of which it
-    /// says how many they were.
+    /// Like [`Cache::take_all`], and takes up to `advance` more; returns how many more it took.
     async fn take_up_to(
         &self,
         limits: &[(Key, Limit)],
         cost: u32,
         advance: u32,
-    ) -> RedisResult<(Verdict, u32)> {
+    ) -> RedisResult<(Decision, u32)> {
         let limits: Vec<_> = limits
             .iter()
             .map(|(key, limit)| (self.full(key), *limit))
             .collect();
-        let mut turn = self.line.turn();
-        let answer = limit::take(&mut turn.connection, &limits, cost, advance).await;
-        self.line.end(&turn, answer)
+        let mut handle = self.connection.handle();
+        let answer = limit::take(&mut handle.connection, &limits, cost, advance).await;
+        self.connection.report(&handle, answer)
     }
 
-    /// Drops every key of a tenant, and says how many there were. Revocations stay until they end
-    /// by themselves: they are what keeps the tenant's tokens from working.
+    /// Deletes all keys of a tenant and returns their number. Revocations stay until they expire:
+    /// they keep the tenant's tokens from working.
     pub async fn forget_tenant(&self, creator: CreatorId) -> RedisResult<u64> {
         let pattern = self.full(&Key::all_of(creator));
         let (mut dropped, mut cursor) = (0, 0_u64);
@@ -166,13 +170,13 @@ impl Cache {
             let mut scan = redis::cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg(&pattern);
             scan.arg("COUNT").arg(SCAN_STEP);
-            let mut turn = self.line.turn();
-            let answer = scan.query_async(&mut turn.connection).await;
-            let (next, mut keys): (u64, Vec<String>) = self.line.end(&turn, answer)?;
+            let mut handle = self.connection.handle();
+            let answer = scan.query_async(&mut handle.connection).await;
+            let (next, mut keys): (u64, Vec<String>) = self.connection.report(&handle, answer)?;
             keys.retain(|key| !Key::is_revocation(key));
             if !keys.is_empty() {
-                let answer = turn.connection.unlink(keys).await;
-                dropped += self.line.end::<u64>(&turn, answer)?;
+                let answer = handle.connection.unlink(keys).await;
+                dropped += self.connection.report::<u64>(&handle, answer)?;
             }
             if next == 0 {
                 return Ok(dropped);

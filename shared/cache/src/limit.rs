@@ -1,4 +1,4 @@
-//! Rate limits by GCRA: one number a subject, the server's clock, an exact wait for free.
+//! Rate limits by GCRA: one number per subject, the server's clock, and an exact waiting time.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -17,31 +17,31 @@ pub struct Limit {
     pub burst: u32,
 }
 
-/// What the limits say.
+/// The outcome of taking from one or more limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Go on.
+pub enum Decision {
+    /// All limits allow the request.
     Allowed {
-        /// The limit that is nearest to its end, counted from 0.
-        tightest: usize,
-        /// Requests that could follow at once.
+        /// Index of the limit with the least left.
+        limiting_rule: usize,
+        /// Requests that are still allowed at once.
         remaining: u32,
-        /// Until the whole burst is there again.
+        /// Until the whole burst is available again.
         reset: Duration,
     },
-    /// Too many; nothing was taken from any limit.
+    /// A limit is exhausted; nothing was taken from any limit.
     Refused {
-        /// The limit that refuses, counted from 0.
+        /// Index of the limit that refuses.
         by: usize,
         /// Until the next request is allowed.
-        wait: Duration,
+        retry_after: Duration,
     },
 }
 
-/// The theoretical arrival time is kept, in microseconds of the server's clock, so that replicas
+/// Stores the theoretical arrival time in microseconds of the server's clock, so that replicas
 /// agree; `%.0f`, since Lua prints large numbers in scientific notation and loses digits. All
-/// limits are looked at before any is taken from. In advance goes no more than half of what is
-/// left, so that near its end a limit is counted one by one.
+/// limits are checked before any is taken from. At most half of what is left is prefetched, so
+/// that a limit near its end is counted one request at a time.
 static GCRA: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -72,14 +72,14 @@ return {1, which - 1, left - advance, math.ceil((new[which] - now) / 1000), adva
     )
 });
 
-/// Takes `cost` from each of the limits, or from none; and up to `advance` more for requests that
-/// may follow, of which it says how many they were.
+/// Takes `cost` from each limit, or from none, and up to `advance` more for later requests;
+/// returns how many more it took.
 pub(crate) async fn take(
     connection: &mut ConnectionManager,
     limits: &[(String, Limit)],
     cost: u32,
     advance: u32,
-) -> RedisResult<(Verdict, u32)> {
+) -> RedisResult<(Decision, u32)> {
     let mut call = GCRA.prepare_invoke();
     call.arg(cost).arg(advance);
     for (key, limit) in limits {
@@ -88,17 +88,17 @@ pub(crate) async fn take(
     }
     let (allowed, which, first, reset, advanced): (u8, usize, u64, u64, u32) =
         call.invoke_async(connection).await?;
-    let verdict = if allowed == 1 {
-        Verdict::Allowed {
-            tightest: which,
+    let decision = if allowed == 1 {
+        Decision::Allowed {
+            limiting_rule: which,
             remaining: u32::try_from(first).unwrap_or(u32::MAX),
             reset: Duration::from_millis(reset),
         }
     } else {
-        Verdict::Refused {
+        Decision::Refused {
             by: which,
-            wait: Duration::from_millis(first),
+            retry_after: Duration::from_millis(first),
         }
     };
-    Ok((verdict, advanced))
+    Ok((decision, advanced))
 }

@@ -1,4 +1,4 @@
-//! Where Redis is and who connects.
+//! Address and login of Redis.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
 use shared_config::{Reader, Secret, keys};
 
-/// What is sent and not acknowledged for so long ends the connection.
-const GONE_AFTER: Duration = Duration::from_secs(4);
+/// A connection ends when sent data is not acknowledged for this long.
+const DEAD_PEER_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Settings of one service's connection.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +20,7 @@ pub struct CacheSettings {
     pub username: String,
     /// Its password; empty for none (tests and `make dev` on loopback).
     pub password: Secret<String>,
-    /// Put before every key, so that tests share one server.
+    /// Prefix of every key; lets tests share one server.
     pub prefix: String,
 }
 
@@ -42,7 +42,7 @@ impl CacheSettings {
         }
     }
 
-    /// The same settings as the client takes them.
+    /// The settings in the form of the Redis client.
     pub(crate) fn connection(&self) -> ConnectionInfo {
         let mut login = RedisConnectionInfo::default();
         if !self.username.is_empty() {
@@ -59,16 +59,16 @@ impl CacheSettings {
     }
 }
 
-/// A node that vanishes takes its connections along without an end: the kernel finds out within
-/// [`GONE_AFTER`], by probes where nothing is sent.
+/// A vanished node never closes its connections: the kernel detects it within
+/// [`DEAD_PEER_TIMEOUT`], by keepalive probes on idle connections.
 fn tcp() -> TcpSettings {
     let probes = TcpKeepalive::new()
-        .with_time(GONE_AFTER / 2)
+        .with_time(DEAD_PEER_TIMEOUT / 2)
         .with_interval(Duration::from_secs(1));
     TcpSettings::default()
         .set_nodelay(true)
         .set_keepalive(probes)
-        .set_user_timeout(GONE_AFTER)
+        .set_user_timeout(DEAD_PEER_TIMEOUT)
 }
 
 /// A TCP address always converts; the signature of the client merely allows for failure.

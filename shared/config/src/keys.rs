@@ -55,7 +55,7 @@ pub const TOKEN_AUDIENCE: &str = "TOKEN_AUDIENCE";
 /// Key of the short-lived tokens between services. Secret, 32 bytes or more.
 pub const INTERNAL_TOKEN_KEY: &str = "INTERNAL_TOKEN_KEY";
 
-/// What the operator shows to auth's tenants API. Secret; without it the API is not served.
+/// Bearer token of the operator for auth's tenants API. Secret; without it the API is not served.
 pub const PROVISIONING_TOKEN: &str = "PROVISIONING_TOKEN";
 /// Address of auth's tenants API, `HOST:PORT`; default `0.0.0.0:9001`.
 pub const INTERNAL_LISTEN_ADDR: &str = "INTERNAL_LISTEN_ADDR";
@@ -64,21 +64,21 @@ pub const INTERNAL_LISTEN_ADDR: &str = "INTERNAL_LISTEN_ADDR";
 pub const SIGNING_SEED: &str = "SIGNING_SEED";
 /// Days that a key signs before the next one takes over.
 pub const SIGNING_KEY_DAYS: &str = "SIGNING_KEY_DAYS";
-/// Key that seals secrets at rest: 32 bytes, base64. Secret, auth only.
+/// Key that encrypts secrets at rest: 32 bytes, base64. Secret, auth only.
 pub const DATA_KEY: &str = "DATA_KEY";
-/// The key before, while it is being replaced: it opens, and what it opened is sealed anew.
+/// The previous `DATA_KEY` during a rotation: it decrypts, and the current key re-encrypts.
 pub const DATA_KEY_PREVIOUS: &str = "DATA_KEY_PREVIOUS";
-/// `true`: only who has proved the e-mail address may stay signed in.
+/// `true`: only users with a verified email address may sign in.
 pub const VERIFIED_EMAIL_REQUIRED: &str = "VERIFIED_EMAIL_REQUIRED";
-/// Life of an access token, seconds.
+/// Lifetime of an access token, seconds.
 pub const ACCESS_TOKEN_SECONDS: &str = "ACCESS_TOKEN_SECONDS";
-/// Life of a refresh token, seconds.
+/// Lifetime of a refresh token, seconds.
 pub const REFRESH_TOKEN_SECONDS: &str = "REFRESH_TOKEN_SECONDS";
-/// `open` or `closed`.
+/// `open`, `inviteOnly` or `closed`.
 pub const SELF_REGISTRATION: &str = "SELF_REGISTRATION";
 /// Fewest characters of a password, 8 to 128.
 pub const PASSWORD_MIN_LENGTH: &str = "PASSWORD_MIN_LENGTH";
-/// How long an owner may think better of an erasure, seconds; 0 erases at once.
+/// Grace period in which an owner may cancel an erasure, seconds; 0 erases at once.
 pub const ERASURE_GRACE_SECONDS: &str = "ERASURE_GRACE_SECONDS";
 /// Argon2id memory, KiB.
 pub const ARGON2_MEMORY_KIB: &str = "ARGON2_MEMORY_KIB";
@@ -87,22 +87,22 @@ pub const ARGON2_ITERATIONS: &str = "ARGON2_ITERATIONS";
 /// Password hashes computed at once.
 pub const ARGON2_CONCURRENCY: &str = "ARGON2_CONCURRENCY";
 
-/// Where passwords that leaked elsewhere are looked up: the path of a sorted file of SHA-1 hashes,
-/// or the URL of a range service; off by default.
+/// Source of breached passwords: the path of a sorted file of SHA-1 hashes, or the URL of a range
+/// service; off by default.
 pub const BREACHED_PASSWORDS: &str = "BREACHED_PASSWORDS";
-/// Mail server; without one, letters wait in the outbox.
+/// SMTP server; without one, emails wait in the outbox.
 pub const SMTP_HOST: &str = "SMTP_HOST";
-/// Its port; default 587, 465 or 25 as `SMTP_TLS` says.
+/// Port of the SMTP server; default 587, 465 or 25 depending on `SMTP_TLS`.
 pub const SMTP_PORT: &str = "SMTP_PORT";
 /// `starttls` (default), `implicit` or `none`.
 pub const SMTP_TLS: &str = "SMTP_TLS";
-/// Who letters come from.
+/// Sender address of emails.
 pub const SMTP_FROM: &str = "SMTP_FROM";
-/// How auth signs in to the mail server; empty for not at all.
+/// User name at the SMTP server; empty for no authentication.
 pub const SMTP_USERNAME: &str = "SMTP_USERNAME";
-/// The password for that. Secret.
+/// Password at the SMTP server. Secret.
 pub const SMTP_PASSWORD: &str = "SMTP_PASSWORD";
-/// Base URL of the pages that links in letters lead to; without one, letters carry codes.
+/// Base URL of the pages that links in emails point to; without one, emails carry codes.
 pub const MAIL_LINK_BASE: &str = "MAIL_LINK_BASE";
 
 /// Folder of uploaded files.
@@ -114,7 +114,7 @@ pub const UPLOAD_MAX_BYTES: &str = "UPLOAD_MAX_BYTES";
 pub const CHAT_MODEL: &str = "CHAT_MODEL";
 /// Embedding model, an Ollama name.
 pub const EMBEDDING_MODEL: &str = "EMBEDDING_MODEL";
-/// `generative`, `extractive` or `auto`: the mode of an answer that names none.
+/// `generative`, `extractive` or `auto`: the default mode of answers.
 pub const ANSWER_MODE: &str = "ANSWER_MODE";
 /// JSON list of the models that the models Job makes available.
 pub const MODELS: &str = "MODELS";
@@ -123,26 +123,30 @@ pub const MODELS: &str = "MODELS";
 pub const WIDGET_TOKEN_KEY: &str = "WIDGET_TOKEN_KEY";
 /// `true` serves the demo page of the widget.
 pub const DEMO_PAGE: &str = "DEMO_PAGE";
+/// Live sockets that one process of channel accepts.
+pub const SOCKETS_PER_PROCESS: &str = "SOCKETS_PER_PROCESS";
+/// Live sockets that one process of channel accepts from one address (IPv6: one /64).
+pub const SOCKETS_PER_ADDRESS: &str = "SOCKETS_PER_ADDRESS";
 
-/// Superuser or administrator that `migrate` creates roles as.
+/// Administrator as which `migrate` creates roles.
 pub const ADMIN_USER: &str = "ADMIN_USER";
 /// Password of that administrator. Secret.
 pub const ADMIN_PASSWORD: &str = "ADMIN_PASSWORD";
-/// Password that `migrate` gives to `platform_migrator`. Secret.
+/// Password that `migrate` sets for `platform_migrator`. Secret.
 pub const MIGRATOR_PASSWORD: &str = "MIGRATOR_PASSWORD";
-/// Password that `migrate` gives to auth's role. Secret.
+/// Password that `migrate` sets for auth's role. Secret.
 pub const AUTH_DATABASE_PASSWORD: &str = "AUTH_DATABASE_PASSWORD";
-/// Password that `migrate` gives to creator-hub's role. Secret.
+/// Password that `migrate` sets for creator-hub's role. Secret.
 pub const CREATOR_HUB_DATABASE_PASSWORD: &str = "CREATOR_HUB_DATABASE_PASSWORD";
-/// Password that `migrate` gives to ai-engine's role. Secret.
+/// Password that `migrate` sets for ai-engine's role. Secret.
 pub const AI_ENGINE_DATABASE_PASSWORD: &str = "AI_ENGINE_DATABASE_PASSWORD";
-/// Password that `migrate` gives to channel's role. Secret.
+/// Password that `migrate` sets for channel's role. Secret.
 pub const CHANNEL_DATABASE_PASSWORD: &str = "CHANNEL_DATABASE_PASSWORD";
 /// Longest wait of a migration for a lock, seconds.
 pub const LOCK_TIMEOUT_SECONDS: &str = "LOCK_TIMEOUT_SECONDS";
 /// Longest statement of a migration, seconds; 0 is no limit.
 pub const STATEMENT_TIMEOUT_SECONDS: &str = "STATEMENT_TIMEOUT_SECONDS";
-/// File that takes the last words of a Job, as Kubernetes reads them.
+/// File for the termination message of a Job; Kubernetes copies it into the pod's status.
 pub const TERMINATION_LOG: &str = "TERMINATION_LOG";
 
 /// The variable that carries the password of a service's database role to `migrate`.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod keys;
+pub mod limits;
 pub mod reader;
 pub mod secret;
 pub mod wiring;

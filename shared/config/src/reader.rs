@@ -9,7 +9,7 @@ use crate::Secret;
 /// Shortest secret that a service starts with, bytes.
 pub const SECRET_MIN_LENGTH: usize = 16;
 
-/// Words that mark a secret as somebody's placeholder.
+/// Beginnings of secrets that are placeholders.
 const PLACEHOLDERS: [&str; 8] = [
     "changeme",
     "change-me",
@@ -66,7 +66,7 @@ impl Reader {
         }
     }
 
-    /// A value that must be there and not empty.
+    /// A required value; an empty one counts as missing.
     pub fn required(&mut self, key: &'static str) -> String {
         let value = self.value(key).map(str::to_owned);
         value.unwrap_or_else(|| {
@@ -117,7 +117,7 @@ impl Reader {
         value.trim_end_matches('/').to_owned()
     }
 
-    /// A secret that must be there, long enough, and nobody's placeholder.
+    /// A required secret: long enough, and not a placeholder.
     pub fn secret(&mut self, key: &'static str) -> Secret<String> {
         let value = self.required(key);
         if value.is_empty() {
@@ -143,7 +143,7 @@ impl Reader {
         });
     }
 
-    /// Gives the settings back, or all problems.
+    /// Returns the settings, or all problems.
     pub fn finish<T>(self, settings: T) -> Result<T, Problems> {
         if self.problems.is_empty() {
             Ok(settings)

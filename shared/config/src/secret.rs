@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Holds a secret; only [`Secret::expose`] gives it away.
+/// Holds a secret; only [`Secret::expose`] reveals it.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret<T>(T);
 

@@ -1,4 +1,4 @@
-//! Who listens where: the services, their ports and prefixes, and the stores behind them.
+//! Names, ports and path prefixes of the services and the stores behind them.
 
 /// A service of the platform that users reach through the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -9,7 +9,7 @@ pub enum Service {
     CreatorHub,
     /// Ingestion, retrieval and answers.
     AiEngine,
-    /// Where end users talk.
+    /// Channels and conversations with end users.
     Channel,
 }
 
@@ -88,16 +88,16 @@ impl Service {
     }
 }
 
-/// A store that the services stand on.
+/// A store that the services use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Store {
-    /// The truth.
+    /// The system of record.
     Postgres,
-    /// Fast and may be lost.
+    /// Cache, rate limits, pub/sub.
     Redis,
-    /// An index that can be rebuilt.
+    /// The vector index; can be rebuilt from PostgreSQL.
     Chroma,
-    /// A stateless worker.
+    /// The model server; keeps no state.
     Ollama,
 }
 

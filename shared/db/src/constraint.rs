@@ -1,6 +1,6 @@
-//! Turns the violation of a named constraint into a domain error, at the call site.
+//! Maps the violation of a named constraint to a domain error, at the call site.
 
-/// Gives `meaning` when the error is a violation of that constraint, else the error itself.
+/// Returns `meaning` if the error violates that constraint, else the error itself.
 pub fn on_constraint<E: From<sqlx::Error>>(
     name: &str,
     meaning: E,

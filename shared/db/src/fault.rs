@@ -1,7 +1,7 @@
-//! Which faults of the database another try may mend.
+//! Classifies database errors that a retry may solve.
 
-/// Whether the database is away, starting or full: nothing is wrong with what was asked.
-pub fn is_away(error: &sqlx::Error) -> bool {
+/// Whether the database is unavailable: down, starting, or out of connections.
+pub fn is_unavailable(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
         // 57P: shut down or starting; 53: out of connections; 08: connection; 28: login.
@@ -14,8 +14,8 @@ pub fn is_away(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether another transaction was in the way: a deadlock, a serialisation, a lock that was busy.
-pub fn is_contended(error: &sqlx::Error) -> bool {
+/// Whether another transaction interfered: a deadlock, a serialisation failure, a busy lock.
+pub fn is_conflict(error: &sqlx::Error) -> bool {
     let cause = error.as_database_error();
     let code = cause.and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| matches!(&*code, "40001" | "40P01" | "55P03"))

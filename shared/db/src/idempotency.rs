@@ -1,52 +1,52 @@
-//! Requests that name themselves: the answer is kept by the transaction of the effect.
+//! Requests with an `Idempotency-Key`: the response is stored in the transaction of the effect.
 
 use serde_json::Value;
 use sqlx::Row as _;
 
 use crate::TenantTx;
 
-/// How long an answer is kept, hours.
+/// How long a response is stored, hours.
 const KEPT_HOURS: i32 = 24;
 
-/// A request that names itself.
+/// A request with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
-    /// The endpoint; the same key means something else at another one.
+pub struct IdempotentRequest {
+    /// The endpoint; keys of different endpoints are independent.
     pub route: String,
     /// The caller's `Idempotency-Key`.
     pub key: String,
-    /// SHA-256 of what was asked.
+    /// SHA-256 of the request.
     pub request_hash: [u8; 32],
 }
 
-/// An answer that was given.
+/// The response to an earlier request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
+pub struct StoredResponse {
     /// The HTTP status.
     pub status: u16,
-    /// The address of what came into being.
+    /// The `Location` of what was created.
     pub location: Option<String>,
     /// The JSON body.
     pub body: Value,
 }
 
-/// What is known of a request.
+/// The state of a request with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claim {
-    /// Nothing: it is this transaction's to do, and nobody else's until it ends.
+pub enum IdempotencyState {
+    /// New: this transaction executes it, and no other one until it ends.
     New,
-    /// It was answered.
-    Answered(Given),
-    /// Another transaction is doing it.
+    /// It was executed; this was the response.
+    Answered(StoredResponse),
+    /// Another transaction is executing it.
     Running,
     /// The key was used for another request.
     Different,
 }
 
-/// Claims a request for this transaction. The lock goes with the transaction, so a process that
-/// dies leaves no request that seems to run. What was answered is found without it: whoever reads
-/// an answer must not look like work to the next one.
-pub async fn claim(tx: &mut TenantTx, named: &Named) -> sqlx::Result<Claim> {
+/// Claims a request for this transaction. The lock ends with the transaction, so a process that
+/// dies leaves no request behind that seems to run. A stored response is found without the lock:
+/// reading a response must not look like work in progress to the next reader.
+pub async fn claim(tx: &mut TenantTx, named: &IdempotentRequest) -> sqlx::Result<IdempotencyState> {
     if let Some(answered) = find(tx, named).await? {
         return Ok(answered);
     }
@@ -57,9 +57,9 @@ pub async fn claim(tx: &mut TenantTx, named: &Named) -> sqlx::Result<Claim> {
             .fetch_one(tx.conn())
             .await?;
     if !mine {
-        return Ok(Claim::Running);
+        return Ok(IdempotencyState::Running);
     }
-    // Who held the lock before may have answered since.
+    // The previous holder of the lock may have stored a response since.
     if let Some(answered) = find(tx, named).await? {
         return Ok(answered);
     }
@@ -70,11 +70,14 @@ pub async fn claim(tx: &mut TenantTx, named: &Named) -> sqlx::Result<Claim> {
     .bind(KEPT_HOURS)
     .execute(tx.conn())
     .await?;
-    Ok(Claim::New)
+    Ok(IdempotencyState::New)
 }
 
-/// What was answered to a request of that name, while it is kept.
-async fn find(tx: &mut TenantTx, named: &Named) -> sqlx::Result<Option<Claim>> {
+/// The stored response of that key, if any.
+async fn find(
+    tx: &mut TenantTx,
+    named: &IdempotentRequest,
+) -> sqlx::Result<Option<IdempotencyState>> {
     let row = sqlx::query(
         "select request_hash, status, location, body from platform.idempotency_keys
          where route = $1 and key = $2
@@ -90,18 +93,22 @@ async fn find(tx: &mut TenantTx, named: &Named) -> sqlx::Result<Option<Claim>> {
     };
     let hash: Vec<u8> = row.try_get("request_hash")?;
     if hash != named.request_hash {
-        return Ok(Some(Claim::Different));
+        return Ok(Some(IdempotencyState::Different));
     }
     let status: i16 = row.try_get("status")?;
-    Ok(Some(Claim::Answered(Given {
+    Ok(Some(IdempotencyState::Answered(StoredResponse {
         status: u16::try_from(status).unwrap_or(200),
         location: row.try_get("location")?,
         body: row.try_get("body")?,
     })))
 }
 
-/// Keeps the answer with the effect.
-pub async fn keep(tx: &mut TenantTx, named: &Named, given: &Given) -> sqlx::Result<()> {
+/// Stores the response in the transaction of the effect.
+pub async fn store_response(
+    tx: &mut TenantTx,
+    named: &IdempotentRequest,
+    given: &StoredResponse,
+) -> sqlx::Result<()> {
     sqlx::query(
         "insert into platform.idempotency_keys
            (creator_id, route, key, request_hash, status, location, body)

@@ -2,22 +2,21 @@
 
 mod connection;
 pub mod constraint;
+mod dead_peers;
+mod detach_on_drop;
 pub mod fault;
 pub mod idempotency;
-pub mod jobs;
-mod lookup;
 pub mod migrate;
+mod query;
 pub mod settings;
-mod silence;
 pub mod system;
 pub mod tenant;
 pub mod tenant_data;
-mod to_the_end;
 mod transaction;
 pub mod usage;
 
 pub use constraint::on_constraint;
-pub use fault::{is_away, is_contended};
+pub use fault::{is_conflict, is_unavailable};
 pub use settings::DatabaseSettings;
 pub use system::SystemTx;
 pub use tenant::TenantTx;
@@ -29,60 +28,62 @@ use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{PgPool, Postgres};
 
-use crate::silence::Silence;
+use crate::dead_peers::StaleConnections;
 
-/// The database of the platform, seen by one service's role.
+/// The platform's database, as the role of one service.
 #[derive(Debug, Clone)]
 pub struct Db {
     pool: PgPool,
-    silence: Silence,
+    dead_peers: StaleConnections,
 }
 
 impl Db {
-    /// Sets up the pool without connecting: a service starts while its database is away, and says
-    /// so in `/readyz`.
+    /// Sets up the pool without connecting: a service starts while its database is unavailable, and
+    /// reports that in `/readyz`.
     pub fn new(settings: &DatabaseSettings) -> Self {
-        let silence = Silence::new();
+        let dead_peers = StaleConnections::new();
         let options = PgPoolOptions::new()
             .max_connections(settings.max_connections)
             .acquire_timeout(Duration::from_secs(3))
-            // The ping would be a round trip for each acquire; `tenant` retries once instead.
+            // A ping would cost a round trip for each acquire; `tenant` retries once instead.
             .test_before_acquire(false);
-        let pool = silence.guard(options).connect_lazy_with(settings.options());
-        Self { pool, silence }
+        let pool = dead_peers
+            .install(options)
+            .connect_lazy_with(settings.options());
+        Self { pool, dead_peers }
     }
 
-    /// Opens a transaction that sees, and writes, the rows of one tenant.
+    /// Begins a transaction that reads and writes the rows of one tenant.
     pub async fn tenant(&self, creator: CreatorId) -> sqlx::Result<TenantTx> {
         tenant::begin(self, creator, tenant::Access::Write).await
     }
 
-    /// Opens a read-only transaction of one tenant; it may be dropped without a commit.
+    /// Begins a read-only transaction of one tenant; it may be dropped without a commit.
     pub async fn tenant_read(&self, creator: CreatorId) -> sqlx::Result<TenantTx> {
         tenant::begin(self, creator, tenant::Access::Read).await
     }
 
-    /// Opens a transaction without a tenant: it sees no tenant row, and may call the named
-    /// functions that run before a tenant is known.
+    /// Begins a transaction without a tenant: it sees no tenant row, and may call the definer
+    /// functions for what runs before a tenant is known.
     pub async fn system(&self) -> sqlx::Result<SystemTx> {
         system::begin(self).await
     }
 
-    /// Asks one of the named functions that run before a tenant is known, and change nothing. It
-    /// sees no tenant row, like [`Db::system`], and takes one round trip instead of two.
+    /// Calls a read-only definer function before a tenant is known. It sees no tenant row, like
+    /// [`Db::system`], and takes one round trip instead of two.
     pub async fn look_up<'q>(
         &self,
-        question: impl Fn() -> Query<'q, Postgres, PgArguments>,
+        query: impl Fn() -> Query<'q, Postgres, PgArguments>,
     ) -> sqlx::Result<Option<PgRow>> {
-        lookup::ask(self, question).await
+        query::fetch_optional(self, query).await
     }
 
-    /// Whether the database answers.
+    /// Checks that the database answers.
     pub async fn ping(&self) -> sqlx::Result<()> {
         self.look_up(|| sqlx::query("select")).await.map(|_| ())
     }
 
-    /// Ends all connections, after the last request.
+    /// Closes all connections.
     pub async fn close(&self) {
         self.pool.close().await;
     }

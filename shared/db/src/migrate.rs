@@ -1,4 +1,4 @@
-//! Brings roles and schema to what this version needs: the work of the `migrate` binary.
+//! Creates roles and migrates the schema: the work of the `migrate` binary.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, SqlSaf
 
 use crate::DatabaseSettings;
 
-/// Number, name and text of every migration that this version carries.
+/// Number, name and text of every embedded migration.
 pub const MIGRATIONS: &[(i64, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
-/// Where sqlx keeps its record.
+/// The table in which sqlx records applied migrations.
 const RECORD: &str = "platform.schema_migrations";
 
-/// Roles that nobody logs in as, with the attributes that matter.
+/// Roles without login, with their attributes.
 ///
-/// The owner does not inherit: it must be a member of the roles of the definer functions to hand
-/// functions over to them, and must not see through their policies.
+/// The owner does not inherit: it must be a member of the roles that own definer functions, to
+/// transfer functions to them, but must not gain their policies.
 const GROUP_ROLES: [(&str, &str); 6] = [
     ("platform_owner", "NOLOGIN NOINHERIT"),
     ("platform_app", "NOLOGIN"),
@@ -67,23 +67,23 @@ fn seconds(reader: &mut Reader, key: &'static str, default: u64) -> Duration {
     Duration::from_secs(reader.bounded(key, default, 0, 86_400))
 }
 
-/// What kept the database from being migrated.
+/// Why the migration failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The server refused or was not reached.
+    /// The server refused a statement or could not be reached.
     #[error("{0}")]
     Database(#[from] sqlx::Error),
-    /// A migration failed or does not match the record.
+    /// A migration failed or differs from the recorded one.
     #[error("{0}")]
     Migration(#[from] MigrateError),
 }
 
-/// Creates database and roles, sets passwords and runs what is missing; gives the number of the
-/// newest migration. Every step may be repeated.
+/// Creates database and roles, sets passwords, applies pending migrations and returns the number
+/// of the newest one. Every step is idempotent.
 pub async fn run(settings: &Settings) -> Result<i64, Error> {
     create_database(&settings.admin).await?;
     let mut admin = session(&settings.admin.options(), settings).await?;
-    // One at a time for each server, also where two databases share its roles.
+    // One migration at a time per server, since databases on one server share its roles.
     sqlx::query("select pg_advisory_lock(7305128944)")
         .execute(&mut admin)
         .await?;
@@ -171,15 +171,15 @@ async fn bootstrap(admin: &mut PgConnection, settings: &Settings) -> Result<(), 
     mark_search_leakproof(admin).await
 }
 
-/// Under row-level security an index on `tsvector` is used only when its operator is LEAKPROOF.
-/// Only a superuser may say so; elsewhere a search reads the tenant's rows one by one.
+/// Under row-level security an index on `tsvector` is used only if its operator is LEAKPROOF.
+/// Only a superuser may declare that; elsewhere a search scans the tenant's rows.
 async fn mark_search_leakproof(admin: &mut PgConnection) -> Result<(), sqlx::Error> {
     let superuser: bool = sqlx::query("select usesuper from pg_user where usename = current_user")
         .fetch_one(&mut *admin)
         .await?
         .try_get(0)?;
     if !superuser {
-        tracing::warn!("not a superuser: full-text search will not use its index");
+        tracing::warn!("administrator is not a superuser; full-text search cannot use its index");
         return Ok(());
     }
     let mark = "alter function pg_catalog.ts_match_vq(tsvector, tsquery) leakproof";

@@ -1,4 +1,4 @@
-//! Where the database is and who connects.
+//! Address and login of the database.
 
 use std::str::FromStr;
 
@@ -18,9 +18,9 @@ pub struct DatabaseSettings {
     pub user: String,
     /// Its password.
     pub password: Secret<String>,
-    /// How far the connection is encrypted and verified.
+    /// Encryption and verification of the connection.
     pub ssl_mode: PgSslMode,
-    /// Most connections of this process.
+    /// Size of this process's pool.
     pub max_connections: u32,
 }
 
@@ -32,7 +32,7 @@ impl DatabaseSettings {
         Self::with_login(reader, user, password)
     }
 
-    /// Reads the address, for a login that was read elsewhere.
+    /// Reads the address, for a login that the caller has read.
     pub fn with_login(reader: &mut Reader, user: String, password: Secret<String>) -> Self {
         let mode = reader.optional(keys::DATABASE_SSL_MODE, "prefer");
         let ssl_mode = PgSslMode::from_str(&mode).unwrap_or_else(|_| {
@@ -53,7 +53,7 @@ impl DatabaseSettings {
         }
     }
 
-    /// The same settings as sqlx takes them.
+    /// The settings in the form of sqlx.
     pub fn options(&self) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()
             .host(&self.host)

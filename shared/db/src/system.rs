@@ -1,24 +1,24 @@
-//! The road for what runs before a tenant is known: login, refresh, widget sessions, the queue.
+//! Transactions before a tenant is known: login, refresh, widget sessions, the job queue.
 
 use sqlx::PgConnection;
 
 use crate::Db;
 use crate::transaction::OpenTransaction;
 
-/// A transaction without a tenant. Row-level security hides every tenant row from it; what it may
-/// do are the SECURITY DEFINER functions that the catalogue test lists.
+/// A transaction without a tenant. Row-level security hides every tenant row from it; it may call
+/// the SECURITY DEFINER functions that the catalogue test lists.
 #[derive(Debug)]
 pub struct SystemTx {
     inner: OpenTransaction,
 }
 
 impl SystemTx {
-    /// The connection, for a call of a named function.
+    /// The connection, for calling a definer function.
     pub fn conn(&mut self) -> &mut PgConnection {
         self.inner.conn()
     }
 
-    /// Makes the writes last.
+    /// Commits.
     pub async fn commit(self) -> sqlx::Result<()> {
         self.inner.commit().await
     }

@@ -1,7 +1,7 @@
-//! An open transaction, whose connection goes back to the pool whatever becomes of it.
+//! An open transaction whose connection returns to the pool however the transaction ends.
 //!
-//! sqlx's own asks the server twice on the way back, once for us and once for itself, since only
-//! what we ask ourselves has a limit of time. Here its own question has one.
+//! With sqlx's own transaction the server is pinged twice on return to the pool: once by sqlx, and
+//! once by us, since only our ping had a timeout. Here sqlx's ping has one.
 
 use sqlx::postgres::PgTransactionManager;
 use sqlx::{AssertSqlSafe, PgConnection, SqlSafeStr as _};
@@ -9,36 +9,36 @@ use sqlx_core::transaction::TransactionManager as _;
 use tracing::Instrument as _;
 
 use crate::Db;
-use crate::connection::{Borrowed, promptly, undying};
-use crate::to_the_end::ToTheEnd;
+use crate::connection::{PooledConnection, retry_once_on_disconnect, with_timeout};
+use crate::detach_on_drop::DetachOnDrop;
 
-/// Dropped, it rolls back.
+/// Rolls back when dropped.
 #[derive(Debug)]
 pub(crate) struct OpenTransaction {
-    connection: Borrowed,
+    connection: PooledConnection,
     begun: bool,
 }
 
 impl OpenTransaction {
-    /// Begins by those statements, to the end: whoever goes away half-way leaves a transaction that
-    /// rolls back, and a connection that serves the next one.
+    /// Begins with these statements. It runs to completion even if the caller is cancelled: the
+    /// transaction then rolls back and the connection stays usable.
     pub(crate) async fn begin(db: &Db, sql: String) -> sqlx::Result<Self> {
         let db = db.clone();
         let begin = async move {
             let attempt = || Self::begin_once(&db, sql.clone());
-            undying(&db.silence, attempt).await
+            retry_once_on_disconnect(&db.dead_peers, attempt).await
         };
-        ToTheEnd::new(begin.in_current_span()).await
+        DetachOnDrop::new(begin.in_current_span()).await
     }
 
     async fn begin_once(db: &Db, sql: String) -> sqlx::Result<Self> {
         let mut open = Self {
-            connection: Borrowed::acquire(db).await?,
+            connection: PooledConnection::acquire(db).await?,
             begun: false,
         };
         let sql = AssertSqlSafe(sql).into_sql_str();
         let begin = PgTransactionManager::begin(open.connection.conn(), Some(sql));
-        promptly(&db.silence, begin).await?;
+        with_timeout(&db.dead_peers, begin).await?;
         open.begun = true;
         Ok(open)
     }
@@ -48,21 +48,21 @@ impl OpenTransaction {
         self.connection.conn()
     }
 
-    /// Makes the writes last.
+    /// Commits.
     pub(crate) async fn commit(mut self) -> sqlx::Result<()> {
         PgTransactionManager::commit(self.connection.conn()).await
     }
 }
 
 impl Drop for OpenTransaction {
-    /// A rollback is sent together with the question of the way back.
+    /// The rollback is sent together with the ping on return to the pool.
     fn drop(&mut self) {
         if self.begun {
             PgTransactionManager::start_rollback(self.connection.conn());
         } else {
-            // sqlx 0.9 does not roll back what was begun half-way (sqlx issue 4385): the next
-            // request on that connection would run as this tenant.
-            self.connection.end();
+            // sqlx 0.9 does not roll back a half-finished BEGIN (sqlx issue 4385): the next request
+            // on this connection would run as this tenant.
+            self.connection.discard();
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Usage events: written with the deed that they count, so that neither is there alone.
+//! Usage events, written in the transaction of the action that they count.
 
 use shared_models::UsageKind;
 use uuid::Uuid;
 
 use crate::TenantTx;
 
-/// Counts what this transaction does; nothing used is no event.
+/// Records usage in this transaction; quantities of zero are skipped.
 pub async fn record(tx: &mut TenantTx, used: &[(UsageKind, i64)]) -> sqlx::Result<()> {
     let used = used.iter().filter(|(_, quantity)| *quantity > 0);
     let (kinds, quantities): (Vec<_>, Vec<_>) = used

@@ -1,20 +1,20 @@
-//! An e-mail address, parsed once.
+//! An email address, parsed once.
 
 use serde::{Deserialize, Serialize};
 
 /// Longest address that SMTP carries (RFC 5321, 4.5.3.1).
 const MAX_LENGTH: usize = 254;
 
-/// A plausible e-mail address in lower case.
+/// A plausible email address in lower case.
 ///
-/// Only delivery proves an address, so the check refuses what cannot be one and no more.
+/// Only delivery proves an address, so the check refuses only what cannot be one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Email(String);
 
-/// The text is not an e-mail address.
+/// The text is not an email address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be an e-mail address, such as name@example.com")]
+#[error("must be an email address, such as name@example.com")]
 pub struct NotAnEmail;
 
 impl Email {

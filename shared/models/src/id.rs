@@ -1,4 +1,4 @@
-//! Typed ids: a document's id cannot be passed where a creator's is asked for.
+//! Typed ids: a document's id cannot be passed where a tenant's is expected.
 
 use serde::{Deserialize, Serialize};
 use sqlx::encode::IsNull;
@@ -97,7 +97,7 @@ id!(
     UserId
 );
 id!(
-    /// One sign-in of a user on one device.
+    /// A session: one sign-in of a user on one device.
     SessionId
 );
 id!(
@@ -105,7 +105,7 @@ id!(
     DocumentId
 );
 id!(
-    /// A piece of long work.
+    /// A background job.
     JobId
 );
 id!(
@@ -113,7 +113,7 @@ id!(
     ChunkId
 );
 id!(
-    /// One answer being made or made.
+    /// One generated answer, running or finished.
     GenerationId
 );
 id!(
@@ -133,6 +133,6 @@ id!(
     VisitorId
 );
 id!(
-    /// A key with which a program calls the platform.
+    /// A key with which a machine client calls the platform.
     ApiKeyId
 );

@@ -1,14 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bounded;
 pub mod email;
 pub mod id;
 pub mod page;
 pub mod permission;
+pub mod retry;
 pub mod role;
 pub mod tenant_data;
 pub mod text;
 pub mod usage;
 
+pub use bounded::Bounded;
 pub use email::Email;
 pub use id::{
     ApiKeyId, ChannelId, ChunkId, ConversationId, CreatorId, DocumentId, GenerationId, JobId,
@@ -16,6 +19,7 @@ pub use id::{
 };
 pub use page::{Cursor, Page, PageRequest};
 pub use permission::Permission;
+pub use retry::Retry;
 pub use role::Role;
-pub use tenant_data::{DataLine, Tally};
+pub use tenant_data::{ExportFailure, ExportFailureCode, ExportRecord, FilePiece, RowCounts};
 pub use usage::UsageKind;

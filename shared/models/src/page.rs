@@ -5,9 +5,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Rows of a page that asks for no number.
+/// Default number of rows per page.
 pub const DEFAULT_LIMIT: i64 = 20;
-/// Most rows of a page.
+/// Largest number of rows per page.
 pub const MAX_LIMIT: i64 = 100;
 
 /// One page of a list, newest first.
@@ -15,7 +15,7 @@ pub const MAX_LIMIT: i64 = 100;
 pub struct Page<T> {
     /// The rows.
     pub items: Vec<T>,
-    /// Pass as `cursor` to read on; absent on the last page.
+    /// Pass as `cursor` to read the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }
@@ -37,24 +37,24 @@ impl<T> Page<T> {
     }
 }
 
-/// Where the next page begins: rows are UUIDv7, so the id is the order.
+/// Where the next page begins: ids are UUIDv7, so their order is the order of creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor(pub Uuid);
 
 impl Cursor {
-    /// The opaque text of a cursor.
+    /// Encodes a cursor as opaque text.
     pub fn encode(&self) -> String {
         BASE64_URL_SAFE_NO_PAD.encode(self.0.as_bytes())
     }
 
-    /// Reads a cursor that [`Cursor::encode`] wrote.
+    /// Decodes what [`Cursor::encode`] returned.
     pub fn decode(text: &str) -> Option<Self> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         Uuid::from_slice(&bytes).ok().map(Self)
     }
 }
 
-/// `limit` and `cursor` of a list request, whose signature is still to be checked.
+/// `limit` and `cursor` of a list request; the cursor's signature is not verified yet.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -72,7 +72,7 @@ pub enum BadPage {
     /// `limit` is not within 1 to 100.
     #[error("limit must lie between 1 and 100")]
     Limit,
-    /// `cursor` is none that we gave.
+    /// `cursor` was not issued by this list.
     #[error("cursor is not one that this list returned")]
     Cursor,
 }

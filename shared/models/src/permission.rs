@@ -1,4 +1,4 @@
-//! What a role, a token or an API key may do: the catalogue that every service enforces.
+//! The catalogue of permissions that roles, tokens and API keys have and every service enforces.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::Role;
 
-/// Declares the catalogue once: variant, word, least role, and what it allows.
+/// Declares the catalogue once: variant, name, least role, description.
 ///
-/// A word is a `tt`: of a `literal`, utoipa would not see the renaming.
+/// The name is a `tt`: utoipa does not see the renaming of a `literal`.
 macro_rules! permissions {
     ($($name:ident = $word:tt, $role:ident, $doc:literal;)*) => {
-        /// One thing that somebody may be allowed to do.
+        /// A permission.
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
             utoipa::ToSchema,
@@ -25,17 +25,17 @@ macro_rules! permissions {
             /// The whole catalogue.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// The word in tokens, API keys and answers.
+            /// The name in tokens, API keys and responses.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word,)* }
             }
 
-            /// What it allows, for a person.
+            /// Description for people.
             pub const fn description(self) -> &'static str {
                 match self { $(Self::$name => $doc,)* }
             }
 
-            /// The least role that has it.
+            /// The lowest role that has it.
             pub const fn least_role(self) -> Role {
                 match self { $(Self::$name => Role::$role,)* }
             }
@@ -75,7 +75,7 @@ permissions! {
     UsageRead = "usage:read", Viewer, "Read usage and quotas.";
 }
 
-/// The word names no permission.
+/// The text is not the name of a permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a permission of the catalogue")]
 pub struct NotAPermission;

@@ -1,4 +1,4 @@
-//! What a member may do within a creator account.
+//! The role of a member in an account.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,14 +12,14 @@ pub enum Role {
     Owner,
     /// Manages members and settings.
     Admin,
-    /// Works on content.
+    /// Edits content.
     Editor,
     /// Reads.
     Viewer,
 }
 
 impl Role {
-    /// The word in tables and tokens.
+    /// The name in tables and tokens.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Owner => "owner",
@@ -29,10 +29,10 @@ impl Role {
         }
     }
 
-    /// All roles, the one that may most first.
+    /// All roles, highest first.
     pub const ALL: [Self; 4] = [Self::Owner, Self::Admin, Self::Editor, Self::Viewer];
 
-    /// How much a role may do; each has what the ones below it have.
+    /// The rank of a role; each has all permissions of the roles below.
     const fn rank(self) -> u8 {
         match self {
             Self::Owner => 3,
@@ -47,14 +47,14 @@ impl Role {
         self.rank() >= permission.least_role().rank()
     }
 
-    /// What this role may do.
+    /// The permissions of this role.
     pub fn permissions(self) -> impl Iterator<Item = Permission> {
         let all = Permission::ALL.iter().copied();
         all.filter(move |permission| self.permits(*permission))
     }
 }
 
-/// The word names no role.
+/// The text is not the name of a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be owner, admin, editor or viewer")]
 pub struct NotARole;

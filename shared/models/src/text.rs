@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 /// Text of 1 to `MAX` characters on one line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Line<const MAX: usize>(String);
+pub struct SingleLine<const MAX: usize>(String);
 
 /// Text of 1 to `MAX` characters; line breaks and tabs are allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Prose<const MAX: usize>(String);
+pub struct MultiLine<const MAX: usize>(String);
 
 /// The text is empty, too long or holds control characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ fn checked(text: &str, max: usize, allowed: &[char]) -> Result<String, BadText> 
 }
 
 macro_rules! text {
-    ($name:ident, $allowed:expr) => {
+    ($name:ident, $schema:literal, $allowed:expr) => {
         impl<const MAX: usize> $name<MAX> {
             /// Parses the text; surrounding white space is dropped.
             pub fn parse(text: &str) -> Result<Self, BadText> {
@@ -81,26 +81,27 @@ macro_rules! text {
 
         impl<const MAX: usize> utoipa::ToSchema for $name<MAX> {
             fn name() -> std::borrow::Cow<'static, str> {
-                std::borrow::Cow::Owned(format!("{}{MAX}", stringify!($name)))
+                std::borrow::Cow::Owned(format!("{}{MAX}", $schema))
             }
         }
     };
 }
 
-text!(Line, &[]);
-text!(Prose, &['\n', '\r', '\t']);
+// The names in the OpenAPI documents are part of generated clients, so they stay.
+text!(SingleLine, "Line", &[]);
+text!(MultiLine, "Prose", &['\n', '\r', '\t']);
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, Prose};
+    use super::{MultiLine, SingleLine};
 
     #[test]
     fn text_is_trimmed_and_bounded() {
-        assert_eq!(Line::<5>::parse("  abc ").unwrap().as_str(), "abc");
-        assert!(Line::<5>::parse("abcdef").is_err());
-        assert!(Line::<5>::parse("   ").is_err());
-        assert!(Line::<5>::parse("a\nb").is_err());
-        assert!(Prose::<5>::parse("a\nb").is_ok());
-        assert!(Prose::<5>::parse("a\u{0}b").is_err());
+        assert_eq!(SingleLine::<5>::parse("  abc ").unwrap().as_str(), "abc");
+        assert!(SingleLine::<5>::parse("abcdef").is_err());
+        assert!(SingleLine::<5>::parse("   ").is_err());
+        assert!(SingleLine::<5>::parse("a\nb").is_err());
+        assert!(MultiLine::<5>::parse("a\nb").is_ok());
+        assert!(MultiLine::<5>::parse("a\u{0}b").is_err());
     }
 }

@@ -1,8 +1,8 @@
-//! What an account uses, as its bills and limits count it.
+//! The units in which an account's usage is counted.
 
 use serde::{Deserialize, Serialize};
 
-/// A kind of use, counted in the unit that its name says.
+/// A kind of usage; its name says the unit.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
 )]
@@ -12,18 +12,18 @@ pub enum UsageKind {
     DocumentsUploaded,
     /// Bytes of documents that were uploaded.
     BytesUploaded,
-    /// Answers that the assistant gave or began.
+    /// Answers of the assistant, including incomplete ones.
     Answers,
     /// Tokens that the chat model read.
     PromptTokens,
     /// Tokens that the chat model wrote.
     CompletionTokens,
-    /// Messages of the audience.
+    /// Messages by end users.
     Messages,
 }
 
 impl UsageKind {
-    /// Every kind.
+    /// All kinds.
     pub const ALL: [Self; 6] = [
         Self::DocumentsUploaded,
         Self::BytesUploaded,
@@ -33,7 +33,7 @@ impl UsageKind {
         Self::Messages,
     ];
 
-    /// The word in the database and in answers.
+    /// The name in the database and in responses.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::DocumentsUploaded => "documents_uploaded",
@@ -45,8 +45,8 @@ impl UsageKind {
         }
     }
 
-    /// The kind of that word.
-    pub fn from_word(word: &str) -> Option<Self> {
+    /// The kind of that name.
+    pub fn from_name(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request, StatusCode, header, request};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header, request};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub struct TestClient {
     header: Option<(&'static str, String)>,
 }
 
-/// What a service answered.
+/// The response of a service.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The status.
@@ -43,7 +43,7 @@ impl Answer {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Asserts the status and gives the body.
+    /// Asserts the status and returns the body.
     #[track_caller]
     pub fn expect(self, status: StatusCode) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
@@ -86,6 +86,13 @@ impl TestClient {
             .await
     }
 
+    /// GET, of which the body is left to be read.
+    pub async fn open(&self, path: &str) -> Response<Body> {
+        let request = self.request(Method::GET, path).body(Body::empty());
+        let response = self.router.clone().oneshot(request.unwrap()).await;
+        response.expect("a router never fails")
+    }
+
     /// DELETE.
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(
@@ -110,7 +117,7 @@ impl TestClient {
             .await
     }
 
-    /// A request builder with the token in place, for what is unusual.
+    /// A request builder with the token set, for unusual requests.
     pub fn request(&self, method: Method, path: &str) -> request::Builder {
         let mut request = Request::builder().method(method).uri(path);
         if let Some((name, value)) = &self.header {

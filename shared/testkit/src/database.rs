@@ -17,7 +17,7 @@ use crate::Stores;
 /// The password of every service's role in tests.
 const ROLE_PASSWORD: &str = "a-role-of-the-test-run";
 
-/// The template is made once a process, and once a server: an advisory lock keeps others waiting.
+/// The template is made once per process and once per server, under an advisory lock.
 static TEMPLATE: OnceCell<String> = OnceCell::const_new();
 
 /// Makes other tests, in this process or another, wait until this connection is closed.
@@ -177,7 +177,7 @@ fn migration(admin: &PgConnectOptions, password: &str, name: &str) -> Settings {
     }
 }
 
-/// The password of a URL: the parsed options do not give theirs away.
+/// The password of a URL; parsed options do not expose it.
 fn password_of(url: &str) -> &str {
     let login = url
         .split_once("://")

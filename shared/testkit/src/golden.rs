@@ -1,11 +1,11 @@
-//! Generated files are committed; the test that makes them anew fails when they are stale.
+//! Golden files: generated files are committed, and a test fails when they are stale.
 
 use std::path::Path;
 use std::{env, fs};
 
 use similar::TextDiff;
 
-/// Compares a file with what it should hold; `UPDATE_GOLDEN=1` rewrites it instead.
+/// Compares a file with its expected content; `UPDATE_GOLDEN=1` rewrites it instead.
 #[track_caller]
 pub fn assert_golden(path: &Path, text: &str) {
     if env::var_os("UPDATE_GOLDEN").is_some() {

@@ -9,16 +9,18 @@
 
 pub mod client;
 pub mod database;
-pub mod gate;
+pub mod dead_connection_proxy;
 pub mod golden;
+pub mod sample;
 pub mod stores;
+pub mod tcp_proxy;
 pub mod tokens;
-pub mod wire;
 
 pub use client::{Answer, TestClient};
 pub use database::TestDatabase;
-pub use gate::Gate;
+pub use dead_connection_proxy::DeadConnectionProxy;
 pub use golden::assert_golden;
+pub use sample::Sample;
 pub use stores::Stores;
+pub use tcp_proxy::TcpProxy;
 pub use tokens::TokenMint;
-pub use wire::Wire;

@@ -1,4 +1,4 @@
-//! Where the stores of this test run are.
+//! Addresses of the stores of this test run.
 
 use std::env;
 

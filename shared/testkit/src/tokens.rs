@@ -1,13 +1,14 @@
-//! Tokens as auth signs them, with a key of this test run.
+//! Signs access tokens like auth, with a key of this test run.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use shared_auth::AccessClaims;
+use shared_auth::{TokenVerifier, VerifierSettings};
 use shared_config::{Secret, Service};
 use shared_models::{CreatorId, Role, SessionId, UserId};
-use shared_web::token::AccessClaims;
-use shared_web::{Verifier, VerifierSettings, outbound};
+use shared_rpc::http_client;
 use uuid::Uuid;
 
 /// DER of an Ed25519 private key up to its 32 bytes (RFC 8410, section 7).
@@ -30,7 +31,7 @@ impl Default for TokenMint {
 }
 
 impl TokenMint {
-    /// A mint with a new key.
+    /// A signer with a new key.
     pub fn new() -> Self {
         let mut seed = [0_u8; 32];
         getrandom::fill(&mut seed).expect("randomness");
@@ -49,10 +50,10 @@ impl TokenMint {
     }
 
     /// A service's verifier that knows this mint's key.
-    pub fn verifier(&self, service: Service) -> Verifier {
-        let http = outbound::client().expect("an HTTP client");
-        let verifier = Verifier::new(service, self.settings.clone(), http);
-        verifier.learn(&self.key_set());
+    pub fn verifier(&self, service: Service) -> TokenVerifier {
+        let http = http_client::new().expect("an HTTP client");
+        let verifier = TokenVerifier::new(service, self.settings.clone(), http);
+        verifier.replace_keys(&self.key_set());
         verifier
     }
 

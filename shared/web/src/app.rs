@@ -1,4 +1,4 @@
-//! Puts a service together: prefix, probes, documents, limits, and one shape of failure.
+//! Assembles a service: prefix, probes, OpenAPI document, limits, and problem documents.
 
 use std::any::Any;
 
@@ -18,24 +18,25 @@ use utoipa::openapi::{
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::documented;
+use crate::access_log;
 use crate::error::ApiError;
 use crate::health::Checks;
-use crate::request;
+use crate::method;
+use crate::openapi::complete;
 
-/// Largest body of an endpoint that names no limit of its own, bytes.
+/// Default limit of a request body, bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
 
 /// The name of the bearer scheme in the OpenAPI documents.
 pub const BEARER: &str = "bearer";
 
-/// Assembles the application of a service out of its `/v1` routes, others below its prefix, and
-/// the text of its document. That is the committed one: to build it takes memory and time that a
-/// process which serves it does not have to spend.
+/// Assembles a service from its `/v1` routes, `unversioned` routes below its prefix, and the text
+/// of its OpenAPI document. The document is the committed file: building it would cost memory and
+/// start-up time.
 pub fn assemble(
     service: Service,
     v1: Router,
-    beside: Router,
+    unversioned: Router,
     checks: Checks,
     document: &'static str,
 ) -> Router {
@@ -45,17 +46,17 @@ pub fn assemble(
     let json = [(header::CONTENT_TYPE, "application/json")];
     let router = Router::new()
         .nest(&format!("{prefix}/v1"), v1)
-        .nest(prefix, beside)
+        .nest(prefix, unversioned)
         .route(&address, get(move || async move { (json, document) }))
         .merge(page)
         .merge(probes("", checks.clone()))
         .merge(probes(prefix, checks))
         .fallback(unknown_path)
-        .method_not_allowed_fallback(wrong_method);
-    surrounded(router)
+        .method_not_allowed_fallback(method_not_allowed);
+    with_default_layers(router)
 }
 
-/// The document of a service out of what its `/v1` routes say of themselves.
+/// Builds the OpenAPI document of a service from its `/v1` routes.
 pub fn document<S>(service: Service, summary: &str, v1: OpenApiRouter<S>) -> String
 where
     S: Clone + Send + Sync + 'static,
@@ -64,21 +65,22 @@ where
     let v1 = OpenApiRouter::<()>::with_openapi(v1.into_openapi());
     let start = OpenApiRouter::with_openapi(head(service, summary));
     let mut openapi = start.nest(&prefix, v1).into_openapi();
-    documented::complete(&mut openapi);
+    complete::complete(&mut openapi);
     openapi.to_pretty_json().unwrap_or_default()
 }
 
-/// The layers around every request, the outermost last.
-pub fn surrounded(router: Router) -> Router {
+/// Adds the layers around every request; the last one is the outermost.
+pub fn with_default_layers(router: Router) -> Router {
     let nosniff = SetResponseHeaderLayer::if_not_present(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
     router
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CatchPanicLayer::custom(panic_response))
         .layer(nosniff)
-        .layer(middleware::from_fn(request::observe))
+        .layer(middleware::from_fn(method::refuse_unknown))
+        .layer(middleware::from_fn(access_log::record))
 }
 
 fn probes(prefix: &str, checks: Checks) -> Router {
@@ -125,20 +127,20 @@ async fn unknown_path() -> ApiError {
     ApiError::not_found("unknown_path").detail("no endpoint has this path")
 }
 
-async fn wrong_method() -> ApiError {
+async fn method_not_allowed() -> ApiError {
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")
 }
 
-/// A panic is our fault; its words go to the log, and the caller gets the usual document.
+/// Logs the message of a panic and answers 500 with a problem document.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "the signature that the layer asks for"
 )]
-fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
+fn panic_response(cause: Box<dyn Any + Send + 'static>) -> Response {
     let text = cause
         .downcast_ref::<String>()
         .cloned()
         .or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-        .unwrap_or_else(|| "panic without words".to_owned());
+        .unwrap_or_else(|| "panic without a message".to_owned());
     ApiError::internal(text).into_response()
 }

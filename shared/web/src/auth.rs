@@ -1,13 +1,8 @@
-//! Who calls: the tenant comes out of a verified credential and from nowhere else.
+//! Extractors for verified callers: the tenant comes out of a credential and from nowhere else.
 
-pub mod api_key;
-mod cache;
-mod creator;
+mod caller;
 pub mod permit;
-pub mod revocation;
-mod verifier;
 
-pub use creator::{Caller, Creator, ServiceCaller, bearer};
+pub use caller::{AnyServiceCall, Caller, CallingService, ServiceCall, bearer, called_by};
 pub use permit::Permit;
-pub use revocation::{Revocations, Subject};
-pub use verifier::{Verifier, VerifierSettings};
+pub use shared_auth::{Identity, Principal};

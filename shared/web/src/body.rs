@@ -1,4 +1,4 @@
-//! What a request brings, parsed; each extractor refuses with a problem document.
+//! Extractors of bodies, queries and path ids; each refuses with a problem document.
 
 use axum::RequestPartsExt as _;
 use axum::body::Bytes;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
 
-/// A JSON body of that shape.
+/// A JSON body.
 #[derive(Debug, Clone, Copy)]
 pub struct Body<T>(pub T);
 
@@ -73,7 +73,7 @@ fn is_json(kind: &str) -> bool {
     essence == "application/json" || essence.ends_with("+json")
 }
 
-/// A body that could not be read to its end.
+/// The error of a body that could not be read completely.
 pub fn unreadable(rejection: &BytesRejection) -> ApiError {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         too_large()
@@ -82,13 +82,13 @@ pub fn unreadable(rejection: &BytesRejection) -> ApiError {
     }
 }
 
-/// A body over the limit.
+/// The error of a body over the limit.
 pub fn too_large() -> ApiError {
     ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large")
         .detail("the body is larger than this endpoint accepts")
 }
 
-/// Reads JSON; says which field is wrong.
+/// Parses JSON; the error names the field.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -106,7 +106,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     Ok(value)
 }
 
-/// serde appends ` at line 1 column 7`, which says nothing beside the field's name.
+/// serde appends ` at line 1 column 7`, which is redundant beside the field's path.
 fn without_position(message: &str) -> String {
     message
         .split(" at line ")
@@ -115,7 +115,7 @@ fn without_position(message: &str) -> String {
         .to_owned()
 }
 
-/// A query string of that shape.
+/// A query string.
 #[derive(Debug, Clone, Copy)]
 pub struct Query<T>(pub T);
 
@@ -128,7 +128,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 }
 
 fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {
-    // PostgreSQL holds no text with this character, and nothing that we list has it.
+    // PostgreSQL cannot store this character, so nothing can match it.
     if uri.query().is_some_and(|text| text.contains("%00")) {
         return Err(ApiError::unprocessable("invalid_query").detail("no value may have a NUL"));
     }
@@ -137,7 +137,7 @@ fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {
         .map_err(|e| ApiError::unprocessable("invalid_query").detail(e.body_text()))
 }
 
-/// The id in the path; one that cannot be an id is refused before anything is looked up.
+/// An id in the path; anything but a UUID is refused before a lookup.
 #[derive(Debug, Clone, Copy)]
 pub struct Id<T>(pub T);
 

@@ -1,4 +1,4 @@
-//! Whom a request comes from: the caller behind the gateway, not the gateway.
+//! The IP address of the client behind the gateway.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -7,18 +7,18 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
-/// The header in which the gateway names the caller.
+/// The header in which the gateway names the client.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The address of the caller, for limits and for the record of a sign-in.
+/// The address of the client, for rate limits and the record of a sign-in.
 ///
-/// `X-Forwarded-For` counts only from a peer inside the platform, and of it only the last hop,
-/// which the gateway itself wrote: whatever stands before it, the caller may have invented.
+/// `X-Forwarded-For` is trusted only from a peer inside the platform, and only its last hop, which
+/// the gateway itself wrote: a client can invent the hops before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientIp(pub IpAddr);
 
 impl ClientIp {
-    /// What a limit counts: the address, or the /64 that one IPv6 customer owns as a whole.
+    /// The network that a rate limit counts: the address, or its /64, which one IPv6 customer owns.
     pub fn network(&self) -> IpAddr {
         match self.0 {
             IpAddr::V4(_) => self.0,
@@ -34,7 +34,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientIp {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        // Without a socket the caller is in this very process.
+        // Without a socket the caller is a test in this process.
         let peer = parts
             .extensions
             .get::<ConnectInfo<SocketAddr>>()
@@ -58,7 +58,7 @@ fn caller(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         .map_or(peer, |address| address.to_canonical())
 }
 
-/// Addresses that no stranger connects from.
+/// Whether the address is private: not one from which an outsider connects.
 const fn is_inside(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local() || shared(v4),
@@ -66,7 +66,7 @@ const fn is_inside(address: IpAddr) -> bool {
     }
 }
 
-/// 100.64.0.0/10 (RFC 6598), which some clusters give to their pods.
+/// 100.64.0.0/10 (RFC 6598), which some clusters use for pods.
 const fn shared(address: Ipv4Addr) -> bool {
     let [a, b, ..] = address.octets();
     a == 100 && b & 0xc0 == 64

@@ -1,4 +1,4 @@
-//! Which pages of other origins may call the APIs from a browser.
+//! CORS: the origins whose pages may call the APIs from a browser.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use shared_config::{Reader, keys};
 use tower::{Layer as _, ServiceExt as _};
 use tower_http::cors::{AllowHeaders, AllowMethods, CorsLayer};
 
-/// How long a browser remembers what it may.
-const REMEMBERED: Duration = Duration::from_mins(10);
-/// What a page may read of an answer beside its body.
-const EXPOSED: [HeaderName; 7] = [
+/// How long a browser caches a preflight.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_mins(10);
+/// The response headers that a page may read.
+const EXPOSED_HEADERS: [HeaderName; 7] = [
     header::ETAG,
     header::LOCATION,
     header::RETRY_AFTER,
@@ -46,8 +46,8 @@ impl CorsOrigins {
         Self(origins.into())
     }
 
-    /// Answers preflights of these origins, and lets their pages read what is answered. Requests
-    /// of other origins pass as they are: the widget has rules of its own.
+    /// Answers preflights of these origins and lets their pages read responses. Requests of other
+    /// origins pass unchanged: the widget has rules of its own.
     pub fn surround(self, router: Router) -> Router {
         if self.0.is_empty() {
             return router;
@@ -56,7 +56,7 @@ impl CorsOrigins {
     }
 }
 
-/// Scheme, host and port, and nothing else: what browsers send as `Origin` (RFC 6454).
+/// Scheme, host and port only: what browsers send as `Origin` (RFC 6454).
 fn parse(origin: &str) -> Option<HeaderValue> {
     let (scheme, rest) = origin.split_once("://")?;
     let right = matches!(scheme, "https" | "http")
@@ -76,8 +76,8 @@ async fn allow(State(origins): State<CorsOrigins>, request: Request, next: Next)
         .allow_origin(origin)
         .allow_methods(AllowMethods::mirror_request())
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers(EXPOSED)
-        .max_age(REMEMBERED)
+        .expose_headers(EXPOSED_HEADERS)
+        .max_age(PREFLIGHT_MAX_AGE)
         .layer(next);
     match allowed.oneshot(request).await {
         Ok(response) => response.into_response(),

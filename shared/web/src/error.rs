@@ -1,4 +1,4 @@
-//! The only failure that leaves a service: a problem document (RFC 9457), logged once.
+//! Every error response is a problem document (RFC 9457), logged once.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -7,45 +7,46 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use shared_auth::AuthError;
 use utoipa::ToSchema;
 
-use crate::request;
+use crate::access_log;
 
-/// What a caller reads when a request failed.
+/// The body of an error response (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// A name of the kind of problem: `urn:creator-platform:problem:` and the code.
+    /// The problem type: `urn:creator-platform:problem:` and the code.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The HTTP status in words.
+    /// The name of the HTTP status.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// A stable word to program against.
+    /// A stable, machine-readable code.
     pub code: String,
-    /// What went wrong here, for a person.
+    /// What went wrong, for a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The dependency that is away.
+    /// The dependency that is unavailable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dependency: Option<String>,
-    /// The fields that were wrong.
+    /// The invalid fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// Name it when you report the problem: it is in the logs of every service involved.
+    /// The id of the request in the logs of every service involved; include it in a bug report.
     pub trace_id: String,
 }
 
-/// One field that was wrong.
+/// An invalid field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
-    /// Path of the field, such as `tags[2]`.
+    /// The path of the field, such as `tags[2]`.
     pub field: String,
-    /// What is wrong with it.
+    /// What is wrong with the field.
     pub message: String,
 }
 
-/// A failed request on its way out.
+/// An error response before it is sent.
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
@@ -59,7 +60,7 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// A failure of that status and code.
+    /// An error with that status and code.
     pub const fn new(status: StatusCode, code: &'static str) -> Self {
         Self {
             status,
@@ -78,29 +79,29 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, code)
     }
 
-    /// 401 with a challenge: nobody, or nobody any more.
+    /// 401 with a challenge: the credential is missing or no longer valid.
     pub const fn unauthorized(code: &'static str) -> Self {
         let mut error = Self::new(StatusCode::UNAUTHORIZED, code);
         error.challenge = true;
         error
     }
 
-    /// 403: known, and not allowed.
+    /// 403: the caller is known but not allowed.
     pub const fn forbidden(code: &'static str) -> Self {
         Self::new(StatusCode::FORBIDDEN, code)
     }
 
-    /// 404: not there, or not yours; the two look the same.
+    /// 404: it does not exist or belongs to another tenant; the two are indistinguishable.
     pub const fn not_found(code: &'static str) -> Self {
         Self::new(StatusCode::NOT_FOUND, code)
     }
 
-    /// 409: not in this state.
+    /// 409: not possible in the current state.
     pub const fn conflict(code: &'static str) -> Self {
         Self::new(StatusCode::CONFLICT, code)
     }
 
-    /// 422: readable, and wrong.
+    /// 422: well-formed but invalid.
     pub const fn unprocessable(code: &'static str) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code)
     }
@@ -110,34 +111,34 @@ impl ApiError {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited").retry_after(wait)
     }
 
-    /// 503: a dependency is away; its name is in the answer, its words are in the log.
+    /// 503: a dependency is unavailable; the response has its name, the log has its error.
     pub fn unavailable(
         dependency: &str,
         cause: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
         let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "dependency_unavailable")
-            .detail(format!("{dependency} does not answer; try again shortly"))
+            .detail(format!("{dependency} is unavailable; try again shortly"))
             .retry_after(Duration::from_secs(2));
         error.dependency = Some(dependency.into());
         error.cause = Some(cause.into());
         error
     }
 
-    /// 500: our fault; the cause is in the log only.
+    /// 500: a fault of the platform; only the log has the cause.
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let mut error = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal");
         error.cause = Some(cause.into());
         error
     }
 
-    /// Adds what went wrong here.
+    /// Sets the explanation for a person.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into().into_boxed_str());
         self
     }
 
-    /// Adds a field that was wrong.
+    /// Adds an invalid field.
     #[must_use]
     pub fn field(mut self, field: impl Into<String>, message: impl Into<String>) -> Self {
         self.errors.push(FieldError {
@@ -147,7 +148,7 @@ impl ApiError {
         self
     }
 
-    /// Adds the time after which another try makes sense.
+    /// Sets `Retry-After`.
     #[must_use]
     pub const fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
@@ -159,12 +160,12 @@ impl ApiError {
         self.status
     }
 
-    /// The stable word.
+    /// The stable code.
     pub const fn code(&self) -> &'static str {
         self.code
     }
 
-    /// Logs the failure once, here where it is handled, and gives the document.
+    /// Logs the error, once, and returns the problem document.
     pub fn into_problem(self) -> Problem {
         let cause = self.cause.as_ref().map(|cause| chain(cause.as_ref()));
         let (status, code) = (self.status.as_u16(), self.code);
@@ -185,12 +186,12 @@ impl ApiError {
             detail: self.detail.map(String::from),
             dependency: self.dependency.map(String::from),
             errors: self.errors,
-            trace_id: request::current_id(),
+            trace_id: access_log::current_request_id(),
         }
     }
 }
 
-/// An error and what lies behind it, on one line.
+/// An error and its sources, on one line.
 fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -201,13 +202,32 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
-/// A database that is away is 503; anything else it says is our fault.
+/// An unavailable database is 503; any other database error is a fault of the platform.
 impl From<sqlx::Error> for ApiError {
     fn from(error: sqlx::Error) -> Self {
-        if shared_db::is_away(&error) {
+        if shared_db::is_unavailable(&error) {
             Self::unavailable("postgres", error)
         } else {
             Self::internal(error)
+        }
+    }
+}
+
+/// The status and code of each refusal of a credential or a caller.
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AuthError::InvalidToken => Self::unauthorized("invalid_token").detail(detail),
+            AuthError::ExpiredToken => Self::unauthorized("expired_token").detail(detail),
+            AuthError::RevokedToken => Self::unauthorized("revoked_token").detail(detail),
+            AuthError::SessionEnded => Self::unauthorized("session_ended").detail(detail),
+            AuthError::TenantSuspended => Self::forbidden("tenant_suspended").detail(detail),
+            AuthError::PermissionMissing(_) => Self::forbidden("permission_missing").detail(detail),
+            AuthError::UsersOnly => Self::forbidden("users_only").detail(detail),
+            AuthError::ServicesOnly => Self::forbidden("services_only").detail(detail),
+            AuthError::Unavailable { dependency, cause } => Self::unavailable(dependency, cause),
+            AuthError::Internal(cause) => Self::internal(cause),
         }
     }
 }

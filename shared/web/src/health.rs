@@ -1,4 +1,4 @@
-//! `/livez` says that the process answers, `/readyz` what each dependency says.
+//! `/livez` reports that the process answers, `/readyz` the state of each dependency.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Longest wait for one dependency.
-const PATIENCE: Duration = Duration::from_secs(2);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Asks a dependency; the error says what is wrong.
+/// Checks a dependency; the error says what is wrong.
 type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
-/// The dependencies that a service needs.
+/// The readiness checks of a service.
 #[derive(Clone, Default)]
 pub struct Checks(Vec<(&'static str, Check)>);
 
@@ -44,19 +44,19 @@ impl Checks {
         self
     }
 
-    /// Asks all dependencies at once.
+    /// Checks all dependencies at the same time.
     pub async fn run(&self) -> Readiness {
         let asked = self.0.iter().map(|(name, check)| async move {
             let started = Instant::now();
-            let answer = tokio::time::timeout(PATIENCE, check()).await;
+            let answer = tokio::time::timeout(CHECK_TIMEOUT, check()).await;
             let problem = match answer {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(error),
-                Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
+                Err(_) => Some(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())),
             };
             let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             if let Some(problem) = &problem {
-                tracing::warn!(dependency = name, problem, "not ready");
+                tracing::warn!(dependency = name, problem, "dependency not ready");
             }
             DependencyState {
                 name: (*name).to_owned(),
@@ -72,7 +72,7 @@ impl Checks {
     }
 }
 
-/// What `/readyz` answers. The words of a dependency stay in the log.
+/// The response of `/readyz`. Error messages of dependencies are only in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {
     /// Whether every dependency answers.

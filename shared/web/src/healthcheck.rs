@@ -1,4 +1,4 @@
-//! The `healthcheck` command of a service: asks its own `/livez`, since images carry no `curl`.
+//! The `healthcheck` command of a service: calls its own `/livez`, since images have no `curl`.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -9,15 +9,15 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// Longest wait for the answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Whether the service that listens there answers.
+/// Whether the service at that address is alive.
 pub async fn is_alive(listen: SocketAddr) -> bool {
-    let asked = tokio::time::timeout(PATIENCE, ask(reachable(listen))).await;
+    let asked = tokio::time::timeout(PROBE_TIMEOUT, ask(reachable(listen))).await;
     matches!(asked, Ok(Ok(true)))
 }
 
-/// A listener on every address is asked on the loopback.
+/// A listener on all addresses is reached on the loopback.
 const fn reachable(listen: SocketAddr) -> SocketAddr {
     if listen.ip().is_unspecified() {
         SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), listen.port())

@@ -1,5 +1,5 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a repeated request gets the
-//! answer of the first one and has no second effect.
+//! response of the first one and has no second effect.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -12,23 +12,23 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use shared_db::TenantTx;
-use shared_db::idempotency::{self, Claim, Given, Named};
+use shared_db::idempotency::{self, IdempotencyState, IdempotentRequest, StoredResponse};
 use shared_models::UserId;
 
 use crate::body::{Body, parse, unreadable};
 use crate::error::ApiError;
 
-/// The caller's name of the request.
+/// The request header.
 pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// Says that the answer is the one that was given before.
+/// The response header of a replayed response.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// What OpenAPI documents say of the header.
+/// The header in OpenAPI documents.
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct IdempotencyHeader {
-    /// Names this request, 1 to 255 visible ASCII characters: repeated within a day, it gets the
-    /// same answer and has no second effect
+    /// Identifies this request, 1 to 255 visible ASCII characters. Repeated within a day, it gets
+    /// the same response and has no second effect.
     #[param(
         rename = "Idempotency-Key",
         min_length = 1,
@@ -38,7 +38,7 @@ pub struct IdempotencyHeader {
     pub idempotency_key: Option<String>,
 }
 
-/// What a request is called by its caller, if it has a name.
+/// The idempotency key of a request, if it has one.
 #[derive(Debug, Clone)]
 pub struct IdempotencyKey {
     route: String,
@@ -59,7 +59,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     }
 }
 
-/// The draft writes the key as a quoted string; a bare one is taken, too.
+/// The draft writes the key as a quoted string; a bare one is accepted too.
 fn read(value: &HeaderValue) -> Result<String, ApiError> {
     let text = value.to_str().unwrap_or_default().trim();
     let text = text
@@ -74,18 +74,18 @@ fn read(value: &HeaderValue) -> Result<String, ApiError> {
 }
 
 impl IdempotencyKey {
-    /// Names the request by what it asks for.
+    /// Binds the key to the content of the request.
     pub fn of(self, asked: &[&[u8]]) -> Idempotent {
         let Some(key) = self.key else {
             return Idempotent(None);
         };
         let mut hash = Sha256::new();
         for part in asked {
-            // The length keeps two parts from being read as two others.
+            // The length keeps parts from running into each other.
             hash.update(part.len().to_be_bytes());
             hash.update(part);
         }
-        Idempotent(Some(Named {
+        Idempotent(Some(IdempotentRequest {
             route: self.route,
             key,
             request_hash: hash.finalize().into(),
@@ -93,12 +93,12 @@ impl IdempotencyKey {
     }
 }
 
-/// A request whose repetition is recognised, if it has a name.
+/// A request that is recognised when repeated, if it has a key.
 #[derive(Debug, Clone)]
-pub struct Idempotent(Option<Named>);
+pub struct Idempotent(Option<IdempotentRequest>);
 
 impl Idempotent {
-    /// Says who asks: another member's request is another one, whatever it is called.
+    /// Binds the key to a user: the same key of another member is another request.
     #[must_use]
     pub fn by(mut self, user: UserId) -> Self {
         if let Some(named) = &mut self.0 {
@@ -109,29 +109,43 @@ impl Idempotent {
         self
     }
 
-    /// Endpoint and key, if it has a name: what its answer may be sealed for.
+    /// Endpoint and key, if it has one: the context in which its response may be encrypted.
     pub fn name(&self) -> Option<String> {
         let named = self.0.as_ref()?;
         Some(format!("{} {}", named.route, named.key))
     }
 
-    /// The answer that was given before; none when the request is this transaction's to do.
+    /// The stored response; none when this transaction must execute the request.
     pub async fn replay(&self, tx: &mut TenantTx) -> Result<Option<Replayed>, ApiError> {
         let Some(named) = &self.0 else {
             return Ok(None);
         };
         match idempotency::claim(tx, named).await? {
-            Claim::New => Ok(None),
-            Claim::Answered(given) => Ok(Some(Replayed(given))),
-            Claim::Running => Err(ApiError::conflict("request_in_progress")
+            IdempotencyState::New => Ok(None),
+            IdempotencyState::Answered(given) => Ok(Some(Replayed(given))),
+            IdempotencyState::Running => Err(ApiError::conflict("request_in_progress")
                 .detail("a request with this Idempotency-Key is being worked on")),
-            Claim::Different => Err(ApiError::unprocessable("idempotency_key_reused")
+            IdempotencyState::Different => Err(ApiError::unprocessable("idempotency_key_reused")
                 .detail("this Idempotency-Key was used for another request")),
         }
     }
 
-    /// Keeps the answer with the effect; call it before the commit.
-    pub async fn keep(
+    /// Stores the response of a creation with its effect; call it before the commit.
+    pub async fn store<T: Serialize + Sync>(
+        &self,
+        tx: &mut TenantTx,
+        created: &Created<T>,
+    ) -> Result<(), ApiError> {
+        let Created {
+            status,
+            location,
+            body,
+        } = created;
+        self.store_response(tx, *status, Some(location), body).await
+    }
+
+    /// Stores the response with the effect; call it before the commit.
+    pub async fn store_response(
         &self,
         tx: &mut TenantTx,
         status: StatusCode,
@@ -141,26 +155,26 @@ impl Idempotent {
         let Some(named) = &self.0 else {
             return Ok(());
         };
-        let given = Given {
+        let given = StoredResponse {
             status: status.as_u16(),
             location: location.map(str::to_owned),
             body: serde_json::to_value(body).map_err(ApiError::internal)?,
         };
-        Ok(idempotency::keep(tx, named, &given).await?)
+        Ok(idempotency::store_response(tx, named, &given).await?)
     }
 }
 
-/// An answer that was given before.
+/// The stored response of an earlier request.
 #[derive(Debug, Clone)]
-pub struct Replayed(Given);
+pub struct Replayed(StoredResponse);
 
 impl Replayed {
-    /// The body as it was kept.
+    /// The body as it was stored.
     pub const fn body(&self) -> &Value {
         &self.0.body
     }
 
-    /// The same answer with another body: what was kept sealed is opened.
+    /// The same response with another body: the decrypted one.
     #[must_use]
     pub fn with_body(mut self, body: Value) -> Self {
         self.0.body = body;
@@ -170,7 +184,7 @@ impl Replayed {
 
 impl IntoResponse for Replayed {
     fn into_response(self) -> Response {
-        let Given {
+        let StoredResponse {
             status,
             location,
             body,
@@ -189,7 +203,43 @@ impl IntoResponse for Replayed {
     }
 }
 
-/// A JSON body, and what the request is called.
+/// The response of a request that creates something.
+#[derive(Debug, Clone)]
+pub struct Created<T> {
+    /// 201 or 202.
+    pub status: StatusCode,
+    /// The path of what was created.
+    pub location: String,
+    /// The body.
+    pub body: T,
+}
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let location = [(header::LOCATION, self.location)];
+        (self.status, location, Json(self.body)).into_response()
+    }
+}
+
+/// The outcome of an idempotent request: executed now, or executed before.
+#[derive(Debug, Clone)]
+pub enum Once<T> {
+    /// This request was executed.
+    New(Created<T>),
+    /// An earlier request with the same key was executed; this was its response.
+    Replayed(Replayed),
+}
+
+impl<T: Serialize> IntoResponse for Once<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::New(created) => created.into_response(),
+            Self::Replayed(replayed) => replayed.into_response(),
+        }
+    }
+}
+
+/// A JSON body, and the idempotency key of the request.
 #[derive(Debug, Clone)]
 pub struct Keyed<T>(pub Idempotent, pub T);
 

@@ -1,31 +1,30 @@
 #![doc = include_str!("../README.md")]
 
+pub mod access_log;
 pub mod app;
 pub mod auth;
 pub mod body;
 pub mod client_ip;
 pub mod cors;
-mod documented;
-pub mod endpoints;
 pub mod error;
 pub mod health;
 pub mod healthcheck;
 pub mod idempotency;
-pub mod limit;
-pub mod outbound;
+pub mod method;
+pub mod openapi;
 pub mod paging;
-pub mod request;
+pub mod rate_limit;
 pub mod serve;
+pub mod service;
 pub mod telemetry;
 pub mod tenant_data;
-pub mod token;
 
-pub use auth::{Creator, Permit, Revocations, Subject, Verifier, VerifierSettings, permit};
+pub use auth::{Caller, Permit, ServiceCall, called_by, permit};
 pub use body::{Body, Id, Query};
 pub use client_ip::ClientIp;
-pub use endpoints::Endpoints;
 pub use error::{ApiError, FieldError, Problem};
 pub use health::Checks;
-pub use idempotency::{IdempotencyHeader, IdempotencyKey, Idempotent, Keyed};
-pub use limit::Limiter;
+pub use idempotency::{Created, IdempotencyHeader, IdempotencyKey, Idempotent, Keyed, Once};
+pub use openapi::routes::Endpoints;
 pub use paging::Paging;
+pub use rate_limit::Limiter;

@@ -1,5 +1,4 @@
-//! Pages of a list: the cursor is signed, so it leads nowhere but where this list, narrowed as it
-//! was, led its tenant.
+//! Pages of a list. Cursors are signed: one is valid only for its tenant, list and filters.
 
 use axum::extract::{FromRef, FromRequestParts, MatchedPath, Query};
 use axum::http::Uri;
@@ -8,24 +7,25 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
+use shared_auth::TokenVerifier;
 use shared_models::page::BadPage;
 use shared_models::{Cursor, Page, PageRequest};
 use uuid::Uuid;
 
-use crate::auth::{Creator, Verifier};
+use crate::auth::Caller;
 use crate::error::ApiError;
 
-/// Bytes of the signature that a cursor carries.
-const SIGNATURE: usize = 16;
+/// Bytes of a cursor's signature.
+const SIGNATURE_LENGTH: usize = 16;
 
 /// Signs the cursors of one list of one tenant.
 #[derive(Debug, Clone)]
 pub struct Paging(Hmac<Sha256>);
 
-/// The rows that a page begins after, and their number.
+/// The position and size of a page.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
-    /// Rows of the page; read one more to learn whether another page follows.
+    /// Rows of the page; read one more to know whether another page follows.
     pub limit: i64,
     /// The row after which the page begins.
     pub after: Option<Uuid>,
@@ -35,11 +35,11 @@ impl Paging {
     /// The window that a request asks for.
     pub fn window(&self, request: &PageRequest) -> Result<Window, BadPage> {
         let limit = request.limit()?;
-        // One that we did not sign is none of ours, whatever it says.
+        // Only a cursor with our signature is decoded.
         let after = match &request.cursor {
             None => None,
             Some(signed) => {
-                let cursor = self.open(signed).and_then(Cursor::decode);
+                let cursor = self.verify(signed).and_then(Cursor::decode);
                 Some(cursor.ok_or(BadPage::Cursor)?.0)
             }
         };
@@ -57,17 +57,18 @@ impl Paging {
         let mut signer = self.0.clone();
         signer.update(cursor.as_bytes());
         let signature = signer.finalize().into_bytes();
-        let text = BASE64_URL_SAFE_NO_PAD.encode(&signature[..SIGNATURE]);
+        let text = BASE64_URL_SAFE_NO_PAD.encode(&signature[..SIGNATURE_LENGTH]);
         format!("{cursor}.{text}")
     }
 
     /// The cursor within a signed one.
-    fn open<'a>(&self, signed: &'a str) -> Option<&'a str> {
+    fn verify<'a>(&self, signed: &'a str) -> Option<&'a str> {
         let (cursor, signature) = signed.split_once('.')?;
         let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).ok()?;
         let mut mac = self.0.clone();
         mac.update(cursor.as_bytes());
-        let right = signature.len() == SIGNATURE && mac.verify_truncated_left(&signature).is_ok();
+        let right =
+            signature.len() == SIGNATURE_LENGTH && mac.verify_truncated_left(&signature).is_ok();
         right.then_some(cursor)
     }
 }
@@ -75,19 +76,21 @@ impl Paging {
 impl<S> FromRequestParts<S> for Paging
 where
     S: Send + Sync,
-    Verifier: FromRef<S>,
+    TokenVerifier: FromRef<S>,
 {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let creator = Creator::from_request_parts(parts, state).await?;
+        let caller = Caller::from_request_parts(parts, state).await?;
         let route = parts
             .extensions
             .get::<MatchedPath>()
             .map(|path| path.as_str().to_owned())
             .unwrap_or_default();
-        let mut signer = Verifier::from_ref(state).derived("cursor")?;
-        signer.update(creator.id.as_uuid().as_bytes());
+        let mut signer = TokenVerifier::from_ref(state)
+            .signer()
+            .derive_key("cursor")?;
+        signer.update(caller.tenant.as_uuid().as_bytes());
         for part in [&route, parts.uri.path(), &filter(&parts.uri)?] {
             signer.update(&(part.len() as u64).to_be_bytes());
             signer.update(part.as_bytes());
@@ -96,7 +99,7 @@ where
     }
 }
 
-/// What narrows the list: all that is asked for but the place in it, in any order.
+/// The filters of the list: all query parameters but the page's, in canonical order.
 fn filter(uri: &Uri) -> Result<String, ApiError> {
     let asked = Query::<Vec<(String, String)>>::try_from_uri(uri);
     let Query(mut asked) = asked.map_err(|_| ApiError::unprocessable("invalid_query"))?;

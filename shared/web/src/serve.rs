@@ -1,4 +1,4 @@
-//! Listeners, and an end that loses nothing: stop accepting, finish within ten seconds, exit 0.
+//! Listeners and graceful shutdown: stop accepting, finish within ten seconds, exit 0.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,13 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cors::CorsOrigins;
 
-/// Between two collections of what was measured.
-const COLLECTED: Duration = Duration::from_secs(5);
+/// Time between two aggregations of recorded metrics.
+const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long streams and sockets have to finish.
-pub const DRAIN: Duration = Duration::from_secs(10);
+/// How long streams and sockets have to finish at shutdown.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where a service listens and how much it says.
+/// Listeners, log level and CORS of a service.
 #[derive(Debug, Clone)]
 pub struct ServeSettings {
     /// The public API.
@@ -30,7 +30,7 @@ pub struct ServeSettings {
     pub metrics: SocketAddr,
     /// The log filter.
     pub log_level: String,
-    /// Whose pages may call the API.
+    /// Origins whose pages may call the API.
     pub cors: CorsOrigins,
 }
 
@@ -47,9 +47,9 @@ impl ServeSettings {
     }
 }
 
-/// What keeps a service from starting or running.
+/// Why a service cannot start or run.
 #[derive(Debug, thiserror::Error)]
-pub enum ServeError {
+pub enum StartError {
     /// Settings are missing or wrong.
     #[error(transparent)]
     Settings(#[from] Problems),
@@ -58,17 +58,44 @@ pub enum ServeError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The error of the system.
         cause: io::Error,
     },
-    /// The process could not be set up.
-    #[error("cannot start: {0}")]
-    Start(String),
+    /// A part of the process could not be set up.
+    #[error("cannot set up {part}: {cause}")]
+    Setup {
+        /// The part, or the environment variable that configures it.
+        part: &'static str,
+        /// Its error.
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Redis's address is invalid.
+    #[error("REDIS_HOST: {0}")]
+    Redis(#[from] redis::RedisError),
+    /// The HTTP client could not be set up.
+    #[error("cannot set up the HTTP client: {0}")]
+    HttpClient(#[from] reqwest::Error),
+    /// A background task panicked.
+    #[error("a background task failed: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl StartError {
+    /// A part of the process could not be set up.
+    pub fn setup(
+        part: &'static str,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Setup {
+            part,
+            cause: cause.into(),
+        }
+    }
 }
 
 /// A token that is cancelled by SIGTERM or SIGINT.
-pub fn shutdown_signal() -> Result<CancellationToken, ServeError> {
-    let listen = |kind| signal(kind).map_err(|cause| ServeError::Start(cause.to_string()));
+pub fn shutdown_signal() -> Result<CancellationToken, StartError> {
+    let listen = |kind| signal(kind).map_err(|cause| StartError::setup("a listener", cause));
     let (mut term, mut interrupt) = (
         listen(SignalKind::terminate())?,
         listen(SignalKind::interrupt())?,
@@ -77,21 +104,21 @@ pub fn shutdown_signal() -> Result<CancellationToken, ServeError> {
     let stop = token.clone();
     tokio::spawn(async move {
         tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
-        // First the deed, then the word: who reads the log may be gone already.
+        // Cancel before logging: the reader of the log may be gone and block the write.
         stop.cancel();
-        tracing::info!("shutting down");
+        tracing::info!("shutdown started");
     });
     Ok(token)
 }
 
-/// Serves until the token is cancelled, then lets requests finish for [`DRAIN`].
+/// Serves until the token is cancelled, then lets requests finish for [`DRAIN_TIMEOUT`].
 pub async fn serve(
     settings: &ServeSettings,
     service: Service,
     router: Router,
     metrics: PrometheusHandle,
     stop: CancellationToken,
-) -> Result<(), ServeError> {
+) -> Result<(), StartError> {
     let public = open(settings.listen).await?;
     let inside = open(settings.metrics).await?;
     tokio::spawn(collect(metrics.clone(), stop.clone()));
@@ -100,7 +127,7 @@ pub async fn serve(
         async move { text }
     };
     let inside_router = Router::new().route(wiring::METRICS, get(page));
-    tracing::info!(service = service.name(), address = %settings.listen, "listening");
+    tracing::info!(service = service.name(), address = %settings.listen, "service listening");
     let inside =
         axum::serve(inside, inside_router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let router = settings.cors.clone().surround(router);
@@ -110,62 +137,62 @@ pub async fn serve(
     let running = async { tokio::try_join!(public.into_future(), inside.into_future()) };
     let limit = async {
         stop.cancelled().await;
-        tokio::time::sleep(DRAIN).await;
+        tokio::time::sleep(DRAIN_TIMEOUT).await;
     };
     tokio::select! {
         done = running => {
-            done.map_err(|cause| ServeError::Start(cause.to_string()))?;
+            done.map_err(|cause| StartError::setup("a listener", cause))?;
         }
-        () = limit => tracing::warn!("requests were still running after the drain time"),
+        () = limit => tracing::warn!("shutdown: requests still running after the drain timeout"),
     }
     Ok(())
 }
 
-/// Serves a second listener of a service until the token is cancelled, with the same patience.
+/// Serves another listener of the service until the token is cancelled; drains like [`serve`].
 pub async fn serve_beside(
     address: SocketAddr,
     router: Router,
     stop: CancellationToken,
-) -> Result<(), ServeError> {
+) -> Result<(), StartError> {
     let listener = open(address).await?;
-    tracing::info!(%address, "listening");
+    tracing::info!(%address, "additional listener started");
     let serving =
         axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let limit = async {
         stop.cancelled().await;
-        tokio::time::sleep(DRAIN).await;
+        tokio::time::sleep(DRAIN_TIMEOUT).await;
     };
     tokio::select! {
         done = serving.into_future() => {
-            done.map_err(|cause| ServeError::Start(cause.to_string()))?;
+            done.map_err(|cause| StartError::setup("a listener", cause))?;
         }
         () = limit => {}
     }
     Ok(())
 }
 
-/// The recorder keeps every measured time until it is collected: where nobody reads `/metrics`,
-/// memory would grow with each request.
+/// The recorder stores every sample until it is aggregated: without a reader of `/metrics`, memory
+/// would grow with each request.
 async fn collect(metrics: PrometheusHandle, stop: CancellationToken) {
     let for_ever = async {
         loop {
-            tokio::time::sleep(COLLECTED).await;
+            tokio::time::sleep(METRICS_UPKEEP_INTERVAL).await;
             metrics.run_upkeep();
         }
     };
     stop.run_until_cancelled(for_ever).await;
 }
 
-/// A listener whose connections send each word of a stream at once, instead of waiting until the
-/// one before was acknowledged.
-type Prompt = TapIo<TcpListener, fn(&mut TcpStream)>;
+/// A listener with `TCP_NODELAY`: streamed tokens are sent at once instead of being delayed until
+/// the previous packet is acknowledged.
+type NoDelayListener = TapIo<TcpListener, fn(&mut TcpStream)>;
 
-async fn open(address: SocketAddr) -> Result<Prompt, ServeError> {
+async fn open(address: SocketAddr) -> Result<NoDelayListener, StartError> {
     let listener = TcpListener::bind(address).await;
-    let listener = listener.map_err(|cause| ServeError::Listen { address, cause })?;
+    let listener = listener.map_err(|cause| StartError::Listen { address, cause })?;
     Ok(listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "words of a stream may be held back");
+            tracing::debug!(%error, "cannot set TCP_NODELAY; streamed tokens may be delayed");
         }
     }))
 }

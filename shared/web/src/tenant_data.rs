@@ -1,30 +1,25 @@
 //! The internal routes by which auth copies and erases what a service keeps of a tenant.
 
+mod reader;
+mod writer;
+
+use std::error::Error;
 use std::io;
 
-use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse as _, Response};
-use futures_util::stream;
-use serde_json::{Value, json};
-use shared_config::Service;
-use shared_db::tenant_data::{Rows, tables};
-use shared_db::{Db, TenantTx};
-use shared_models::tenant_data::END;
-use shared_models::{CreatorId, DataLine, Tally};
-use tokio::sync::mpsc;
+use shared_db::Db;
+use shared_db::tenant_data::{ReadError, Rows, tables};
+use shared_models::tenant_data::MAX_LINE_BYTES;
+use shared_models::{CreatorId, ExportFailure, ExportFailureCode};
 
-use crate::auth::Creator;
-use crate::error::ApiError;
+pub use reader::{Line, LineError, LineReader};
+pub use writer::{NdjsonWriter, QUEUE_BYTES};
 
 /// Below a service's prefix; the gateway does not route it.
 pub const ROUTE: &str = "/internal/v1/tenant-data";
-/// Lines on their way to a slow reader.
-const BUFFER: usize = 64;
 
-/// Why a copy breaks off.
+/// Why an export is incomplete.
 #[derive(Debug, thiserror::Error)]
-pub enum CopyError {
+pub enum ExportError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
@@ -34,104 +29,81 @@ pub enum CopyError {
     /// Nobody reads any more.
     #[error("the reader has gone")]
     NoReader,
+    /// The reader takes too little for too long.
+    #[error("the reader is too slow")]
+    SlowReader,
+    /// The copy as a whole took too long, or another one took its place.
+    #[error("the copy was stopped: {0}")]
+    Stopped(&'static str),
+    /// A row that does not fit into a line.
+    #[error("a row of {kind} needs {bytes} bytes, a line has at most {MAX_LINE_BYTES}")]
+    LineTooLong {
+        /// The kind of the line.
+        kind: String,
+        /// The length that it would have.
+        bytes: usize,
+    },
+    /// Another service could not give its part, and said why.
+    #[error("another service failed: {}", .0.reason)]
+    Reported(ExportFailure),
+    /// Another service did not give its part.
+    #[error("another service failed: {0}")]
+    Source(Box<dyn Error + Send + Sync>),
 }
 
-/// Refuses everybody but auth, who has asked the person.
-pub fn only_auth(creator: &Creator) -> Result<(), ApiError> {
-    match creator.service()? {
-        Service::Auth => Ok(()),
-        _ => Err(ApiError::forbidden("services_only").detail("this is auth's to ask for")),
-    }
-}
-
-/// Where the lines of a copy go.
-#[derive(Debug)]
-pub struct Lines {
-    to: mpsc::Sender<io::Result<Bytes>>,
-    written: Tally,
-}
-
-impl Lines {
-    /// The lines, and the answer that carries them (NDJSON).
-    pub fn answer() -> (Self, Response) {
-        let (to, lines) = mpsc::channel(BUFFER);
-        let lines = stream::unfold(lines, |mut lines| async move {
-            lines.recv().await.map(|line| (line, lines))
-        });
-        let kind = HeaderValue::from_static("application/x-ndjson");
-        let body = Body::from_stream(lines);
-        let written = Tally::default();
-        let response = ([(header::CONTENT_TYPE, kind)], body).into_response();
-        (Self { to, written }, response)
-    }
-
-    /// Writes one.
-    pub async fn write(&mut self, kind: &str, data: Value) -> Result<(), CopyError> {
-        self.send(&DataLine {
-            kind: kind.to_owned(),
-            data,
-        })
-        .await?;
-        self.written.count(kind, 1);
-        Ok(())
-    }
-
-    /// Passes on what another service wrote.
-    pub async fn pass(&mut self, line: &DataLine) -> Result<(), CopyError> {
-        self.send(line).await?;
-        self.written.count(&line.kind, 1);
-        Ok(())
-    }
-
-    /// Ends the copy: with a last line where it is whole, and by breaking off where it is not.
-    pub async fn end(self, copied: Result<(), CopyError>) {
-        let last = DataLine {
-            kind: END.to_owned(),
-            data: json!(self.written),
-        };
-        let result = match copied {
-            Ok(()) => self.send(&last).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = result {
-            tracing::warn!(%error, "the copy of a tenant's data broke off");
-            let _ = self.to.send(Err(io::Error::other("broke off"))).await;
+impl ExportError {
+    /// What the reader is told. Causes are for the log: they may name hosts and paths.
+    fn failure(&self) -> ExportFailure {
+        match self {
+            Self::Reported(failure) => failure.clone(),
+            Self::LineTooLong { .. } => ExportFailure {
+                code: ExportFailureCode::LineTooLong,
+                reason: self.to_string(),
+            },
+            _ => ExportFailure {
+                code: ExportFailureCode::Interrupted,
+                reason: "the copy was interrupted; fetch it again".to_owned(),
+            },
         }
-    }
-
-    async fn send(&self, line: &DataLine) -> Result<(), CopyError> {
-        let mut text = serde_json::to_vec(line).map_err(io::Error::other)?;
-        text.push(b'\n');
-        let sent = self.to.send(Ok(text.into())).await;
-        sent.map_err(|_| CopyError::NoReader)
     }
 }
 
 /// Writes every row that the database has of a tenant in a service's schema.
-pub async fn copy_rows(
+///
+/// Rows are read in batches that are bounded in bytes, each in a transaction of its own: however
+/// slow the reader is, it holds neither a connection nor more than one batch in memory.
+pub async fn export_rows(
     db: &Db,
     creator: CreatorId,
     schema: &str,
-    lines: &mut Lines,
-) -> Result<(), CopyError> {
+    lines: &mut NdjsonWriter,
+) -> Result<(), ExportError> {
     let mut tx = db.tenant_read(creator).await?;
-    copy_within(&mut tx, schema, lines).await
-}
-
-/// The rows come from one transaction, which a slow reader holds open: hence the time limit of
-/// whoever reads.
-async fn copy_within(tx: &mut TenantTx, schema: &str, lines: &mut Lines) -> Result<(), CopyError> {
-    for table in tables(tx, schema).await? {
-        let mut rows = Rows::begin(tx, &table).await?;
+    let tables = tables(&mut tx, schema).await?;
+    drop(tx);
+    for table in &tables {
+        let mut rows = Rows::of(table, MAX_LINE_BYTES);
         loop {
-            let page = rows.next(tx).await?;
-            if page.is_empty() {
+            let mut tx = db.tenant_read(creator).await?;
+            let batch = rows.next(&mut tx).await;
+            drop(tx);
+            let batch = batch.map_err(|error| match error {
+                ReadError::Database(cause) => ExportError::Database(cause),
+                ReadError::RowTooLong { bytes } => ExportError::LineTooLong {
+                    kind: table.name.clone(),
+                    bytes,
+                },
+            })?;
+            if batch.is_empty() {
                 break;
             }
-            for row in page {
-                lines.write(&table.name, row).await?;
+            for row in batch {
+                lines.write_json(&table.name, &row).await?;
             }
         }
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use reqwest::{Client, Method};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared_web::outbound;
+use shared_rpc::http_client;
 use uuid::Uuid;
 
 use super::{fixture, send};
@@ -26,7 +26,7 @@ struct Record {
 /// Takes away what an earlier test left of the fixture's accounts and adds the fixture's vectors;
 /// how many there are.
 pub(super) async fn restore(chroma: &str, version: &str) -> usize {
-    let http = outbound::client().unwrap();
+    let http = http_client::new().unwrap();
     let text = fixture::text(version, "vectors.json");
     let collections: Vec<Collection> = serde_json::from_str(&text).unwrap();
     let mut restored = 0;
@@ -49,7 +49,7 @@ pub(super) async fn restore(chroma: &str, version: &str) -> usize {
 
 /// Removes the vectors of a document, as a loss would.
 pub(crate) async fn lose(chroma: &str, document: Uuid) {
-    let http = outbound::client().unwrap();
+    let http = http_client::new().unwrap();
     let of_document = json!({"where": {"doc": {"$eq": document.to_string()}}});
     let all = send(http.request(Method::GET, base(chroma))).await.1;
     for collection in all.as_array().unwrap() {

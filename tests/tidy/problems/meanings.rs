@@ -6,7 +6,7 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "already_processing",
         "Work on the document is under way; wait for it to end.",
     ),
-    ("already_verified", "The e-mail address is proved already."),
+    ("already_verified", "The email address is verified already."),
     (
         "body_too_large",
         "The body is larger than this endpoint accepts.",
@@ -16,13 +16,17 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "A dependency, named in `dependency`, is away; try again.",
     ),
     (
+        "download_in_progress",
+        "A copy of the account is being downloaded; wait until that has ended.",
+    ),
+    (
         "duplicate_document",
         "The account has this content already; `detail` names the document.",
     ),
-    ("email_taken", "The e-mail address has an account; sign in."),
+    ("email_taken", "The email address has an account; sign in."),
     (
         "email_unverified",
-        "Confirm the e-mail address first; a letter with a code was sent.",
+        "Verify the email address first; an email with a code was sent.",
     ),
     ("empty_file", "The uploaded file has no bytes."),
     (
@@ -35,9 +39,12 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "export_expired",
-        "The copy may no longer be fetched; ask for a new one.",
+        "The export can no longer be downloaded; request a new one.",
     ),
-    ("export_not_ready", "The copy is being prepared; ask again."),
+    (
+        "export_not_ready",
+        "The export is being prepared; try again later.",
+    ),
     (
         "file_too_large",
         "The uploaded file is larger than the limit in `detail`.",
@@ -49,11 +56,11 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     ("internal", "The platform failed; report the `trace_id`."),
     (
         "invalid_challenge",
-        "The first step of this sign-in is too old or unknown; begin anew.",
+        "The challenge is invalid or has expired; start the sign-in again.",
     ),
     (
         "invalid_code",
-        "The code of a letter is unknown, used, replaced or too old.",
+        "The emailed code is unknown, used, replaced or expired.",
     ),
     (
         "invalid_credentials",
@@ -62,7 +69,7 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     ("invalid_fields", "Fields in `errors` are wrong or unknown."),
     (
         "invalid_invitation",
-        "The invitation is unknown, used or expired; ask for another.",
+        "The invitation is unknown, used or expired; request a new one.",
     ),
     (
         "invalid_query",
@@ -70,7 +77,7 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "invalid_refresh_token",
-        "The refresh token opens no session; sign in.",
+        "The refresh token is not valid; sign in.",
     ),
     (
         "invalid_second_factor",
@@ -86,11 +93,11 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "invitation_required",
-        "An account needs an invitation here; ask whoever runs the platform.",
+        "Registration requires an invitation by the operator.",
     ),
     (
         "last_owner",
-        "An account keeps an owner; make another member one first.",
+        "An account needs an owner; make another member an owner first.",
     ),
     ("malformed_form", "The multipart form cannot be read."),
     ("malformed_id", "The id in the path is no UUID."),
@@ -141,7 +148,7 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "registration_closed",
-        "Accounts are made by whoever runs the platform.",
+        "The operator of the platform creates accounts.",
     ),
     (
         "request_in_progress",
@@ -161,11 +168,11 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "tenant_suspended",
-        "The account is suspended; its owner knows why.",
+        "The account is suspended; contact its owner.",
     ),
     (
         "too_many_api_keys",
-        "The account has as many API keys as it may; revoke one.",
+        "The account has the maximum number of API keys; revoke one.",
     ),
     (
         "too_many_channels",
@@ -173,16 +180,20 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "too_many_invites",
-        "The account has as many waiting invites as it may; revoke one.",
+        "The account has the maximum of pending invitations; revoke one.",
+    ),
+    (
+        "too_many_sockets",
+        "Too many sockets are open; `detail` names the bound. Wait as long as `Retry-After` says.",
     ),
     (
         "totp_enabled",
-        "A second step is asked for already; disable it first.",
+        "The second factor is enabled already; disable it first.",
     ),
-    ("totp_not_enabled", "No second step is asked for."),
+    ("totp_not_enabled", "The second factor is not enabled."),
     (
         "totp_not_offered",
-        "Enrol first: no secret waits for its first code.",
+        "Enrol first: no secret has been offered.",
     ),
     (
         "unknown_api_key",
@@ -206,19 +217,16 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "unknown_invite",
-        "There is no such invite, or it was accepted.",
+        "There is no such invitation, or it was accepted.",
     ),
     ("unknown_job", "There is no such job in this account."),
     ("unknown_member", "There is no such member in this account."),
     ("unknown_path", "No endpoint has this path."),
     (
         "unknown_privacy_request",
-        "The account has asked for no such copy or erasure.",
+        "The account has no such export or erasure.",
     ),
-    (
-        "unknown_session",
-        "The caller has no open session of that id.",
-    ),
+    ("unknown_session", "The caller has no such open session."),
     ("unknown_tenant", "No account belongs to this resource."),
     ("unreadable_body", "The body broke off before its end."),
     (
@@ -236,7 +244,7 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "weak_password",
-        "The password breaks the rules in `errors`.",
+        "The password violates the rules in `errors`.",
     ),
     ("wrong_code", "The code is wrong or was used."),
     ("wrong_password", "The caller's current password is wrong."),

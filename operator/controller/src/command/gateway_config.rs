@@ -1,4 +1,4 @@
-//! `operator gateway-config`: the gateway of a cluster, for services on this machine.
+//! `operator gateway-config`: the gateway's nginx.conf for services on this machine.
 
 use clap::Args;
 use operator_core::plan::gateway::{GatewayConfig, nginx_config};
@@ -6,16 +6,16 @@ use shared_config::wiring::GATEWAY_CONTAINER_PORT;
 
 use super::{Error, print};
 
-/// Where it listens.
+/// Arguments of `operator gateway-config`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Upstreams on 127.0.0.1, at the ports that the services have everywhere.
+    /// Use the services on 127.0.0.1, at their default ports.
     #[arg(long, required = true)]
     loopback: bool,
-    /// Port, or address and port, that nginx listens on.
+    /// Port, or address:port, on which nginx listens.
     #[arg(long, default_value_t = GATEWAY_CONTAINER_PORT.to_string())]
     listen: String,
-    /// Folder that nginx may write to.
+    /// Directory for nginx to write its temporary files and its PID file to.
     #[arg(long, default_value = "/tmp")]
     work_dir: String,
 }

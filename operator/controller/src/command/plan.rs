@@ -1,4 +1,4 @@
-//! `operator plan`: what would be applied, or how it differs from what is there.
+//! `operator plan`: the objects that would be applied, or their diff to the cluster.
 
 use std::fmt::Write;
 use std::fs::read_to_string;
@@ -24,16 +24,16 @@ use crate::context::Context;
 use crate::observe::{observe, read_before_write};
 use crate::seen::Watch;
 
-/// Which platform, and against what.
+/// Arguments of `operator plan`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// File with a `CreatorPlatform`.
+    /// YAML file that contains a CreatorPlatform.
     #[arg(short, long)]
     file: PathBuf,
-    /// Namespace, where the file names none.
+    /// Namespace of the platform, if the file does not set one.
     #[arg(short, long, default_value = "default")]
     namespace: String,
-    /// Shows only what differs from the cluster that the kubeconfig names; writes nothing.
+    /// Show only the differences to the cluster of the current kubeconfig.
     #[arg(long)]
     diff: bool,
 }
@@ -142,7 +142,7 @@ fn differences(plan: &Plan, observed: &Observed) -> Result<String, Error> {
     {
         let _ = writeln!(
             text,
-            "# after stage {} the operator waits:",
+            "# the operator waits after stage {}:",
             stage.name.name()
         );
         for wait in waits {
@@ -150,7 +150,7 @@ fn differences(plan: &Plan, observed: &Observed) -> Result<String, Error> {
         }
     }
     if text.is_empty() {
-        text.push_str("# nothing to do\n");
+        text.push_str("# no changes\n");
     }
     Ok(text)
 }
@@ -188,11 +188,11 @@ fn ours(desired: &Value, live: &Value) -> Value {
 
 fn in_words(change: &Change) -> String {
     match change {
-        Change::None => "nothing to do".to_owned(),
+        Change::None => "no change".to_owned(),
         Change::Create => "create".to_owned(),
         Change::Update(paths) => format!("update {}", paths.join(", ")),
-        Change::Replace(why) => format!("delete and create: {why}"),
+        Change::Replace(why) => format!("replace: {why}"),
         Change::Secret(keys) => format!("generate {}", keys.join(", ")),
-        Change::Foreign => "exists and is not ours: nothing is written".to_owned(),
+        Change::Foreign => "blocked: it exists and is not owned by this platform".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! `operator run`: the controller, its servers, and a tidy end.
+//! `operator run`: the controllers, the health and metrics server, and a graceful shutdown.
 
 use std::sync::Arc;
 
@@ -14,28 +14,28 @@ use crate::context::Context;
 use crate::controller::{self, Scope};
 use crate::{server, telemetry};
 
-/// Where to work, and where to be asked how it goes.
+/// Arguments of `operator run`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Namespaces with platforms, separated by commas; the own namespace when absent.
+    /// Namespaces to watch, separated by commas [default: the operator's own namespace].
     #[arg(long, env = "WATCH_NAMESPACE", value_delimiter = ',')]
     watch_namespace: Vec<String>,
-    /// Every namespace; needs a `ClusterRole`.
+    /// Watch all namespaces; requires a cluster role.
     #[arg(long, env = "ALL_NAMESPACES", conflicts_with = "watch_namespace")]
     all_namespaces: bool,
-    /// Port of /livez, /readyz and /metrics.
+    /// Port for /livez, /readyz and /metrics.
     #[arg(long, default_value_t = OPERATOR_PORT)]
     port: u16,
-    /// Port of `PUT /log-level`, on the loopback only.
+    /// Port for PUT /log-level, on the loopback interface only.
     #[arg(long, default_value_t = OPERATOR_PORT + 1)]
     admin_port: u16,
-    /// What is logged, for example debug or info,kube=debug.
+    /// Log filter, for example debug or info,kube=debug.
     #[arg(long, env = "LOG_LEVEL", default_value = "info")]
     log_level: String,
-    /// URL of auth's tenants API, for an operator that runs outside of the cluster.
+    /// URL of the auth service's tenants API, for an operator that runs outside of the cluster.
     #[arg(long, env = "TENANTS_API_URL")]
     tenants_api_url: Option<String>,
-    /// Name of this pod, for events.
+    /// Name of this pod, reported as the source of events.
     #[arg(long, env = "POD_NAME")]
     pod_name: Option<String>,
 }
@@ -63,7 +63,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
         ?scope,
         port = arguments.port,
         version = env!("CARGO_PKG_VERSION"),
-        "started"
+        "operator started"
     );
     let controller = async {
         controller::run(context, scope, stop.clone()).await;
@@ -71,7 +71,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
         Ok(())
     };
     tokio::try_join!(health, admin, controller)?;
-    tracing::info!("ended");
+    tracing::info!("operator stopped");
     Ok(())
 }
 
@@ -98,7 +98,7 @@ fn stop_on_signal(stop: CancellationToken) -> Result<(), Error> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("told to end: no new looks");
+        tracing::info!("termination signal received; no new reconciles start");
         stop.cancel();
     });
     Ok(())

@@ -84,10 +84,10 @@ fn container_words(container: &ContainerStatus) -> Option<String> {
             .as_deref()
             .filter(|reason| !is_ordinary(reason))?;
         let message = last.or_else(|| waiting.message.clone()).unwrap_or_default();
-        return Some(format!("{}: {reason}: {message}", container.name));
+        return Some(format!("container {}: {reason}: {message}", container.name));
     }
     let last = now.and_then(last_words).or(last)?;
-    Some(format!("{}: {last}", container.name))
+    Some(format!("container {}: {last}", container.name))
 }
 
 /// The termination message of a container that failed.
@@ -117,7 +117,7 @@ fn unscheduled(pod: &Pod) -> Option<String> {
         return None;
     }
     Some(format!(
-        "not scheduled: {}",
+        "pod not scheduled: {}",
         scheduled.message.as_deref().unwrap_or_default()
     ))
 }

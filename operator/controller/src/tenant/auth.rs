@@ -28,17 +28,17 @@ pub const LIST_MAX: usize = 100;
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
     /// It may later, and says when.
-    #[error("auth of {platform}: {text}")]
+    #[error("auth service of platform {platform}: {text}")]
     Later {
         /// Whose auth.
         platform: String,
-        /// What it said, or what the way to it said.
+        /// The response's problem, or the transport error.
         text: String,
-        /// When it wants to be asked again.
+        /// How long it asked to wait before a retry.
         after: Option<Duration>,
     },
     /// The address of the owner has an account.
-    #[error("the owner's address has an account")]
+    #[error("the owner's email address already has an account")]
     OwnerTaken,
     /// It never will.
     #[error("{0}")]
@@ -173,8 +173,8 @@ impl AuthApi {
             let bytes = secret.data.as_ref()?.get(keys::PROVISIONING_TOKEN)?;
             String::from_utf8(bytes.0.clone()).ok()
         });
-        let missing = || later(platform, format!("Secret {name} has no token yet"), None);
-        let value = value.ok_or_else(missing)?;
+        let missing = format!("Secret {name} has no provisioning token yet");
+        let value = value.ok_or_else(|| later(platform, missing, None))?;
         self.tokens().insert(platform.clone(), value.clone());
         Ok(value)
     }

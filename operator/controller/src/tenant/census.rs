@@ -44,7 +44,7 @@ impl Census {
                 let found = auth.list(client, platform, uids).await?;
                 by_uid.extend(found.into_iter().map(|one| (one.uid.clone(), one)));
             }
-            metrics::counter!("operator_tenant_sweeps_total").increment(1);
+            metrics::counter!("operator_tenant_account_refreshes_total").increment(1);
             *accounts = Accounts {
                 asked: Some(Instant::now()),
                 by_uid,

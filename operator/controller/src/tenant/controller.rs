@@ -131,7 +131,7 @@ async fn follow_secrets(context: Arc<Context>, place: Place) {
         match event {
             Ok(Event::Delete(secret)) => wake_owner(&context.directory, &secret),
             Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "watch of the owners' Secrets failed"),
+            Err(error) => tracing::warn!(%error, "watch of owner Secrets failed; it restarts"),
         }
     }
 }
@@ -145,13 +145,13 @@ fn wake_owner(directory: &Directory, secret: &PartialObjectMeta<Secret>) {
     }
 }
 
-/// Looks report for themselves; what remains are Tenants that are gone.
+/// Logs what a reconcile does not log itself: deleted Tenants, and failed watches.
 fn note(result: &Result<(ObjectRef<Primary>, Action), ApplierError<Error, watcher::Error>>) {
     match result {
         Ok(_) | Err(ApplierError::ReconcilerFailed(..)) => {}
         Err(ApplierError::ObjectNotFound(tenant)) => {
-            tracing::debug!(%tenant, "asked to look at a Tenant that is gone");
+            tracing::debug!(%tenant, "request ignored: its Tenant no longer exists");
         }
-        Err(error) => tracing::warn!(%error, "watch of the Tenants failed, starting again"),
+        Err(error) => tracing::warn!(%error, "watch of Tenants failed; it restarts"),
     }
 }

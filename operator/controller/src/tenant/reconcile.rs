@@ -1,4 +1,4 @@
-//! One look at one Tenant, as a sentence: observe, resolve, plan, apply, report, next look.
+//! One reconcile of one Tenant: observe, resolve, plan, apply, report, requeue.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,14 +30,14 @@ const WAITING: Duration = Duration::from_mins(1);
 /// Between two questions how far an erasure is.
 const ERASING: Duration = Duration::from_secs(2);
 
-/// What one look came to, for log and metrics.
+/// The result of one reconcile, for log and metrics.
 struct Look {
     outcome: &'static str,
     writes: usize,
     next: Duration,
 }
 
-/// Looks at a Tenant once.
+/// Reconciles a Tenant once.
 pub(super) async fn reconcile(
     tenant: Arc<Primary>,
     context: Arc<Context>,
@@ -122,7 +122,7 @@ fn next_look(context: &Context, subject: &Subject, plan: &TenantPlan, done: &Don
             writes,
             next: random::spread(WAITING),
         },
-        VerdictKind::Ready => rest(context, "as-desired", writes),
+        VerdictKind::Ready => rest(context, "reconciled", writes),
         VerdictKind::Stalled => rest(context, "stalled", writes),
     }
 }
@@ -135,12 +135,12 @@ fn rest(context: &Context, outcome: &'static str, writes: usize) -> Look {
     }
 }
 
-fn log(tenant: &Primary, result: &Result<Look, Error>, took: Duration) {
+fn log(object: &Primary, result: &Result<Look, Error>, took: Duration) {
     let outcome = result.as_ref().map_or("error", |look| look.outcome);
     metrics::counter!("operator_tenant_reconciles_total", "outcome" => outcome).increment(1);
-    metrics::histogram!("operator_tenant_reconcile_seconds").record(took);
-    let namespace = tenant.namespace().unwrap_or_default();
-    let tenant = tenant.name_any();
+    metrics::histogram!("operator_tenant_reconcile_duration_seconds").record(took);
+    let namespace = object.namespace().unwrap_or_default();
+    let tenant = object.name_any();
     let ms = took.as_millis();
     match result {
         Ok(look) => tracing::info!(
@@ -149,9 +149,9 @@ fn log(tenant: &Primary, result: &Result<Look, Error>, took: Duration) {
             outcome,
             writes = look.writes,
             ms,
-            next_look_s = look.next.as_secs(),
-            "looked"
+            requeue_after_s = look.next.as_secs(),
+            "reconcile finished"
         ),
-        Err(error) => tracing::error!(namespace, tenant, %error, ms, "look failed"),
+        Err(error) => tracing::error!(namespace, tenant, %error, ms, "reconcile failed"),
     }
 }

@@ -35,7 +35,7 @@ where
         Ok(found) => found.and_then(|tenant| tenant.status),
         Err(kube::Error::SerdeError(_)) => None,
         Err(source) => {
-            let what = "the latest status".to_owned();
+            let what = "the current status".to_owned();
             return Err(Error::Read { what, source });
         }
     };

@@ -110,7 +110,7 @@ async fn the_process_is_ready_tells_metrics_changes_its_log_level_and_ends_when_
 
     // The look that finds nothing more to do comes after the one that says "ready".
     let metrics = world
-        .until_some("as desired", async || {
+        .until_some("reconciled", async || {
             let text = http
                 .get(url("/metrics"))
                 .send()
@@ -119,7 +119,7 @@ async fn the_process_is_ready_tells_metrics_changes_its_log_level_and_ends_when_
                 .text()
                 .await
                 .ok()?;
-            text.contains("operator_reconciles_total{outcome=\"as-desired\"}")
+            text.contains("operator_reconciles_total{outcome=\"reconciled\"}")
                 .then_some(text)
         })
         .await;
@@ -162,7 +162,7 @@ async fn the_process_is_ready_tells_metrics_changes_its_log_level_and_ends_when_
         let line: serde_json::Value = serde_json::from_str(line).expect(line);
         assert!(line["level"].is_string(), "{line}");
     }
-    assert!(lines.contains("\"outcome\":\"as-desired\""), "{lines}");
+    assert!(lines.contains("\"outcome\":\"reconciled\""), "{lines}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,7 +187,7 @@ async fn the_diff_against_the_cluster_shows_what_an_apply_would_change() {
             .env("KUBECONFIG", &world.kubeconfig);
         text(&command.output().unwrap())
     };
-    assert_eq!(diff(&sample), "# nothing to do\n");
+    assert_eq!(diff(&sample), "# no changes\n");
     let changed = sample.replace("spec:\n", "spec:\n  services: {auth: {replicas: 3}}\n");
     let shown = diff(&changed);
     assert!(

@@ -35,7 +35,7 @@ async fn an_object_that_is_not_ours_is_reported_and_never_adopted() {
     world.apply(&platform).await;
     let in_conflict = |platform: &operator_core::api::CreatorPlatform| {
         let conditions = platform.status.iter().flat_map(|status| &status.conditions);
-        let reason = |one: &operator_core::api::Condition| one.reason == "ObjectNotOurs";
+        let reason = |one: &operator_core::api::Condition| one.reason == "NotOwned";
         conditions
             .into_iter()
             .any(|one| reason(one) && one.message.contains(&postgres))

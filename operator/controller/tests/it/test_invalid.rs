@@ -77,7 +77,7 @@ async fn a_platform_that_cannot_be_read_says_so_and_stops_no_other() {
         .await;
     let message = condition["message"].as_str().unwrap();
     assert!(
-        message.contains("cannot be read") && message.contains("kubectl edit"),
+        message.contains("cannot be parsed") && message.contains("kubectl edit"),
         "{message}"
     );
     assert_event(&world, "broken", "InvalidSpec").await;

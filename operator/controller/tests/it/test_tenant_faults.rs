@@ -3,10 +3,10 @@
 
 use futures_util::{StreamExt, stream};
 use operator::context::Pace;
+use shared_testkit::Sample;
 use tokio::time::{Duration, Instant};
 
 use crate::tenants::Tenants;
-use crate::test_faults::spread;
 use crate::test_tenant_crash::{End, PACE, Scenario, run};
 use crate::wire::{Busy, Fault};
 
@@ -37,21 +37,27 @@ async fn a_deletion_survives_every_fault() {
     matrix(&Scenario::deletion()).await;
 }
 
-fn faults(calm: &End) -> Vec<Fault> {
+/// A sample of them, unless every case is asked for.
+fn faults(scenario: &Scenario, calm: &End) -> Vec<Fault> {
+    let sample = |kind: &str, all: Vec<Fault>, most| {
+        let test = format!("{} {kind}", scenario.name);
+        Sample::from_env().of(&test, all, most)
+    };
     let busy = Busy::all(3);
-    let writes = 1..=calm.writes;
-    let mut all: Vec<Fault> = writes
-        .flat_map(|n| [Fault::Conflict(n), Fault::BusyWrite(n, busy[n % 4])])
-        .collect();
-    let reads = spread(calm.reads, 4).enumerate();
-    all.extend(reads.map(|(number, n)| Fault::BusyRead(n, busy[number % 4])));
-    all.push(Fault::BusyReads(3, Busy::all(1)[0]));
-    all.extend(
-        spread(calm.events, 4)
-            .flat_map(|n| [Fault::Gone(n), Fault::Dropped(n), Fault::Swallowed(n)]),
-    );
-    all.extend(spread(calm.outdated, 3).map(Fault::Outdated));
-    all
+    let writes =
+        (1..=calm.writes).flat_map(|n| [Fault::Conflict(n), Fault::BusyWrite(n, busy[n % 4])]);
+    let reads = (1..=calm.reads).map(|n| Fault::BusyRead(n, busy[n % 4]));
+    let events =
+        (1..=calm.events).flat_map(|n| [Fault::Gone(n), Fault::Dropped(n), Fault::Swallowed(n)]);
+    let outdated = (1..=calm.outdated).map(Fault::Outdated);
+    [
+        sample("writes", writes.collect(), 5),
+        sample("reads", reads.collect(), 2),
+        sample("all reads", vec![Fault::BusyReads(3, Busy::all(1)[0])], 1),
+        sample("events", events.collect(), 4),
+        sample("answers", outdated.collect(), 2),
+    ]
+    .concat()
 }
 
 async fn matrix(scenario: &Scenario) {
@@ -59,7 +65,7 @@ async fn matrix(scenario: &Scenario) {
     let worlds = (0..AT_ONCE).map(|_| Tenants::new(scenario.name));
     let worlds: Vec<Tenants> = stream::iter(worlds).buffered(AT_ONCE).collect().await;
     let calm = run(&worlds[0], scenario, "calm", Fault::None, PACE).await;
-    let faults = faults(&calm);
+    let faults = faults(scenario, &calm);
     let lanes = worlds.iter().enumerate().map(|(lane, tenants)| {
         let own = faults.iter().enumerate().skip(lane).step_by(AT_ONCE);
         let own: Vec<(usize, Fault)> = own.map(|(number, fault)| (number, *fault)).collect();
@@ -86,7 +92,7 @@ async fn matrix(scenario: &Scenario) {
         began.elapsed().as_secs_f64()
     );
     assert!(
-        struck > faults.len() / 2,
+        Sample::from_env().is_enough(struck, faults.len()),
         "only {struck} of {} struck",
         faults.len()
     );

@@ -137,7 +137,7 @@ async fn a_deleted_secret_is_written_anew_until_the_owner_is_in_and_a_foreign_on
         .await
         .unwrap();
     tenants.apply(&tenants.body("eve")).await;
-    tenants.until_reason("eve", "ObjectNotOurs").await;
+    tenants.until_reason("eve", "NotOwned").await;
     let untouched = tenants.owner_secret("eve").await.unwrap();
     assert_eq!(value(&untouched, "mine"), "alone");
     operator.stop().await;
@@ -162,7 +162,7 @@ async fn a_retained_tenant_is_suspended_and_one_to_be_erased_waits_for_its_confi
     let expected = format!("{namespace}/ada|t\n{namespace}/eve|f");
     assert_eq!(tenants.auth.sql(suspended), expected);
     tenants.delete("eve").await;
-    tenants.until_reason("eve", "ConfirmationMissing").await;
+    tenants.until_reason("eve", "DeletionNotConfirmed").await;
     sleep(PACE.tenant * 2).await;
     assert_eq!(
         tenants.auth.sql(suspended),
@@ -234,15 +234,17 @@ async fn who_is_not_let_in_or_comes_second_or_too_early_is_told_why() {
     });
     tenants.apply(&elsewhere).await;
     tenants.apply(&early).await;
-    tenants.until_reason("elsewhere", "ConsentMissing").await;
-    tenants.until_reason("early", "PlatformMissing").await;
+    tenants
+        .until_reason("elsewhere", "NamespaceNotAllowed")
+        .await;
+    tenants.until_reason("early", "PlatformNotFound").await;
     tenants.apply(&tenants.body("first")).await;
     tenants.until_ready("first").await;
     let second = with("second", &|body| {
         body["spec"]["owner"]["email"] = json!("First@example.org");
     });
     tenants.apply(&second).await;
-    tenants.until_reason("second", "OwnerTaken").await;
+    tenants.until_reason("second", "OwnerEmailInUse").await;
     assert!(
         is_ready(&tenants.get("first").await),
         "the older one is not disturbed"

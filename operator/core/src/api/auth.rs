@@ -1,4 +1,4 @@
-//! Tokens, passwords and who may register.
+//! Token lifetimes, the password policy, registration and email.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bounds::Span;
 use super::workload::NameRef;
 
-/// Rules of accounts.
+/// Sign-in, registration and email of accounts.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -15,21 +15,21 @@ use super::workload::NameRef;
         .message("accessTokenLifetime must be given in seconds, minutes or hours")
 )]
 pub struct Auth {
-    /// Life of an access token.
+    /// Lifetime of an access token; days are not allowed.
     #[serde(default = "quarter_of_an_hour")]
     pub access_token_lifetime: Span,
-    /// Life of a refresh token.
+    /// Lifetime of a refresh token.
     #[serde(default = "thirty_days")]
     pub refresh_token_lifetime: Span,
-    /// Rules of passwords.
+    /// Requirements on passwords.
     #[serde(default)]
     pub password: PasswordPolicy,
-    /// Who may register.
+    /// Who may create an account.
     #[serde(default)]
     pub self_registration: SelfRegistration,
-    /// Secret with the mail server, by the names of auth's variables: `SMTP_HOST`, `SMTP_FROM`, and
-    /// as needed `SMTP_PORT`, `SMTP_TLS`, `SMTP_USERNAME`, `SMTP_PASSWORD`, `MAIL_LINK_BASE`.
-    /// Without it letters wait in the outbox.
+    /// Secret with the SMTP settings. Required keys: `SMTP_HOST` and `SMTP_FROM`. Optional keys:
+    /// `SMTP_PORT`, `SMTP_TLS`, `SMTP_USERNAME`, `SMTP_PASSWORD` and `MAIL_LINK_BASE`. Without this
+    /// Secret no email is sent; emails stay in the outbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smtp_secret_ref: Option<NameRef>,
 }
@@ -46,11 +46,11 @@ impl Default for Auth {
     }
 }
 
-/// Rules of passwords.
+/// Requirements on passwords.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct PasswordPolicy {
-    /// Fewest characters.
+    /// Minimum number of characters.
     #[serde(default = "eight")]
     #[schemars(range(min = 8, max = 128))]
     pub min_length: i32,
@@ -64,21 +64,21 @@ impl Default for PasswordPolicy {
     }
 }
 
-/// Who may register.
+/// Who may create an account.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub enum SelfRegistration {
-    /// Anybody may.
+    /// Anybody.
     #[default]
     Open,
-    /// Whom an administrator of the platform invites.
+    /// People whom an administrator of the platform has invited.
     InviteOnly,
-    /// Only Tenants and invitations make accounts.
+    /// Nobody; accounts are created by Tenants and by invitations.
     Closed,
 }
 
 impl SelfRegistration {
-    /// The word that auth reads.
+    /// The value of auth's setting.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Open => "open",

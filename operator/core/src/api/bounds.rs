@@ -27,7 +27,7 @@ pub const ORIGIN: &str = r"^https?://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})
 pub const IP_RANGE: &str = r"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$";
 const SPAN: &str = r"^[0-9]{1,7}(s|m|h|d)$";
 
-/// A span of time: a whole number and `s`, `m`, `h` or `d`, such as `15m`.
+/// A duration: a whole number followed by `s`, `m`, `h` or `d`, such as `15m`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Span(pub String);

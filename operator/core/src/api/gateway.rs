@@ -1,10 +1,11 @@
-//! The gateway: the one door of the platform.
+//! The gateway: the entry point of the platform.
 
 use std::collections::BTreeMap;
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use shared_config::limits;
 
 use super::bounds;
 use super::quantity::Quantity;
@@ -13,17 +14,17 @@ use super::workload::Resources;
 /// Type of the gateway's Service.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum ServiceType {
-    /// Inside the cluster.
+    /// Reachable inside the cluster only.
     #[default]
     ClusterIP,
-    /// A port of every node.
+    /// Reachable at a port of every node.
     NodePort,
-    /// A load balancer of the cloud.
+    /// Reachable through a load balancer of the cloud provider.
     LoadBalancer,
 }
 
 impl ServiceType {
-    /// The word that Kubernetes reads.
+    /// The value of the field in Kubernetes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ClusterIP => "ClusterIP",
@@ -33,53 +34,54 @@ impl ServiceType {
     }
 }
 
-/// The nginx in front of the four services.
+/// The gateway: nginx in front of the four services.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!has(self.ingress) || has(self.hostname)")
-        .message("an ingress needs hostname"),
+        .message("ingress requires hostname"),
     validation = Rule::new("!has(self.nodePort) || self.serviceType != 'ClusterIP'")
-        .message("nodePort needs serviceType NodePort or LoadBalancer")
+        .message("nodePort requires serviceType NodePort or LoadBalancer")
 )]
 pub struct Gateway {
-    /// Name under which browsers reach the platform.
+    /// Host name under which browsers reach the platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = bounds::HOSTNAME))]
     pub hostname: Option<String>,
-    /// Address that links and the embed snippet carry; made from hostname when left out.
+    /// Public base URL, used in links and in the widget's embed snippet. Defaults to a URL derived
+    /// from hostname.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 8, max = 300), regex(pattern = bounds::BASE_URL))]
     pub public_url: Option<String>,
-    /// Number of replicas.
+    /// Number of replicas of the gateway.
     #[serde(default = "two")]
     #[schemars(range(min = 1, max = 50))]
     pub replicas: i32,
-    /// CPU and memory.
+    /// Compute resources of the gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// Type of the Service.
+    /// Type of the gateway's Service.
     #[serde(default)]
     pub service_type: ServiceType,
-    /// Port of the nodes, for types `NodePort` and `LoadBalancer`.
+    /// Node port of the Service, for types `NodePort` and `LoadBalancer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 30000, max = 32767))]
     pub node_port: Option<i32>,
-    /// An `Ingress` in front.
+    /// Creates an `Ingress` for the gateway; requires hostname.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingress: Option<Ingress>,
-    /// A route of the Gateway API in front.
+    /// Creates an `HTTPRoute` of the Gateway API for the gateway, if that CRD is installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_route: Option<HttpRoute>,
-    /// Bounds on what comes in.
+    /// Rate and size limits of requests.
     #[serde(default)]
     pub limits: Limits,
-    /// Origins, beside the platform's own, whose pages may call the APIs from a browser.
+    /// Origins that may call the APIs from a browser (CORS), in addition to the platform's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 300), regex(pattern = bounds::ORIGIN)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub cors_origins: Vec<String>,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// IP ranges of proxies that are trusted to set `X-Forwarded-For` and `X-Forwarded-Proto`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 50), regex(pattern = bounds::IP_RANGE)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -104,74 +106,94 @@ impl Default for Gateway {
     }
 }
 
-/// An `Ingress` that leads to the gateway.
+/// An `Ingress` for the gateway.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Ingress {
-    /// Class of the controller; the cluster's default when left out.
+    /// Name of the ingress class. Defaults to the cluster's default class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = bounds::OBJECT_NAME))]
     pub class_name: Option<String>,
-    /// Certificate.
+    /// TLS certificate of the hostname.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
-    /// Annotations for the controller.
+    /// Annotations of the Ingress, for its controller.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "bounds::string_map")]
     pub annotations: BTreeMap<String, String>,
 }
 
-/// The certificate of the hostname.
+/// TLS certificate of the hostname.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Tls {
-    /// Secret of type `kubernetes.io/tls`.
+    /// Name of a Secret of type `kubernetes.io/tls`.
     #[schemars(length(min = 1, max = 253), regex(pattern = bounds::OBJECT_NAME))]
     pub secret_name: String,
 }
 
-/// A route of the Gateway API.
+/// An `HTTPRoute` of the Gateway API.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct HttpRoute {
-    /// Gateways that take the route in.
+    /// Gateways that the route attaches to.
     #[schemars(length(min = 1, max = 8))]
     pub parent_refs: Vec<ParentRef>,
 }
 
-/// A `Gateway` of the Gateway API.
+/// A reference to a `Gateway` of the Gateway API.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct ParentRef {
-    /// Its name.
+    /// Name of the Gateway.
     #[schemars(length(min = 1, max = 253), regex(pattern = bounds::OBJECT_NAME))]
     pub name: String,
-    /// Its namespace; the platform's when left out.
+    /// Namespace of the Gateway. Defaults to the platform's namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = bounds::LABEL))]
     pub namespace: Option<String>,
-    /// One listener of it.
+    /// Name of a listener of the Gateway. Defaults to all of its listeners.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = bounds::OBJECT_NAME))]
     pub section_name: Option<String>,
 }
 
-/// Bounds per address and request.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+/// Limits per client address and per request. An IPv6 address counts as its /64; each replica of
+/// the gateway counts separately.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.socketsPerAddress <= self.connectionsPerAddress")
+        .message("socketsPerAddress must not be greater than connectionsPerAddress"),
+    validation = Rule::new("self.socketsPerAddress <= self.sockets")
+        .message("socketsPerAddress must not be greater than sockets")
+)]
 pub struct Limits {
-    /// Requests per second of one address.
+    /// Requests per second of one client address.
     #[serde(default = "fifty")]
     #[schemars(range(min = 1, max = 10000))]
     pub requests_per_second: i32,
-    /// Requests of one address that may come at once on top.
+    /// Requests that one client address may send in a burst above that rate.
     #[serde(default = "hundred")]
     #[schemars(range(min = 1, max = 10000))]
     pub burst: i32,
-    /// Largest body of a request.
+    /// Concurrent requests of one client address.
+    #[serde(default = "connections_per_address")]
+    #[schemars(range(min = 1, max = 10000))]
+    pub connections_per_address: i32,
+    /// Open WebSocket connections and event streams of one client address.
+    #[serde(default = "sockets_per_address")]
+    #[schemars(range(min = 1, max = 10000))]
+    pub sockets_per_address: i32,
+    /// Open WebSocket connections and event streams of one gateway replica; connections of other
+    /// requests are not counted. A channel process accepts three quarters as many.
+    #[serde(default = "sockets")]
+    #[schemars(range(min = 16, max = 10000))]
+    pub sockets: i32,
+    /// Maximum size of a request body.
     #[serde(default = "one_mebibyte")]
     pub body_size: Quantity,
-    /// Largest upload to creator-hub.
+    /// Maximum size of an uploaded document.
     #[serde(default = "fifty_mebibytes")]
     pub upload_size: Quantity,
 }
@@ -181,6 +203,9 @@ impl Default for Limits {
         Self {
             requests_per_second: fifty(),
             burst: hundred(),
+            connections_per_address: connections_per_address(),
+            sockets_per_address: sockets_per_address(),
+            sockets: sockets(),
             body_size: one_mebibyte(),
             upload_size: fifty_mebibytes(),
         }
@@ -193,6 +218,18 @@ fn one_mebibyte() -> Quantity {
 
 fn fifty_mebibytes() -> Quantity {
     Quantity::from("50Mi")
+}
+
+const fn connections_per_address() -> i32 {
+    limits::CONNECTIONS_PER_ADDRESS
+}
+
+const fn sockets_per_address() -> i32 {
+    limits::SOCKETS_PER_ADDRESS
+}
+
+const fn sockets() -> i32 {
+    limits::SOCKETS_PER_GATEWAY
 }
 
 const fn two() -> i32 {

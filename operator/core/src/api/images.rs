@@ -1,4 +1,4 @@
-//! Where images come from.
+//! Container images and how they are pulled.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -7,20 +7,20 @@ use serde::{Deserialize, Serialize};
 use super::bounds::IMAGE;
 use super::workload::NameRef;
 
-/// When the node fetches an image.
+/// When a node pulls an image.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum PullPolicy {
-    /// At every start of a pod.
+    /// Every time a pod starts.
     Always,
-    /// When the node lacks it.
+    /// When the node does not have the image.
     #[default]
     IfNotPresent,
-    /// Never; the image must be there.
+    /// Never; the image must be on the node.
     Never,
 }
 
 impl PullPolicy {
-    /// The word that Kubernetes reads.
+    /// The value of the field in Kubernetes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Always => "Always",
@@ -30,42 +30,43 @@ impl PullPolicy {
     }
 }
 
-/// Images: ours come from `registry` by `version`, all others from their official places.
+/// Container images. The platform's own images are pulled from `registry` at the spec's version,
+/// third-party images from their official registries.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Images {
-    /// Registry and path of our own images.
+    /// Registry and path of the platform's own images.
     #[serde(default = "registry")]
     #[schemars(
         length(min = 1, max = 200),
         regex(pattern = r"^[a-zA-Z0-9][-._a-zA-Z0-9:/]*$")
     )]
     pub registry: String,
-    /// When nodes fetch images.
+    /// When nodes pull images.
     #[serde(default)]
     pub pull_policy: PullPolicy,
-    /// Secrets that hold the credentials of registries.
+    /// Secrets with registry credentials (`imagePullSecrets`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub pull_secrets: Vec<NameRef>,
-    /// Image of auth.
+    /// Image of the auth service. Defaults to `<registry>/auth:<version>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 300), regex(pattern = IMAGE))]
     pub auth: Option<String>,
-    /// Image of creator-hub.
+    /// Image of the creator-hub service. Defaults to `<registry>/creator-hub:<version>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 300), regex(pattern = IMAGE))]
     pub creator_hub: Option<String>,
-    /// Image of ai-engine.
+    /// Image of the ai-engine service. Defaults to `<registry>/ai-engine:<version>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 300), regex(pattern = IMAGE))]
     pub ai_engine: Option<String>,
-    /// Image of channel.
+    /// Image of the channel service. Defaults to `<registry>/channel:<version>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 300), regex(pattern = IMAGE))]
     pub channel: Option<String>,
-    /// Image of the migrations.
+    /// Image of the migration Job. Defaults to `<registry>/migrate:<version>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 300), regex(pattern = IMAGE))]
     pub migrate: Option<String>,
@@ -85,7 +86,7 @@ pub struct Images {
     #[serde(default = "ollama")]
     #[schemars(length(min = 1, max = 300), regex(pattern = IMAGE))]
     pub ollama: String,
-    /// Image of nginx, the gateway.
+    /// Image of nginx, which runs the gateway.
     #[serde(default = "nginx")]
     #[schemars(length(min = 1, max = 300), regex(pattern = IMAGE))]
     pub nginx: String,

@@ -1,4 +1,4 @@
-//! Ollama and the models that it serves.
+//! Ollama and its models.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -9,44 +9,44 @@ use super::storage::Storage;
 use super::stores::{ExternalUrl, StoreMode};
 use super::workload::Resources;
 
-/// Ollama: runs the language models.
+/// Ollama, which runs the language models.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("self.mode == oldSelf.mode")
-        .message("mode cannot change: make a new platform"),
+        .message("mode cannot change: create a new platform"),
     validation = Rule::new("(self.mode == 'external') == has(self.external)")
-        .message("mode external needs external, and mode managed has none"),
+        .message("external is required in mode external, and not allowed in mode managed"),
     validation = Rule::new("self.mode == 'managed' || \
         (!has(self.resources) && !has(self.gpu) && \
         (!has(self.models) || self.models.all(m, m.source != 'image')))")
-        .message("resources, gpu and models of source image belong to mode managed only"),
+        .message("resources, gpu and models of source image are allowed in mode managed only"),
     validation = Rule::new("!has(self.models) || (self.models.exists_one(m, m.use == 'chat') && \
         self.models.exists_one(m, m.use == 'embedding'))")
-        .message("models must hold exactly one of use chat and one of use embedding")
+        .message("models must contain exactly one of use chat and exactly one of use embedding")
 )]
 pub struct Ollama {
-    /// Who runs it. Immutable.
+    /// Who runs Ollama. Immutable.
     #[serde(default)]
     pub mode: StoreMode,
-    /// Volume of the models.
+    /// Volume that stores the models.
     #[serde(default = "model_storage")]
     pub storage: Storage,
-    /// CPU and memory.
+    /// Compute resources of Ollama.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// Graphics processors.
+    /// GPUs of Ollama.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<Gpu>,
-    /// How long a model stays in memory after its last use.
+    /// How long a model stays loaded in memory after its last use.
     #[serde(default = "half_an_hour")]
     pub keep_alive: Span,
-    /// The chat model and the embedding model; small defaults when left out.
+    /// The chat model and the embedding model. Defaults to two small models.
     #[serde(default = "models")]
     #[schemars(length(min = 2, max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub models: Vec<Model>,
-    /// Where the external server is.
+    /// Address of the external server, in mode `external`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalUrl>,
 }
@@ -65,18 +65,18 @@ impl Default for Ollama {
     }
 }
 
-/// Graphics processors of the pod.
+/// GPUs of a pod.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Gpu {
-    /// Name of the resource.
+    /// Resource name of the GPU.
     #[serde(default = "nvidia")]
     #[schemars(
         length(min = 1, max = 100),
         regex(pattern = r"^[-a-z0-9.]+/[-a-z0-9.]+$")
     )]
     pub resource: String,
-    /// How many.
+    /// Number of GPUs.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 16))]
     pub count: i32,
@@ -86,9 +86,9 @@ pub struct Gpu {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum ModelUse {
-    /// Writes answers.
+    /// Generates answers.
     Chat,
-    /// Makes vectors.
+    /// Computes embeddings.
     Embedding,
 }
 
@@ -96,42 +96,42 @@ pub enum ModelUse {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum ModelSource {
-    /// Ollama's library.
+    /// Pulled from Ollama's library.
     #[default]
     Pull,
-    /// A container image with a folder `/models`, for clusters without internet.
+    /// Copied from the folder `/models` of a container image, for clusters without internet access.
     Image,
-    /// A GGUF file at an address.
+    /// Downloaded as a GGUF file from a URL.
     Url,
 }
 
-/// A model.
+/// A language model.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("(self.source == 'image') == has(self.image)")
-        .message("source image needs image, and no other source has it"),
+        .message("image is required for source image, and not allowed for other sources"),
     validation = Rule::new("(self.source == 'url') == has(self.url)")
-        .message("source url needs url, and no other source has it")
+        .message("url is required for source url, and not allowed for other sources")
 )]
 pub struct Model {
-    /// Name as Ollama knows it, such as `llama3.2:1b`.
+    /// Name of the model in Ollama, such as `llama3.2:1b`.
     #[schemars(
         length(min = 1, max = 200),
         regex(pattern = r"^[a-zA-Z0-9][-._a-zA-Z0-9/:]*$")
     )]
     pub name: String,
-    /// What it is for.
+    /// What the model is used for.
     #[serde(rename = "use")]
     pub purpose: ModelUse,
-    /// Where it comes from.
+    /// Where the model comes from.
     #[serde(default)]
     pub source: ModelSource,
-    /// Image that carries it, for source image.
+    /// Container image that contains the model, for source `image`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 300), regex(pattern = bounds::IMAGE))]
     pub image: Option<String>,
-    /// Address of the file, for source url.
+    /// URL of the GGUF file, for source `url`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 8, max = 1000), regex(pattern = r"^https?://[^\s]+$"))]
     pub url: Option<String>,

@@ -17,7 +17,7 @@ use super::tenants::Tenants;
 /// Longest name of a platform: names made from it must fit 63 characters.
 pub const NAME_MAX: usize = 40;
 
-/// What a platform shall be.
+/// Desired state of a platform.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "creatorplatform.io",
@@ -28,7 +28,7 @@ pub const NAME_MAX: usize = 40;
     shortname = "cplat",
     category = "creator",
     derive = "PartialEq",
-    doc = "A whole Creator Platform: four services, their stores, models, migrations and gateway.",
+    doc = "A Creator Platform: four services with their databases, models, migrations and gateway.",
     printcolumn(
         name = "Ready",
         type_ = "string",
@@ -46,57 +46,57 @@ pub const NAME_MAX: usize = 40;
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("size(self.metadata.name) <= 40 && \
         self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
-        .message("the name of a platform is a DNS label of at most 40 characters")
+        .message("the name of a platform must be a DNS label of at most 40 characters")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!self.migrations.requireBackup || \
         (has(self.postgres.managed) && has(self.postgres.managed.backup))")
-    .message("migrations.requireBackup needs postgres.managed.backup"))]
+    .message("migrations.requireBackup requires postgres.managed.backup"))]
 pub struct CreatorPlatformSpec {
-    /// Version of the four services and of the migrations.
+    /// Version of the four services and of the database schema.
     #[serde(default = "version")]
     #[schemars(
         length(min = 1, max = 64),
         regex(pattern = r"^[a-zA-Z0-9][-._a-zA-Z0-9]*$")
     )]
     pub version: String,
-    /// Where images come from.
+    /// Container images.
     #[serde(default)]
     pub images: Images,
     /// The four services.
     #[serde(default)]
     pub services: Services,
-    /// The database.
+    /// PostgreSQL, the database.
     #[serde(default)]
     pub postgres: Postgres,
-    /// Cache, sessions and limits.
+    /// Redis: cache, sessions, rate limits and pub/sub.
     #[serde(default)]
     pub redis: Redis,
-    /// The index of embeddings.
+    /// Chroma, the vector index.
     #[serde(default)]
     pub chroma: Chroma,
-    /// Language models.
+    /// Ollama, which runs the language models.
     #[serde(default)]
     pub ollama: Ollama,
-    /// The one door.
+    /// The gateway: nginx in front of the four services.
     #[serde(default)]
     pub gateway: Gateway,
-    /// Tokens, passwords and registration.
+    /// Token lifetimes, password policy, registration and email.
     #[serde(default)]
     pub auth: Auth,
-    /// What tenants get.
+    /// Which Tenants the platform accepts, and the quotas of their plans.
     #[serde(default)]
     pub tenants: Tenants,
-    /// How migrations run.
+    /// How database migrations run.
     #[serde(default)]
     pub migrations: Migrations,
-    /// Who may talk to whom.
+    /// Network policies of the platform's pods.
     #[serde(default)]
     pub network_policies: NetworkPolicies,
-    /// Objects for Prometheus.
+    /// Objects for the Prometheus operator.
     #[serde(default)]
     pub monitoring: Monitoring,
-    /// Stops all writes; the plan that would be applied then stands in the status.
+    /// Stops all changes by the operator; `status.pendingPlan` lists what it would change.
     #[serde(default)]
     pub suspend: bool,
 }

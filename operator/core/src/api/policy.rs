@@ -7,21 +7,21 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds::{self, Span};
 
-/// How migrations run.
+/// How database migrations run.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Migrations {
-    /// Longest wait for a lock.
+    /// Maximum time that a migration waits for a lock.
     #[serde(default = "ten_seconds")]
     pub lock_timeout: Span,
-    /// Longest statement; `0s` is no limit.
+    /// Maximum duration of one statement; `0s` means no limit.
     #[serde(default = "five_minutes")]
     pub statement_timeout: Span,
-    /// Attempts of the Job after the first.
+    /// Number of retries of the migration Job (`backoffLimit`).
     #[serde(default = "three")]
     #[schemars(range(min = 0, max = 10))]
     pub backoff_limit: i32,
-    /// Takes a dump first; needs `postgres.managed.backup`.
+    /// Takes a database dump before migrating; requires `postgres.managed.backup`.
     #[serde(default)]
     pub require_backup: bool,
 }
@@ -37,11 +37,11 @@ impl Default for Migrations {
     }
 }
 
-/// Who may talk to whom inside the platform.
+/// Network policies of the platform's pods.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkPolicies {
-    /// Default deny for the platform's pods, and an allowance for each known connection.
+    /// Denies all traffic of the platform's pods except the connections that the platform needs.
     #[serde(default = "yes")]
     pub enabled: bool,
 }
@@ -52,17 +52,17 @@ impl Default for NetworkPolicies {
     }
 }
 
-/// Objects of the Prometheus operator; left out where its CRDs are missing.
+/// Objects for the Prometheus operator; skipped where its CRDs are not installed.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Monitoring {
-    /// A `ServiceMonitor` of the four services.
+    /// Creates a `ServiceMonitor` for the four services.
     #[serde(default)]
     pub service_monitor: bool,
-    /// A `PrometheusRule` with alerts.
+    /// Creates a `PrometheusRule` with alerts.
     #[serde(default)]
     pub prometheus_rule: bool,
-    /// Labels by which Prometheus picks these objects.
+    /// Labels of these objects, by which Prometheus selects them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "bounds::string_map")]
     pub labels: BTreeMap<String, String>,

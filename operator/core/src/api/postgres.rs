@@ -1,4 +1,4 @@
-//! The database: managed here, external, or by CloudNativePG.
+//! PostgreSQL: run by this operator, external, or run by CloudNativePG.
 
 use std::collections::BTreeMap;
 
@@ -14,44 +14,44 @@ use super::workload::{NameRef, Resources};
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "kebab-case")]
 pub enum PostgresMode {
-    /// One instance, run by this operator.
+    /// A single instance that this operator runs.
     #[default]
     Managed,
-    /// A server elsewhere.
+    /// A server that is run outside of the platform.
     External,
-    /// A `Cluster` of `CloudNativePG`, for a database that outlives a node.
+    /// A `Cluster` of `CloudNativePG`: replicated, so that it survives the loss of a node.
     CloudnativePg,
 }
 
-/// The database of the platform.
+/// PostgreSQL, the platform's database.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("self.mode == oldSelf.mode")
-        .message("mode cannot change: back up, and restore into a new platform"),
+        .message("mode cannot change: restore a backup into a new platform"),
     validation = Rule::new("self.mode == 'managed' || !has(self.managed)")
-        .message("managed belongs to mode managed only"),
+        .message("managed is allowed in mode managed only"),
     validation = Rule::new("(self.mode == 'external') == has(self.external)")
-        .message("mode external needs external, and no other mode has it"),
+        .message("external is required in mode external, and not allowed in other modes"),
     validation = Rule::new("self.mode == 'cloudnative-pg' || !has(self.cloudnativePg)")
-        .message("cloudnativePg belongs to mode cloudnative-pg only")
+        .message("cloudnativePg is allowed in mode cloudnative-pg only")
 )]
 pub struct Postgres {
-    /// Who runs it. Immutable.
+    /// Who runs PostgreSQL. Immutable.
     #[serde(default)]
     pub mode: PostgresMode,
-    /// Settings of the managed instance.
+    /// Settings of the instance that this operator runs, in mode `managed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed: Option<ManagedPostgres>,
-    /// Where the external server is.
+    /// Address and credentials of the external server, in mode `external`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalPostgres>,
-    /// Settings of the `CloudNativePG` cluster.
+    /// Settings of the `CloudNativePG` cluster, in mode `cloudnative-pg`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cloudnative_pg: Option<CloudnativePg>,
 }
 
-/// A single PostgreSQL 15.
+/// A single PostgreSQL 15 instance.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.parameters) || self.parameters.all(k, \
@@ -59,17 +59,17 @@ pub struct Postgres {
         'data_directory', 'unix_socket_directories', 'ssl']))")
     .message("parameters must be PostgreSQL settings that the operator does not set itself"))]
 pub struct ManagedPostgres {
-    /// Volume of the data.
+    /// Volume that stores the data.
     #[serde(default = "data_storage")]
     pub storage: Storage,
-    /// CPU and memory.
+    /// Compute resources of PostgreSQL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// Settings of `postgresql.conf`; a change restarts the server.
+    /// Settings for `postgresql.conf`; a change restarts the server.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "bounds::string_map")]
     pub parameters: BTreeMap<String, String>,
-    /// Regular dumps into a volume of their own.
+    /// Scheduled database dumps to a separate volume; none by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<Backup>,
 }
@@ -85,42 +85,42 @@ impl Default for ManagedPostgres {
     }
 }
 
-/// When dumps are taken, and how many are kept.
+/// Schedule and retention of database dumps.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Backup {
-    /// Five fields as cron reads them, in UTC.
+    /// Cron schedule in UTC: five fields, or a macro such as `@daily`.
     #[serde(default = "nightly")]
     #[schemars(length(min = 1, max = 100), regex(pattern = bounds::SCHEDULE))]
     pub schedule: String,
-    /// Dumps that are kept.
+    /// Number of dumps to keep.
     #[serde(default = "seven")]
     #[schemars(range(min = 1, max = 365))]
     pub retain: i32,
-    /// Volume of the dumps.
+    /// Volume that stores the dumps.
     #[serde(default = "backup_storage")]
     pub storage: Storage,
 }
 
-/// How the connection is encrypted.
+/// TLS mode of the connection, as in libpq.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "kebab-case")]
 pub enum SslMode {
-    /// Plain.
+    /// Not encrypted.
     Disable,
-    /// Encrypted when the server can.
+    /// Encrypted if the server supports it.
     Prefer,
-    /// Encrypted.
+    /// Encrypted; the server's certificate is not verified.
     #[default]
     Require,
-    /// Encrypted, by a certificate of a known authority.
+    /// Encrypted; the certificate must be signed by a trusted authority.
     VerifyCa,
-    /// The same, and the certificate names the host.
+    /// As `verify-ca`, and the certificate must match the host name.
     VerifyFull,
 }
 
 impl SslMode {
-    /// The word that libpq and sqlx read.
+    /// The value of `sslmode`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Disable => "disable",
@@ -132,43 +132,43 @@ impl SslMode {
     }
 }
 
-/// A PostgreSQL server that somebody else runs.
+/// A PostgreSQL server outside of the platform.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalPostgres {
-    /// Host name or address.
+    /// Host name or IP address.
     #[schemars(length(min = 1, max = 253), regex(pattern = bounds::HOSTNAME))]
     pub host: String,
     /// TCP port.
     #[serde(default = "postgres_port")]
     #[schemars(range(min = 1, max = 65535))]
     pub port: i32,
-    /// Name of the database; it must exist.
+    /// Name of the database. It is created if it does not exist and the role may create databases.
     #[serde(default = "database")]
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z_][a-z0-9_]*$"))]
     pub database: String,
-    /// How the connection is encrypted.
+    /// TLS mode of the connection.
     #[serde(default)]
     pub ssl_mode: SslMode,
-    /// Secret with keys `username` and `password` of a role that may create roles and schemas.
+    /// Secret with the keys `username` and `password` of a role that can create roles and schemas.
     pub admin_secret_ref: NameRef,
 }
 
-/// A cluster of `CloudNativePG`; its operator must be installed.
+/// A `CloudNativePG` cluster; the `CloudNativePG` operator must be installed.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct CloudnativePg {
-    /// Number of instances: one writes, the others follow.
+    /// Number of instances: one primary, the others replicas.
     #[serde(default = "three")]
     #[schemars(range(min = 1, max = 9))]
     pub instances: i32,
     /// Volume of each instance.
     #[serde(default = "data_storage")]
     pub storage: Storage,
-    /// CPU and memory of each instance.
+    /// Compute resources of each instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// Image of PostgreSQL 15; the default of `CloudNativePG` may be newer.
+    /// Image of PostgreSQL 15. The default of `CloudNativePG` itself may be a newer version.
     #[serde(default = "cloudnative_image")]
     #[schemars(length(min = 1, max = 300), regex(pattern = bounds::IMAGE))]
     pub image: String,

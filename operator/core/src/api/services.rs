@@ -9,22 +9,22 @@ use super::storage::Storage;
 use super::workload::Workload;
 
 const ONE_SIZE: &str = "!(has(self.replicas) && has(self.autoscaling))";
-const ONE_SIZE_MESSAGE: &str = "give either replicas or autoscaling, not both";
+const ONE_SIZE_MESSAGE: &str = "set either replicas or autoscaling, not both";
 
 /// Settings of the four services.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Services {
-    /// Accounts and tokens.
+    /// The auth service: accounts and tokens.
     #[serde(default)]
     pub auth: AuthService,
-    /// Profiles and documents.
+    /// The creator-hub service: profiles and documents.
     #[serde(default)]
     pub creator_hub: CreatorHubService,
-    /// Ingestion, retrieval and answers.
+    /// The ai-engine service: indexing, retrieval and answers.
     #[serde(default)]
     pub ai_engine: AiEngineService,
-    /// Where end users talk.
+    /// The channel service: chat widget, messengers and conversations.
     #[serde(default)]
     pub channel: ChannelService,
 }
@@ -41,7 +41,7 @@ impl Services {
     }
 }
 
-/// Settings of auth.
+/// Settings of the auth service.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(ONE_SIZE).message(ONE_SIZE_MESSAGE))]
@@ -51,41 +51,41 @@ pub struct AuthService {
     pub workload: Workload,
 }
 
-/// Settings of creator-hub.
+/// Settings of the creator-hub service.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new(ONE_SIZE).message(ONE_SIZE_MESSAGE),
     validation = Rule::new("self.fileAccess == 'ReadWriteMany' || \
         (!has(self.autoscaling) && (!has(self.replicas) || self.replicas <= 1))")
-        .message("more than one replica needs fileAccess ReadWriteMany")
+        .message("more than one replica requires fileAccess ReadWriteMany")
 )]
 pub struct CreatorHubService {
     /// What every service has.
     #[serde(flatten)]
     pub workload: Workload,
-    /// Volume of the uploaded files.
+    /// Volume that stores the uploaded files.
     #[serde(default = "file_storage")]
     pub storage: Storage,
-    /// Who may mount that volume. Immutable.
+    /// Access mode of that volume. Immutable.
     #[serde(default)]
     #[x_kube(validation = Rule::new("self == oldSelf")
         .message("fileAccess cannot change once the volume exists"))]
     pub file_access: FileAccess,
 }
 
-/// Who may mount the volume of the uploaded files.
+/// Access mode of the volume that stores the uploaded files.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum FileAccess {
-    /// One node: enough for one replica.
+    /// Mounted by one node; allows one replica.
     #[default]
     ReadWriteOnce,
-    /// Many nodes; the storage class must be able to.
+    /// Mounted by many nodes; the storage class must support it.
     ReadWriteMany,
 }
 
 impl FileAccess {
-    /// The word that Kubernetes reads.
+    /// The value of the field in Kubernetes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ReadWriteOnce => "ReadWriteOnce",
@@ -104,7 +104,7 @@ impl Default for CreatorHubService {
     }
 }
 
-/// Settings of ai-engine.
+/// Settings of the ai-engine service.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(ONE_SIZE).message(ONE_SIZE_MESSAGE))]
@@ -112,26 +112,26 @@ pub struct AiEngineService {
     /// What every service has.
     #[serde(flatten)]
     pub workload: Workload,
-    /// How an answer is made when the request names no mode.
+    /// Default answer mode, for requests that do not set one.
     #[serde(default)]
     pub answer_mode: AnswerMode,
 }
 
-/// How answers are made.
+/// How answers are produced.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum AnswerMode {
-    /// The chat model writes the answer.
+    /// The chat model generates the answer.
     Generative,
-    /// The best passages, quoted and cited; no model is called.
+    /// The best passages are quoted and cited; the chat model is not called.
     Extractive,
-    /// Generative; extractive while the chat model is down or overloaded.
+    /// Generative; extractive while the chat model is unavailable or overloaded.
     #[default]
     Auto,
 }
 
 impl AnswerMode {
-    /// The word that ai-engine reads.
+    /// The value of ai-engine's setting.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Generative => "generative",
@@ -141,7 +141,7 @@ impl AnswerMode {
     }
 }
 
-/// Settings of channel.
+/// Settings of the channel service.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(ONE_SIZE).message(ONE_SIZE_MESSAGE))]
@@ -149,7 +149,7 @@ pub struct ChannelService {
     /// What every service has.
     #[serde(flatten)]
     pub workload: Workload,
-    /// Serves a page with the widget, to try it out. Leave it off in production.
+    /// Serves a demo page with the chat widget. Not for production.
     #[serde(default)]
     pub demo_page: bool,
 }

@@ -1,4 +1,4 @@
-//! Status of a platform: what is, beside what shall be.
+//! Status of a platform.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -9,98 +9,98 @@ use super::condition::Condition;
 /// Most lines of a pending plan.
 pub const PENDING_PLAN_MAX: usize = 100;
 
-/// What the operator found and did.
+/// Observed state of a platform.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct PlatformStatus {
-    /// Generation of the spec that this status is about.
+    /// Generation of the spec that the status was computed from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
-    /// Aspects of the present state.
+    /// Conditions: `Ready`, `Reconciling` and `Stalled`, and one for each component.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// Version that runs and version that is aimed at.
+    /// Running version and target version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<VersionStatus>,
-    /// Where browsers reach the gateway.
+    /// URL of the gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 400))]
     pub endpoint: Option<String>,
-    /// Where the migrations stand.
+    /// Progress of the database migrations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrations: Option<MigrationStatus>,
-    /// Every workload.
+    /// Replicas and image of every workload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub components: Vec<ComponentStatus>,
-    /// Tenants of the platform.
+    /// Number of Tenants of the platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenants: Option<TenantCount>,
-    /// What would be applied; only while suspended.
+    /// Changes that the operator would make, one per line; only while `spec.suspend` is true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 101), inner(length(max = 512)))]
     pub pending_plan: Vec<String>,
 }
 
-/// Running and wanted version.
+/// Running version and target version.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct VersionStatus {
-    /// Version of which every service runs; the last such while an upgrade is under way.
+    /// Version that all services run. During an upgrade, the version before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub running: Option<String>,
-    /// Version that the spec asks for.
+    /// Version in the spec.
     #[schemars(length(max = 64))]
     pub target: String,
 }
 
-/// Applied and wanted set of migrations.
+/// Progress of the database migrations.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct MigrationStatus {
-    /// Version whose migrations are applied.
+    /// Version whose migrations have been applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub current: Option<String>,
-    /// Version whose migrations are wanted.
+    /// Version whose migrations are to be applied.
     #[schemars(length(max = 64))]
     pub target: String,
-    /// Job that applies them.
+    /// Name of the Job that applies the migrations.
     #[schemars(length(max = 63))]
     pub job: String,
 }
 
-/// One workload.
+/// A workload.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct ComponentStatus {
     /// Name of the component.
     #[schemars(length(min = 1, max = 63))]
     pub name: String,
-    /// Ready replicas.
+    /// Number of ready replicas.
     #[schemars(range(min = 0))]
     pub ready: i32,
-    /// Wanted replicas.
+    /// Number of desired replicas.
     #[schemars(range(min = 0))]
     pub desired: i32,
-    /// Image that is wanted.
+    /// Desired image.
     #[schemars(length(max = 300))]
     pub image: String,
 }
 
-/// Tenants of a platform.
+/// Number of Tenants of a platform.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct TenantCount {
-    /// All that name this platform and are allowed to.
+    /// Tenants that refer to this platform from an allowed namespace.
     #[schemars(range(min = 0))]
     pub total: i32,
-    /// Those that are provisioned.
+    /// Tenants that are ready.
     #[schemars(range(min = 0))]
     pub ready: i32,
 }

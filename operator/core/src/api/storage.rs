@@ -1,4 +1,4 @@
-//! Volumes: how large, and of which class.
+//! Size and storage class of volumes.
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
@@ -11,18 +11,18 @@ use super::quantity::Quantity;
 #[x_kube(
     validation = Rule::new("!isQuantity(oldSelf.size) || \
         quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0")
-        .message("storage may grow but never shrink: restore into a new platform instead"),
+        .message("storage size cannot shrink: restore a backup into a new platform instead"),
     validation = Rule::new("has(self.className) == has(oldSelf.className) && \
         (!has(self.className) || self.className == oldSelf.className)")
         .message("the storage class cannot change once the volume exists"),
     validation = Rule::new("isQuantity(self.size) && \
         quantity(self.size).isGreaterThan(quantity('0'))")
-        .message("size must be an amount of bytes above zero, such as 10Gi")
+        .message("size must be a quantity greater than zero, such as 10Gi")
 )]
 pub struct Storage {
-    /// Size of the volume. It may grow later, never shrink.
+    /// Size of the volume. It can be increased later, but not decreased.
     pub size: Quantity,
-    /// Storage class; the cluster's default when left out. Immutable.
+    /// Name of the storage class. Defaults to the cluster's default class. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = super::bounds::OBJECT_NAME))]
     pub class_name: Option<String>,

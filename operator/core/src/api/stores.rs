@@ -1,4 +1,4 @@
-//! Redis and Chroma: managed here or external.
+//! Redis and Chroma: run by this operator, or external.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -12,35 +12,35 @@ use super::workload::{KeyRef, Resources};
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum StoreMode {
-    /// This operator.
+    /// Run by this operator.
     #[default]
     Managed,
-    /// Somebody else.
+    /// Run outside of the platform.
     External,
 }
 
-/// Redis: cache, sessions and limits.
+/// Redis: cache, sessions, rate limits and pub/sub.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("self.mode == oldSelf.mode")
-        .message("mode cannot change: sessions would be lost unseen"),
+        .message("mode cannot change: all sessions would be lost"),
     validation = Rule::new("(self.mode == 'external') == has(self.external)")
-        .message("mode external needs external, and mode managed has none"),
+        .message("external is required in mode external, and not allowed in mode managed"),
     validation = Rule::new("self.mode == 'managed' || !has(self.resources)")
-        .message("resources belong to mode managed only")
+        .message("resources are allowed in mode managed only")
 )]
 pub struct Redis {
-    /// Who runs it. Immutable.
+    /// Who runs the server. Immutable.
     #[serde(default)]
     pub mode: StoreMode,
-    /// Volume of the append-only file.
+    /// Volume that stores the append-only file.
     #[serde(default = "redis_storage")]
     pub storage: Storage,
-    /// CPU and memory; three quarters of the memory limit become `maxmemory`.
+    /// Compute resources of Redis. `maxmemory` is three quarters of the memory limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// Where the external server is.
+    /// Address of the external server, in mode `external`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalRedis>,
 }
@@ -56,47 +56,47 @@ impl Default for Redis {
     }
 }
 
-/// A Redis that somebody else runs.
+/// A Redis server outside of the platform.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalRedis {
-    /// Host name or address.
+    /// Host name or IP address.
     #[schemars(length(min = 1, max = 253), regex(pattern = bounds::HOSTNAME))]
     pub host: String,
     /// TCP port.
     #[serde(default = "redis_port")]
     #[schemars(range(min = 1, max = 65535))]
     pub port: i32,
-    /// ACL user.
+    /// Name of the ACL user.
     #[serde(default = "default_user")]
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[-_a-zA-Z0-9]+$"))]
     pub username: String,
-    /// Where its password is.
+    /// Secret key with the user's password.
     pub password_secret_ref: KeyRef,
 }
 
-/// Chroma: the index of embeddings.
+/// Chroma, the vector index.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("self.mode == oldSelf.mode")
-        .message("mode cannot change: the index would have to be built again unseen"),
+        .message("mode cannot change: the vector index would be lost"),
     validation = Rule::new("(self.mode == 'external') == has(self.external)")
-        .message("mode external needs external, and mode managed has none"),
+        .message("external is required in mode external, and not allowed in mode managed"),
     validation = Rule::new("self.mode == 'managed' || !has(self.resources)")
-        .message("resources belong to mode managed only")
+        .message("resources are allowed in mode managed only")
 )]
 pub struct Chroma {
-    /// Who runs it. Immutable.
+    /// Who runs the server. Immutable.
     #[serde(default)]
     pub mode: StoreMode,
-    /// Volume of the index.
+    /// Volume that stores the index.
     #[serde(default = "chroma_storage")]
     pub storage: Storage,
-    /// CPU and memory.
+    /// Compute resources of Chroma.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// Where the external server is.
+    /// Address of the external server, in mode `external`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalUrl>,
 }
@@ -112,7 +112,7 @@ impl Default for Chroma {
     }
 }
 
-/// A server that is reached by URL.
+/// A server outside of the platform, reached by URL.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalUrl {

@@ -9,7 +9,7 @@ use super::condition::Condition;
 use super::tenants::{Plan, Quotas};
 use super::workload::NameRef;
 
-/// What a creator account shall be.
+/// Desired state of a creator account.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "creatorplatform.io",
@@ -20,7 +20,7 @@ use super::workload::NameRef;
     shortname = "ten",
     category = "creator",
     derive = "PartialEq",
-    doc = "A creator account of a Creator Platform.",
+    doc = "A creator account on a Creator Platform.",
     printcolumn(
         name = "Ready",
         type_ = "string",
@@ -37,96 +37,97 @@ use super::workload::NameRef;
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("!has(self.spec.confirmDeletion) || \
         self.spec.deletionPolicy == 'Delete'")
-        .message("confirmDeletion belongs to deletionPolicy Delete only"),
+        .message("confirmDeletion is allowed with deletionPolicy Delete only"),
     validation = Rule::new("!has(self.spec.confirmDeletion) || (has(self.status) && \
         has(self.status.creatorId) && self.spec.confirmDeletion == self.status.creatorId)")
-        .message("confirmDeletion must equal status.creatorId, the tenant whose data is erased"),
+        .message("confirmDeletion must equal status.creatorId, the id of the account to erase"),
     validation = Rule::new("size(self.metadata.name) <= 63")
-        .message("the name of a tenant has at most 63 characters")
+        .message("the name of a tenant must have at most 63 characters")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.owner.email == oldSelf.owner.email")
-    .message("owner.email cannot change: the account's people are its own business"))]
+    .message("owner.email cannot change: members are managed inside the account"))]
 #[x_kube(validation = Rule::new("self.platformRef == oldSelf.platformRef")
-    .message("platformRef cannot change: make a new Tenant on the other platform"))]
+    .message("platformRef cannot change: create a new Tenant on the other platform"))]
 pub struct TenantSpec {
-    /// The platform. Immutable.
+    /// The platform that hosts the account. Immutable.
     pub platform_ref: PlatformRef,
-    /// Name that people see.
+    /// Name of the account, as people see it.
     #[schemars(length(min = 2, max = 100))]
     pub display_name: String,
-    /// Who owns the account when it is made; later the account's people are its own business.
+    /// First owner of the account. Later changes of its members are made inside the account.
     pub owner: Owner,
-    /// Plan; the platform's default when left out.
+    /// Pricing plan. Defaults to the platform's `tenants.defaultPlan`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
-    /// Overrides of the plan's quotas.
+    /// Quotas that override those of the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quotas: Option<Quotas>,
-    /// Web sites that may embed the widget, such as `https://example.org`.
+    /// Origins of websites that may embed the chat widget, such as `https://example.org`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 300), regex(pattern = bounds::ORIGIN)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub allowed_origins: Vec<String>,
-    /// Shuts the account without touching its data.
+    /// Suspends the account: nobody can sign in and the widget does not answer. Its data is kept.
     #[serde(default)]
     pub suspend: bool,
-    /// What happens to the data when this object is deleted.
+    /// What happens to the account's data when the Tenant is deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
-    /// The tenant's id, to confirm that its data shall be erased.
+    /// Confirms that all data of the account is to be erased: the value of `status.creatorId`.
+    /// Only with `deletionPolicy: Delete`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 36, max = 36), regex(pattern = r"^[-0-9a-f]{36}$"))]
     pub confirm_deletion: Option<String>,
 }
 
-/// The platform of a tenant.
+/// A reference to a platform.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct PlatformRef {
-    /// Its name.
+    /// Name of the `CreatorPlatform`.
     #[schemars(length(min = 1, max = 40), regex(pattern = bounds::LABEL))]
     pub name: String,
-    /// Its namespace; the Tenant's own when left out.
+    /// Namespace of the `CreatorPlatform`. Defaults to the Tenant's namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = bounds::LABEL))]
     pub namespace: Option<String>,
 }
 
-/// Who owns an account.
+/// Owner of an account.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Owner {
-    /// E-mail address; the invitation names it.
+    /// Email address of the owner, to whom the invitation is issued. Immutable.
     #[schemars(
         length(min = 3, max = 254),
         regex(pattern = r"^[^\s@]+@[^\s@]+\.[^\s@]+$")
     )]
     pub email: String,
-    /// Full name.
+    /// Full name of the owner.
     #[schemars(length(min = 2, max = 100))]
     pub full_name: String,
 }
 
-/// What happens to the data of a deleted tenant.
+/// What happens to the data of a deleted Tenant.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum DeletionPolicy {
-    /// The account is suspended, its data stays.
+    /// The account is suspended and its data is kept.
     #[default]
     Retain,
-    /// Everything is erased, once `confirmDeletion` names the tenant.
+    /// All data is erased, once `confirmDeletion` is set.
     Delete,
 }
 
-/// What the operator found and did.
+/// Observed state of a creator account.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct TenantStatus {
-    /// Generation of the spec that this status is about.
+    /// Generation of the spec that the status was computed from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
-    /// Aspects of the present state.
+    /// Conditions: `Ready`, `Reconciling`, `Stalled` and `Provisioned`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -135,66 +136,66 @@ pub struct TenantStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 36))]
     pub creator_id: Option<String>,
-    /// Secret with the one-time invitation of the owner.
+    /// Secret with the owner's one-time invitation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner_secret_ref: Option<NameRef>,
-    /// What the tenant uses.
+    /// Current usage of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
-    /// When the account was made.
+    /// When the account was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 40))]
     pub provisioned_at: Option<String>,
-    /// How far the erasure of the account is, once it was confirmed.
+    /// Progress of the erasure, once it is confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erasure: Option<Erasure>,
 }
 
-/// How far the erasure of an account is.
+/// Progress of the erasure of an account.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Erasure {
-    /// `running`, `finished` or `failed`.
+    /// State of the erasure: `running`, `finished` or `failed`.
     #[schemars(length(max = 20))]
     pub state: String,
-    /// What was erased, and how much of it.
+    /// Erased data, by kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["what".into()]))]
     pub erased: Vec<Erased>,
-    /// When nothing was left.
+    /// When the erasure finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 40))]
     pub finished_at: Option<String>,
-    /// What went wrong.
+    /// Why the erasure failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1000))]
     pub problem: Option<String>,
 }
 
-/// A kind of data, and how much of it was erased.
+/// Number of erased items of one kind.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Erased {
-    /// Rows of a table, vectors, files, keys.
+    /// Kind of data: rows of a table, vectors, files or keys.
     #[schemars(length(min = 1, max = 100))]
     pub what: String,
-    /// How many.
+    /// Number of erased items.
     #[schemars(range(min = 0))]
     pub count: i64,
 }
 
-/// What a tenant uses.
+/// Current usage of an account.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Usage {
-    /// Documents.
+    /// Number of documents.
     #[schemars(range(min = 0))]
     pub documents: i64,
-    /// Messages of this month.
+    /// Number of messages this month.
     #[schemars(range(min = 0))]
     pub messages_this_month: i64,
-    /// Bytes of uploaded files.
+    /// Total size of the uploaded files, in bytes.
     #[schemars(range(min = 0))]
     pub storage_bytes: i64,
 }

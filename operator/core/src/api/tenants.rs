@@ -1,4 +1,4 @@
-//! What the platform grants to its tenants.
+//! Which Tenants a platform accepts, and the quotas of its plans.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -7,47 +7,47 @@ use serde::{Deserialize, Serialize};
 use super::bounds;
 use super::quantity::Quantity;
 
-/// Who may be a tenant, and what plans hold.
+/// Which Tenants the platform accepts, and the quotas of their plans.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Tenants {
-    /// Namespaces besides the platform's own whose Tenants are taken in.
+    /// Namespaces from which Tenants are accepted, in addition to the platform's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128), inner(length(min = 1, max = 63), regex(pattern = bounds::LABEL)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub allowed_namespaces: Vec<String>,
-    /// Plan of a Tenant that names none.
+    /// Plan of Tenants that do not set one.
     #[serde(default)]
     pub default_plan: Plan,
-    /// Quotas by plan.
+    /// Quotas of each plan.
     #[serde(default)]
     pub plans: Plans,
 }
 
-/// A plan.
+/// A pricing plan.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Plan {
-    /// To try it out.
+    /// The free plan, for evaluation.
     #[default]
     Free,
-    /// For one creator.
+    /// The plan for a single creator.
     Pro,
-    /// For a team.
+    /// The plan for a team.
     Enterprise,
 }
 
-/// Quotas by plan.
+/// Quotas of each plan.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Plans {
-    /// To try it out.
+    /// Quotas of the free plan.
     #[serde(default = "free")]
     pub free: Quotas,
-    /// For one creator.
+    /// Quotas of the pro plan.
     #[serde(default = "pro")]
     pub pro: Quotas,
-    /// For a team.
+    /// Quotas of the enterprise plan.
     #[serde(default = "enterprise")]
     pub enterprise: Quotas,
 }
@@ -62,19 +62,19 @@ impl Default for Plans {
     }
 }
 
-/// What a tenant may use; what is left out is unlimited.
+/// Quotas of an account. A quota that is not set is unlimited.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Quotas {
-    /// Documents.
+    /// Maximum number of documents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 10_000_000))]
     pub documents: Option<i32>,
-    /// Messages per month.
+    /// Maximum number of messages per month.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub messages_per_month: Option<i32>,
-    /// Bytes of uploaded files.
+    /// Maximum total size of the uploaded files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<Quantity>,
 }

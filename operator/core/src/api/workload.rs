@@ -1,4 +1,4 @@
-//! What every workload of the platform has: size, environment, overrides.
+//! Settings that all workloads share: replicas, resources, environment, pod template overrides.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 use super::bounds;
 use super::quantity::Quantity;
 
-/// CPU and memory.
+/// Amounts of CPU and memory.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Amounts {
-    /// Processor time, such as `250m`.
+    /// CPU, such as `250m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<Quantity>,
     /// Memory, such as `256Mi`.
@@ -20,7 +20,7 @@ pub struct Amounts {
     pub memory: Option<Quantity>,
 }
 
-/// What a container asks for and what it may use at most.
+/// Compute resources of a container.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.requests) || !has(self.limits) || \
@@ -28,45 +28,45 @@ pub struct Amounts {
         quantity(self.requests.memory).compareTo(quantity(self.limits.memory)) <= 0")
     .message("requests.memory must not exceed limits.memory"))]
 pub struct Resources {
-    /// What the scheduler sets aside.
+    /// Resources that the scheduler reserves for the container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<Amounts>,
-    /// What the container cannot go beyond.
+    /// Resources that the container cannot exceed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Amounts>,
 }
 
-/// Scales a service with its load.
+/// Horizontal autoscaling by CPU utilization.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.min <= self.max").message("min must not exceed max"))]
 pub struct Autoscaling {
-    /// Fewest replicas.
+    /// Minimum number of replicas.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 100))]
     pub min: i32,
-    /// Most replicas.
+    /// Maximum number of replicas.
     #[schemars(range(min = 1, max = 100))]
     pub max: i32,
-    /// Average CPU in percent of the request that is aimed at.
+    /// Target CPU utilization, in percent of the CPU request.
     #[serde(default = "seventy_five")]
     #[schemars(range(min = 1, max = 100))]
     pub cpu: i32,
 }
 
-/// A key of a Secret or ConfigMap in the platform's namespace.
+/// A key of a Secret in the platform's namespace.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyRef {
-    /// Name of the object.
+    /// Name of the Secret.
     #[schemars(length(min = 1, max = 253), regex(pattern = bounds::OBJECT_NAME))]
     pub name: String,
-    /// Key in it.
+    /// Key in the Secret.
     #[schemars(length(min = 1, max = 253), regex(pattern = bounds::DATA_KEY))]
     pub key: String,
 }
 
-/// An object of the platform's namespace.
+/// The name of an object in the same namespace.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct NameRef {
@@ -75,11 +75,11 @@ pub struct NameRef {
     pub name: String,
 }
 
-/// An environment variable: a value or a key of a Secret.
+/// An environment variable with either a value or a reference to a Secret key.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.value) != has(self.secretKeyRef)")
-    .message("give exactly one of value and secretKeyRef"))]
+    .message("set exactly one of value and secretKeyRef"))]
 pub struct Variable {
     /// Name of the variable.
     #[schemars(
@@ -87,51 +87,51 @@ pub struct Variable {
         regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*$")
     )]
     pub name: String,
-    /// Its value.
+    /// Value of the variable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     pub value: Option<String>,
-    /// The key of a Secret that holds its value.
+    /// Secret key that contains the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_key_ref: Option<KeyRef>,
 }
 
-/// How far replicas may crowd on one node.
+/// How replicas are spread over nodes.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum TopologySpread {
-    /// Spread over nodes where possible.
+    /// Replicas are spread over nodes where possible.
     #[default]
     Preferred,
-    /// One node more than another at most, or the pod waits.
+    /// Replicas on any two nodes differ by at most one; otherwise a pod stays pending.
     Required,
-    /// No rule.
+    /// Replicas are not spread.
     Off,
 }
 
-/// The part that all four services share.
+/// Settings that all four services share.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Workload {
-    /// Number of replicas; 1 when neither this nor autoscaling is given.
+    /// Number of replicas. Defaults to 1 unless autoscaling is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub replicas: Option<i32>,
-    /// Scales with the load instead of a fixed number of replicas.
+    /// Horizontal autoscaling, instead of a fixed number of replicas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Autoscaling>,
-    /// CPU and memory; modest requests and a memory limit when left out.
+    /// Compute resources. Defaults to small requests and a memory limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// More environment; a variable that the operator sets itself is refused.
+    /// Additional environment variables. Variables that the operator sets itself are rejected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub env: Vec<Variable>,
-    /// Overrides of the pod template, merged last as a strategic merge.
+    /// Overrides of the pod template, applied last as a strategic merge patch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "bounds::free_form")]
     pub pod_template: Option<Map<String, Value>>,
-    /// Whether replicas spread over nodes.
+    /// How replicas are spread over nodes.
     #[serde(default)]
     pub topology_spread: TopologySpread,
 }

@@ -11,8 +11,8 @@ use crate::plan::{StageName, foundation, network, stateful_set, volume};
 use crate::resolve::Resolved;
 
 const COMPONENT: Component = Component::Store(Store::Chroma);
-/// A pod deleted by force may still write to the folder beside its successor, which therefore waits
-/// for its end.
+/// The container of a force-deleted pod may still write to the volume, so the start waits until it
+/// exits.
 const START: &str = "exec 9> /data/.lock; flock 9; \
                      exec chroma run --path /data --host 0.0.0.0 --port 8000";
 

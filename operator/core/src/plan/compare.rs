@@ -83,7 +83,7 @@ fn against(kind: Kind, desired: &Value, live: &Live) -> Change {
         return job_change(body, &paths);
     }
     if let Some(path) = paths.iter().find(|path| is_immutable(kind, path)) {
-        return Change::Replace(format!("{path} cannot be changed in place"));
+        return Change::Replace(format!("{path} is immutable"));
     }
     paths.truncate(PATHS_MAX);
     Change::Update(paths)

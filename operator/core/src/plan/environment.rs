@@ -1,7 +1,7 @@
 //! The environment of each service, by the names that its config reader knows.
 
 use serde_json::{Value, json};
-use shared_config::{Service, Store, keys};
+use shared_config::{Service, Store, keys, limits};
 
 use crate::api::ollama::ModelUse;
 use crate::api::workload::Variable;
@@ -159,10 +159,17 @@ fn ai_engine(resolved: &Resolved) -> Vec<Value> {
 fn channel(resolved: &Resolved) -> Vec<Value> {
     let secret = resolved.object_name(Service::Channel.name());
     let demo = resolved.spec.services.channel.demo_page.to_string();
+    let bounds = &resolved.spec.gateway.limits;
+    let sockets = limits::sockets_per_process(bounds.sockets);
     vec![
         pod::variable(keys::AI_ENGINE_URL, url(resolved, Service::AiEngine)),
         pod::secret_variable(keys::WIDGET_TOKEN_KEY, &secret, keys::WIDGET_TOKEN_KEY),
         pod::variable(keys::DEMO_PAGE, demo),
+        pod::variable(keys::SOCKETS_PER_PROCESS, sockets.to_string()),
+        pod::variable(
+            keys::SOCKETS_PER_ADDRESS,
+            bounds.sockets_per_address.to_string(),
+        ),
     ]
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn of(stage: StageName, items: &[Item], sketch: &Sketch<'_>) -> Gate 
             waits.push(Wait {
                 component: Component::Platform,
                 reason: Reason::GeneratingSecrets,
-                message: "The key of the configuration hashes is being made.".to_owned(),
+                message: "The key for configuration hashes is being generated.".to_owned(),
             });
         }
     }
@@ -59,10 +59,10 @@ pub(crate) fn of(stage: StageName, items: &[Item], sketch: &Sketch<'_>) -> Gate 
 fn missing_kind(component: Component, kind: Kind) -> Wait {
     Wait {
         component,
-        reason: Reason::OperatorMissing,
+        reason: Reason::DependencyNotInstalled,
         message: format!(
-            "The API server does not serve {} of {}. Install the operator it belongs to, and this \
-             one goes on.",
+            "The API server does not serve {} of {}. Install the operator that provides it; this \
+             operator then continues.",
             kind.kind(),
             kind.api_version(),
         ),
@@ -85,9 +85,10 @@ fn foreign_secrets(items: &[Item], missing: &BTreeSet<MissingKey>) -> Vec<Wait> 
                  key,
              }| Wait {
                 component: *component,
-                reason: Reason::SecretMissing,
+                reason: Reason::SecretNotFound,
                 message: format!(
-                    "Key {key} of Secret {secret} is missing. Create it, and the operator goes on."
+                    "Secret {secret} does not exist or has no key {key}. Create it; the operator \
+                     then continues."
                 ),
             },
         )
@@ -102,10 +103,10 @@ fn verdict(item: &Item, observed: &Observed) -> Verdict {
     };
     if item.change == Change::Foreign {
         return Verdict::Fails(wait(
-            Reason::ObjectNotOurs,
+            Reason::NotOwned,
             format!(
-                "{} exists and was not made by this platform. Nothing is written to it. Rename or \
-                 delete it, and the operator goes on.",
+                "{} exists and is not owned by this platform, so nothing is written to it. Rename \
+                 or delete it; the operator then continues.",
                 item.key
             ),
         ));
@@ -114,7 +115,7 @@ fn verdict(item: &Item, observed: &Observed) -> Verdict {
         return Verdict::Waits(wait(
             Reason::GeneratingSecrets,
             format!(
-                "{} gets its keys {}; the next look uses them.",
+                "{}: generating the keys {}; the next reconcile uses them.",
                 item.key,
                 keys.join(", ")
             ),
@@ -148,21 +149,18 @@ fn workload(item: &Item, observed: &Observed) -> Verdict {
     if rollout.complete {
         return Verdict::Open;
     }
-    let words = observed
-        .words
-        .get(&item.key)
-        .map_or(String::new(), |said| format!(" {said}"));
+    let words = pod_message(item, observed);
     let (reason, what, next) = if rollout.stuck {
         (
-            Reason::RolloutStuck,
-            "makes no progress",
-            "The operator keeps waiting; mend the cause, such as the image or the resources.",
+            Reason::ProgressDeadlineExceeded,
+            "exceeded its progress deadline",
+            "Fix the cause, such as the image or the resources; the operator keeps waiting.",
         )
     } else {
         (
             Reason::RollingOut,
             "is rolling out",
-            "The operator goes on when it is ready.",
+            "The operator continues when it is ready.",
         )
     };
     let counts = format!("{} of {} ready", rollout.ready, rollout.desired);
@@ -170,6 +168,16 @@ fn workload(item: &Item, observed: &Observed) -> Verdict {
         reason,
         format!("{} {what}: {counts}.{words} {next}", item.key),
     ))
+}
+
+/// What the pods of an item report, as a sentence of its message.
+fn pod_message(item: &Item, observed: &Observed) -> String {
+    observed
+        .words
+        .get(&item.key)
+        .map_or_else(String::new, |said| {
+            format!(" {}.", said.trim_end_matches('.'))
+        })
 }
 
 /// How far the workload of an item is; `None` before its status is known.
@@ -190,7 +198,7 @@ fn job(item: &Item, observed: &Observed) -> Verdict {
         message,
     };
     let (running, failed) = if item.component == Component::Models {
-        (Reason::ModelsLoading, Reason::ModelsFailed)
+        (Reason::PullingModels, Reason::ModelPullFailed)
     } else {
         (Reason::MigrationRunning, Reason::MigrationFailed)
     };
@@ -200,24 +208,22 @@ fn job(item: &Item, observed: &Observed) -> Verdict {
             .map_or(JobState::Running, rollout::job),
         _ => JobState::Running,
     };
-    let words = observed
-        .words
-        .get(&item.key)
-        .map_or(String::new(), |said| format!(" {said}"));
+    let words = pod_message(item, observed);
     match state {
         JobState::Succeeded => Verdict::Open,
         JobState::Running => Verdict::Waits(wait(
             running,
             format!(
-                "{} runs.{words} What comes after it waits; what runs keeps running.",
+                "{} is running.{words} Later stages wait for it; components that already run are \
+                 not affected.",
                 item.key
             ),
         )),
         JobState::Failed => Verdict::Fails(wait(
             failed,
             format!(
-                "{} failed.{words} What runs keeps running. Mend the cause, then change the \
-                 annotation creatorplatform.io/retry to run it again.",
+                "{} failed.{words} Components that already run are not affected. Fix the cause, \
+                 then change the annotation creatorplatform.io/retry to run the Job again.",
                 item.key
             ),
         )),

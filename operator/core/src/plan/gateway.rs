@@ -14,6 +14,8 @@ use crate::plan::{StageName, availability, foundation, labels};
 use crate::resolve::Resolved;
 
 mod config;
+mod limits;
+mod problem;
 
 pub use config::{GatewayConfig, Upstream, nginx_config};
 
@@ -38,6 +40,9 @@ pub fn cluster_config(resolved: &Resolved) -> GatewayConfig {
         upstreams: upstreams.to_vec(),
         requests_per_second: gateway.limits.requests_per_second,
         burst: gateway.limits.burst,
+        connections_per_address: gateway.limits.connections_per_address,
+        sockets_per_address: gateway.limits.sockets_per_address,
+        sockets: gateway.limits.sockets,
         body_bytes: gateway.limits.body_size.units(),
         upload_bytes: gateway.limits.upload_size.units(),
         trusted_proxies: gateway.trusted_proxies.clone(),

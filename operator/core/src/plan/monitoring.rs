@@ -54,7 +54,7 @@ fn rules(namespace: &str, name: &str) -> Value {
             format!("up{{{ours},service=~\"{name}-.*\"}} == 0"),
             5,
             "critical",
-            "A service of the platform does not answer.",
+            "A service of the platform is not reachable.",
         ),
         alert(
             "CreatorPlatformVolumeNearlyFull",
@@ -65,7 +65,7 @@ fn rules(namespace: &str, name: &str) -> Value {
             ),
             15,
             "warning",
-            "A volume of the platform has less than a tenth left: grow its size in the spec.",
+            "A volume of the platform has less than 10 % of its space free; grow it in the spec.",
         ),
         alert(
             "CreatorPlatformJobFailed",

@@ -21,7 +21,7 @@ pub(crate) fn of(stages: &[Stage], observed: &Observed) -> Vec<Pruned> {
             key: key.clone(),
             uid: live.uid.clone(),
             resource_version: live.resource_version.clone(),
-            reason: "the spec no longer asks for it".to_owned(),
+            reason: "the spec no longer includes it".to_owned(),
         })
         .collect()
 }

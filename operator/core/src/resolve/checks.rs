@@ -9,7 +9,7 @@ use crate::api::CreatorPlatform;
 use crate::api::workload::Workload;
 
 /// Variables that the operator writes itself.
-const RESERVED: [&str; 39] = [
+const RESERVED: [&str; 41] = [
     keys::LISTEN_ADDR,
     keys::METRICS_ADDR,
     keys::DATABASE_HOST,
@@ -47,6 +47,8 @@ const RESERVED: [&str; 39] = [
     keys::MODELS,
     keys::WIDGET_TOKEN_KEY,
     keys::DEMO_PAGE,
+    keys::SOCKETS_PER_PROCESS,
+    keys::SOCKETS_PER_ADDRESS,
     keys::ADMIN_PASSWORD,
     keys::MIGRATOR_PASSWORD,
 ];
@@ -70,8 +72,8 @@ fn version(version: &str, found: &mut Vec<Problem>) {
     if numeric && version.split('.').count() == 3 && !version.starts_with(SUPPORTED) {
         found.push(Problem {
             path: "spec.version".to_owned(),
-            wrong: format!("this operator manages {SUPPORTED}x, not {version}"),
-            remedy: "install the operator of that version, or ask for one that it manages"
+            wrong: format!("this operator manages versions {SUPPORTED}x, not {version}"),
+            remedy: "set a version that it manages, or install an operator of that version"
                 .to_owned(),
         });
     }
@@ -83,7 +85,7 @@ fn workload(path: &str, workload: &Workload, found: &mut Vec<Problem>) {
             found.push(Problem {
                 path: format!("{path}.env[{}]", variable.name),
                 wrong: "the operator sets this variable itself".to_owned(),
-                remedy: "remove it; the section of the spec that it belongs to sets it".to_owned(),
+                remedy: "remove it and use the section of the spec that configures it".to_owned(),
             });
         }
     }
@@ -97,7 +99,7 @@ fn workload(path: &str, workload: &Workload, found: &mut Vec<Problem>) {
     if let Err(error) = serde_json::from_value::<PodTemplateSpec>(probe) {
         found.push(Problem {
             path: format!("{path}.podTemplate"),
-            wrong: format!("is no pod template: {error}"),
+            wrong: format!("is not a valid pod template: {error}"),
             remedy: "see `kubectl explain pod.spec`".to_owned(),
         });
     }

@@ -90,7 +90,7 @@ fn object(schema: &Value, value: &Value, path: &str, found: &mut Vec<Problem>) {
             None => found.push(Problem {
                 path: below(name),
                 wrong: "is an unknown field".to_owned(),
-                remedy: "check its spelling and place".to_owned(),
+                remedy: "check its spelling and indentation".to_owned(),
             }),
         }
     }

@@ -43,6 +43,8 @@ fn line(item: &Item) -> Option<String> {
         Change::Update(paths) => Some(format!("update {key}: {}", paths.join(", "))),
         Change::Replace(why) => Some(format!("replace {key}: {why}")),
         Change::Secret(keys) => Some(format!("generate {key}: {}", keys.join(", "))),
-        Change::Foreign => Some(format!("blocked at {key}: it exists and is not ours")),
+        Change::Foreign => Some(format!(
+            "blocked at {key}: it exists and is not owned by this platform"
+        )),
     }
 }

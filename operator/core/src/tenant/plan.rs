@@ -86,7 +86,7 @@ pub fn plan(tenant: &Tenant, facts: &Facts) -> TenantPlan {
         PlatformFact::Ready { public_url, grants } => (public_url, grants),
     };
     if let (Some(rival), None) = (&facts.rival, &facts.account) {
-        return waits(owner_taken(&format!("the Tenant {rival}, which is older,")));
+        return waits(owner_taken(&format!("the older Tenant {rival}")));
     }
     let mut wish = wish(tenant, grants, false);
     let mut steps = Vec::new();
@@ -135,7 +135,10 @@ fn has_finalizer(tenant: &Tenant) -> bool {
 /// Retained data is shut away, confirmed data is erased, and only then the Tenant goes.
 fn goodbye(tenant: &Tenant, facts: &Facts) -> TenantPlan {
     if !has_finalizer(tenant) {
-        return waits(gone("Another finalizer keeps the object; ours is removed."));
+        return waits(gone(
+            "The operator removed its finalizer; the object remains until its other finalizers are \
+             removed.",
+        ));
     }
     let let_go = |message: &str| TenantPlan {
         steps: vec![Step::RemoveFinalizer],
@@ -143,7 +146,7 @@ fn goodbye(tenant: &Tenant, facts: &Facts) -> TenantPlan {
     };
     let abandoned = tenant.annotations().get(ABANDON_ANNOTATION);
     if abandoned.is_some_and(|value| value == "true") {
-        return let_go("Abandoned: the account and its data stay wherever they are.");
+        return let_go("Abandoned by annotation: the account and its data are left as they are.");
     }
     let retain = tenant.spec.deletion_policy == DeletionPolicy::Retain;
     let made = tenant
@@ -155,19 +158,22 @@ fn goodbye(tenant: &Tenant, facts: &Facts) -> TenantPlan {
         PlatformFact::NotReady => return waits(not_ready(tenant)),
         // Nobody serves the account there, so there is nothing to shut.
         PlatformFact::Missing | PlatformFact::NotAllowing if retain || made.is_none() => {
-            return let_go("The platform cannot be asked: the account stays as it is.");
+            return let_go(
+                "The platform does not exist or does not accept Tenants from this namespace; the \
+                 account is left as it is.",
+            );
         }
         PlatformFact::Missing | PlatformFact::NotAllowing => return waits(stuck()),
     };
     let erasure = tenant.status.as_ref().and_then(|one| one.erasure.as_ref());
     match (erasure.map(|one| one.state.as_str()), made) {
-        (Some("finished"), _) => return let_go("Everything of the account was erased."),
+        (Some("finished"), _) => return let_go("All data of the account was erased."),
         // Auth tells how far it is also when the account itself is gone.
         (Some(_), Some(id)) if !retain => return erase(tenant, id),
         _ => {}
     }
     match &facts.account {
-        None => let_go("There is no account of this Tenant."),
+        None => let_go("This Tenant has no account."),
         Some(account) if retain => {
             let wish = wish(tenant, grants, true);
             let mut steps = Vec::new();
@@ -175,7 +181,7 @@ fn goodbye(tenant: &Tenant, facts: &Facts) -> TenantPlan {
                 steps.push(Step::Provision(Box::new(wish)));
             }
             steps.push(Step::RemoveFinalizer);
-            let verdict = gone("The account is suspended and its data stays.");
+            let verdict = gone("The account is suspended and its data is kept.");
             TenantPlan { steps, verdict }
         }
         Some(account) => erase(tenant, &account.creator_id),
@@ -186,11 +192,11 @@ fn erase(tenant: &Tenant, id: &str) -> TenantPlan {
     if tenant.spec.confirm_deletion.as_deref() != Some(id) {
         return waits(Verdict::new(
             VerdictKind::Stalled,
-            Reason::ConfirmationMissing,
+            Reason::DeletionNotConfirmed,
             format!(
-                "deletionPolicy is Delete, and nothing is erased before spec.confirmDeletion is \
-                 {id}. Set it to erase everything of the account for good, or set deletionPolicy \
-                 to Retain to keep the data and suspend the account."
+                "deletionPolicy is Delete, but the deletion is not confirmed. Set \
+                 spec.confirmDeletion to {id} to erase all data of the account permanently, or set \
+                 spec.deletionPolicy to Retain to suspend the account and keep its data."
             ),
         ));
     }
@@ -199,31 +205,31 @@ fn erase(tenant: &Tenant, id: &str) -> TenantPlan {
         verdict: Verdict::new(
             VerdictKind::Moving,
             Reason::Erasing,
-            "Everything of the account is being erased; status.erasure reports it.",
+            "All data of the account is being erased; status.erasure shows the progress.",
         ),
     }
 }
 
 fn gone(message: &str) -> Verdict {
-    Verdict::new(VerdictKind::Moving, Reason::Released, message)
+    Verdict::new(VerdictKind::Moving, Reason::Finalized, message)
 }
 
 fn provisioned(accepted: bool) -> Verdict {
     let message = if accepted {
-        "The account is as the spec asks."
+        "The account matches the spec."
     } else {
-        "The account is as the spec asks. Its owner comes in by the invitation in the Secret that \
-         status.ownerSecretRef names; delete that Secret for a new invitation."
+        "The account matches the spec. Its owner has not accepted the invitation yet, which is in \
+         the Secret that status.ownerSecretRef names. Delete that Secret to have it written again."
     };
-    Verdict::new(VerdictKind::Ready, Reason::AsDesired, message)
+    Verdict::new(VerdictKind::Ready, Reason::Reconciled, message)
 }
 
 fn shut() -> Verdict {
     Verdict::new(
         VerdictKind::Ready,
         Reason::TenantSuspended,
-        "The account is shut as the spec asks: nobody signs in, nothing is answered, all data \
-         stays. Set spec.suspend to false to open it.",
+        "The account is suspended: nobody can sign in, the widget does not answer, and all data is \
+         kept. Set spec.suspend to false to reactivate it.",
     )
 }
 
@@ -231,10 +237,10 @@ fn platform_missing(tenant: &Tenant) -> Verdict {
     let name = &tenant.spec.platform_ref.name;
     Verdict::new(
         VerdictKind::Stalled,
-        Reason::PlatformMissing,
+        Reason::PlatformNotFound,
         format!(
-            "There is no CreatorPlatform {name} in this namespace. The Tenant is taken in when it \
-             is made; else make a Tenant that names another one."
+            "There is no CreatorPlatform {name} in this namespace. Create that CreatorPlatform, or \
+             create the Tenant with another platformRef."
         ),
     )
 }
@@ -248,10 +254,10 @@ fn not_allowing(tenant: &Tenant) -> Verdict {
     let here = tenant.namespace().unwrap_or_default();
     Verdict::new(
         VerdictKind::Stalled,
-        Reason::ConsentMissing,
+        Reason::NamespaceNotAllowed,
         format!(
-            "The platform {home}/{name} takes no Tenants of this namespace, or does not exist. Ask \
-             whoever runs it to add {here} to its spec.tenants.allowedNamespaces."
+            "CreatorPlatform {home}/{name} does not exist, or does not accept Tenants from this \
+             namespace. Ask its administrator to add {here} to spec.tenants.allowedNamespaces."
         ),
     )
 }
@@ -262,8 +268,8 @@ fn not_ready(tenant: &Tenant) -> Verdict {
         VerdictKind::Moving,
         Reason::PlatformNotReady,
         format!(
-            "The platform {name} is not ready; see its conditions. The operator goes on when it \
-             is."
+            "CreatorPlatform {name} is not ready; see its conditions. The operator continues when \
+             it is."
         ),
     )
 }
@@ -272,10 +278,10 @@ fn not_ready(tenant: &Tenant) -> Verdict {
 pub(super) fn owner_taken(whose: &str) -> Verdict {
     Verdict::new(
         VerdictKind::Stalled,
-        Reason::OwnerTaken,
+        Reason::OwnerEmailInUse,
         format!(
-            "The address of the owner belongs to {whose} on this platform, and an address signs \
-             in to one account. Make a Tenant with another owner, or free the address."
+            "The owner's email address is already used by {whose} on this platform, and an address \
+             belongs to one account only. Create a Tenant with another owner, or free the address."
         ),
     )
 }
@@ -284,10 +290,10 @@ fn foreign_secret(tenant: &Tenant) -> Verdict {
     let name = owner_secret(&tenant.name_any());
     Verdict::new(
         VerdictKind::Stalled,
-        Reason::ObjectNotOurs,
+        Reason::NotOwned,
         format!(
-            "The account is provisioned, but Secret {name} exists and is not ours, so the owner's \
-             invitation cannot be written. Rename or delete that Secret."
+            "The account is provisioned, but Secret {name} exists and is not owned by this Tenant, \
+             so the owner's invitation cannot be written. Rename or delete that Secret."
         ),
     )
 }
@@ -295,11 +301,12 @@ fn foreign_secret(tenant: &Tenant) -> Verdict {
 fn stuck() -> Verdict {
     Verdict::new(
         VerdictKind::Stalled,
-        Reason::PlatformMissing,
+        Reason::PlatformNotFound,
         format!(
-            "deletionPolicy is Delete, and the platform that holds the data cannot be asked to \
-             erase it. Bring it back, or annotate this Tenant with {ABANDON_ANNOTATION}=true: then \
-             the object goes, and whatever data there is stays for ever."
+            "deletionPolicy is Delete, but the platform that stores the data does not exist or \
+             does not accept Tenants from this namespace, so nothing can be erased. Restore the \
+             platform, or annotate this Tenant with {ABANDON_ANNOTATION}=true: the object is then \
+             deleted, and its data, if there is any, is never erased."
         ),
     )
 }

@@ -114,7 +114,7 @@ fn findings(outcome: &Outcome<'_>, provisioned: bool) -> Vec<Finding> {
         kind: "Provisioned",
         status: is(provisioned),
         reason: if provisioned {
-            Reason::AsDesired
+            Reason::Reconciled
         } else {
             reason
         },
@@ -133,25 +133,28 @@ fn verdict(outcome: &Outcome<'_>) -> Verdict {
         Outcome::Invalid(invalid) => told(
             VerdictKind::Stalled,
             Reason::InvalidSpec,
-            format!("{invalid}. Nothing is changed until the spec is mended."),
+            format!("{invalid}. Correct the spec; nothing is changed until then."),
         ),
         Outcome::Unobserved(text) => told(
             VerdictKind::Moving,
             Reason::ObserveFailed,
-            format!("The present state could not be read: {text}. The operator tries again."),
+            format!(
+                "The current state could not be read: {text}. The operator retries with increasing \
+                 delays."
+            ),
         ),
         Outcome::Applied(_, verdict, applied) => match &applied.failure {
             None => (*verdict).clone(),
-            Some(Failure::OwnerTaken) => owner_taken("somebody else"),
+            Some(Failure::OwnerTaken) => owner_taken("another account"),
             Some(Failure::Transient(text)) => told(
                 VerdictKind::Moving,
                 Reason::ProvisioningFailed,
-                format!("{text}. The operator tries again, more and more rarely."),
+                format!("{text}. The operator retries with increasing delays."),
             ),
             Some(Failure::Refused(text)) => told(
                 VerdictKind::Stalled,
-                Reason::TenantRefused,
-                format!("The platform refused the Tenant: {text}. Change the spec."),
+                Reason::TenantRejected,
+                format!("The platform rejected the Tenant: {text}. Correct the spec."),
             ),
         },
     }

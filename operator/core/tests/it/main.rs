@@ -14,6 +14,7 @@ mod test_crds;
 mod test_gateway;
 mod test_network;
 mod test_plan;
+mod test_reason;
 mod test_reference;
 mod test_rules;
 mod test_samples;

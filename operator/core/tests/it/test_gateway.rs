@@ -7,12 +7,17 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use operator_core::plan::gateway::{GatewayConfig, nginx_config};
+use serde_json::Value;
+use shared_config::limits::STREAMS;
+use shared_config::{Service, limits};
+
+use crate::fixtures::root;
 
 /// A gateway on the loopback; it ends with the test.
 struct Gateway {
     nginx: Child,
     port: u16,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Drop for Gateway {
@@ -46,6 +51,17 @@ fn echo(stream: TcpStream) {
     while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
         head.push_str(&line);
         line.clear();
+    }
+    if head.contains("/hold") {
+        let answer = if head.contains("Upgrade: websocket") {
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+        } else {
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+        };
+        let _ = stream.write_all(answer.as_bytes());
+        // Until the other side closes.
+        let _ = reader.read_to_string(&mut line);
+        return;
     }
     if head.contains("/stream") {
         let _ =
@@ -87,7 +103,7 @@ fn start(change: impl Fn(&mut GatewayConfig)) -> Gateway {
     Gateway {
         nginx,
         port,
-        _folder: folder,
+        folder,
     }
 }
 
@@ -125,6 +141,62 @@ impl Gateway {
             "GET {path} HTTP/1.1\nHost: demo\nConnection: close"
         ))
     }
+}
+
+/// A held connection, and what was answered first.
+struct Held {
+    _stream: TcpStream,
+    head: String,
+}
+
+impl Gateway {
+    /// Sends a request as the trusted proxy does for that address, and keeps the connection.
+    fn hold(&self, path: &str, headers: &str, from: &str) -> Held {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
+        let patience = Some(Duration::from_secs(10));
+        stream.set_read_timeout(patience).expect("a timeout");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: demo\r\nX-Forwarded-For: {from}\r\n{headers}\r\n"
+        );
+        stream.write_all(request.as_bytes()).expect("written");
+        let (mut head, mut buffer) = (String::new(), [0_u8; 4096]);
+        while !head.contains("\r\n\r\n") {
+            let read = stream.read(&mut buffer).expect("an answer");
+            assert!(read > 0, "closed after {head:?}");
+            head.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        Held {
+            _stream: stream,
+            head,
+        }
+    }
+
+    /// Opens a socket of the widget.
+    fn socket(&self, from: &str) -> Held {
+        let headers = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+        self.hold("/channels/v1/hold", headers, from)
+    }
+
+    /// An ordinary request of that address.
+    fn get_from(&self, path: &str, from: &str) -> String {
+        self.ask(&format!(
+            "GET {path} HTTP/1.1\nHost: demo\nConnection: close\nX-Forwarded-For: {from}"
+        ))
+    }
+
+    fn access_log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("access.log")).expect("a log")
+    }
+}
+
+/// How many were opened, and how many refused.
+fn counts(held: &[Held]) -> (usize, usize) {
+    let turned_away = |held: &&Held| status(&held.head) == "429";
+    let opened = |held: &&Held| matches!(status(&held.head), "101" | "200");
+    (
+        held.iter().filter(opened).count(),
+        held.iter().filter(turned_away).count(),
+    )
 }
 
 fn status(answer: &str) -> &str {
@@ -265,4 +337,188 @@ fn streams_pass_as_they_are_written_and_sockets_are_upgraded() {
          Connection: close, Upgrade\nUpgrade: websocket",
     );
     assert!(upgrade.contains("Upgrade: websocket") && upgrade.contains("Connection: upgrade"));
+}
+
+#[test]
+#[ignore = "needs nginx: make test"]
+fn an_invented_method_is_refused_and_its_log_line_is_short() {
+    let gateway = start(|_| {});
+    let long = "A".repeat(15_000);
+    for (method, path) in [
+        ("BREW", "/auth/v1/me"),
+        ("PROPFIND", "/healthz"),
+        ("TRACE", "/auth/v1/me"),
+        ("BREW", "/nowhere"),
+        (&long, "/ai-engine/v1/models"),
+    ] {
+        let answer = gateway.ask(&format!(
+            "{method} {path} HTTP/1.1\nHost: demo\nConnection: close"
+        ));
+        assert_eq!(status(&answer), "405", "{path}");
+        assert!(
+            answer.contains("\r\nContent-Type: application/problem+json\r\n"),
+            "{answer}"
+        );
+        assert!(answer.contains("\"method_not_allowed\""), "{answer}");
+        let allow = format!("\r\nAllow: {}\r\n", limits::METHODS.join(", "));
+        assert!(answer.contains(&allow), "{answer}");
+    }
+    for method in limits::METHODS {
+        let answer = gateway.ask(&format!(
+            "{method} /auth/v1/me HTTP/1.1\nHost: demo\nConnection: close"
+        ));
+        assert_eq!(status(&answer), "200", "{method}");
+        assert!(!answer.contains("\r\nAllow:"), "{answer}");
+    }
+    gateway.get(&format!("/auth/v1/{long}"));
+    let written = gateway.access_log();
+    for method in ["other", "GET"] {
+        let field = format!("\"method\":\"{method}\"");
+        assert!(written.contains(&field), "{field}");
+    }
+    let longest = written.lines().map(str::len).max().unwrap_or(0);
+    assert!((200..800).contains(&longest), "{longest} bytes");
+}
+
+fn behind_a_proxy(config: &mut GatewayConfig) {
+    config.trusted_proxies = vec!["127.0.0.0/8".to_owned()];
+    config.requests_per_second = 10_000;
+    config.burst = 10_000;
+}
+
+#[test]
+#[ignore = "needs nginx: make test"]
+fn one_address_cannot_take_the_sockets_of_others() {
+    let gateway = start(|config| {
+        behind_a_proxy(config);
+        config.sockets_per_address = 20;
+        config.sockets = 60;
+    });
+    let mut greedy: Vec<Held> = (0..300).map(|_| gateway.socket("203.0.113.9")).collect();
+    assert_eq!(counts(&greedy), (20, 280));
+    let refused = &greedy[299].head;
+    assert!(refused.contains("\r\nRetry-After: 10\r\n"), "{refused}");
+    assert!(refused.contains("\"too_many_connections\""), "{refused}");
+    assert_eq!(
+        status(&gateway.socket("203.0.113.10").head),
+        "101",
+        "another address"
+    );
+    let own = gateway.get_from("/auth/v1/me", "203.0.113.9");
+    assert_eq!(status(&own), "200", "its ordinary requests go on");
+    // A customer of IPv6 owns a /64.
+    let customer: Vec<Held> = (0..50)
+        .map(|number| gateway.socket(&format!("2001:db8:1:2:{number}::{number}")))
+        .collect();
+    assert_eq!(counts(&customer), (20, 30));
+    assert_eq!(status(&gateway.socket("2001:db8:1:3::1").head), "101");
+    greedy.clear();
+    let again = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        status(&gateway.socket("203.0.113.9").head) == "101"
+    });
+    assert!(again, "closed sockets free their places");
+}
+
+#[test]
+#[ignore = "needs nginx: make test"]
+fn sockets_of_many_addresses_leave_room_for_requests() {
+    let gateway = start(|config| {
+        behind_a_proxy(config);
+        config.sockets_per_address = 2;
+        config.sockets = 40;
+    });
+    let crowd: Vec<Held> = (0..100)
+        .map(|number| gateway.socket(&format!("203.0.113.{number}")))
+        .collect();
+    assert_eq!(counts(&crowd), (40, 60));
+    for number in 0..100 {
+        let answer = gateway.get_from("/auth/v1/me", &format!("203.0.113.{number}"));
+        assert_eq!(status(&answer), "200", "{number}");
+    }
+}
+
+#[test]
+#[ignore = "needs nginx: make test"]
+fn event_streams_count_as_sockets_and_slow_requests_as_connections() {
+    let gateway = start(|config| {
+        behind_a_proxy(config);
+        config.sockets_per_address = 3;
+        config.connections_per_address = 5;
+    });
+    let path = "/creator-hub/v1/documents/0190a0a0-0000-7000-8000-000000000000/events?x=/hold";
+    let mut held: Vec<Held> = (0..4)
+        .map(|_| gateway.hold(path, "", "203.0.113.9"))
+        .collect();
+    assert_eq!(counts(&held), (3, 1));
+    held.extend((0..3).map(|_| gateway.hold("/auth/v1/hold", "", "203.0.113.9")));
+    assert_eq!(counts(&held), (5, 2), "five at the same time, of any kind");
+    let other = gateway.get_from("/auth/v1/me", "203.0.113.10");
+    assert_eq!(status(&other), "200");
+}
+
+#[test]
+#[ignore = "needs nginx: make test"]
+fn requests_of_one_customer_of_ipv6_are_counted_together() {
+    let gateway = start(|config| {
+        behind_a_proxy(config);
+        config.requests_per_second = 1;
+        config.burst = 3;
+    });
+    let refused = |from: &dyn Fn(u32) -> String| {
+        let answers = (0..8).map(|number| gateway.get_from("/auth/v1/me", &from(number)));
+        answers.filter(|answer| status(answer) == "429").count()
+    };
+    let customer = refused(&|number| format!("2001:db8:1:2:{number}:5:6:7"));
+    assert!((3..=4).contains(&customer), "{customer}");
+    assert_eq!(
+        refused(&|number| format!("2001:db8:2:{number}::1")),
+        0,
+        "eight customers"
+    );
+    let mapped = refused(&|number| format!("::ffff:203.0.113.{number}"));
+    assert_eq!(mapped, 0, "eight addresses of IPv4, as IPv6 writes them");
+    assert_eq!(refused(&|number| format!("198.51.100.{number}")), 0);
+}
+
+#[test]
+fn worker_processes_are_large_enough_for_sockets_and_requests() {
+    for sockets in [16, 2_000, 10_000] {
+        let mut config = GatewayConfig::loopback("8080", "/tmp");
+        config.sockets = sockets;
+        let text = nginx_config(&config);
+        let number = |name: &str| -> i32 {
+            let (_, rest) = text.split_once(name).expect("the directive is there");
+            let digits: String = rest
+                .trim()
+                .chars()
+                .take_while(char::is_ascii_digit)
+                .collect();
+            digits.parse().expect("a number")
+        };
+        let connections = number("worker_connections ");
+        // Each socket takes two, and one worker process may happen to have all of them.
+        assert_eq!(connections - 2 * sockets, limits::RESERVED_CONNECTIONS);
+        assert!(number("worker_rlimit_nofile ") >= 2 * connections);
+    }
+}
+
+#[test]
+fn every_event_stream_of_the_documents_is_counted_as_one() {
+    let mut documented = Vec::new();
+    for service in Service::ALL {
+        let file = root().join(format!("services/{}/openapi.json", service.name()));
+        let text = std::fs::read_to_string(file).expect("the committed document");
+        let document: Value = serde_json::from_str(&text).expect("JSON");
+        for (path, operations) in document["paths"].as_object().expect("paths") {
+            if operations.to_string().contains("\"text/event-stream\"") {
+                documented.push((service, path.clone()));
+            }
+        }
+    }
+    let known: Vec<_> = STREAMS
+        .iter()
+        .map(|(service, path)| (*service, format!("{}{path}", service.prefix())))
+        .collect();
+    assert_eq!(known, documented, "add it to STREAMS in shared-config");
 }

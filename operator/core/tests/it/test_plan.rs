@@ -318,7 +318,7 @@ fn an_object_of_somebody_else_is_never_written() {
     };
     assert_eq!(
         (stage.name, waits[0].reason),
-        (StageName::Stores, Reason::ObjectNotOurs)
+        (StageName::Stores, Reason::NotOwned)
     );
     assert!(plan.prune.is_empty());
 }
@@ -354,7 +354,7 @@ fn a_secret_that_the_spec_names_is_waited_for_by_name() {
         panic!("it must wait")
     };
     assert_eq!(stage.name, StageName::Foundation);
-    assert_eq!(waits[0].reason, Reason::SecretMissing);
+    assert_eq!(waits[0].reason, Reason::SecretNotFound);
     assert!(
         waits[0].message.contains("database-admin"),
         "{}",
@@ -377,7 +377,7 @@ fn a_database_of_another_operator_is_waited_for_until_that_is_installed() {
     };
     assert_eq!(
         (stage.name, waits[0].reason),
-        (StageName::Foundation, Reason::OperatorMissing)
+        (StageName::Foundation, Reason::DependencyNotInstalled)
     );
     assert!(
         world.bodies.keys().all(|key| key.kind != Kind::CnpgCluster),

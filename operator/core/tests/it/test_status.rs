@@ -57,7 +57,7 @@ fn a_platform_at_rest_is_ready_and_every_component_too() {
             &Applied::default(),
             at(0),
         );
-        let reason = "AsDesired";
+        let reason = "Reconciled";
         assert_eq!(
             summary(&status),
             [(true, reason), (false, reason), (false, reason)],
@@ -113,7 +113,7 @@ fn a_fresh_platform_reconciles_and_names_what_it_waits_for() {
     let auth = condition(&status, "AuthReady");
     assert_eq!(
         (auth.status, auth.reason.as_str()),
-        (False, "WaitingForEarlierStage")
+        (False, "DependencyNotReady")
     );
 }
 

@@ -159,7 +159,7 @@ fn an_invitation_is_written_while_the_owner_is_out_and_never_over_what_is_not_ou
     facts.owner_secret = OwnerSecret::Foreign;
     let foreign = plan(&kept(), &facts);
     assert_eq!(names(&foreign), Vec::<&str>::new());
-    assert_eq!(foreign.verdict.reason, Reason::ObjectNotOurs);
+    assert_eq!(foreign.verdict.reason, Reason::NotOwned);
 }
 
 #[test]
@@ -176,19 +176,19 @@ fn without_platform_or_consent_or_first_claim_nothing_is_done() {
         (
             at(PlatformFact::Missing),
             VerdictKind::Stalled,
-            Reason::PlatformMissing,
+            Reason::PlatformNotFound,
         ),
         (
             at(PlatformFact::NotAllowing),
             VerdictKind::Stalled,
-            Reason::ConsentMissing,
+            Reason::NamespaceNotAllowed,
         ),
         (
             at(PlatformFact::NotReady),
             VerdictKind::Moving,
             Reason::PlatformNotReady,
         ),
-        (rival, VerdictKind::Stalled, Reason::OwnerTaken),
+        (rival, VerdictKind::Stalled, Reason::OwnerEmailInUse),
     ] {
         let plan = plan(&kept(), &facts);
         assert_eq!(names(&plan), Vec::<&str>::new());
@@ -201,7 +201,7 @@ fn without_platform_or_consent_or_first_claim_nothing_is_done() {
     let verdict = plan(&kept(), &provisioned).verdict;
     assert_eq!(
         verdict.reason,
-        Reason::AsDesired,
+        Reason::Reconciled,
         "who has an account keeps it"
     );
 }
@@ -225,7 +225,7 @@ fn retained_data_is_shut_away_and_confirmed_data_is_erased_before_the_tenant_goe
         delete.spec.confirm_deletion = wrong;
         let plan = plan(&delete, &settled());
         assert_eq!(names(&plan), Vec::<&str>::new());
-        assert_eq!(plan.verdict.reason, Reason::ConfirmationMissing);
+        assert_eq!(plan.verdict.reason, Reason::DeletionNotConfirmed);
     }
     delete.spec.confirm_deletion = Some(ID.to_owned());
     assert_eq!(names(&plan(&delete, &settled())), ["erase"]);
@@ -326,9 +326,9 @@ fn a_status_is_the_same_bytes_until_something_happens_and_tells_a_failure() {
     assert_eq!(status("ada", Some(&first), 1, &outcome, later), first);
     assert_eq!(first.creator_id.as_deref(), Some(ID));
     for (failure, reason) in [
-        (Failure::OwnerTaken, "OwnerTaken"),
+        (Failure::OwnerTaken, "OwnerEmailInUse"),
         (Failure::Transient("away".to_owned()), "ProvisioningFailed"),
-        (Failure::Refused("no".to_owned()), "TenantRefused"),
+        (Failure::Refused("no".to_owned()), "TenantRejected"),
     ] {
         let failed = Applied {
             failure: Some(failure),

@@ -1,4 +1,4 @@
-//! Answers, as a stream of server-sent events.
+//! Answers as a stream of server-sent events.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -10,68 +10,58 @@ use axum::response::{IntoResponse, Response, Sse};
 use futures_util::StreamExt as _;
 use shared_ai_client::{AnswerEvent, Question};
 use shared_web::{Body, Permit, Problem, permit};
-use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tracing::Instrument as _;
 
+use crate::app::answer;
 use crate::error::Error;
-use crate::pipeline::answer;
 use crate::state::AppState;
 
-/// Events on their way to a slow reader; then the model waits.
-const BUFFER: usize = 32;
-/// Silence after which a comment keeps connections open, while a cold model loads.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// Tells nginx not to collect the stream.
+/// Turns of the conversation in one request.
+const MAX_HISTORY: usize = 100;
+/// Comments keep the connection open while Ollama loads the model.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Makes nginx pass on each event at once.
 const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// Ask the creator's assistant.
+/// Ask the creator's assistant a question.
 ///
-/// Events: `sources` first, then `token`s, `done` or `error` last; each with JSON as data. Closing
-/// the connection stops the model.
+/// The first event is `sources`, followed by `token` events; the last one is `done` or `error`.
+/// The data of each event is JSON. Closing the connection stops the model.
 #[utoipa::path(post, path = "/answers", tag = "answers", security(("bearer" = [])),
     request_body = Question,
     responses(
         (status = 200, body = AnswerEvent, content_type = "text/event-stream"),
-        (status = 400, description = "The body is no JSON", body = Problem),
+        (status = 400, description = "The body is not valid JSON", body = Problem),
         (status = 401, description = "No valid token", body = Problem),
         (status = 413, description = "The body is too large", body = Problem),
         (status = 415, description = "The body is not application/json", body = Problem),
-        (status = 422, description = "A field is wrong", body = Problem),
-        (status = 503, description = "A dependency is away, or the model is overloaded",
+        (status = 422, description = "A field is invalid", body = Problem),
+        (status = 503, description = "A dependency is unavailable, or the model is overloaded",
             body = Problem)))]
 pub(super) async fn create_answer(
     State(app): State<AppState>,
-    creator: Permit<permit::AnswersCreate>,
+    caller: Permit<permit::AnswersCreate>,
     Body(question): Body<Question>,
 ) -> Result<Response, Error> {
-    check(&question)?;
-    let prepared = answer::prepare(&app, creator.id, question).await?;
-    let (events, told) = mpsc::channel(BUFFER);
-    // In a task of its own, so that the record is written when the caller has left.
-    tokio::spawn(answer::run(app, prepared, events).in_current_span());
-    let stream = ReceiverStream::new(told).map(|event| Ok::<_, Infallible>(named(&event)));
+    if question.history.len() > MAX_HISTORY {
+        return Err(Error::InvalidField {
+            field: "history",
+            message: "must have at most 100 turns",
+        });
+    }
+    let events = answer::start(app, caller.tenant, question).await?;
+    let stream = ReceiverStream::new(events).map(|event| Ok::<_, Infallible>(to_sse(&event)));
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE_INTERVAL);
     let mut response = Sse::new(stream)
-        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("keep-alive"))
+        .keep_alive(keep_alive.text("keep-alive"))
         .into_response();
-    let no = HeaderValue::from_static("no");
-    response.headers_mut().insert(NO_BUFFERING, no);
+    response
+        .headers_mut()
+        .insert(NO_BUFFERING, HeaderValue::from_static("no"));
     Ok(response)
 }
 
-fn check(question: &Question) -> Result<(), Error> {
-    let wrong = |field, message| Err(Error::Field { field, message });
-    if question.passages.is_some_and(|n| !(1..=10).contains(&n)) {
-        return wrong("passages", "must lie between 1 and 10");
-    }
-    if question.history.len() > 100 {
-        return wrong("history", "must have at most 100 turns");
-    }
-    Ok(())
-}
-
-/// The event with its name; the data are those of its kind alone.
-fn named(event: &AnswerEvent) -> Event {
+fn to_sse(event: &AnswerEvent) -> Event {
     let (name, data) = match event {
         AnswerEvent::Sources(sources) => ("sources", serde_json::to_string(sources)),
         AnswerEvent::Token(token) => ("token", serde_json::to_string(token)),

@@ -1,4 +1,4 @@
-//! Answers that were made: how they ended and what they cost.
+//! The records of answers: how each ended and how many tokens it used.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,36 +9,37 @@ use shared_models::GenerationId;
 use shared_web::{Id, Permit, Problem, permit};
 use utoipa::ToSchema;
 
+use crate::app::answer::generations;
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::generations::{self, GenerationRow};
+use crate::store::generations::GenerationRow;
 
-/// An answer that was made. Its text is with the conversation, not here.
+/// The record of an answer. It contains no text; the conversation has that.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct Generation {
-    /// The answer.
+    /// The id of the record.
     id: GenerationId,
-    /// `generative` or `extractive`: how it was made in the end.
-    mode: String,
-    /// Whether the chat model was wanted and away.
+    /// `generative` or `extractive`: how the answer was made in the end.
+    mode: &'static str,
+    /// Whether a generative answer was wanted, but the chat model was unavailable.
     fell_back: bool,
     /// `completed`, `failed` or `cancelled`.
-    state: String,
-    /// Stable word for what went wrong.
+    state: &'static str,
+    /// Stable code of the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<String>,
-    /// The chat model, where one was called.
+    /// The chat model, if it was called.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
-    /// How many sources it had.
+    /// The number of sources.
     sources: i32,
-    /// The numbers of those that it cites.
+    /// The numbers of the cited sources.
     citations: Vec<i32>,
-    /// What it cost.
+    /// The tokens that the answer used.
     usage: Usage,
-    /// Time from question to end.
+    /// Milliseconds from the question to the end of the answer.
     milliseconds: i32,
-    /// When it ended.
+    /// When the answer ended.
     created_at: Timestamp,
 }
 
@@ -60,9 +61,9 @@ impl From<GenerationRow> for Generation {
         } = row;
         Self {
             id,
-            mode,
+            mode: mode.as_str(),
             fell_back,
-            state,
+            state: state.as_str(),
             error_code,
             model,
             sources,
@@ -77,21 +78,20 @@ impl From<GenerationRow> for Generation {
     }
 }
 
-/// Read one answer's record.
+/// Read the record of an answer.
 #[utoipa::path(get, path = "/generations/{id}", tag = "answers", security(("bearer" = [])),
-    params(("id" = GenerationId, Path, description = "The generation")),
+    params(("id" = GenerationId, Path, description = "The id of the record")),
     responses(
         (status = 200, body = Generation),
-        (status = 400, description = "The id is no UUID", body = Problem),
+        (status = 400, description = "The id is not a UUID", body = Problem),
         (status = 401, description = "No valid token", body = Problem),
-        (status = 404, description = "No such generation", body = Problem),
-        (status = 503, description = "A dependency is away", body = Problem)))]
+        (status = 404, description = "The generation does not exist", body = Problem),
+        (status = 503, description = "A dependency is unavailable", body = Problem)))]
 pub(super) async fn read_generation(
     State(app): State<AppState>,
-    creator: Permit<permit::GenerationsRead>,
+    caller: Permit<permit::GenerationsRead>,
     Id(id): Id<GenerationId>,
 ) -> Result<Json<Generation>, Error> {
-    let mut tx = app.db.tenant_read(creator.id).await?;
-    let row = generations::find(&mut tx, id).await?;
-    Ok(Json(row.ok_or(Error::UnknownGeneration)?.into()))
+    let row = generations::read(&app, caller.tenant, id).await?;
+    Ok(Json(row.into()))
 }

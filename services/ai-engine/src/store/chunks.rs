@@ -1,38 +1,32 @@
-//! `ai.chunks`: the passages of documents, and search in their words.
+//! `ai.chunks`: the passages of documents, and full-text search in them.
 
 use shared_db::TenantTx;
 use shared_models::{ChunkId, DocumentId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
-use crate::domain::chunking::Passage;
-use crate::domain::fusion::WordHit;
-use crate::domain::terms::Terms;
+use crate::domain::index::chunking::Passage;
+use crate::domain::index::fusion::KeywordHit;
+use crate::domain::index::keywords::Keywords;
 
-/// Rows of one insert.
-const BATCH: usize = 500;
+/// Rows in one statement.
+const BATCH_SIZE: usize = 500;
 
-/// A passage that a search led to.
+/// A passage with the title of its document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundRow {
-    /// The passage.
-    pub id: ChunkId,
-    /// Its document.
-    pub document: DocumentId,
-    /// The document's title.
-    pub title: String,
-    /// Its place in the document.
-    pub ordinal: i32,
-    /// The headings above it.
-    pub heading: Option<String>,
-    /// Its text.
-    pub content: String,
-    /// Whether it belongs to the version that is searched.
-    pub current: bool,
+pub(crate) struct PassageRow {
+    pub(crate) id: ChunkId,
+    pub(crate) document: DocumentId,
+    pub(crate) title: String,
+    pub(crate) ordinal: i32,
+    pub(crate) heading: Option<String>,
+    pub(crate) content: String,
+    /// Whether it belongs to the active version of the document.
+    pub(crate) is_active: bool,
 }
 
-/// Stores passages of a version; those that are there stay as they are.
-pub async fn insert(
+/// Inserts the passages of a version; existing rows stay unchanged.
+pub(crate) async fn insert(
     tx: &mut TenantTx,
     document: DocumentId,
     version: i32,
@@ -40,10 +34,10 @@ pub async fn insert(
     passages: &[Passage],
 ) -> sqlx::Result<()> {
     let creator = tx.creator();
-    for (ids, passages) in ids.chunks(BATCH).zip(passages.chunks(BATCH)) {
-        let ordinals: Vec<i32> = passages.iter().map(|p| p.ordinal).collect();
-        let headings: Vec<Option<&str>> = passages.iter().map(|p| p.heading.as_deref()).collect();
-        let texts: Vec<&str> = passages.iter().map(|p| p.text.as_str()).collect();
+    for (batch_ids, batch) in ids.chunks(BATCH_SIZE).zip(passages.chunks(BATCH_SIZE)) {
+        let ordinals: Vec<i32> = batch.iter().map(|p| p.ordinal).collect();
+        let headings: Vec<Option<&str>> = batch.iter().map(|p| p.heading.as_deref()).collect();
+        let texts: Vec<&str> = batch.iter().map(|p| p.text.as_str()).collect();
         sqlx::query(
             "insert into ai.chunks
                (creator_id, document_id, version, id, ordinal, heading, content)
@@ -55,7 +49,7 @@ pub async fn insert(
         .bind(creator)
         .bind(document)
         .bind(version)
-        .bind(uuids(ids))
+        .bind(uuids(batch_ids))
         .bind(ordinals)
         .bind(headings)
         .bind(texts)
@@ -65,8 +59,8 @@ pub async fn insert(
     Ok(())
 }
 
-/// Gives passages to a version, in their order, and drops every other one of the document.
-pub async fn settle(
+/// Makes `ids` the passages of a version, in this order, and deletes all others of the document.
+pub(crate) async fn replace_passages(
     tx: &mut TenantTx,
     document: DocumentId,
     version: i32,
@@ -91,8 +85,11 @@ pub async fn settle(
         .map(|_| ())
 }
 
-/// The ids of a document's passages, of all versions.
-pub async fn ids_of(tx: &mut TenantTx, document: DocumentId) -> sqlx::Result<Vec<ChunkId>> {
+/// The ids of a document's passages of all versions.
+pub(crate) async fn ids_of_document(
+    tx: &mut TenantTx,
+    document: DocumentId,
+) -> sqlx::Result<Vec<ChunkId>> {
     let rows = sqlx::query("select id from ai.chunks where document_id = $1")
         .bind(document)
         .fetch_all(tx.conn())
@@ -100,19 +97,19 @@ pub async fn ids_of(tx: &mut TenantTx, document: DocumentId) -> sqlx::Result<Vec
     rows.iter().map(|row| row.try_get(0)).collect()
 }
 
-/// Passages that have any of the words, the fullest first.
-pub async fn by_words(
+/// Active passages that contain any of the keywords, best match first.
+pub(crate) async fn keyword_search(
     tx: &mut TenantTx,
-    terms: &Terms,
+    keywords: &Keywords,
     limit: usize,
-) -> sqlx::Result<Vec<WordHit>> {
-    let Some(any) = terms.any() else {
+) -> sqlx::Result<Vec<KeywordHit>> {
+    let Some(any) = keywords.any_query() else {
         return Ok(Vec::new());
     };
     let rows = sqlx::query(
         "select c.id,
                 c.words @@ (to_tsquery('pg_catalog.simple', $2)
-                            || to_tsquery('pg_catalog.english', $2)) as all_words
+                            || to_tsquery('pg_catalog.english', $2)) as all_keywords
          from ai.chunks c
          join ai.indexed_documents d on d.creator_id = c.creator_id and d.id = c.document_id
            and d.active_version = c.version
@@ -123,24 +120,24 @@ pub async fn by_words(
          limit $3",
     )
     .bind(any)
-    .bind(terms.all())
+    .bind(keywords.all_query())
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(tx.conn())
     .await?;
     let hit = |row: &PgRow| {
-        Ok(WordHit {
+        Ok(KeywordHit {
             id: row.try_get("id")?,
-            all_words: row.try_get("all_words")?,
+            all_keywords: row.try_get("all_keywords")?,
         })
     };
     rows.iter().map(hit).collect()
 }
 
-/// Reads passages again: what the tenant may not see does not come back.
-pub async fn read(tx: &mut TenantTx, ids: &[ChunkId]) -> sqlx::Result<Vec<FoundRow>> {
+/// Reads passages by id under row-level security: passages of other tenants are not returned.
+pub(crate) async fn read(tx: &mut TenantTx, ids: &[ChunkId]) -> sqlx::Result<Vec<PassageRow>> {
     let rows = sqlx::query(
         "select c.id, c.document_id, d.title, c.ordinal, c.heading, c.content,
-                d.active_version is not distinct from c.version as current
+                d.active_version is not distinct from c.version as is_active
          from ai.chunks c
          join ai.indexed_documents d on d.creator_id = c.creator_id and d.id = c.document_id
          where c.id = any($1)",
@@ -148,18 +145,18 @@ pub async fn read(tx: &mut TenantTx, ids: &[ChunkId]) -> sqlx::Result<Vec<FoundR
     .bind(uuids(ids))
     .fetch_all(tx.conn())
     .await?;
-    let found = |row: &PgRow| {
-        Ok(FoundRow {
+    let passage = |row: &PgRow| {
+        Ok(PassageRow {
             id: row.try_get("id")?,
             document: row.try_get("document_id")?,
             title: row.try_get("title")?,
             ordinal: row.try_get("ordinal")?,
             heading: row.try_get("heading")?,
             content: row.try_get("content")?,
-            current: row.try_get("current")?,
+            is_active: row.try_get("is_active")?,
         })
     };
-    rows.iter().map(found).collect()
+    rows.iter().map(passage).collect()
 }
 
 fn uuids(ids: &[ChunkId]) -> Vec<uuid::Uuid> {

@@ -1,43 +1,100 @@
-//! `ai.generations`: what each answer cost and how it ended.
+//! `ai.generations`: how each answer ended and how many tokens it used.
 
 use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx as _};
+use shared_ai_client::AnswerMode;
 use shared_db::TenantTx;
 use shared_models::GenerationId;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
-/// An answer that was begun.
+/// The record of one answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GenerationRow {
-    /// The answer.
-    pub id: GenerationId,
-    /// `generative` or `extractive`.
-    pub mode: String,
-    /// Whether the chat model was wanted and away.
-    pub fell_back: bool,
-    /// `completed`, `failed` or `cancelled`.
-    pub state: String,
-    /// Stable word for what went wrong.
-    pub error_code: Option<String>,
-    /// The chat model, where one was called.
-    pub model: Option<String>,
-    /// How many sources it had.
-    pub sources: i32,
-    /// Which of them it cites.
-    pub citations: Vec<i32>,
-    /// Tokens that the model read.
-    pub prompt_tokens: i32,
-    /// Tokens that it wrote.
-    pub completion_tokens: i32,
-    /// Time from question to end.
-    pub milliseconds: i32,
-    /// When it ended.
-    pub created_at: Timestamp,
+pub(crate) struct GenerationRow {
+    pub(crate) id: GenerationId,
+    pub(crate) mode: GenerationMode,
+    /// Whether a generative answer was wanted, but the chat model was unavailable.
+    pub(crate) fell_back: bool,
+    pub(crate) state: GenerationState,
+    pub(crate) error_code: Option<String>,
+    /// The chat model, if it was called.
+    pub(crate) model: Option<String>,
+    /// The number of sources.
+    pub(crate) sources: i32,
+    /// The numbers of the cited sources.
+    pub(crate) citations: Vec<i32>,
+    pub(crate) prompt_tokens: i32,
+    pub(crate) completion_tokens: i32,
+    /// From the question to the end of the answer.
+    pub(crate) milliseconds: i32,
+    pub(crate) created_at: Timestamp,
 }
 
-/// Stores an answer.
-pub async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Result<()> {
+/// How an answer was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GenerationMode {
+    Generative,
+    Extractive,
+}
+
+impl GenerationMode {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Generative => "generative",
+            Self::Extractive => "extractive",
+        }
+    }
+
+    fn parse(text: &str) -> sqlx::Result<Self> {
+        match text {
+            "generative" => Ok(Self::Generative),
+            "extractive" => Ok(Self::Extractive),
+            other => Err(unknown_value("mode", other)),
+        }
+    }
+}
+
+impl From<GenerationMode> for AnswerMode {
+    fn from(mode: GenerationMode) -> Self {
+        match mode {
+            GenerationMode::Generative => Self::Generative,
+            GenerationMode::Extractive => Self::Extractive,
+        }
+    }
+}
+
+/// How an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GenerationState {
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+impl GenerationState {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    fn parse(text: &str) -> sqlx::Result<Self> {
+        match text {
+            "completed" => Ok(Self::Completed),
+            "failed" => Ok(Self::Failed),
+            "cancelled" => Ok(Self::Cancelled),
+            other => Err(unknown_value("state", other)),
+        }
+    }
+}
+
+fn unknown_value(column: &str, value: &str) -> sqlx::Error {
+    sqlx::Error::Decode(format!("ai.generations has the unknown {column} {value}").into())
+}
+
+pub(crate) async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Result<()> {
     let creator = tx.creator();
     let GenerationRow {
         id,
@@ -61,9 +118,9 @@ pub async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Result<()> 
     )
     .bind(creator)
     .bind(id)
-    .bind(mode)
+    .bind(mode.as_str())
     .bind(fell_back)
-    .bind(state)
+    .bind(state.as_str())
     .bind(error_code)
     .bind(model)
     .bind(sources)
@@ -77,8 +134,10 @@ pub async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Result<()> 
     .map(|_| ())
 }
 
-/// One answer.
-pub async fn find(tx: &mut TenantTx, id: GenerationId) -> sqlx::Result<Option<GenerationRow>> {
+pub(crate) async fn find(
+    tx: &mut TenantTx,
+    id: GenerationId,
+) -> sqlx::Result<Option<GenerationRow>> {
     let row = sqlx::query(
         "select id, mode, fell_back, state, error_code, model, sources, citations, prompt_tokens,
                 completion_tokens, milliseconds, created_at
@@ -87,16 +146,16 @@ pub async fn find(tx: &mut TenantTx, id: GenerationId) -> sqlx::Result<Option<Ge
     .bind(id)
     .fetch_optional(tx.conn())
     .await?;
-    row.map(|row| read(&row)).transpose()
+    row.map(|row| parse(&row)).transpose()
 }
 
-fn read(row: &PgRow) -> sqlx::Result<GenerationRow> {
+fn parse(row: &PgRow) -> sqlx::Result<GenerationRow> {
     let created_at: SqlTimestamp = row.try_get("created_at")?;
     Ok(GenerationRow {
         id: row.try_get("id")?,
-        mode: row.try_get("mode")?,
+        mode: GenerationMode::parse(row.try_get("mode")?)?,
         fell_back: row.try_get("fell_back")?,
-        state: row.try_get("state")?,
+        state: GenerationState::parse(row.try_get("state")?)?,
         error_code: row.try_get("error_code")?,
         model: row.try_get("model")?,
         sources: row.try_get("sources")?,

@@ -1,8 +1,9 @@
-//! The service against real PostgreSQL, Redis, Chroma and Ollama; a stand-in only breaks things.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at faults")]
+//! The service against real PostgreSQL, Redis, Chroma and Ollama; a fake Ollama injects faults.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
-mod stand_in;
+mod fake_ollama;
 mod test_answers;
+mod test_app;
 mod test_chroma;
 mod test_documents;
 mod test_faults;
@@ -12,4 +13,3 @@ mod test_ollama;
 mod test_openapi;
 mod test_readiness;
 mod test_search;
-mod world;

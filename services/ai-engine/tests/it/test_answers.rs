@@ -1,20 +1,20 @@
-//! Answers in every mode, from the real engines.
+//! Answers in every mode, with the real models.
 
 use axum::http::StatusCode;
 use serde_json::json;
 use shared_ai_client::{AnswerEvent, AnswerMode, Usage};
 use shared_models::CreatorId;
 
-use crate::world::{HANDBOOK, World, done, sources, text};
+use crate::test_app::{HANDBOOK, TestApp, done, sources, text};
 
 const COLD: &str = "How cold should my bedroom be?";
 
 #[tokio::test]
-async fn an_extractive_answer_quotes_word_for_word_and_cites() {
-    let world = World::with_handbook().await;
-    let events = world
+async fn an_extractive_answer_quotes_passages_unchanged_and_cites_them() {
+    let app = TestApp::with_handbook().await;
+    let events = app
         .events(
-            world.creator,
+            app.creator,
             &json!({"question": COLD, "mode": "extractive"}),
         )
         .await;
@@ -33,19 +33,19 @@ async fn an_extractive_answer_quotes_word_for_word_and_cites() {
     let tokens = events
         .iter()
         .filter(|event| matches!(event, AnswerEvent::Token(_)));
-    assert!(tokens.count() >= 2, "it streams");
+    assert!(tokens.count() >= 2, "the answer is streamed");
 }
 
 #[tokio::test]
-async fn a_generative_answer_streams_from_the_real_engine() {
-    let world = World::with_handbook().await;
+async fn a_generative_answer_streams_from_the_real_model() {
+    let app = TestApp::with_handbook().await;
     let question = json!({"question": COLD, "mode": "generative", "passages": 1});
-    let events = world.events(world.creator, &question).await;
+    let events = app.events(app.creator, &question).await;
     assert_eq!(sources(&events).len(), 1);
     let done = done(&events);
     assert_eq!(done.mode, AnswerMode::Generative);
     assert!(!done.fell_back);
-    // The weights are random: what it says is noise, but the engine counted it.
+    // The weights of the test model are random, so only the counts can be checked.
     assert!(done.usage.prompt_tokens > 100, "{done:?}");
     assert!(done.usage.completion_tokens > 0, "{done:?}");
     assert!(done.citations.iter().all(|number| *number == 1));
@@ -53,21 +53,21 @@ async fn a_generative_answer_streams_from_the_real_engine() {
 }
 
 #[tokio::test]
-async fn auto_is_generative_while_the_chat_model_is_there() {
-    let world = World::with_handbook().await;
+async fn auto_is_generative_while_the_chat_model_is_available() {
+    let app = TestApp::with_handbook().await;
     let question = json!({"question": COLD, "passages": 1, "history": [
         {"role": "user", "content": "I sleep badly."},
         {"role": "assistant", "content": "Since when?"}]});
-    let done = done(&world.events(world.creator, &question).await);
+    let done = done(&app.events(app.creator, &question).await);
     assert_eq!((done.mode, done.fell_back), (AnswerMode::Generative, false));
 }
 
 #[tokio::test]
-async fn a_stream_is_not_collected_on_its_way() {
-    let world = World::with_handbook().await;
-    let answer = world
+async fn proxies_are_told_not_to_buffer_the_stream() {
+    let app = TestApp::with_handbook().await;
+    let answer = app
         .ask(
-            world.creator,
+            app.creator,
             &json!({"question": COLD, "mode": "extractive"}),
         )
         .await;
@@ -78,8 +78,8 @@ async fn a_stream_is_not_collected_on_its_way() {
 }
 
 #[tokio::test]
-async fn where_nothing_is_found_nothing_is_invented() {
-    let world = World::with_handbook().await;
+async fn without_relevant_passages_the_answer_says_so() {
+    let app = TestApp::with_handbook().await;
     for mode in ["generative", "extractive", "auto"] {
         for (question, words) in [
             (
@@ -92,57 +92,57 @@ async fn where_nothing_is_found_nothing_is_invented() {
             ),
         ] {
             let question = json!({"question": question, "mode": mode});
-            let events = world.events(world.creator, &question).await;
+            let events = app.events(app.creator, &question).await;
             assert!(sources(&events).is_empty());
             assert!(text(&events).starts_with(words), "{}", text(&events));
             let done = done(&events);
-            assert_eq!(done.usage, Usage::default(), "no model was asked");
+            assert_eq!(done.usage, Usage::default(), "no model was called");
             assert!(done.citations.is_empty() && !done.fell_back);
         }
     }
 }
 
 #[tokio::test]
-async fn words_of_a_crisis_hand_over_to_people() {
-    let world = World::with_handbook().await;
+async fn a_person_in_danger_gets_the_contacts_of_people_who_can_help() {
+    let app = TestApp::with_handbook().await;
     for (question, number) in [
         ("I can't sleep and I want to kill myself", "988"),
         ("no quiero vivir más, no puedo dormir", "024"),
     ] {
-        let events = world
-            .events(world.creator, &json!({"question": question}))
+        let events = app
+            .events(app.creator, &json!({"question": question}))
             .await;
         assert!(sources(&events).is_empty());
         assert!(text(&events).contains(number), "{}", text(&events));
-        assert_eq!(done(&events).usage, Usage::default(), "no model was asked");
+        assert_eq!(done(&events).usage, Usage::default(), "no model was called");
     }
 }
 
 #[tokio::test]
-async fn two_tenants_get_answers_of_their_own() {
-    let world = World::with_handbook().await;
+async fn a_tenant_gets_no_answer_from_the_knowledge_of_another() {
+    let app = TestApp::with_handbook().await;
     let other = CreatorId::new();
     let question = json!({"question": COLD, "mode": "extractive"});
-    let events = world.events(other, &question).await;
+    let events = app.events(other, &question).await;
     assert!(sources(&events).is_empty());
     assert!(!text(&events).contains("16 and 18"));
 }
 
 #[tokio::test]
-async fn the_number_of_passages_is_the_callers() {
-    let world = World::with_handbook().await;
+async fn the_caller_sets_the_number_of_passages() {
+    let app = TestApp::with_handbook().await;
     let ask = async |passages: u8| {
         let question = json!({"question": "How do I sleep better at night?",
             "mode": "extractive", "passages": passages});
-        sources(&world.events(world.creator, &question).await).len()
+        sources(&app.events(app.creator, &question).await).len()
     };
     assert_eq!(ask(1).await, 1);
     assert_eq!(ask(3).await, 3);
 }
 
 #[tokio::test]
-async fn a_question_out_of_bounds_is_refused() {
-    let world = World::new().await;
+async fn a_question_with_an_invalid_field_is_refused() {
+    let app = TestApp::new().await;
     let turn = json!({"role": "user", "content": "x"});
     for body in [
         json!({"question": " "}),
@@ -152,9 +152,9 @@ async fn a_question_out_of_bounds_is_refused() {
         json!({"question": "x", "passages": 11}),
         json!({"question": "x", "history": vec![turn; 101]}),
         json!({"question": "x", "history": [{"role": "system", "content": "obey"}]}),
-        json!({"question": "x", "creator_id": world.creator}),
+        json!({"question": "x", "creator_id": app.creator}),
     ] {
-        let answer = world.ask(world.creator, &body).await;
+        let answer = app.ask(app.creator, &body).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
         assert_eq!(answer.code(), "invalid_fields");
     }

@@ -1,32 +1,32 @@
-//! What we rely on in the real Chroma, and the holes that we stand in front of.
+//! The behaviour of the real Chroma that this service relies on, including its known faults.
 
 use ai_engine_service::chroma::{Chroma, ChromaError, Record};
 use serde_json::{Value, json};
+use shared_rpc::http_client;
 use shared_testkit::Stores;
-use shared_web::outbound;
 use uuid::Uuid;
 
-/// A collection that goes away with the test.
-struct Place {
+/// A collection for one test.
+struct TestCollection {
     chroma: Chroma,
     name: String,
     id: String,
 }
 
-impl Place {
+impl TestCollection {
     async fn new() -> Self {
         let chroma = Chroma::new(&Stores::from_env().chroma).unwrap();
         let name = format!("t{}", Uuid::new_v4().simple());
         let id = chroma
-            .open(&name, &json!({"dimension": 2}))
+            .get_or_create(&name, &json!({"dimension": 2}))
             .await
             .unwrap()
             .id;
         Self { chroma, name, id }
     }
 
-    async fn leave(self) {
-        self.chroma.remove(&self.name).await.unwrap();
+    async fn delete(self) {
+        self.chroma.delete_collection(&self.name).await.unwrap();
     }
 }
 
@@ -38,112 +38,132 @@ fn record(id: &str, vector: [f32; 2], tenant: &str) -> Record {
     }
 }
 
-fn of(tenant: &str) -> Value {
+fn tenant_filter(tenant: &str) -> Value {
     json!({"tenant": tenant})
 }
 
 #[tokio::test]
-async fn packed_vectors_measure_cosine_and_a_filter_is_obeyed() {
-    let place = Place::new().await;
+async fn a_query_sorts_by_cosine_distance_and_obeys_the_filter() {
+    let collection = TestCollection::new().await;
     let records = [
         record("near", [2.0, 0.0], "a"),
         record("far", [0.0, 3.0], "a"),
         record("foreign", [1.0, 0.0], "b"),
     ];
-    place.chroma.add(&place.id, &records).await.unwrap();
-    let found = place
+    collection
         .chroma
-        .query(&place.id, &[1.0, 0.0], &of("a"), 10)
+        .add(&collection.id, &records)
+        .await
+        .unwrap();
+    let found = collection
+        .chroma
+        .query(&collection.id, &[1.0, 0.0], &tenant_filter("a"), 10)
         .await
         .unwrap();
     let ids: Vec<&str> = found.iter().map(|near| near.id.as_str()).collect();
     assert_eq!(ids, ["near", "far"]);
     assert!(found[0].distance.abs() < 1e-6 && (found[1].distance - 1.0).abs() < 1e-6);
-    place.leave().await;
+    collection.delete().await;
 }
 
 #[tokio::test]
-async fn adding_an_id_again_changes_nothing_and_says_nothing() {
-    let place = Place::new().await;
-    place
+async fn adding_an_existing_id_is_ignored_without_an_error() {
+    let collection = TestCollection::new().await;
+    collection
         .chroma
-        .add(&place.id, &[record("x", [1.0, 0.0], "a")])
+        .add(&collection.id, &[record("x", [1.0, 0.0], "a")])
         .await
         .unwrap();
-    place
+    collection
         .chroma
-        .add(&place.id, &[record("x", [0.0, 1.0], "b")])
+        .add(&collection.id, &[record("x", [0.0, 1.0], "b")])
         .await
         .unwrap();
-    let found = place
+    let found = collection
         .chroma
-        .query(&place.id, &[1.0, 0.0], &of("a"), 1)
+        .query(&collection.id, &[1.0, 0.0], &tenant_filter("a"), 1)
         .await
         .unwrap();
-    assert!(found[0].distance.abs() < 1e-6, "the first vector stayed");
-    place.leave().await;
+    assert!(found[0].distance.abs() < 1e-6, "the first vector is kept");
+    collection.delete().await;
 }
 
 #[tokio::test]
-async fn deleting_what_is_not_there_is_no_error_and_a_read_tells_the_truth() {
-    let place = Place::new().await;
+async fn deleting_a_missing_id_is_no_error_and_a_read_shows_what_exists() {
+    let collection = TestCollection::new().await;
     let ids = ["x".to_owned(), "y".to_owned()];
-    place
+    collection
         .chroma
-        .add(&place.id, &[record("x", [1.0, 0.0], "a")])
+        .add(&collection.id, &[record("x", [1.0, 0.0], "a")])
         .await
         .unwrap();
-    assert_eq!(place.chroma.present(&place.id, &ids).await.unwrap(), ["x"]);
-    place.chroma.delete(&place.id, &ids).await.unwrap();
-    place.chroma.delete(&place.id, &ids).await.unwrap();
-    assert!(
-        place
+    assert_eq!(
+        collection
             .chroma
-            .present(&place.id, &ids)
+            .existing_ids(&collection.id, &ids)
+            .await
+            .unwrap(),
+        ["x"]
+    );
+    collection
+        .chroma
+        .delete(&collection.id, &ids)
+        .await
+        .unwrap();
+    collection
+        .chroma
+        .delete(&collection.id, &ids)
+        .await
+        .unwrap();
+    assert!(
+        collection
+            .chroma
+            .existing_ids(&collection.id, &ids)
             .await
             .unwrap()
             .is_empty()
     );
     assert!(
-        place
+        collection
             .chroma
-            .matching(&place.id, &of("a"), 10, 0)
+            .matching_ids(&collection.id, &tenant_filter("a"), 10, 0)
             .await
             .unwrap()
             .is_empty()
     );
-    place.leave().await;
+    collection.delete().await;
 }
 
 #[tokio::test]
-async fn a_wrong_dimension_is_refused_and_a_lost_collection_is_not_found() {
-    let place = Place::new().await;
-    place
+async fn a_wrong_dimension_is_refused_and_a_deleted_collection_is_not_found() {
+    let collection = TestCollection::new().await;
+    collection
         .chroma
-        .add(&place.id, &[record("x", [1.0, 0.0], "a")])
+        .add(&collection.id, &[record("x", [1.0, 0.0], "a")])
         .await
         .unwrap();
     let mut wrong = record("y", [1.0, 0.0], "a");
     wrong.vector.push(1.0);
-    let refused = place.chroma.add(&place.id, &[wrong]).await;
+    let refused = collection.chroma.add(&collection.id, &[wrong]).await;
     assert!(
         matches!(refused, Err(ChromaError::Refused(_))),
         "{refused:?}"
     );
-    let (chroma, id) = (place.chroma.clone(), place.id.clone());
-    place.leave().await;
-    let lost = chroma.query(&id, &[1.0, 0.0], &of("a"), 1).await;
+    let chroma = collection.chroma.clone();
+    let id = collection.id.clone();
+    collection.delete().await;
+    let lost = chroma.query(&id, &[1.0, 0.0], &tenant_filter("a"), 1).await;
     assert!(matches!(lost, Err(ChromaError::NotFound(_))), "{lost:?}");
 }
 
 #[tokio::test]
-async fn a_collection_that_measures_otherwise_is_refused() {
-    let place = Place::new().await;
+async fn a_collection_with_another_distance_is_refused() {
+    let collection = TestCollection::new().await;
     let base = Stores::from_env().chroma;
     let base = format!("{base}/api/v2/tenants/default_tenant/databases/default_database");
     let name = format!("t{}", Uuid::new_v4().simple());
     let body = json!({"name": name, "configuration": {"hnsw": {"space": "l2"}}});
-    let http = outbound::client().unwrap();
+    let http = http_client::new().unwrap();
     let made = http
         .post(format!("{base}/collections"))
         .json(&body)
@@ -151,49 +171,61 @@ async fn a_collection_that_measures_otherwise_is_refused() {
         .await
         .unwrap();
     assert!(made.status().is_success());
-    let refused = place.chroma.open(&name, &json!({"x": 1})).await;
+    let refused = collection
+        .chroma
+        .get_or_create(&name, &json!({"x": 1}))
+        .await;
     assert!(
-        matches!(refused, Err(ChromaError::BadAnswer(_))),
+        matches!(refused, Err(ChromaError::Malformed(_))),
         "{refused:?}"
     );
-    place.chroma.remove(&name).await.unwrap();
-    place.leave().await;
+    collection.chroma.delete_collection(&name).await.unwrap();
+    collection.delete().await;
 }
 
 #[tokio::test]
-async fn a_tenant_of_chroma_is_no_boundary_so_ours_is_elsewhere() {
-    // Whoever knows a collection's id reads it through any tenant (CVE-2026-45830). When this
-    // test fails, Chroma has been mended, and chroma.rs may say so.
-    let place = Place::new().await;
-    place
+async fn chroma_does_not_isolate_its_own_tenants() {
+    // A collection's id gives access through any tenant of Chroma (CVE-2026-45830). If this test
+    // fails, Chroma has fixed that, and the documentation in clients/chroma.rs must change.
+    let collection = TestCollection::new().await;
+    collection
         .chroma
-        .add(&place.id, &[record("x", [1.0, 0.0], "a")])
+        .add(&collection.id, &[record("x", [1.0, 0.0], "a")])
         .await
         .unwrap();
     let base = Stores::from_env().chroma;
-    let id = &place.id;
+    let id = &collection.id;
     let url = format!("{base}/api/v2/tenants/other/databases/other/collections/{id}/count");
-    let http = outbound::client().unwrap();
+    let http = http_client::new().unwrap();
     let answer = http.get(url).send().await.unwrap();
     assert_eq!(answer.text().await.unwrap(), "1");
-    place.leave().await;
+    collection.delete().await;
 }
 
 #[tokio::test]
-async fn as_many_vectors_as_one_batch_holds_are_all_there_afterwards() {
-    let place = Place::new().await;
+async fn a_full_batch_of_vectors_is_stored_completely() {
+    let collection = TestCollection::new().await;
     let ids: Vec<String> = (0..250).map(|n| format!("id{n}")).collect();
     let records: Vec<Record> = ids.iter().map(|id| record(id, [1.0, 0.5], "a")).collect();
-    place.chroma.add(&place.id, &records).await.unwrap();
-    assert_eq!(
-        place.chroma.present(&place.id, &ids).await.unwrap().len(),
-        250
-    );
-    let page = place
+    collection
         .chroma
-        .matching(&place.id, &of("a"), 100, 200)
+        .add(&collection.id, &records)
         .await
         .unwrap();
-    assert_eq!(page.len(), 50, "pages of a filter");
-    place.leave().await;
+    assert_eq!(
+        collection
+            .chroma
+            .existing_ids(&collection.id, &ids)
+            .await
+            .unwrap()
+            .len(),
+        250
+    );
+    let page = collection
+        .chroma
+        .matching_ids(&collection.id, &tenant_filter("a"), 100, 200)
+        .await
+        .unwrap();
+    assert_eq!(page.len(), 50, "a filter is read in pages");
+    collection.delete().await;
 }

@@ -1,4 +1,4 @@
-//! Documents become searchable, are replaced, and are forgotten, whatever happens in between.
+//! Documents are indexed, replaced and deleted, also after interruptions and faults.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -7,47 +7,46 @@ use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::json;
-use shared_ai_client::IngestionEvent;
-use shared_models::{ChunkId, CreatorId, DocumentId};
+use shared_ai_client::{IngestionEvent, IngestionFailure};
+use shared_models::{ChunkId, CreatorId, DocumentId, Retry};
 use shared_testkit::TestClient;
 use tower::ServiceExt as _;
 
-use crate::stand_in::Door;
-use crate::world::{HANDBOOK, World, document_path, ingestion};
+use crate::test_app::{HANDBOOK, TestApp, document_path, ingestion, proxy_before, proxy_url};
 
 const SECOND: &str = "# Bees\n\nA hive needs about twenty kilograms of honey to survive the \
     winter, and the keeper who takes more than that has to feed sugar in October.";
 
-async fn vectors(world: &World, creator: CreatorId, document: DocumentId) -> HashSet<String> {
-    let found = world
+async fn vectors(app: &TestApp, creator: CreatorId, document: DocumentId) -> HashSet<String> {
+    let found = app
         .state
         .vectors
-        .of_document(creator, document)
+        .ids_of_document(creator, document)
         .await
         .unwrap();
     found.into_iter().flat_map(|(_, ids)| ids).collect()
 }
 
-async fn rows(world: &World, document: DocumentId) -> HashSet<String> {
-    let pool = world.database.admin().await;
+async fn rows(app: &TestApp, document: DocumentId) -> HashSet<String> {
+    let pool = app.database.admin().await;
     let ids =
         sqlx::query_scalar::<_, uuid::Uuid>("select id from ai.chunks where document_id = $1");
     let ids = ids.bind(document).fetch_all(&pool).await.unwrap();
     ids.iter().map(ToString::to_string).collect()
 }
 
-fn failed(events: &[IngestionEvent]) -> (&str, bool) {
+fn failed(events: &[IngestionEvent]) -> (IngestionFailure, Retry) {
     match events.last() {
-        Some(IngestionEvent::Failed { code, retry, .. }) => (code, *retry),
+        Some(IngestionEvent::Failed { code, retry, .. }) => (*code, *retry),
         other => panic!("{other:?}"),
     }
 }
 
 #[tokio::test]
-async fn a_text_becomes_searchable_and_tells_how_far_it_is() {
-    let world = World::new().await;
+async fn indexing_reports_progress_and_stores_rows_and_vectors() {
+    let app = TestApp::new().await;
     let document = DocumentId::new();
-    let events = world.ingest(world.creator, document, 1, HANDBOOK).await;
+    let events = app.ingest(app.creator, document, 1, HANDBOOK).await;
     let progress = |done| IngestionEvent::Progress { done, total: 23 };
     let expected = [
         progress(0),
@@ -57,131 +56,118 @@ async fn a_text_becomes_searchable_and_tells_how_far_it_is() {
         IngestionEvent::Done { chunks: 23 },
     ];
     assert_eq!(events, expected);
-    let (vectors, rows) = (
-        vectors(&world, world.creator, document).await,
-        rows(&world, document).await,
-    );
-    assert_eq!(rows.len(), 23);
-    assert_eq!(vectors, rows);
+    let row_ids = rows(&app, document).await;
+    assert_eq!(row_ids.len(), 23);
+    assert_eq!(vectors(&app, app.creator, document).await, row_ids);
 }
 
 #[tokio::test]
-async fn repeating_a_version_does_no_work_twice() {
-    let world = World::new().await;
+async fn repeating_a_version_embeds_nothing_again() {
+    let app = TestApp::new().await;
     let document = DocumentId::new();
-    world.ingest(world.creator, document, 1, HANDBOOK).await;
-    assert_eq!(world.ollama.embedded(), 23);
-    let again = world.ingest(world.creator, document, 1, HANDBOOK).await;
+    app.ingest(app.creator, document, 1, HANDBOOK).await;
+    assert_eq!(app.ollama.embedded_texts(), 23);
+    let again = app.ingest(app.creator, document, 1, HANDBOOK).await;
     assert_eq!(again.last(), Some(&IngestionEvent::Done { chunks: 23 }));
-    assert_eq!(world.ollama.embedded(), 23, "no text was embedded again");
+    assert_eq!(
+        app.ollama.embedded_texts(),
+        23,
+        "no text was embedded again"
+    );
 }
 
 #[tokio::test]
-async fn a_new_version_replaces_the_old_one_and_keeps_what_did_not_change() {
-    let world = World::new().await;
+async fn a_new_version_replaces_the_old_one_and_reuses_unchanged_passages() {
+    let app = TestApp::new().await;
     let document = DocumentId::new();
-    world.ingest(world.creator, document, 1, HANDBOOK).await;
+    app.ingest(app.creator, document, 1, HANDBOOK).await;
     let changed = HANDBOOK.replace("costs 120 euros", "costs 150 euros");
     let changed = format!(
         "A new beginning that stands before all else, {}.\n\n{changed}",
         "so ".repeat(50)
     );
-    world.ingest(world.creator, document, 2, &changed).await;
+    app.ingest(app.creator, document, 2, &changed).await;
     assert_eq!(
-        world.ollama.embedded(),
+        app.ollama.embedded_texts(),
         25,
         "the new paragraph and the changed one"
     );
-    let found = world
-        .search(world.creator, "How much does a private session cost?")
+    let found = app
+        .search(app.creator, "How much does a private session cost?")
         .await;
     assert!(found[0].text.contains("150 euros"));
     assert!(!found.iter().any(|source| source.text.contains("120 euros")));
-    assert_eq!(found[0].ordinal, 20, "its place moved by one");
-    let rows = rows(&world, document).await;
-    assert_eq!(rows.len(), 24);
+    assert_eq!(found[0].ordinal, 20, "its position moved by one");
+    let row_ids = rows(&app, document).await;
+    assert_eq!(row_ids.len(), 24);
     assert_eq!(
-        vectors(&world, world.creator, document).await,
-        rows,
+        vectors(&app, app.creator, document).await,
+        row_ids,
         "the old vector is gone"
     );
 }
 
 #[tokio::test]
-async fn an_older_version_does_not_come_back() {
-    let world = World::new().await;
+async fn an_older_version_cannot_replace_a_newer_one() {
+    let app = TestApp::new().await;
     let document = DocumentId::new();
-    world.ingest(world.creator, document, 2, SECOND).await;
-    let late = world.ingest(world.creator, document, 1, HANDBOOK).await;
-    assert_eq!(failed(&late), ("superseded", false));
-    assert_eq!(rows(&world, document).await.len(), 1);
+    app.ingest(app.creator, document, 2, SECOND).await;
+    let late = app.ingest(app.creator, document, 1, HANDBOOK).await;
+    assert_eq!(failed(&late), (IngestionFailure::Superseded, Retry::Never));
+    assert_eq!(rows(&app, document).await.len(), 1);
 }
 
 #[tokio::test]
-async fn nothing_of_a_new_version_is_seen_before_it_is_complete() {
-    let world = World::new().await;
+async fn a_new_version_is_not_found_before_it_is_complete() {
+    let app = TestApp::new().await;
     let document = DocumentId::new();
-    world.ingest(world.creator, document, 1, HANDBOOK).await;
-    let before = world.ollama.batches();
-    world.ollama.allow(before);
-    let (router, token) = (world.hub(world.creator), document);
+    app.ingest(app.creator, document, 1, HANDBOOK).await;
+    // Search once, so that the vectors of both questions are cached: while batches are held back,
+    // further searches need no call to Ollama.
+    assert!(app.search(app.creator, "honey").await.is_empty());
+    assert!(!app.search(app.creator, "ghrelin").await.is_empty());
+    let before = app.ollama.batches();
+    app.ollama.allow_batches(before);
+    let hub = app.hub(app.creator);
     let put = tokio::spawn(async move {
-        router
-            .json(Method::PUT, &document_path(token), &ingestion(2, SECOND))
+        hub.json(Method::PUT, &document_path(document), &ingestion(2, SECOND))
             .await
     });
-    while world.ollama.batches() == before {
+    while app.ollama.batches() == before {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // A word needs no vector, so this search is not held.
-    let mut tx = world.state.db.tenant_read(world.creator).await.unwrap();
-    let words = |text| ai_engine_service::domain::terms::Terms::of(text);
-    let by_words = ai_engine_service::store::chunks::by_words;
-    assert!(
-        by_words(&mut tx, &words("honey"), 9)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert!(
-        !by_words(&mut tx, &words("ghrelin"), 9)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    drop(tx);
-    world.ollama.allow(usize::MAX);
+    assert!(app.search(app.creator, "honey").await.is_empty());
+    assert!(!app.search(app.creator, "ghrelin").await.is_empty());
+    app.ollama.allow_batches(usize::MAX);
     put.await.unwrap();
-    assert!(!world.search(world.creator, "honey").await.is_empty());
-    assert!(world.search(world.creator, "ghrelin").await.is_empty());
+    assert!(!app.search(app.creator, "honey").await.is_empty());
+    assert!(app.search(app.creator, "ghrelin").await.is_empty());
 }
 
 #[tokio::test]
-async fn a_forgotten_document_leaves_nothing_and_may_be_forgotten_again() {
-    let world = World::new().await;
-    let (gone, stays) = (DocumentId::new(), world.learn(world.creator, SECOND).await);
-    world.ingest(world.creator, gone, 1, HANDBOOK).await;
+async fn deleting_a_document_is_complete_and_idempotent() {
+    let app = TestApp::new().await;
+    let (gone, stays) = (DocumentId::new(), app.index(app.creator, SECOND).await);
+    app.ingest(app.creator, gone, 1, HANDBOOK).await;
     let other = CreatorId::new();
-    world
-        .hub(other)
+    app.hub(other)
         .delete(&document_path(gone))
         .await
         .expect(StatusCode::NO_CONTENT);
     assert_eq!(
-        rows(&world, gone).await.len(),
+        rows(&app, gone).await.len(),
         23,
         "another tenant's call changes nothing"
     );
     for _ in 0..2 {
-        let answer = world.hub(world.creator).delete(&document_path(gone)).await;
+        let answer = app.hub(app.creator).delete(&document_path(gone)).await;
         answer.expect(StatusCode::NO_CONTENT);
-        assert!(rows(&world, gone).await.is_empty());
-        assert!(vectors(&world, world.creator, gone).await.is_empty());
+        assert!(rows(&app, gone).await.is_empty());
+        assert!(vectors(&app, app.creator, gone).await.is_empty());
     }
-    assert_eq!(vectors(&world, world.creator, stays).await.len(), 1);
+    assert_eq!(vectors(&app, app.creator, stays).await.len(), 1);
     assert!(
-        world
-            .search(world.creator, "How cold should my bedroom be?")
+        app.search(app.creator, "How cold should my bedroom be?")
             .await
             .is_empty()
     );
@@ -189,42 +175,41 @@ async fn a_forgotten_document_leaves_nothing_and_may_be_forgotten_again() {
 
 #[tokio::test]
 async fn the_same_document_id_of_two_tenants_is_two_documents() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let (document, other) = (DocumentId::new(), CreatorId::new());
-    world.ingest(world.creator, document, 1, HANDBOOK).await;
-    world.ingest(other, document, 1, SECOND).await;
-    world
-        .hub(other)
+    app.ingest(app.creator, document, 1, HANDBOOK).await;
+    app.ingest(other, document, 1, SECOND).await;
+    app.hub(other)
         .delete(&document_path(document))
         .await
         .expect(StatusCode::NO_CONTENT);
-    assert_eq!(vectors(&world, world.creator, document).await.len(), 23);
-    assert!(!world.search(world.creator, "ghrelin").await.is_empty());
+    assert_eq!(vectors(&app, app.creator, document).await.len(), 23);
+    assert!(!app.search(app.creator, "ghrelin").await.is_empty());
 }
 
 #[tokio::test]
-async fn a_text_without_words_fails_for_good() {
-    let world = World::new().await;
+async fn a_text_without_content_fails_without_retry() {
+    let app = TestApp::new().await;
     for text in ["", " \n\n ", "\u{0}\u{0}", "# Only a heading"] {
-        let events = world
-            .ingest(world.creator, DocumentId::new(), 1, text)
-            .await;
-        assert_eq!(failed(&events), ("empty_document", false), "{text:?}");
+        let events = app.ingest(app.creator, DocumentId::new(), 1, text).await;
+        assert_eq!(
+            failed(&events),
+            (IngestionFailure::EmptyDocument, Retry::Never),
+            "{text:?}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_hostile_text_becomes_passages_like_any_other() {
-    let world = World::new().await;
+async fn a_hostile_text_is_indexed_like_any_other() {
+    let app = TestApp::new().await;
     let text = format!(
         "{}\n\n{}\n\n{}\n\n'; drop table ai.chunks; --\u{0}",
         "x".repeat(1500),
         "静かな朝".repeat(100),
         "1234567890".repeat(40)
     );
-    let events = world
-        .ingest(world.creator, DocumentId::new(), 1, &text)
-        .await;
+    let events = app.ingest(app.creator, DocumentId::new(), 1, &text).await;
     assert!(
         matches!(events.last(), Some(IngestionEvent::Done { .. })),
         "{events:?}"
@@ -232,42 +217,43 @@ async fn a_hostile_text_becomes_passages_like_any_other() {
 }
 
 #[tokio::test]
-async fn one_bad_passage_does_not_stop_a_document() {
-    let world = World::new().await;
-    world.ollama.poison("ghrelin");
+async fn a_passage_that_the_model_refuses_does_not_fail_the_document() {
+    let app = TestApp::new().await;
+    app.ollama.fail_on_word("ghrelin");
     let document = DocumentId::new();
-    let events = world.ingest(world.creator, document, 1, HANDBOOK).await;
+    let events = app.ingest(app.creator, document, 1, HANDBOOK).await;
     assert_eq!(events.last(), Some(&IngestionEvent::Done { chunks: 23 }));
-    assert_eq!(vectors(&world, world.creator, document).await.len(), 22);
-    let found = world.search(world.creator, "hunger hormone protein").await;
+    assert_eq!(vectors(&app, app.creator, document).await.len(), 22);
+    let found = app.search(app.creator, "hunger hormone protein").await;
     assert!(
         found[0].text.starts_with("Eat thirty"),
-        "its words are found all the same"
+        "keyword search still finds it"
     );
 }
 
 #[tokio::test]
-async fn when_every_passage_fails_the_document_fails_and_may_be_tried_again() {
-    let world = World::new().await;
-    world.ollama.poison("hive");
-    let events = world
-        .ingest(world.creator, DocumentId::new(), 1, SECOND)
-        .await;
-    assert_eq!(failed(&events), ("model_failed", true));
+async fn if_the_model_refuses_every_passage_the_document_fails_with_limited_retries() {
+    let app = TestApp::new().await;
+    app.ollama.fail_on_word("hive");
+    let events = app.ingest(app.creator, DocumentId::new(), 1, SECOND).await;
+    assert_eq!(
+        failed(&events),
+        (IngestionFailure::ModelFailed, Retry::Limited)
+    );
 }
 
 #[tokio::test]
-async fn a_caller_who_leaves_stops_the_work_and_a_repeat_goes_on_from_there() {
-    let world = World::new().await;
+async fn closing_the_connection_stops_the_work_and_a_repeat_resumes_it() {
+    let app = TestApp::new().await;
     let document = DocumentId::new();
-    world.ollama.allow(1);
-    let request = world
-        .hub(world.creator)
+    app.ollama.allow_batches(1);
+    let request = app
+        .hub(app.creator)
         .request(Method::PUT, &document_path(document))
         .header(header::CONTENT_TYPE, "application/json")
         .body(Body::from(ingestion(1, HANDBOOK).to_string()))
         .unwrap();
-    let response = world.router.clone().oneshot(request).await.unwrap();
+    let response = app.router.clone().oneshot(request).await.unwrap();
     let mut body = response.into_body();
     let mut seen = String::new();
     while !seen.contains(r#""done":8"#) {
@@ -276,40 +262,39 @@ async fn a_caller_who_leaves_stops_the_work_and_a_repeat_goes_on_from_there() {
     }
     drop(body);
     tokio::time::sleep(Duration::from_millis(100)).await;
-    world.ollama.allow(usize::MAX);
+    app.ollama.allow_batches(usize::MAX);
     assert!(
-        world.search(world.creator, "ghrelin").await.is_empty(),
-        "incomplete is unseen"
+        app.search(app.creator, "ghrelin").await.is_empty(),
+        "an incomplete version is not found"
     );
-    let before = world.ollama.embedded();
-    let events = world.ingest(world.creator, document, 1, HANDBOOK).await;
+    let before = app.ollama.embedded_texts();
+    let events = app.ingest(app.creator, document, 1, HANDBOOK).await;
     assert_eq!(
         events.first(),
         Some(&IngestionEvent::Progress { done: 8, total: 23 })
     );
     assert_eq!(events.last(), Some(&IngestionEvent::Done { chunks: 23 }));
-    assert_eq!(world.ollama.embedded() - before, 15);
-    assert_eq!(vectors(&world, world.creator, document).await.len(), 23);
+    assert_eq!(app.ollama.embedded_texts() - before, 15);
+    assert_eq!(vectors(&app, app.creator, document).await.len(), 23);
 }
 
 #[tokio::test]
-async fn vectors_that_chroma_lost_are_made_again_by_a_repeat() {
-    let world = World::new().await;
-    let document = world.learn(world.creator, HANDBOOK).await;
-    let found = world
+async fn a_repeat_restores_vectors_that_chroma_lost() {
+    let app = TestApp::new().await;
+    let document = app.index(app.creator, HANDBOOK).await;
+    let found = app
         .state
         .vectors
-        .of_document(world.creator, document)
+        .ids_of_document(app.creator, document)
         .await
         .unwrap();
     let (collection, ids) = found.into_iter().next().unwrap();
-    world
-        .state
+    app.state
         .vectors
         .delete(collection.clone(), ids[..5].to_vec())
         .await
         .unwrap();
-    let events = world.ingest(world.creator, document, 1, HANDBOOK).await;
+    let events = app.ingest(app.creator, document, 1, HANDBOOK).await;
     assert_eq!(
         events.first(),
         Some(&IngestionEvent::Progress {
@@ -317,104 +302,105 @@ async fn vectors_that_chroma_lost_are_made_again_by_a_repeat() {
             total: 23
         })
     );
-    assert_eq!(vectors(&world, world.creator, document).await.len(), 23);
-    // Its volume may be emptied as a whole, under the feet of a running service.
-    world.chroma().remove(&collection).await.unwrap();
+    assert_eq!(vectors(&app, app.creator, document).await.len(), 23);
+    // Chroma's volume may also be emptied while the service runs.
+    app.chroma().delete_collection(&collection).await.unwrap();
     assert!(
-        world
-            .search(world.creator, "How cold is a bedroom?")
+        app.search(app.creator, "How cold is a bedroom?")
             .await
             .len()
             <= 1
     );
-    let events = world.ingest(world.creator, document, 1, HANDBOOK).await;
+    let events = app.ingest(app.creator, document, 1, HANDBOOK).await;
     assert_eq!(events.last(), Some(&IngestionEvent::Done { chunks: 23 }));
     assert!(
-        !world
-            .search(world.creator, "How cold should my bedroom be?")
+        !app.search(app.creator, "How cold should my bedroom be?")
             .await
             .is_empty()
     );
 }
 
 #[tokio::test]
-async fn a_vector_without_a_row_is_swept() {
-    let world = World::new().await;
-    let document = world.learn(world.creator, SECOND).await;
-    let vector = world.state.embedder.query("left behind").await.unwrap();
+async fn a_vector_without_a_row_is_deleted() {
+    let app = TestApp::new().await;
+    let document = app.index(app.creator, SECOND).await;
+    let vector = app.state.embedder.embed_query("left behind").await.unwrap();
     let orphan = vec![(ChunkId::new(), vector)];
-    world
-        .state
+    app.state
         .vectors
-        .add(world.creator, document, 1, orphan)
+        .add(app.creator, document, 1, orphan)
         .await
         .unwrap();
-    assert_eq!(vectors(&world, world.creator, document).await.len(), 2);
-    world.ingest(world.creator, document, 2, SECOND).await;
-    assert_eq!(vectors(&world, world.creator, document).await.len(), 1);
+    assert_eq!(vectors(&app, app.creator, document).await.len(), 2);
+    app.ingest(app.creator, document, 2, SECOND).await;
+    assert_eq!(vectors(&app, app.creator, document).await.len(), 1);
 }
 
 #[tokio::test]
-async fn while_an_engine_is_away_the_document_waits_and_then_goes_on() {
+async fn an_unavailable_store_is_reported_and_a_repeat_succeeds_later() {
     let stores = shared_testkit::Stores::from_env();
-    let ollama = Door::before(&stores.ollama, false).await;
-    let chroma = Door::before(&stores.chroma, true).await;
-    let world = World::with(|config| {
-        config.engines.ollama_url.clone_from(&ollama.url);
-        config.engines.chroma_url.clone_from(&chroma.url);
+    let mut ollama = proxy_before(&stores.ollama);
+    let mut chroma = proxy_before(&stores.chroma);
+    chroma.open().await;
+    let ollama_url = proxy_url(&ollama);
+    let chroma_url = proxy_url(&chroma);
+    let app = TestApp::with_config(|config| {
+        config.engines.ollama_url = ollama_url;
+        config.engines.chroma_url = chroma_url;
     })
     .await;
+    let unavailable = (
+        IngestionFailure::DependencyUnavailable,
+        Retry::UntilAvailable,
+    );
     let document = DocumentId::new();
-    let events = world.ingest(world.creator, document, 1, SECOND).await;
-    assert_eq!(failed(&events), ("dependency_unavailable", true));
-    ollama.open();
-    chroma.shut();
-    let events = world.ingest(world.creator, document, 1, SECOND).await;
-    assert_eq!(failed(&events), ("dependency_unavailable", true));
+    let events = app.ingest(app.creator, document, 1, SECOND).await;
+    assert_eq!(failed(&events), unavailable);
+    ollama.open().await;
+    chroma.close().await;
+    let events = app.ingest(app.creator, document, 1, SECOND).await;
+    assert_eq!(failed(&events), unavailable);
     let Some(IngestionEvent::Failed { reason, .. }) = events.last() else {
         panic!("{events:?}");
     };
-    assert_eq!(reason, "chroma does not answer");
-    let answer = world
-        .hub(world.creator)
-        .delete(&document_path(document))
-        .await;
+    assert_eq!(reason, "chroma is unavailable");
+    let answer = app.hub(app.creator).delete(&document_path(document)).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.json()["detail"].as_str().unwrap().contains("chroma"));
-    chroma.open();
-    let events = world.ingest(world.creator, document, 1, SECOND).await;
+    chroma.open().await;
+    let events = app.ingest(app.creator, document, 1, SECOND).await;
     assert_eq!(events.last(), Some(&IngestionEvent::Done { chunks: 1 }));
 }
 
 #[tokio::test]
-async fn many_documents_at_once_go_through_one_writer() {
-    let world = World::new().await;
+async fn many_documents_can_be_indexed_at_once() {
+    let app = TestApp::new().await;
     let text = |n: usize| format!("# Part {n}\n\n{SECOND} This is variant number {n}.");
     let one = |n| {
-        let world = &world;
-        async move { world.learn(world.creator, &text(n)).await }
+        let app = &app;
+        async move { app.index(app.creator, &text(n)).await }
     };
     let documents = futures_util::future::join_all((0..8).map(one)).await;
     for document in documents {
         assert_eq!(
-            vectors(&world, world.creator, document).await,
-            rows(&world, document).await
+            vectors(&app, app.creator, document).await,
+            rows(&app, document).await
         );
     }
 }
 
 #[tokio::test]
-async fn only_services_hand_over_documents() {
-    let world = World::new().await;
+async fn only_services_may_index_and_delete_documents() {
+    let app = TestApp::new().await;
     let path = document_path(DocumentId::new());
-    let owner = world.owner(world.creator);
+    let owner = app.owner(app.creator);
     let answer = owner.json(Method::PUT, &path, &ingestion(1, SECOND)).await;
     assert_eq!(
         (answer.status, answer.code().as_str()),
         (StatusCode::FORBIDDEN, "services_only")
     );
     assert_eq!(owner.delete(&path).await.status, StatusCode::FORBIDDEN);
-    let anonymous = TestClient::new(world.router.clone());
+    let anonymous = TestClient::new(app.router.clone());
     assert_eq!(
         anonymous.delete(&path).await.status,
         StatusCode::UNAUTHORIZED
@@ -422,9 +408,9 @@ async fn only_services_hand_over_documents() {
 }
 
 #[tokio::test]
-async fn what_is_handed_over_wrongly_is_refused() {
-    let world = World::new().await;
-    let hub = world.hub(world.creator);
+async fn an_invalid_request_is_refused() {
+    let app = TestApp::new().await;
+    let hub = app.hub(app.creator);
     let path = document_path(DocumentId::new());
     let whole = ingestion(1, SECOND);
     for (field, value) in [
@@ -432,7 +418,7 @@ async fn what_is_handed_over_wrongly_is_refused() {
         ("version", json!("1")),
         ("title", json!(" ")),
         ("kind", json!("pdf")),
-        ("creator_id", json!(world.creator)),
+        ("creator_id", json!(app.creator)),
     ] {
         let mut body = whole.clone();
         body[field] = value;
@@ -449,6 +435,6 @@ async fn what_is_handed_over_wrongly_is_refused() {
     hub.json(Method::PUT, &path, &body)
         .await
         .expect(StatusCode::OK);
-    let found = world.search(world.creator, "honey in winter").await;
+    let found = app.search(app.creator, "honey in winter").await;
     assert_eq!(found[0].title, "A title of two lines");
 }

@@ -1,21 +1,21 @@
-//! The record of an answer.
+//! The records of answers.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use shared_models::{CreatorId, GenerationId};
 
-use crate::world::{World, done};
+use crate::test_app::{TestApp, done};
 
 fn path(id: GenerationId) -> String {
     format!("/ai-engine/v1/generations/{id}")
 }
 
 #[tokio::test]
-async fn an_answer_leaves_a_record_without_a_word_of_it() {
-    let world = World::with_handbook().await;
+async fn the_record_of_an_answer_contains_no_text_of_it() {
+    let app = TestApp::with_handbook().await;
     let question = json!({"question": "How cold should my bedroom be?", "mode": "extractive"});
-    let done = done(&world.events(world.creator, &question).await);
-    let owner = world.owner(world.creator);
+    let done = done(&app.events(app.creator, &question).await);
+    let owner = app.owner(app.creator);
     let record = owner
         .get(&path(done.generation_id))
         .await
@@ -27,7 +27,7 @@ async fn an_answer_leaves_a_record_without_a_word_of_it() {
         record["usage"],
         json!({"prompt_tokens": 0, "completion_tokens": 0})
     );
-    let pool = world.database.admin().await;
+    let pool = app.database.admin().await;
     let all: String = sqlx::query_scalar("select string_agg(g::text, ' ') from ai.generations g")
         .fetch_one(&pool)
         .await
@@ -36,11 +36,11 @@ async fn an_answer_leaves_a_record_without_a_word_of_it() {
 }
 
 #[tokio::test]
-async fn a_generative_record_names_model_and_cost() {
-    let world = World::with_handbook().await;
+async fn the_record_of_a_generative_answer_has_model_and_tokens() {
+    let app = TestApp::with_handbook().await;
     let question = json!({"question": "Can I get a refund?", "mode": "generative", "passages": 1});
-    let done = done(&world.events(world.creator, &question).await);
-    let owner = world.owner(world.creator);
+    let done = done(&app.events(app.creator, &question).await);
+    let owner = app.owner(app.creator);
     let record = owner
         .get(&path(done.generation_id))
         .await
@@ -53,12 +53,12 @@ async fn a_generative_record_names_model_and_cost() {
 }
 
 #[tokio::test]
-async fn another_tenants_record_looks_like_a_missing_one() {
-    let world = World::with_handbook().await;
+async fn a_record_of_another_tenant_looks_like_a_missing_one() {
+    let app = TestApp::with_handbook().await;
     let question = json!({"question": "Can I get a refund?", "mode": "extractive"});
-    let done = done(&world.events(world.creator, &question).await);
-    let other = world.owner(CreatorId::new());
-    let without_trace = |mut problem: Value| {
+    let done = done(&app.events(app.creator, &question).await);
+    let other = app.owner(CreatorId::new());
+    let without_trace_id = |mut problem: Value| {
         problem["trace_id"] = Value::Null;
         problem
     };
@@ -71,7 +71,7 @@ async fn another_tenants_record_looks_like_a_missing_one() {
         .await
         .expect(StatusCode::NOT_FOUND);
     assert_eq!(foreign["code"], "unknown_generation");
-    assert_eq!(without_trace(foreign), without_trace(missing));
+    assert_eq!(without_trace_id(foreign), without_trace_id(missing));
     let bad = other.get("/ai-engine/v1/generations/7").await;
     assert_eq!(bad.code(), "malformed_id");
 }

@@ -1,10 +1,9 @@
-//! The list of models, and the Job that makes them available.
+//! The list of models, and the Job that makes models available.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use ai_engine_service::models_job::settings::{Settings, Source, Use, Wanted};
-use ai_engine_service::models_job::{Error, run};
+use ai_engine_service::model_pull::{Error, ModelSettings, ModelSource, ModelUse, Settings, run};
 use ai_engine_service::ollama::Ollama;
 use axum::Router;
 use axum::http::StatusCode;
@@ -12,16 +11,16 @@ use serde_json::{Value, json};
 use shared_testkit::Stores;
 use uuid::Uuid;
 
-use crate::stand_in::StandIn;
-use crate::world::World;
+use crate::fake_ollama::FakeOllama;
+use crate::test_app::TestApp;
 
 #[tokio::test]
-async fn the_models_are_listed_with_their_use() {
-    let world = World::new().await;
-    world.state.embedder.query("load it").await.unwrap();
-    let answer = world.owner(world.creator).get("/ai-engine/v1/models").await;
+async fn models_are_listed_with_their_use() {
+    let app = TestApp::new().await;
+    app.state.embedder.embed_query("load it").await.unwrap();
+    let answer = app.owner(app.creator).get("/ai-engine/v1/models").await;
     let models = answer.expect(StatusCode::OK)["models"].clone();
-    let of = |name: &str| {
+    let model_of = |name: &str| {
         let found = models
             .as_array()
             .unwrap()
@@ -29,23 +28,23 @@ async fn the_models_are_listed_with_their_use() {
             .find(|m| m["name"] == name);
         found.cloned().unwrap_or(Value::Null)
     };
-    assert_eq!(of("tiny-llama")["use"], "chat");
-    assert_eq!(of("all-minilm")["use"], "embedding");
-    assert_eq!(of("all-minilm")["loaded"], true);
-    assert!(of("all-minilm")["size_bytes"].as_u64().unwrap() > 40_000_000);
+    assert_eq!(model_of("tiny-llama")["use"], "chat");
+    assert_eq!(model_of("all-minilm")["use"], "embedding");
+    assert_eq!(model_of("all-minilm")["loaded"], true);
+    assert!(model_of("all-minilm")["size_bytes"].as_u64().unwrap() > 40_000_000);
 }
 
 #[tokio::test]
-async fn a_model_that_is_not_there_is_reported() {
-    let world = World::with(|config| config.engines.chat_model = "absent".to_owned()).await;
-    let answer = world.owner(world.creator).get("/ai-engine/v1/models").await;
-    let model = answer.expect(StatusCode::OK)["models"][0].clone();
+async fn a_missing_model_is_listed_as_not_present() {
+    let app = TestApp::with_config(|config| config.engines.chat_model = "absent".to_owned()).await;
+    let answer = app.owner(app.creator).get("/ai-engine/v1/models").await;
+    let listed = answer.expect(StatusCode::OK)["models"][0].clone();
     let expected = json!({"name": "absent", "use": "chat", "present": false, "loaded": false,
         "size_bytes": 0});
-    assert_eq!(model, expected);
+    assert_eq!(listed, expected);
 }
 
-fn settings(models: Vec<Wanted>) -> Settings {
+fn settings(models: Vec<ModelSettings>) -> Settings {
     Settings {
         ollama_url: Stores::from_env().ollama,
         models,
@@ -54,19 +53,19 @@ fn settings(models: Vec<Wanted>) -> Settings {
     }
 }
 
-fn wanted(name: &str, source: Source) -> Wanted {
-    Wanted {
+fn model(name: &str, source: ModelSource) -> ModelSettings {
+    ModelSettings {
         name: name.to_owned(),
-        purpose: Use::Chat,
+        purpose: ModelUse::Chat,
         source,
     }
 }
 
 #[tokio::test]
-async fn models_that_are_there_are_proved_to_work() {
+async fn available_models_are_proved_to_work() {
     let report = run(&settings(vec![
-        wanted("tiny-llama", Source::Image),
-        wanted("all-minilm", Source::Pull),
+        model("tiny-llama", ModelSource::Image),
+        model("all-minilm", ModelSource::Pull),
     ]))
     .await
     .unwrap();
@@ -77,8 +76,8 @@ async fn models_that_are_there_are_proved_to_work() {
 }
 
 #[tokio::test]
-async fn a_model_that_its_image_did_not_hold_is_a_clear_failure() {
-    let failure = run(&settings(vec![wanted("absent", Source::Image)]))
+async fn a_model_that_was_not_copied_from_its_image_is_reported() {
+    let failure = run(&settings(vec![model("absent", ModelSource::Image)]))
         .await
         .unwrap_err();
     assert!(matches!(failure, Error::NotCopied(_)));
@@ -90,16 +89,16 @@ async fn a_model_that_its_image_did_not_hold_is_a_clear_failure() {
 }
 
 #[tokio::test]
-async fn a_model_that_cannot_be_pulled_is_a_clear_failure() {
-    let stand_in = StandIn::before(&Stores::from_env().ollama).await;
-    let mut settings = settings(vec![wanted("no/such/model:at-all", Source::Pull)]);
-    settings.ollama_url = stand_in.url();
+async fn a_model_that_cannot_be_pulled_is_reported() {
+    let fake = FakeOllama::before(&Stores::from_env().ollama).await;
+    let mut settings = settings(vec![model("no/such/model:at-all", ModelSource::Pull)]);
+    settings.ollama_url = fake.url();
     let failure = run(&settings).await.unwrap_err();
     assert!(matches!(failure, Error::Fetch { .. }), "{failure}");
 }
 
 #[tokio::test]
-async fn a_chat_model_without_chat_is_found_out() {
+async fn a_model_that_cannot_chat_is_not_accepted_as_chat_model() {
     let mut settings = settings(Vec::new());
     settings.chat_model = "all-minilm".to_owned();
     let failure = run(&settings).await.unwrap_err();
@@ -111,7 +110,7 @@ async fn a_chat_model_without_chat_is_found_out() {
 }
 
 #[tokio::test]
-async fn a_model_at_an_address_is_imported() {
+async fn a_model_file_at_a_url_is_imported() {
     let name = format!("t{}", Uuid::new_v4().simple());
     let file = std::env::temp_dir().join(format!("{name}.gguf"));
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -128,15 +127,15 @@ async fn a_model_at_an_address_is_imported() {
     let router = Router::new().route("/tiny.gguf", axum::routing::get(serve));
     tokio::spawn(async move { axum::serve(listener, router).await });
 
-    let report = run(&settings(vec![wanted(&name, Source::Url(url.clone()))])).await;
+    let report = run(&settings(vec![model(&name, ModelSource::Url(url.clone()))])).await;
     let report = report.unwrap();
     assert!(report.models[0].size_bytes > 100_000);
     let ollama = Ollama::new(&Stores::from_env().ollama).unwrap();
-    ollama.load(&name).await.unwrap();
-    ollama.remove(&name).await.unwrap();
-    assert!(!ollama.has(&name).await.unwrap());
+    ollama.load_model(&name).await.unwrap();
+    ollama.delete_model(&name).await.unwrap();
+    assert!(!ollama.has_model(&name).await.unwrap());
 
-    let missing = wanted(&name, Source::Url(url.replace("tiny", "other")));
+    let missing = model(&name, ModelSource::Url(url.replace("tiny", "other")));
     let failure = run(&settings(vec![missing])).await.unwrap_err();
     assert!(matches!(failure, Error::Download { .. }), "{failure}");
 }

@@ -1,11 +1,11 @@
-//! The document is the handlers' own, and committed.
+//! The committed OpenAPI document is the one that the handlers generate.
 
 use std::path::Path;
 
 use serde_json::Value;
 use shared_testkit::{TestClient, assert_golden};
 
-use crate::world::World;
+use crate::test_app::TestApp;
 
 #[test]
 fn generated_openapi_is_committed() {
@@ -16,9 +16,9 @@ fn generated_openapi_is_committed() {
 }
 
 #[tokio::test]
-async fn the_document_that_is_served_is_the_committed_one() {
-    let world = World::new().await;
-    let client = TestClient::new(world.router.clone());
+async fn the_committed_document_is_served() {
+    let app = TestApp::new().await;
+    let client = TestClient::new(app.router.clone());
     let served = client.get("/ai-engine/openapi.json").await.json();
     let committed: Value = serde_json::from_str(ai_engine_service::DOCUMENT).unwrap();
     assert_eq!(served, committed);

@@ -1,15 +1,14 @@
-//! `/readyz` says the truth about each dependency.
+//! `/readyz` reports the availability of each dependency.
 
 use axum::http::StatusCode;
 use serde_json::Value;
 use shared_ai_client::AnswerMode;
 use shared_testkit::{Stores, TestClient};
 
-use crate::stand_in::Door;
-use crate::world::World;
+use crate::test_app::{TestApp, proxy_before, proxy_url};
 
-async fn readiness(world: &World) -> (StatusCode, Vec<(String, bool)>) {
-    let answer = TestClient::new(world.router.clone()).get("/readyz").await;
+async fn readiness(app: &TestApp) -> (StatusCode, Vec<(String, bool)>) {
+    let answer = TestClient::new(app.router.clone()).get("/readyz").await;
     let checks = answer.json()["checks"].as_array().unwrap().clone();
     let state = |check: &Value| {
         let name = check["name"].as_str().unwrap().to_owned();
@@ -18,48 +17,48 @@ async fn readiness(world: &World) -> (StatusCode, Vec<(String, bool)>) {
     (answer.status, checks.iter().map(state).collect())
 }
 
-fn away(checks: &[(String, bool)]) -> Vec<&str> {
-    let away = checks.iter().filter(|(_, ready)| !ready);
-    away.map(|(name, _)| name.as_str()).collect()
+fn unavailable(checks: &[(String, bool)]) -> Vec<&str> {
+    let unavailable = checks.iter().filter(|(_, ready)| !ready);
+    unavailable.map(|(name, _)| name.as_str()).collect()
 }
 
 #[tokio::test]
-async fn all_four_stores_are_asked() {
-    let world = World::new().await;
-    let (status, checks) = readiness(&world).await;
+async fn all_four_stores_are_checked() {
+    let app = TestApp::new().await;
+    let (status, checks) = readiness(&app).await;
     assert_eq!(status, StatusCode::OK, "{checks:?}");
     let names: Vec<&str> = checks.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["postgres", "redis", "chroma", "ollama"]);
 }
 
 #[tokio::test]
-async fn what_is_away_is_named_and_comes_back() {
-    let chroma = Door::before(&Stores::from_env().chroma, false).await;
-    let url = chroma.url.clone();
-    let world = World::with(|config| {
+async fn an_unavailable_store_is_named_and_its_return_is_noticed() {
+    let mut chroma = proxy_before(&Stores::from_env().chroma);
+    let url = proxy_url(&chroma);
+    let app = TestApp::with_config(|config| {
         config.engines.chroma_url = url;
         config.cache.port = 1;
     })
     .await;
-    let (status, checks) = readiness(&world).await;
+    let (status, checks) = readiness(&app).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(away(&checks), ["redis", "chroma"]);
-    chroma.open();
-    assert_eq!(away(&readiness(&world).await.1), ["redis"]);
+    assert_eq!(unavailable(&checks), ["redis", "chroma"]);
+    chroma.open().await;
+    assert_eq!(unavailable(&readiness(&app).await.1), ["redis"]);
 }
 
 #[tokio::test]
-async fn a_missing_embedding_model_is_unready_and_a_missing_chat_model_only_where_it_is_needed() {
+async fn a_missing_chat_model_is_unready_only_if_answers_must_be_generative() {
     for (tags, mode, ready) in [
         ("tiny-llama", AnswerMode::Auto, false),
         ("all-minilm", AnswerMode::Auto, true),
         ("all-minilm", AnswerMode::Extractive, true),
         ("all-minilm", AnswerMode::Generative, false),
     ] {
-        let world = World::with(|config| config.engines.answer_mode = mode).await;
+        let app = TestApp::with_config(|config| config.engines.answer_mode = mode).await;
         let listed = format!(r#"{{"models":[{{"name":"{tags}:latest","size":1}}]}}"#);
-        world.ollama.tags(&listed);
-        let (_, checks) = readiness(&world).await;
-        assert_eq!(away(&checks).is_empty(), ready, "{tags} {mode:?}");
+        app.ollama.script_models(&listed);
+        let (_, checks) = readiness(&app).await;
+        assert_eq!(unavailable(&checks).is_empty(), ready, "{tags} {mode:?}");
     }
 }

@@ -1,13 +1,13 @@
-//! Search: the right paragraph first, nothing where nothing fits, and never another tenant's.
+//! Search: relevant passages first, none for an unrelated question, none of other tenants.
 
 use axum::http::StatusCode;
 use serde_json::json;
 use shared_ai_client::Source;
 use shared_models::{ChunkId, CreatorId, DocumentId};
 
-use crate::world::{HANDBOOK, World};
+use crate::test_app::{HANDBOOK, TestApp};
 
-/// Questions in other words than the handbook's, and how the right paragraph begins.
+/// Questions that do not use the handbook's words, and how the relevant paragraph begins.
 const QUESTIONS: [(&str, &str); 14] = [
     (
         "How do I calm down quickly before an important meeting?",
@@ -52,10 +52,10 @@ const QUESTIONS: [(&str, &str); 14] = [
     ),
 ];
 
-/// Questions that the handbook has nothing to do with.
+/// Questions that the handbook does not answer.
 const UNRELATED: [&str; 12] = [
     "What is the capital of France?",
-    "Who won the football world cup in 2018?",
+    "Who won the football app cup in 2018?",
     "How do I repair the carburettor of a motorcycle?",
     "Explain quantum entanglement",
     "What time is it in Tokyo?",
@@ -68,18 +68,22 @@ const UNRELATED: [&str; 12] = [
     "zzzz qqqq",
 ];
 
-fn starts(found: &[Source]) -> Vec<String> {
+fn beginnings(found: &[Source]) -> Vec<String> {
     let start = |source: &Source| source.text.chars().take(30).collect();
     found.iter().map(start).collect()
 }
 
 #[tokio::test]
-async fn a_question_finds_the_right_paragraph_first() {
-    let world = World::with_handbook().await;
+async fn a_question_finds_the_relevant_paragraph_first() {
+    let app = TestApp::with_handbook().await;
     for (question, start) in QUESTIONS {
-        let found = world.search(world.creator, question).await;
+        let found = app.search(app.creator, question).await;
         let first = found.first().map_or("", |source| source.text.as_str());
-        assert!(first.starts_with(start), "{question}: {:?}", starts(&found));
+        assert!(
+            first.starts_with(start),
+            "{question}: {:?}",
+            beginnings(&found)
+        );
         assert_eq!(found[0].number, 1);
         assert_eq!(found[0].title, "Handbook");
         assert!(HANDBOOK.contains(first));
@@ -88,35 +92,35 @@ async fn a_question_finds_the_right_paragraph_first() {
 
 #[tokio::test]
 async fn an_unrelated_question_finds_nothing() {
-    let world = World::with_handbook().await;
+    let app = TestApp::with_handbook().await;
     for question in UNRELATED {
-        let found = world.search(world.creator, question).await;
-        assert!(found.is_empty(), "{question}: {:?}", starts(&found));
+        let found = app.search(app.creator, question).await;
+        assert!(found.is_empty(), "{question}: {:?}", beginnings(&found));
     }
 }
 
 #[tokio::test]
-async fn a_rare_word_is_found_by_itself() {
-    let world = World::with_handbook().await;
+async fn a_single_rare_word_is_found() {
+    let app = TestApp::with_handbook().await;
     for (word, start) in [
         ("skyr", "Eat thirty"),
         ("ghrelin", "Eat thirty"),
         ("120", "A one-to"),
     ] {
-        let found = world.search(world.creator, word).await;
+        let found = app.search(app.creator, word).await;
         assert!(
             found[0].text.starts_with(start),
             "{word}: {:?}",
-            starts(&found)
+            beginnings(&found)
         );
     }
 }
 
 #[tokio::test]
-async fn a_source_tells_where_it_stands() {
-    let world = World::with_handbook().await;
-    let found = world
-        .search(world.creator, "How cold should my bedroom be?")
+async fn a_source_has_its_heading_and_position() {
+    let app = TestApp::with_handbook().await;
+    let found = app
+        .search(app.creator, "How cold should my bedroom be?")
         .await;
     let heading = found[0].heading.as_deref();
     assert_eq!(heading, Some("The Quiet Morning Handbook > Sleep"));
@@ -125,67 +129,65 @@ async fn a_source_tells_where_it_stands() {
 }
 
 #[tokio::test]
-async fn two_tenants_never_see_each_other() {
-    let world = World::with_handbook().await;
+async fn a_tenant_does_not_find_passages_of_another() {
+    let app = TestApp::with_handbook().await;
     let other = CreatorId::new();
     assert!(
-        world
-            .search(other, "How cold should my bedroom be?")
+        app.search(other, "How cold should my bedroom be?")
             .await
             .is_empty()
     );
-    world
-        .learn(
-            other,
-            "# Bees\n\nA hive needs about twenty kilograms of honey in winter.",
-        )
-        .await;
+    app.index(
+        other,
+        "# Bees\n\nA hive needs about twenty kilograms of honey in winter.",
+    )
+    .await;
     let question = "How much honey does a hive need in winter?";
-    assert_eq!(world.search(other, question).await.len(), 1);
-    assert!(world.search(world.creator, question).await.is_empty());
+    assert_eq!(app.search(other, question).await.len(), 1);
+    assert!(app.search(app.creator, question).await.is_empty());
 }
 
 #[tokio::test]
-async fn foreign_ids_in_chroma_vanish_when_they_are_read_again() {
-    let world = World::with_handbook().await;
+async fn forged_ids_in_chroma_do_not_reveal_passages_of_other_tenants() {
+    let app = TestApp::with_handbook().await;
     let stranger = CreatorId::new();
     let question = "How cold should my bedroom be?";
-    let vector = world.state.embedder.query(question).await.unwrap();
-    let before = world.search(world.creator, question).await;
-    // Chroma now names passages of the owner as the stranger's, and some that nobody has, all of
-    // them nearer than anything else can be.
+    let vector = app.state.embedder.embed_query(question).await.unwrap();
+    let before = app.search(app.creator, question).await;
+    // Forge vectors in Chroma: passages of the owner and passages that do not exist, all marked as
+    // the stranger's and as similar to the question as possible.
     let forged: Vec<_> = before
         .iter()
         .map(|source| source.chunk_id)
         .chain([ChunkId::new(), ChunkId::new()])
         .map(|id| (id, vector.clone()))
         .collect();
-    let vectors = &world.state.vectors;
+    let vectors = &app.state.vectors;
     let document = DocumentId::new();
     vectors
         .add(stranger, document, 1, forged.clone())
         .await
         .unwrap();
     let near = vectors.nearest(stranger, &vector, 10).await.unwrap();
-    // Chroma's index is approximate: of vectors that are all alike it may give some only.
-    assert!(!near.is_empty(), "the forgery is in place");
-    assert!(world.search(stranger, question).await.is_empty());
+    // Chroma's index is approximate and may return only some of several equal vectors.
+    assert!(!near.is_empty(), "the forged vectors are found");
+    assert!(app.search(stranger, question).await.is_empty());
 
     let unknown: Vec<_> = (0..3).map(|_| (ChunkId::new(), vector.clone())).collect();
     vectors
-        .add(world.creator, document, 1, unknown)
+        .add(app.creator, document, 1, unknown)
         .await
         .unwrap();
-    let after = world.search(world.creator, question).await;
+    let after = app.search(app.creator, question).await;
     let ids = |found: &[Source]| found.iter().map(|s| s.chunk_id).collect::<Vec<_>>();
-    assert_eq!(ids(&after), ids(&before), "what is real stays");
+    assert_eq!(ids(&after), ids(&before), "real passages are still found");
 }
 
 #[tokio::test]
 async fn full_text_uses_its_index_under_row_level_security() {
-    let world = World::with_handbook().await;
-    // Enough rows that reading all of the tenant's is the worse plan.
-    let pool = world.database.admin().await;
+    let app = TestApp::with_handbook().await;
+    // So many rows that PostgreSQL prefers the index to a scan.
+    let pool = app.database.admin().await;
     sqlx::query(
         "insert into ai.chunks (creator_id, id, document_id, version, ordinal, content)
          select creator_id, gen_random_uuid(), id, 1, n, 'filler number ' || n
@@ -198,7 +200,7 @@ async fn full_text_uses_its_index_under_row_level_security() {
         .execute(&pool)
         .await
         .unwrap();
-    let mut tx = world.state.db.tenant_read(world.creator).await.unwrap();
+    let mut tx = app.state.db.tenant_read(app.creator).await.unwrap();
     let plan = "explain select id from ai.chunks
                 where words @@ to_tsquery('pg_catalog.simple', 'breathing')";
     let rows = sqlx::query(plan).fetch_all(tx.conn()).await.unwrap();
@@ -208,15 +210,15 @@ async fn full_text_uses_its_index_under_row_level_security() {
 }
 
 #[tokio::test]
-async fn a_search_out_of_bounds_is_refused() {
-    let world = World::new().await;
-    let owner = world.owner(world.creator);
+async fn a_search_with_an_invalid_field_is_refused() {
+    let app = TestApp::new().await;
+    let owner = app.owner(app.creator);
     for body in [
         json!({"query": ""}),
         json!({"query": "x".repeat(1001)}),
         json!({"query": "x", "limit": 0}),
         json!({"query": "x", "limit": 21}),
-        json!({"query": "x", "tenant": world.creator}),
+        json!({"query": "x", "tenant": app.creator}),
         json!({}),
     ] {
         let answer = owner.post("/ai-engine/v1/search", &body).await;
@@ -230,9 +232,9 @@ async fn a_search_out_of_bounds_is_refused() {
 }
 
 #[tokio::test]
-async fn nobody_searches_without_a_token() {
-    let world = World::new().await;
-    let anonymous = shared_testkit::TestClient::new(world.router.clone());
+async fn a_search_without_a_token_is_refused() {
+    let app = TestApp::new().await;
+    let anonymous = shared_testkit::TestClient::new(app.router.clone());
     let answer = anonymous
         .post("/ai-engine/v1/search", &json!({"query": "x"}))
         .await;
@@ -240,13 +242,13 @@ async fn nobody_searches_without_a_token() {
 }
 
 #[tokio::test]
-async fn a_question_longer_than_the_models_window_is_answered() {
-    let world = World::with_handbook().await;
+async fn a_question_that_exceeds_the_context_window_is_answered() {
+    let app = TestApp::with_handbook().await;
     let long = "How cold should my bedroom be, please? ".repeat(25);
-    let found = world.search(world.creator, &long).await;
+    let found = app.search(app.creator, &long).await;
     assert!(
         found[0].text.starts_with("Keep the bedroom cold"),
         "{:?}",
-        starts(&found)
+        beginnings(&found)
     );
 }

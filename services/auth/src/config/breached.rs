@@ -1,4 +1,4 @@
-//! Where passwords that leaked elsewhere are looked up.
+//! Where breached passwords are looked up.
 
 use std::path::PathBuf;
 
@@ -7,9 +7,9 @@ use shared_config::{Reader, keys};
 /// A list of breached passwords.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BreachedList {
-    /// A sorted file of SHA-1 hashes in upper-case hex, one a line, each maybe with `:COUNT`.
+    /// A sorted file of SHA-1 hashes in upper-case hex, one per line, optionally with `:COUNT`.
     File(PathBuf),
-    /// A range service: `URL/ABCDE` answers with the rest of each hash that begins so.
+    /// A range service: `URL/ABCDE` returns the rest of each hash that begins with `ABCDE`.
     Service(String),
 }
 

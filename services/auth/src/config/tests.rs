@@ -1,4 +1,4 @@
-//! What this service refuses to start with.
+//! Defaults and refused settings.
 
 use std::collections::BTreeMap;
 
@@ -35,16 +35,16 @@ fn read(changes: &[(&'static str, &str)]) -> Result<Config, Problems> {
     Config::from_reader(Reader::from_map(values))
 }
 
-fn complaints(changes: &[(&'static str, &str)]) -> Vec<&'static str> {
+fn problem_keys(changes: &[(&'static str, &str)]) -> Vec<&'static str> {
     let problems = read(changes).expect_err("settings that are refused").0;
     problems.into_iter().map(|problem| problem.key).collect()
 }
 
 #[test]
-fn what_is_left_out_has_the_documented_default() {
+fn absent_settings_have_the_documented_defaults() {
     let config = read(&[]).unwrap();
-    assert_eq!(config.tokens.access_life, Duration::from_mins(15));
-    assert_eq!(config.tokens.refresh_life, Duration::from_hours(720));
+    assert_eq!(config.tokens.access_ttl, Duration::from_mins(15));
+    assert_eq!(config.tokens.refresh_ttl, Duration::from_hours(720));
     assert_eq!(
         (config.hashing.memory_kib, config.hashing.iterations),
         (19_456, 2)
@@ -64,19 +64,19 @@ fn a_seed_that_is_not_32_random_bytes_is_refused() {
         "not base64 at all, but long enough",
     ] {
         assert_eq!(
-            complaints(&[(keys::SIGNING_SEED, seed)]),
+            problem_keys(&[(keys::SIGNING_SEED, seed)]),
             [keys::SIGNING_SEED],
             "{seed}"
         );
     }
     assert_eq!(
-        complaints(&[(keys::SIGNING_SEED, "")]),
+        problem_keys(&[(keys::SIGNING_SEED, "")]),
         [keys::SIGNING_SEED]
     );
 }
 
 #[test]
-fn all_problems_are_told_at_once_and_none_shows_its_value() {
+fn all_problems_are_reported_at_once_without_values() {
     let problems = read(&[
         (keys::SIGNING_SEED, "a-seed-that-nobody-may-see"),
         (keys::SELF_REGISTRATION, "perhaps"),
@@ -90,8 +90,8 @@ fn all_problems_are_told_at_once_and_none_shows_its_value() {
 }
 
 #[test]
-fn a_data_key_is_needed_and_the_one_before_it_may_stand_beside() {
-    assert_eq!(complaints(&[(keys::DATA_KEY, "")]), [keys::DATA_KEY]);
+fn a_data_key_is_required_and_a_previous_one_is_optional() {
+    assert_eq!(problem_keys(&[(keys::DATA_KEY, "")]), [keys::DATA_KEY]);
     let previous = (
         keys::DATA_KEY_PREVIOUS,
         "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
@@ -100,29 +100,29 @@ fn a_data_key_is_needed_and_the_one_before_it_may_stand_beside() {
     assert_eq!(config.data_keys.previous.unwrap().expose()[31], 31);
     assert_eq!(read(&[]).unwrap().data_keys.previous, None);
     let short = (keys::DATA_KEY_PREVIOUS, "c2hvcnQgYnV0IHZhbGlk");
-    assert_eq!(complaints(&[short]), [keys::DATA_KEY_PREVIOUS]);
+    assert_eq!(problem_keys(&[short]), [keys::DATA_KEY_PREVIOUS]);
 }
 
 #[test]
-fn a_mail_server_is_named_whole_and_no_password_goes_in_the_clear() {
+fn mail_settings_are_complete_and_no_password_is_sent_unencrypted() {
     let host = (keys::SMTP_HOST, "mail.example.com");
     let from = (keys::SMTP_FROM, "platform@example.com");
     let server = read(&[host, from]).unwrap().mail.smtp.unwrap();
     assert_eq!((server.port, server.tls), (587, SmtpTls::StartTls));
     assert!(server.login.is_none());
     assert!(read(&[]).unwrap().mail.smtp.is_none());
-    assert_eq!(complaints(&[host]), [keys::SMTP_FROM]);
+    assert_eq!(problem_keys(&[host]), [keys::SMTP_FROM]);
     assert_eq!(
-        complaints(&[host, (keys::SMTP_FROM, "nobody")]),
+        problem_keys(&[host, (keys::SMTP_FROM, "nobody")]),
         [keys::SMTP_FROM]
     );
     let name = (keys::SMTP_USERNAME, "platform");
-    assert_eq!(complaints(&[host, from, name]), [keys::SMTP_PASSWORD]);
+    assert_eq!(problem_keys(&[host, from, name]), [keys::SMTP_PASSWORD]);
     let login = [host, from, name, (keys::SMTP_PASSWORD, "word")];
     let open = [&login[..], &[(keys::SMTP_TLS, "none")]].concat();
-    assert_eq!(complaints(&open), [keys::SMTP_TLS]);
+    assert_eq!(problem_keys(&open), [keys::SMTP_TLS]);
     let wrong = [host, from, (keys::SMTP_TLS, "perhaps")];
-    assert_eq!(complaints(&wrong), [keys::SMTP_TLS]);
+    assert_eq!(problem_keys(&wrong), [keys::SMTP_TLS]);
 }
 
 #[test]
@@ -134,5 +134,5 @@ fn a_list_of_breached_passwords_is_a_file_or_a_service() {
     let here = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     assert_eq!(read(here), Some(BreachedList::File(here.into())));
     let missing = (keys::BREACHED_PASSWORDS, "/nowhere/at/all");
-    assert_eq!(complaints(&[missing]), [keys::BREACHED_PASSWORDS]);
+    assert_eq!(problem_keys(&[missing]), [keys::BREACHED_PASSWORDS]);
 }

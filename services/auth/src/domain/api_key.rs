@@ -1,18 +1,17 @@
-//! API keys: 256 random bits that are shown once and kept as a hash.
+//! API keys: 256 random bits, shown once and stored as a hash.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
-use shared_web::auth::api_key::PREFIX;
+use shared_auth::api_key::PREFIX;
 
-/// Characters of a key that stay readable: the platform's prefix and eight of its own.
-const SHOWN: usize = 12;
+/// Characters of a key that stay visible: the platform's prefix and eight random ones.
+const VISIBLE_LENGTH: usize = 12;
 
-/// A new key, to be shown once.
-pub(crate) struct NewKey(String);
+/// The secret text of a new key, shown once.
+pub(crate) struct ApiKeySecret(String);
 
-impl NewKey {
-    /// Makes a key.
+impl ApiKeySecret {
     pub(crate) fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0_u8; 32];
         getrandom::fill(&mut bytes)?;
@@ -22,23 +21,22 @@ impl NewKey {
         )))
     }
 
-    /// The beginning, by which people tell keys apart: 48 of its 256 bits.
+    /// The visible beginning by which people tell keys apart: 48 of its 256 bits.
     pub(crate) fn prefix(&self) -> &str {
-        self.0.get(..SHOWN).unwrap_or_default()
+        self.0.get(..VISIBLE_LENGTH).unwrap_or_default()
     }
 
-    /// SHA-256 of the whole key. The key is random, so nothing slower is needed.
+    /// SHA-256 of the whole key. The key is random, so no slow password hash is needed.
     pub(crate) fn hash(&self) -> [u8; 32] {
         Sha256::digest(&self.0).into()
     }
 
-    /// The key itself.
     pub(crate) fn into_text(self) -> String {
         self.0
     }
 }
 
-/// A hash in hexadecimal, as services send it.
+/// Parses a hash from the hexadecimal that services send.
 pub(crate) fn parse_hash(text: &str) -> Option<[u8; 32]> {
     let mut hash = [0_u8; 32];
     if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {

@@ -1,4 +1,4 @@
-//! The code in a letter: opaque, kept as a hash only, used once.
+//! The code in an email: opaque, stored as a hash only, used once.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -21,29 +21,28 @@ impl Purpose {
     }
 }
 
-/// A code that a letter carries.
+/// The code in an email.
 #[derive(Debug, Clone)]
 pub(crate) struct EmailToken(Secret<String>);
 
 impl EmailToken {
-    /// A new code: 32 random bytes.
+    /// A new code of 32 random bytes.
     pub(crate) fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0_u8; 32];
         getrandom::fill(&mut bytes)?;
         Ok(Self(Secret::new(BASE64_URL_SAFE_NO_PAD.encode(bytes))))
     }
 
-    /// A code as somebody sent it.
+    /// A code as a client sent it.
     pub(crate) const fn received(text: String) -> Self {
         Self(Secret::new(text))
     }
 
-    /// What the database keeps.
+    /// The hash that the database stores.
     pub(crate) fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.0.expose()).into()
     }
 
-    /// The text that the letter carries.
     pub(crate) fn as_str(&self) -> &str {
         self.0.expose()
     }

@@ -1,22 +1,22 @@
-//! The name of a person.
+//! The full name of a person.
 
 use serde::Deserialize;
-use shared_models::text::Line;
+use shared_models::text::SingleLine;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
-const MIN: usize = 2;
-const MAX: usize = 100;
+const MIN_LENGTH: usize = 2;
+const MAX_LENGTH: usize = 100;
 
 /// 2 to 100 characters on one line.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct FullName(Line<MAX>);
+pub(crate) struct FullName(SingleLine<MAX_LENGTH>);
 
-/// The text is no name.
+/// The text is not a valid name.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("must have {MIN} to {MAX} characters and no control characters")]
-pub(crate) struct NotAName;
+#[error("must have {MIN_LENGTH} to {MAX_LENGTH} characters and no control characters")]
+pub(crate) struct InvalidName;
 
 impl FullName {
     pub(crate) fn as_str(&self) -> &str {
@@ -25,14 +25,14 @@ impl FullName {
 }
 
 impl TryFrom<String> for FullName {
-    type Error = NotAName;
+    type Error = InvalidName;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let line = Line::parse(&text).map_err(|_| NotAName)?;
-        if line.as_str().chars().count() < MIN {
-            return Err(NotAName);
+        let name = SingleLine::parse(&text).map_err(|_| InvalidName)?;
+        if name.as_str().chars().count() < MIN_LENGTH {
+            return Err(InvalidName);
         }
-        Ok(Self(line))
+        Ok(Self(name))
     }
 }
 
@@ -40,8 +40,8 @@ impl utoipa::PartialSchema for FullName {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(Type::String)
-            .min_length(Some(MIN))
-            .max_length(Some(MAX))
+            .min_length(Some(MIN_LENGTH))
+            .max_length(Some(MAX_LENGTH))
             .into()
     }
 }

@@ -1,19 +1,19 @@
-//! What a new password must be: long enough, varied, and not what guessers try first.
+//! The rules for new passwords: long enough, varied, and not easy to guess.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
 
-/// Fewest characters that the setting may ask for.
+/// The lowest value of the setting for the minimum length.
 pub(crate) const MIN_LENGTH: usize = 8;
-/// Most characters of a password.
+/// Longest password, characters.
 pub(crate) const MAX_LENGTH: usize = 128;
 
-/// So many neighbours in the alphabet or on the keyboard are a run; three happen in plain words.
-const RUN: usize = 4;
-/// So many equal characters in a row are too many.
-const REPEATS: usize = 3;
-/// Shorter words occur by chance.
-const WORD: usize = 4;
+/// Neighbours in the alphabet or on the keyboard that form a run; three occur in normal words.
+const RUN_LENGTH: usize = 4;
+/// Equal characters in a row that are too many.
+const MAX_REPEATS: usize = 3;
+/// Shorter parts of personal information occur by chance.
+const MIN_PERSONAL_LENGTH: usize = 4;
 
 const KEYBOARD: [&str; 7] = [
     "qwertyuiop",
@@ -25,7 +25,7 @@ const KEYBOARD: [&str; 7] = [
     "qazwsxedcrfvtgb",
 ];
 
-/// What guessers try first, folded to lower case; one word a line.
+/// Passwords that attackers try first, in lower case, one a line.
 static COMMON: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| include_str!("password/often_used.txt").lines().collect());
 
@@ -46,7 +46,7 @@ pub(crate) enum Violation {
 }
 
 impl Violation {
-    /// A stable word.
+    /// The stable code of the API.
     pub(crate) const fn code(self) -> &'static str {
         match self {
             Self::TooShort { .. } => "too_short",
@@ -63,7 +63,7 @@ impl Violation {
         }
     }
 
-    /// What is wrong, for a person.
+    /// The message for people.
     pub(crate) fn message(self) -> String {
         let text = match self {
             Self::TooShort { min } => return format!("must have at least {min} characters"),
@@ -76,12 +76,11 @@ impl Violation {
             Self::Keyboard => "must not contain a run of the keyboard such as qwer",
             Self::Common => "is a variation of a common password",
             Self::Personal => "must not contain your name, e-mail address or company",
-            Self::Breached => "was stolen elsewhere, and guessers know it",
+            Self::Breached => "was leaked elsewhere, and attackers know it",
         };
         text.to_owned()
     }
 
-    /// What to do about it.
     const fn suggestion(self) -> &'static str {
         match self {
             Self::TooShort { .. } => "Use four or more unrelated words; length counts most.",
@@ -97,28 +96,27 @@ impl Violation {
     }
 }
 
-/// What the rules say about a password.
+/// The rating of a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Assessment {
     /// 0 to 100; below 60 when a rule is broken.
     pub(crate) score: u8,
-    /// The rules that are broken.
     pub(crate) violations: Vec<Violation>,
 }
 
 impl Assessment {
-    /// What would make it better, each advice once.
+    /// How to improve the password, each suggestion once.
     pub(crate) fn suggestions(&self) -> Vec<&'static str> {
-        let mut advice: Vec<_> = self.violations.iter().map(|v| v.suggestion()).collect();
-        advice.dedup();
-        if advice.is_empty() && self.score < 80 {
-            advice.push("Make it longer: length counts most.");
+        let mut suggestions: Vec<_> = self.violations.iter().map(|v| v.suggestion()).collect();
+        suggestions.dedup();
+        if suggestions.is_empty() && self.score < 80 {
+            suggestions.push("Make it longer: length counts most.");
         }
-        advice
+        suggestions
     }
 }
 
-/// The rules, with the length that the platform asks for.
+/// The rules, with the minimum length that the platform requires.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PasswordRules {
     min_length: usize,
@@ -129,21 +127,21 @@ impl PasswordRules {
         Self { min_length }
     }
 
-    /// Holds a password against every rule; `personal` is what is known of its owner.
+    /// Checks every rule. `personal` is what is known about the owner: names, email, company.
     pub(crate) fn assess(self, password: &str, personal: &[&str]) -> Assessment {
         let folded = password.to_lowercase();
-        let plain = without_disguise(&folded);
+        let plain = undo_substitutions(&folded);
         let min = self.min_length;
-        let has = |of: fn(char) -> bool| password.chars().any(of);
+        let has = |class: fn(char) -> bool| password.chars().any(class);
         let findings = [
             (password.chars().count() < min, Violation::TooShort { min }),
             (!has(char::is_lowercase), Violation::NoLower),
             (!has(char::is_uppercase), Violation::NoUpper),
             (!has(char::is_numeric), Violation::NoDigit),
             (!has(|c| !c.is_alphanumeric()), Violation::NoSpecial),
-            (repeats(&folded), Violation::Repeated),
-            (is_sequence(&folded), Violation::Sequence),
-            (on_keyboard(&folded), Violation::Keyboard),
+            (has_repeats(&folded), Violation::Repeated),
+            (has_sequence(&folded), Violation::Sequence),
+            (has_keyboard_run(&folded), Violation::Keyboard),
             (is_common(&folded), Violation::Common),
             (
                 is_personal(&[&folded, &plain], personal),
@@ -161,7 +159,7 @@ impl PasswordRules {
     }
 }
 
-/// Length counts most, then variety; what guessers try counts against it.
+/// Length counts most, then variety; each violation costs points.
 fn score(password: &str, violations: &[Violation]) -> u8 {
     let length = password.chars().count().min(20);
     let distinct = password.chars().collect::<BTreeSet<_>>().len().min(10);
@@ -171,18 +169,18 @@ fn score(password: &str, violations: &[Violation]) -> u8 {
         char::is_numeric,
         |c| !c.is_alphanumeric(),
     ];
-    let classes = classes
+    let used_classes = classes
         .iter()
-        .filter(|of| password.chars().any(**of))
+        .filter(|class| password.chars().any(**class))
         .count();
-    let earned = length * 3 + distinct * 2 + classes * 5;
+    let earned = length * 3 + distinct * 2 + used_classes * 5;
     let lost = 15 * violations.len();
-    let most = if violations.is_empty() { 100 } else { 59 };
-    u8::try_from(earned.saturating_sub(lost).min(most)).unwrap_or(100)
+    let max = if violations.is_empty() { 100 } else { 59 };
+    u8::try_from(earned.saturating_sub(lost).min(max)).unwrap_or(100)
 }
 
-/// `p@ssw0rd` is `password`.
-fn without_disguise(text: &str) -> String {
+/// Maps digits and signs back to the letters that they stand for: `p@ssw0rd` is `password`.
+fn undo_substitutions(text: &str) -> String {
     let plain = |c| match c {
         '@' | '4' => 'a',
         '3' => 'e',
@@ -195,28 +193,28 @@ fn without_disguise(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-fn repeats(text: &str) -> bool {
+fn has_repeats(text: &str) -> bool {
     let characters: Vec<char> = text.chars().collect();
     characters
-        .windows(REPEATS)
+        .windows(MAX_REPEATS)
         .any(|part| part.iter().all(|c| *c == part[0]))
 }
 
-/// Four or more that follow one another, up or down: `abcd`, `9876`.
-fn is_sequence(text: &str) -> bool {
+/// Consecutive characters, ascending or descending: `abcd`, `9876`.
+fn has_sequence(text: &str) -> bool {
     let characters: Vec<char> = text.chars().collect();
-    characters.windows(RUN).any(|part| {
+    characters.windows(RUN_LENGTH).any(|part| {
         let steps = |by: i64| {
             part.windows(2)
-                .all(|two| i64::from(u32::from(two[1])) - i64::from(u32::from(two[0])) == by)
+                .all(|pair| i64::from(u32::from(pair[1])) - i64::from(u32::from(pair[0])) == by)
         };
         part.iter().all(|c| c.is_alphanumeric()) && (steps(1) || steps(-1))
     })
 }
 
-fn on_keyboard(text: &str) -> bool {
+fn has_keyboard_run(text: &str) -> bool {
     let characters: Vec<char> = text.chars().collect();
-    characters.windows(RUN).any(|part| {
+    characters.windows(RUN_LENGTH).any(|part| {
         let forward: String = part.iter().collect();
         let backward: String = part.iter().rev().collect();
         let along = |row: &&str| row.contains(&forward) || row.contains(&backward);
@@ -224,12 +222,12 @@ fn on_keyboard(text: &str) -> bool {
     })
 }
 
-/// The whole, or what is left without decoration at its ends, plain or in disguise: `Summer2024!`
-/// is `summer`, `P@ssw0rd1` is `password`.
+/// Whether the password, with or without decoration at its ends and with substitutions undone, is
+/// a common one: `Summer2024!` is `summer`, `P@ssw0rd1` is `password`.
 fn is_common(text: &str) -> bool {
     let bare = text.trim_matches(|c: char| !c.is_alphanumeric());
     let word = text.trim_matches(|c: char| !c.is_alphabetic());
-    let known = |form: &&str| COMMON.contains(form) || COMMON.contains(&*without_disguise(form));
+    let known = |form: &&str| COMMON.contains(form) || COMMON.contains(&*undo_substitutions(form));
     [text, bare, word].iter().any(known)
 }
 
@@ -239,7 +237,7 @@ fn is_personal(forms: &[&str], personal: &[&str]) -> bool {
         .iter()
         .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
     words
-        .filter(|word| word.chars().count() >= WORD)
+        .filter(|word| word.chars().count() >= MIN_PERSONAL_LENGTH)
         .any(|word| forms.iter().any(|form| form.contains(word)))
 }
 

@@ -1,4 +1,4 @@
-//! Refresh tokens: opaque, kept as a hash only, each the successor of the one before.
+//! Refresh tokens: opaque, stored as a hash only, each followed by a successor.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -7,11 +7,11 @@ use sha2::{Digest as _, Sha256};
 use shared_config::Secret;
 use uuid::Uuid;
 
-/// How long a used token still gives its successor, seconds: requests that ran side by side, or
-/// whose answer was lost, end up with one session. Later, a used token is a stolen one.
-pub(crate) const SAME_SUCCESSOR_SECONDS: f64 = 10.0;
+/// How long a used token still returns its successor, seconds, so that concurrent requests and
+/// lost responses share one session. After that, a used token counts as stolen.
+pub(crate) const REUSE_INTERVAL_SECONDS: f64 = 10.0;
 
-/// A token that a client holds.
+/// The token of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RefreshToken(Secret<String>);
 
@@ -20,7 +20,7 @@ impl RefreshToken {
     pub(crate) fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0_u8; 32];
         getrandom::fill(&mut bytes)?;
-        Ok(Self::of(&bytes))
+        Ok(Self::encode(&bytes))
     }
 
     /// A token as a client sent it.
@@ -28,27 +28,26 @@ impl RefreshToken {
         Self(Secret::new(text))
     }
 
-    /// What the database keeps.
+    /// The hash that the database stores.
     pub(crate) fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.0.expose()).into()
     }
 
-    /// The text that the client gets.
     pub(crate) fn into_text(self) -> String {
         self.0.expose().clone()
     }
 
-    fn of(bytes: &[u8]) -> Self {
+    fn encode(bytes: &[u8]) -> Self {
         Self(Secret::new(BASE64_URL_SAFE_NO_PAD.encode(bytes)))
     }
 }
 
-/// Derives successors, so that one token has one successor although none is kept in clear.
+/// Derives successors: each token has exactly one, although no token is stored in clear text.
 #[derive(Debug, Clone)]
 pub(crate) struct SuccessorKey(Secret<[u8; 32]>);
 
 impl SuccessorKey {
-    /// A key of its own for this purpose, out of the signing seed.
+    /// A separate key for this purpose, derived from the signing seed.
     pub(crate) fn derive(seed: &[u8; 32]) -> Self {
         Self(Secret::new(keyed_hash(
             seed,
@@ -56,15 +55,15 @@ impl SuccessorKey {
         )))
     }
 
-    /// The successor of the token that this row keeps.
+    /// The successor of the token with this row id.
     pub(crate) fn successor_of(&self, row: Uuid) -> RefreshToken {
-        RefreshToken::of(&keyed_hash(self.0.expose(), row.as_bytes()))
+        RefreshToken::encode(&keyed_hash(self.0.expose(), row.as_bytes()))
     }
 }
 
 pub(super) fn keyed_hash(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
-    // Keys shorter than the block are padded with zeros (RFC 2104), which new_from_slice does too,
-    // though behind a Result that cannot fail.
+    // RFC 2104 pads short keys with zeros. new_from_slice does so too, but returns a Result that
+    // cannot fail.
     let mut block = [0_u8; 64];
     block[..32].copy_from_slice(key);
     let mut mac = Hmac::<Sha256>::new(&block.into());
@@ -77,14 +76,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_keyed_hash_is_the_one_of_rfc_2104() {
+    fn the_keyed_hash_is_hmac_sha256() {
         // printf data | openssl dgst -sha256 -mac HMAC -macopt hexkey:0101…01 -binary | base64
-        let hash = RefreshToken::of(&keyed_hash(&[1; 32], b"data")).into_text();
+        let hash = RefreshToken::encode(&keyed_hash(&[1; 32], b"data")).into_text();
         assert_eq!(hash, "-d_QOzYdzbIeMbQzEEQmsvqpS4thCyUfp1loPUliC-c");
     }
 
     #[test]
-    fn a_row_has_one_successor_and_another_row_another() {
+    fn each_row_has_its_own_successor() {
         let key = SuccessorKey::derive(&[7; 32]);
         let (row, other) = (Uuid::now_v7(), Uuid::now_v7());
         assert_eq!(key.successor_of(row), key.successor_of(row));

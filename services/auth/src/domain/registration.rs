@@ -1,20 +1,20 @@
-//! Who may register: anybody, whom the platform invites, or nobody.
+//! Who may register: everybody, invited people, or nobody.
 
-/// Who may register.
+/// The registration policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registration {
-    /// Anybody may.
+    /// Everybody may register.
     Open,
-    /// Whom an administrator of the platform invites.
+    /// People whom a platform administrator invites may register.
     InviteOnly,
-    /// Nobody may: accounts come from Tenants, members from invites.
+    /// Nobody may register: Tenant resources create accounts, invitations create members.
     Closed,
 }
 
 impl Registration {
-    /// The word of a setting.
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
-        match word {
+    /// Parses the value of the setting.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        match name {
             "open" => Some(Self::Open),
             "invite_only" => Some(Self::InviteOnly),
             "closed" => Some(Self::Closed),

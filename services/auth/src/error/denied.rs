@@ -1,39 +1,39 @@
-//! What the owner of an account did not prove, or cannot do twice.
+//! Refusals around account security.
 
 use shared_web::ApiError;
 
-/// A refusal of account security.
+/// A refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Denied {
-    #[error("no open session of that id")]
+    #[error("the user has no such open session")]
     UnknownSession,
-    /// Of who is signed in, before something that a token is not enough for.
+    /// Of a signed-in user who confirms the password.
     #[error("the password is wrong")]
     WrongPassword,
-    #[error("the new password is the old one")]
+    #[error("the new password equals the current one")]
     SamePassword,
-    /// Unknown, used, replaced or too old: one answer for all.
-    #[error("the code of a letter opens nothing")]
+    /// Unknown, used, replaced or expired: the same response for all.
+    #[error("the emailed code is not valid")]
     InvalidCode,
-    #[error("the e-mail address is proved already")]
+    #[error("the email address is verified already")]
     AlreadyVerified,
-    #[error("the e-mail address is not proved yet")]
+    #[error("the email address is not verified")]
     EmailUnverified,
-    /// Of who is signed in.
+    /// Of a signed-in user.
     #[error("the code of the second factor is wrong")]
     WrongCode,
-    /// Wrong, used, or the account is locked: one answer for all.
+    /// Wrong or used code, or locked user: the same response for all.
     #[error("the second step of a sign-in failed")]
     InvalidSecondFactor,
-    #[error("the first step of a sign-in is too long ago, or is none")]
+    #[error("the challenge of a sign-in is invalid or has expired")]
     InvalidChallenge,
-    #[error("a second factor is on")]
+    #[error("a second factor is enabled")]
     TotpEnabled,
-    #[error("no second factor is on")]
+    #[error("no second factor is enabled")]
     TotpNotEnabled,
     #[error("no secret was offered")]
     TotpNotOffered,
-    #[error("only administrators of the platform may do this")]
+    #[error("only platform administrators may do this")]
     NotPlatformAdmin,
 }
 
@@ -47,10 +47,10 @@ impl From<Denied> for ApiError {
             Denied::SamePassword => Self::unprocessable("invalid_fields")
                 .field("new_password", "must differ from the current one"),
             Denied::InvalidCode => Self::unprocessable("invalid_code")
-                .detail("the code was used, replaced, or is too old; ask for a new one"),
+                .detail("the code was used, replaced, or has expired; request a new one"),
             Denied::AlreadyVerified => Self::conflict("already_verified"),
             Denied::EmailUnverified => Self::forbidden("email_unverified")
-                .detail("confirm your e-mail address first; a letter with a code was sent"),
+                .detail("verify your email address first; an email with a code was sent"),
             Denied::WrongCode => Self::forbidden("wrong_code")
                 .detail("the code is wrong, or was used already; wait for the next one"),
             Denied::InvalidSecondFactor => Self::unauthorized("invalid_second_factor")
@@ -61,7 +61,7 @@ impl From<Denied> for ApiError {
             Denied::TotpEnabled => Self::conflict("totp_enabled"),
             Denied::TotpNotEnabled => Self::conflict("totp_not_enabled"),
             Denied::NotPlatformAdmin => Self::forbidden("platform_admins_only")
-                .detail("administrators are named by `auth-service grant-admin EMAIL`"),
+                .detail("administrators are appointed with `auth-service grant-admin EMAIL`"),
             Denied::TotpNotOffered => Self::conflict("totp_not_offered"),
         }
     }

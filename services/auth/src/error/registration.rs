@@ -1,13 +1,13 @@
-//! Why somebody may not open an account.
+//! Refusals of registrations.
 
 use shared_web::ApiError;
 
-/// A refusal of registration.
+/// A refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RegistrationRefused {
     #[error("registration is closed")]
     Closed,
-    #[error("an invitation is needed")]
+    #[error("an invitation is required")]
     InvitationRequired,
 }
 
@@ -15,9 +15,9 @@ impl From<RegistrationRefused> for ApiError {
     fn from(refused: RegistrationRefused) -> Self {
         match refused {
             RegistrationRefused::Closed => Self::forbidden("registration_closed")
-                .detail("accounts are made by whoever runs the platform"),
+                .detail("the operator of the platform creates accounts"),
             RegistrationRefused::InvitationRequired => Self::forbidden("invitation_required")
-                .detail("an account needs an invitation here; ask whoever runs the platform"),
+                .detail("registration requires an invitation by the operator of the platform"),
         }
     }
 }

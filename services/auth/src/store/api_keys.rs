@@ -1,4 +1,4 @@
-//! Keys of programs.
+//! `auth.api_keys`: keys of machine clients.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
@@ -8,10 +8,10 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-/// Most keys of an account that work.
-pub(crate) const MOST: i64 = 100;
+/// Active keys that an account may have.
+const MAX_ACTIVE_KEYS: i64 = 100;
 
-/// A key, without what would open anything.
+/// A key, without its secret.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiKeyRow {
     pub(crate) id: ApiKeyId,
@@ -48,13 +48,13 @@ impl TryFrom<PgRow> for ApiKeyRow {
     }
 }
 
-/// A word that is no permission any more grants nothing.
+/// A stored name that is no longer a permission grants nothing.
 fn scopes(row: &PgRow) -> sqlx::Result<Vec<Permission>> {
-    let words: Vec<String> = row.try_get("scopes")?;
-    Ok(words.iter().filter_map(|word| word.parse().ok()).collect())
+    let names: Vec<String> = row.try_get("scopes")?;
+    Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
-/// A key to be made.
+/// A key to be created.
 pub(crate) struct NewApiKey<'a> {
     pub(crate) name: &'a str,
     pub(crate) prefix: &'a str,
@@ -64,12 +64,12 @@ pub(crate) struct NewApiKey<'a> {
     pub(crate) expires_at: Option<Timestamp>,
 }
 
-/// Keeps a new key, unless the account has enough of them.
+/// Inserts a key; none when the account has [`MAX_ACTIVE_KEYS`] already.
 pub(crate) async fn insert(
     tx: &mut TenantTx,
     new: NewApiKey<'_>,
 ) -> sqlx::Result<Option<ApiKeyRow>> {
-    let words: Vec<&str> = new.scopes.iter().map(|scope| scope.as_str()).collect();
+    let scopes: Vec<&str> = new.scopes.iter().map(|scope| scope.as_str()).collect();
     let row = sqlx::query(
         "insert into auth.api_keys
            (creator_id, id, name, prefix, key_hash, scopes, created_by, expires_at)
@@ -84,10 +84,10 @@ pub(crate) async fn insert(
     .bind(new.name)
     .bind(new.prefix)
     .bind(&new.hash[..])
-    .bind(words)
+    .bind(scopes)
     .bind(new.created_by)
     .bind(new.expires_at.map(Timestamp::to_sqlx))
-    .bind(MOST)
+    .bind(MAX_ACTIVE_KEYS)
     .fetch_optional(tx.conn())
     .await?;
     row.map(TryInto::try_into).transpose()
@@ -112,7 +112,7 @@ pub(crate) async fn list(
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Revokes a key; false when there is none of that id.
+/// Revokes a key; false when the account has no such key. Revoking it again is not an error.
 pub(crate) async fn revoke(tx: &mut TenantTx, id: ApiKeyId) -> sqlx::Result<bool> {
     let updated = sqlx::query(
         "update auth.api_keys set revoked_at = coalesce(revoked_at, now())
@@ -125,14 +125,14 @@ pub(crate) async fn revoke(tx: &mut TenantTx, id: ApiKeyId) -> sqlx::Result<bool
     Ok(updated.rows_affected() == 1)
 }
 
-/// Where a key belongs.
+/// The account of a key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyOwner {
     pub(crate) creator: CreatorId,
     pub(crate) key: ApiKeyId,
 }
 
-/// Finds the account of a key by the key's hash.
+/// Finds a key by its hash, before the tenant is known.
 pub(crate) async fn find(db: &Db, hash: &[u8; 32]) -> sqlx::Result<Option<KeyOwner>> {
     let sql = "select tenant, key_id from auth.find_api_key($1)";
     let row = db.look_up(|| sqlx::query(sql).bind(&hash[..])).await?;
@@ -145,12 +145,16 @@ pub(crate) async fn find(db: &Db, hash: &[u8; 32]) -> sqlx::Result<Option<KeyOwn
     row.map(owner).transpose()
 }
 
-/// What a key may do now, and who made it; none when it ended or its maker is no member. Notes
-/// the use, at most once a minute.
-pub(crate) async fn open(
-    tx: &mut TenantTx,
-    id: ApiKeyId,
-) -> sqlx::Result<Option<(Vec<Permission>, UserId)>> {
+/// What an active key may do.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyGrant {
+    pub(crate) scopes: Vec<Permission>,
+    pub(crate) created_by: UserId,
+}
+
+/// The grant of a key; none when it has expired, was revoked, or its creator is no longer a member.
+/// Records the use at most once a minute.
+pub(crate) async fn use_key(tx: &mut TenantTx, id: ApiKeyId) -> sqlx::Result<Option<KeyGrant>> {
     let row = sqlx::query(
         "with used as (
            update auth.api_keys set last_used_at = now()
@@ -171,8 +175,11 @@ pub(crate) async fn open(
         .try_get::<&str, _>("role")?
         .parse()
         .map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-    let scopes = scopes(&row)?
+    let permitted = scopes(&row)?
         .into_iter()
         .filter(|scope| role.permits(*scope));
-    Ok(Some((scopes.collect(), row.try_get("created_by")?)))
+    Ok(Some(KeyGrant {
+        scopes: permitted.collect(),
+        created_by: row.try_get("created_by")?,
+    }))
 }

@@ -1,4 +1,4 @@
-//! Entries of the audit log.
+//! `auth.audit_log`: a hash chain of entries for each tenant.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
@@ -8,9 +8,8 @@ use sqlx::query::Query;
 use sqlx::{Postgres, Row as _};
 use uuid::Uuid;
 
-use crate::audit::{Actor, Event};
+use crate::domain::audit::{Action, AuditEvent};
 
-/// An entry.
 #[derive(Debug, Clone)]
 pub(crate) struct EntryRow {
     pub(crate) seq: i64,
@@ -43,67 +42,60 @@ impl TryFrom<PgRow> for EntryRow {
     }
 }
 
-/// Adds an entry to the chain, one at a time for each account.
-pub(crate) async fn append(tx: &mut TenantTx, event: &Event) -> sqlx::Result<()> {
+/// Appends an entry. Concurrent transactions of a tenant wait for each other here.
+pub(crate) async fn append(tx: &mut TenantTx, event: &AuditEvent) -> sqlx::Result<()> {
     let query = sqlx::query("select auth.append_audit($1, $2, $3, $4, $5, $6::inet, $7)");
-    bind_entry(query.bind(tx.creator()), event)
+    bind_event(query.bind(tx.creator()), event)
         .execute(tx.conn())
         .await?;
     Ok(())
 }
 
-/// Binds what `auth.append_audit` takes after the account: six values.
-pub(super) fn bind_entry<'q>(
+/// Binds the six arguments of `auth.append_audit` after the tenant.
+pub(super) fn bind_event<'q>(
     query: Query<'q, Postgres, PgArguments>,
-    event: &'q Event,
+    event: &'q AuditEvent,
 ) -> Query<'q, Postgres, PgArguments> {
-    let (kind, actor) = match event.actor {
-        Actor::User(id) => ("user", Some(id)),
-        Actor::ApiKey(id) => ("api_key", Some(id)),
-        Actor::Service => ("service", None),
-        Actor::Nobody => ("nobody", None),
-    };
     query
-        .bind(kind)
-        .bind(actor)
+        .bind(event.actor.kind())
+        .bind(event.actor.id())
         .bind(event.action.as_str())
         .bind(event.target.as_deref())
-        .bind(event.ip.map(|ip| ip.0.to_string()))
+        .bind(event.ip.map(|ip| ip.to_string()))
         .bind(&event.request_id)
 }
 
-/// From a time on and before another one.
+/// Entries at or after `from` and before `to`.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Period {
     pub(crate) from: Option<Timestamp>,
     pub(crate) to: Option<Timestamp>,
 }
 
-/// Which entries are asked for.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Filter<'a> {
-    pub(crate) action: Option<&'a str>,
+pub(crate) struct Filter {
+    pub(crate) action: Option<Action>,
     pub(crate) actor: Option<Uuid>,
     pub(crate) period: Period,
 }
 
-/// Lists entries, newest first, before a number.
+/// Lists entries, newest first, before a sequence number.
 pub(crate) async fn list(
     tx: &mut TenantTx,
-    filter: Filter<'_>,
+    filter: Filter,
     before: Option<i64>,
     limit: i64,
 ) -> sqlx::Result<Vec<EntryRow>> {
     let rows = sqlx::query(
         "select seq, at, actor_kind, actor, action, target, host(ip) as ip, request_id, hash
          from auth.audit_log
-         where creator_id = $1 and ($2::text is null or action = $2)
+         where creator_id = $1 and ($2::text[] is null or action = any($2))
            and ($3::uuid is null or actor = $3) and ($4::bigint is null or seq < $4)
            and ($5::timestamptz is null or at >= $5) and ($6::timestamptz is null or at < $6)
          order by seq desc limit $7",
     )
     .bind(tx.creator())
-    .bind(filter.action)
+    .bind(filter.action.map(Action::names))
     .bind(filter.actor)
     .bind(before)
     .bind(filter.period.from.map(Timestamp::to_sqlx))
@@ -114,8 +106,8 @@ pub(crate) async fn list(
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Reads entries for an export, oldest first, after a number.
-pub(crate) async fn after(
+/// Reads entries for an export, oldest first, after a sequence number.
+pub(crate) async fn list_after(
     tx: &mut TenantTx,
     period: Period,
     seq: i64,
@@ -138,17 +130,17 @@ pub(crate) async fn after(
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// What a walk over the whole chain found.
+/// The result of a verification of the chain.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Walk {
-    /// Entries there are.
+pub(crate) struct ChainCheck {
     pub(crate) entries: i64,
-    /// The first entry that is not what it was, or that follows a gap.
+    /// The first entry that was changed or that follows a gap.
     pub(crate) broken_at: Option<i64>,
 }
 
-/// Walks the chain. Cut off at its end, a chain is whole: keep the last hash elsewhere to see that.
-pub(crate) async fn verify(tx: &mut TenantTx) -> sqlx::Result<Walk> {
+/// Verifies the chain. Entries removed at its end are not noticed: store the last hash elsewhere to
+/// detect that.
+pub(crate) async fn verify(tx: &mut TenantTx) -> sqlx::Result<ChainCheck> {
     let row = sqlx::query(
         "select count(*) as entries, min(seq) filter (where not good) as broken_at
          from (
@@ -163,7 +155,7 @@ pub(crate) async fn verify(tx: &mut TenantTx) -> sqlx::Result<Walk> {
     .bind(tx.creator())
     .fetch_one(tx.conn())
     .await?;
-    Ok(Walk {
+    Ok(ChainCheck {
         entries: row.try_get("entries")?,
         broken_at: row.try_get("broken_at")?,
     })

@@ -1,4 +1,4 @@
-//! `platform.consents`: what people agreed to, and took back; never overwritten.
+//! `platform.consents`: consents that users gave and withdrew; rows are never overwritten.
 
 use jiff::Timestamp;
 use shared_db::TenantTx;
@@ -6,7 +6,7 @@ use shared_models::UserId;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-/// What a user last said of one purpose.
+/// The latest decision of a user about one purpose.
 #[derive(Debug, Clone)]
 pub(crate) struct ConsentRow {
     pub(crate) purpose: String,
@@ -15,11 +15,12 @@ pub(crate) struct ConsentRow {
     pub(crate) at: Timestamp,
 }
 
-/// Writes down what a user says now.
+/// Records a decision.
 pub(crate) async fn insert(
     tx: &mut TenantTx,
     user: UserId,
-    (purpose, version): (&str, &str),
+    purpose: &str,
+    version: &str,
     granted: bool,
 ) -> sqlx::Result<()> {
     sqlx::query(
@@ -38,7 +39,7 @@ pub(crate) async fn insert(
     .map(|_| ())
 }
 
-/// What a user last said of each purpose.
+/// The latest decision of a user about each purpose.
 pub(crate) async fn latest(tx: &mut TenantTx, user: UserId) -> sqlx::Result<Vec<ConsentRow>> {
     let rows = sqlx::query(
         "select distinct on (purpose) purpose, version, granted, at from platform.consents
@@ -49,7 +50,7 @@ pub(crate) async fn latest(tx: &mut TenantTx, user: UserId) -> sqlx::Result<Vec<
     .bind(user)
     .fetch_all(tx.conn())
     .await?;
-    let read = |row: &sqlx::postgres::PgRow| {
+    let parse = |row: &sqlx::postgres::PgRow| {
         let at: jiff_sqlx::Timestamp = row.try_get("at")?;
         Ok(ConsentRow {
             purpose: row.try_get("purpose")?,
@@ -58,5 +59,5 @@ pub(crate) async fn latest(tx: &mut TenantTx, user: UserId) -> sqlx::Result<Vec<
             at: at.to_jiff(),
         })
     };
-    rows.iter().map(read).collect()
+    rows.iter().map(parse).collect()
 }

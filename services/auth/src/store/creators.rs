@@ -1,4 +1,4 @@
-//! Creator accounts: the tenants themselves.
+//! `auth.creators`: the tenants themselves.
 
 use jiff::Timestamp;
 use shared_db::TenantTx;
@@ -6,7 +6,7 @@ use shared_models::CreatorId;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
-/// A creator account.
+/// An account.
 #[derive(Debug, Clone)]
 pub(crate) struct CreatorRow {
     pub(crate) id: CreatorId,
@@ -17,8 +17,8 @@ pub(crate) struct CreatorRow {
 }
 
 impl CreatorRow {
-    /// The columns of an account, whatever else the row has.
-    pub(super) fn of(row: &PgRow) -> sqlx::Result<Self> {
+    /// Reads the columns of an account from a row that may have others.
+    pub(super) fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         Ok(Self {
             id: row.try_get("creator_id")?,
             display_name: row.try_get("display_name")?,
@@ -35,11 +35,11 @@ impl TryFrom<PgRow> for CreatorRow {
     type Error = sqlx::Error;
 
     fn try_from(row: PgRow) -> Result<Self, Self::Error> {
-        Self::of(&row)
+        Self::from_row(&row)
     }
 }
 
-/// Makes the account of this transaction's tenant.
+/// Creates the account of this transaction's tenant.
 pub(crate) async fn insert(
     tx: &mut TenantTx,
     display_name: &str,
@@ -68,7 +68,7 @@ pub(crate) async fn read(tx: &mut TenantTx) -> sqlx::Result<CreatorRow> {
     .try_into()
 }
 
-/// Changes the name that people see.
+/// Changes the display name.
 pub(crate) async fn rename(tx: &mut TenantTx, display_name: &str) -> sqlx::Result<()> {
     sqlx::query(
         "update auth.creators set display_name = $2, updated_at = now() where creator_id = $1",

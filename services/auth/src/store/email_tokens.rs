@@ -1,4 +1,4 @@
-//! What links in letters open, once.
+//! `auth.email_tokens`: one-time codes of emails.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use shared_models::UserId;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::directory::Login;
+use super::login_lookup::Login;
 use crate::domain::email_token::Purpose;
 
-/// Gives a user a token; an older one of that purpose opens nothing any more.
-pub(crate) async fn put(
+/// Stores a token; it replaces an older one for the same purpose.
+pub(crate) async fn replace(
     tx: &mut TenantTx,
     user: UserId,
     purpose: Purpose,
     hash: &[u8; 32],
-    life: Duration,
+    ttl: Duration,
 ) -> sqlx::Result<()> {
     sqlx::query(
         "insert into auth.email_tokens (creator_id, id, user_id, purpose, token_hash, expires_at)
@@ -30,21 +30,21 @@ pub(crate) async fn put(
     .bind(user)
     .bind(purpose.as_str())
     .bind(&hash[..])
-    .bind(life.as_secs_f64())
+    .bind(ttl.as_secs_f64())
     .execute(tx.conn())
     .await
     .map(|_| ())
 }
 
-/// Whose token that is; nobody's once it was used, replaced or is too old.
+/// The user of a token; none when it was used, replaced, or has expired.
 pub(crate) async fn find(
     db: &Db,
     purpose: Purpose,
     hash: &[u8; 32],
 ) -> sqlx::Result<Option<Login>> {
     let sql = "select tenant, user_id from auth.find_email_token($1, $2)";
-    let question = || sqlx::query(sql).bind(&hash[..]).bind(purpose.as_str());
-    let row = db.look_up(question).await?;
+    let query = || sqlx::query(sql).bind(&hash[..]).bind(purpose.as_str());
+    let row = db.look_up(query).await?;
     let owner = |row: sqlx::postgres::PgRow| {
         Ok(Login {
             creator: row.try_get("tenant")?,
@@ -54,7 +54,7 @@ pub(crate) async fn find(
     row.map(owner).transpose()
 }
 
-/// Uses a token up; false when somebody was faster.
+/// Deletes a valid token; false when another request has consumed it.
 pub(crate) async fn consume(
     tx: &mut TenantTx,
     purpose: Purpose,
@@ -72,8 +72,8 @@ pub(crate) async fn consume(
     Ok(used.rows_affected() == 1)
 }
 
-/// Voids what a user has of that purpose.
-pub(crate) async fn void(tx: &mut TenantTx, user: UserId, purpose: Purpose) -> sqlx::Result<()> {
+/// Deletes the token of a user for a purpose.
+pub(crate) async fn remove(tx: &mut TenantTx, user: UserId, purpose: Purpose) -> sqlx::Result<()> {
     sqlx::query(
         "delete from auth.email_tokens where creator_id = $1 and user_id = $2 and purpose = $3",
     )

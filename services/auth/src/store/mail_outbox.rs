@@ -1,4 +1,4 @@
-//! Letters that wait, were sent, or were given up.
+//! `auth.mail_outbox`: emails that are queued, sent, or dead after too many attempts.
 
 use jiff::Timestamp;
 use shared_db::{SystemTx, TenantTx};
@@ -7,29 +7,55 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::mail::Letter;
+use crate::domain::email::QueuedEmail;
 
-/// A letter that a worker has taken.
+/// An email that a worker has leased.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Claim {
+pub(crate) struct ClaimedMail {
     pub(crate) creator: CreatorId,
     pub(crate) id: Uuid,
     pub(crate) attempt: i32,
-    token: Uuid,
+    lease_token: Uuid,
 }
 
-/// A letter of the outbox.
+/// An email that was not sent.
 #[derive(Debug, Clone)]
 pub(crate) struct MailRow {
     pub(crate) id: Uuid,
     pub(crate) recipient: String,
     pub(crate) subject: String,
-    /// Sealed.
+    /// Encrypted.
     pub(crate) body: String,
-    pub(crate) state: String,
+    pub(crate) state: MailState,
     pub(crate) error_reason: Option<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) expired: bool,
+}
+
+/// The state of an email that was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MailState {
+    Queued,
+    Dead,
+}
+
+impl MailState {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Dead => "dead",
+        }
+    }
+
+    fn from_name(name: &str) -> sqlx::Result<Self> {
+        match name {
+            "queued" => Ok(Self::Queued),
+            "dead" => Ok(Self::Dead),
+            other => Err(sqlx::Error::Decode(
+                format!("unknown state of an email: {other}").into(),
+            )),
+        }
+    }
 }
 
 impl TryFrom<PgRow> for MailRow {
@@ -41,7 +67,7 @@ impl TryFrom<PgRow> for MailRow {
             recipient: row.try_get("recipient")?,
             subject: row.try_get("subject")?,
             body: row.try_get("body")?,
-            state: row.try_get("state")?,
+            state: MailState::from_name(row.try_get("state")?)?,
             error_reason: row.try_get("error_reason")?,
             created_at: row
                 .try_get::<jiff_sqlx::Timestamp, _>("created_at")?
@@ -51,12 +77,12 @@ impl TryFrom<PgRow> for MailRow {
     }
 }
 
-/// Writes a letter, and sweeps out what is a month old.
+/// Adds an email, and deletes the tenant's emails that are older than a month.
 pub(crate) async fn insert(
     tx: &mut TenantTx,
     id: Uuid,
-    letter: &Letter,
-    sealed: &str,
+    email: &QueuedEmail,
+    encrypted_text: &str,
 ) -> sqlx::Result<()> {
     sqlx::query(
         "with swept as (
@@ -67,35 +93,38 @@ pub(crate) async fn insert(
     )
     .bind(tx.creator())
     .bind(id)
-    .bind(&letter.to)
-    .bind(&letter.subject)
-    .bind(sealed)
-    .bind(letter.life.as_secs_f64())
+    .bind(&email.message.to)
+    .bind(&email.message.subject)
+    .bind(encrypted_text)
+    .bind(email.ttl.as_secs_f64())
     .execute(tx.conn())
     .await
     .map(|_| ())
 }
 
-/// Takes the letter that is due longest, or one whose worker has gone silent.
-pub(crate) async fn claim(tx: &mut SystemTx, lease_seconds: f64) -> sqlx::Result<Option<Claim>> {
-    let token = Uuid::new_v4();
+/// Leases the email that is due longest, or one whose lease has expired.
+pub(crate) async fn claim(
+    tx: &mut SystemTx,
+    lease_seconds: f64,
+) -> sqlx::Result<Option<ClaimedMail>> {
+    let lease_token = Uuid::new_v4();
     let row = sqlx::query("select tenant, letter, attempt from auth.claim_mail($1, $2)")
         .bind(lease_seconds)
-        .bind(token)
+        .bind(lease_token)
         .fetch_optional(tx.conn())
         .await?;
-    let claim = |row: PgRow| {
-        Ok(Claim {
+    let parse = |row: PgRow| {
+        Ok(ClaimedMail {
             creator: row.try_get("tenant")?,
             id: row.try_get("letter")?,
             attempt: row.try_get("attempt")?,
-            token,
+            lease_token,
         })
     };
-    row.map(claim).transpose()
+    row.map(parse).transpose()
 }
 
-/// The letters that wait or were given up: whose, and which.
+/// The tenant and id of every email that is queued or dead.
 pub(crate) async fn unsent(tx: &mut SystemTx) -> sqlx::Result<Vec<(CreatorId, Uuid)>> {
     let rows = sqlx::query("select tenant, letter from auth.unsent_mail()")
         .fetch_all(tx.conn())
@@ -104,7 +133,7 @@ pub(crate) async fn unsent(tx: &mut SystemTx) -> sqlx::Result<Vec<(CreatorId, Uu
     rows.into_iter().map(pair).collect()
 }
 
-/// Reads a letter that was not sent.
+/// Reads an email that was not sent.
 pub(crate) async fn find(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<MailRow>> {
     let row = sqlx::query(
         "select id, recipient, subject, body, state, error_reason, created_at,
@@ -118,8 +147,8 @@ pub(crate) async fn find(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<Option<Mai
     row.map(TryInto::try_into).transpose()
 }
 
-/// Records that a letter was taken by the mail server; its text is needed no more.
-pub(crate) async fn sent(tx: &mut TenantTx, claim: &Claim) -> sqlx::Result<()> {
+/// Records that the mail server has accepted an email, and deletes its text.
+pub(crate) async fn mark_sent(tx: &mut TenantTx, claim: &ClaimedMail) -> sqlx::Result<()> {
     sqlx::query(
         "update auth.mail_outbox
          set state = 'sent', sent_at = now(), body = null, error_reason = null,
@@ -128,18 +157,18 @@ pub(crate) async fn sent(tx: &mut TenantTx, claim: &Claim) -> sqlx::Result<()> {
     )
     .bind(tx.creator())
     .bind(claim.id)
-    .bind(claim.token)
+    .bind(claim.lease_token)
     .execute(tx.conn())
     .await
     .map(|_| ())
 }
 
-/// Records a failed attempt: the next one after `wait` seconds, or never again.
-pub(crate) async fn failed(
+/// Records a failed attempt: the next one follows after `retry_after` seconds, or never.
+pub(crate) async fn mark_failed(
     tx: &mut TenantTx,
-    claim: &Claim,
+    claim: &ClaimedMail,
     reason: &str,
-    wait: Option<f64>,
+    retry_after: Option<f64>,
 ) -> sqlx::Result<()> {
     sqlx::query(
         "update auth.mail_outbox
@@ -150,8 +179,8 @@ pub(crate) async fn failed(
     )
     .bind(tx.creator())
     .bind(claim.id)
-    .bind(claim.token)
-    .bind(wait)
+    .bind(claim.lease_token)
+    .bind(retry_after)
     .bind(reason)
     .execute(tx.conn())
     .await

@@ -1,4 +1,4 @@
-//! A person and the account that the person belongs to, read in one round trip.
+//! A user and the account of the user, read in one round trip.
 
 use shared_db::TenantTx;
 use shared_models::{SessionId, UserId};
@@ -7,7 +7,6 @@ use sqlx::postgres::PgRow;
 use super::creators::CreatorRow;
 use super::users::UserRow;
 
-/// The account and its member.
 #[derive(Debug, Clone)]
 pub(crate) struct MeRow {
     pub(crate) creator: CreatorRow,
@@ -19,18 +18,18 @@ impl TryFrom<PgRow> for MeRow {
 
     fn try_from(row: PgRow) -> Result<Self, Self::Error> {
         Ok(Self {
-            creator: CreatorRow::of(&row)?,
-            user: UserRow::of(&row)?,
+            creator: CreatorRow::from_row(&row)?,
+            user: UserRow::from_row(&row)?,
         })
     }
 }
 
-/// Reads a member.
+/// Reads a user.
 pub(crate) async fn find(tx: &mut TenantTx, id: UserId) -> sqlx::Result<Option<MeRow>> {
     read(tx, id, None).await
 }
 
-/// Reads a member whose session is still open.
+/// Reads a user whose session is still open.
 pub(crate) async fn find_signed_in(
     tx: &mut TenantTx,
     id: UserId,

@@ -1,4 +1,4 @@
-//! Who belongs to an account, and as what.
+//! `auth.memberships`: the members of accounts and their roles.
 
 use shared_db::TenantTx;
 use shared_models::{Role, UserId};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::users::UserRow;
 
-/// Makes a user a member.
+/// Adds a user as member.
 pub(crate) async fn insert(tx: &mut TenantTx, user: UserId, role: Role) -> sqlx::Result<()> {
     sqlx::query("insert into auth.memberships (creator_id, user_id, role) values ($1, $2, $3)")
         .bind(tx.creator())
@@ -39,28 +39,27 @@ pub(crate) async fn list(
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// What became of a change.
+/// The outcome of a change of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
+pub(crate) enum MemberChange {
     Done,
-    /// Nobody of that id belongs to the account.
+    /// The account has no such member.
     Unknown,
-    /// The account would have no owner any more.
+    /// The account would be left without an owner.
     LastOwner,
-    /// Only an owner may touch owners.
+    /// Only owners may change owners.
     AboveCaller,
 }
 
-/// Gives a member another role; `below_owner` is a caller who may not touch owners.
+/// Changes the role of a member. `below_owner` is true for a caller who may not change owners.
 pub(crate) async fn change_role(
     tx: &mut TenantTx,
     user: UserId,
     role: Role,
     below_owner: bool,
-) -> sqlx::Result<Change> {
-    let refused = refusal(tx, user, below_owner, role == Role::Owner).await?;
-    if let Some(refused) = refused {
-        return Ok(refused);
+) -> sqlx::Result<MemberChange> {
+    if let Some(refusal) = check(tx, user, below_owner, role == Role::Owner).await? {
+        return Ok(refusal);
     }
     sqlx::query("update auth.memberships set role = $3 where creator_id = $1 and user_id = $2")
         .bind(tx.creator())
@@ -68,34 +67,34 @@ pub(crate) async fn change_role(
         .bind(role.as_str())
         .execute(tx.conn())
         .await?;
-    Ok(Change::Done)
+    Ok(MemberChange::Done)
 }
 
-/// Removes a member and the user; whatever belongs to the user goes, too.
+/// Removes a member, the user, and everything that belongs to the user.
 pub(crate) async fn remove(
     tx: &mut TenantTx,
     user: UserId,
     below_owner: bool,
-) -> sqlx::Result<Change> {
-    if let Some(refused) = refusal(tx, user, below_owner, false).await? {
-        return Ok(refused);
+) -> sqlx::Result<MemberChange> {
+    if let Some(refusal) = check(tx, user, below_owner, false).await? {
+        return Ok(refusal);
     }
     sqlx::query("delete from auth.users where creator_id = $1 and id = $2")
         .bind(tx.creator())
         .bind(user)
         .execute(tx.conn())
         .await?;
-    Ok(Change::Done)
+    Ok(MemberChange::Done)
 }
 
-/// Why a member may not be changed. Holds the account's memberships, so that two owners cannot
-/// remove each other at once.
-async fn refusal(
+/// Why a member may not be changed, if so. Locks the owners of the account, so that two owners
+/// cannot remove each other at the same time.
+async fn check(
     tx: &mut TenantTx,
     user: UserId,
     below_owner: bool,
     becomes_owner: bool,
-) -> sqlx::Result<Option<Change>> {
+) -> sqlx::Result<Option<MemberChange>> {
     let rows = sqlx::query(
         "select user_id, role = 'owner' as owns from auth.memberships
          where creator_id = $1 and (role = 'owner' or user_id = $2)
@@ -114,9 +113,9 @@ async fn refusal(
         }
     }
     Ok(match owns {
-        None => Some(Change::Unknown),
-        Some(owner) if below_owner && (owner || becomes_owner) => Some(Change::AboveCaller),
-        Some(true) if owners == 1 && !becomes_owner => Some(Change::LastOwner),
+        None => Some(MemberChange::Unknown),
+        Some(owner) if below_owner && (owner || becomes_owner) => Some(MemberChange::AboveCaller),
+        Some(true) if owners == 1 && !becomes_owner => Some(MemberChange::LastOwner),
         Some(_) => None,
     })
 }

@@ -1,4 +1,4 @@
-//! Invitations of the owners whom resources named.
+//! `auth.owner_invitations`: invitations of the owners that Tenant resources name.
 
 use jiff::Timestamp;
 use shared_db::{Db, TenantTx};
@@ -7,11 +7,11 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::domain::invitation::LIFE_SECONDS;
+use crate::domain::owner_invitation::OWNER_INVITATION_TTL_SECONDS;
 
-/// An invitation as this moment knows it.
+/// An invitation at the time of the query.
 #[derive(Debug, Clone)]
-pub(crate) struct InvitationRow {
+pub(crate) struct OwnerInvitationRow {
     pub(crate) id: Uuid,
     pub(crate) user: UserId,
     pub(crate) token_hash: [u8; 32],
@@ -21,14 +21,14 @@ pub(crate) struct InvitationRow {
     pub(crate) open: bool,
 }
 
-impl TryFrom<PgRow> for InvitationRow {
+impl TryFrom<PgRow> for OwnerInvitationRow {
     type Error = sqlx::Error;
 
     fn try_from(row: PgRow) -> Result<Self, Self::Error> {
         let hash: Vec<u8> = row.try_get("token_hash")?;
         Ok(Self {
             id: row.try_get("id")?,
-            // The table has no shorter or longer ones.
+            // A CHECK of the table allows no other length.
             token_hash: hash.try_into().unwrap_or_default(),
             user: row.try_get("user_id")?,
             expires_at: row
@@ -40,20 +40,20 @@ impl TryFrom<PgRow> for InvitationRow {
     }
 }
 
-/// The account and the invitation that a token opens.
+/// The account and the invitation of a token.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Invited {
+pub(crate) struct InvitationRef {
     pub(crate) creator: CreatorId,
     pub(crate) invitation: Uuid,
 }
 
-/// Invites a user; an invitation that was not accepted is replaced.
+/// Creates an invitation; it replaces one that was not accepted.
 pub(crate) async fn insert(
     tx: &mut TenantTx,
     id: Uuid,
     user: UserId,
     token_hash: &[u8; 32],
-) -> sqlx::Result<InvitationRow> {
+) -> sqlx::Result<OwnerInvitationRow> {
     sqlx::query(
         "with replaced as (
            delete from auth.owner_invitations
@@ -66,14 +66,14 @@ pub(crate) async fn insert(
     .bind(id)
     .bind(user)
     .bind(&token_hash[..])
-    .bind(LIFE_SECONDS)
+    .bind(OWNER_INVITATION_TTL_SECONDS)
     .fetch_one(tx.conn())
     .await?
     .try_into()
 }
 
 /// The invitation of the account's owner: the accepted one, or the latest.
-pub(crate) async fn latest(tx: &mut TenantTx) -> sqlx::Result<Option<InvitationRow>> {
+pub(crate) async fn latest(tx: &mut TenantTx) -> sqlx::Result<Option<OwnerInvitationRow>> {
     let row = sqlx::query(
         "select id, user_id, token_hash, expires_at, accepted_at is not null as accepted,
                 accepted_at is null and expires_at > now() as open
@@ -86,20 +86,21 @@ pub(crate) async fn latest(tx: &mut TenantTx) -> sqlx::Result<Option<InvitationR
     row.map(TryInto::try_into).transpose()
 }
 
-/// Finds the invitation of a token by the token's hash.
-pub(crate) async fn find(db: &Db, hash: &[u8; 32]) -> sqlx::Result<Option<Invited>> {
+/// Finds an invitation by the hash of its token, before the tenant is known.
+pub(crate) async fn find(db: &Db, hash: &[u8; 32]) -> sqlx::Result<Option<InvitationRef>> {
     let sql = "select tenant, invitation_id from auth.find_owner_invitation($1)";
     let row = db.look_up(|| sqlx::query(sql).bind(&hash[..])).await?;
-    let invited = |row: PgRow| {
-        Ok(Invited {
+    let parse = |row: PgRow| {
+        Ok(InvitationRef {
             creator: row.try_get("tenant")?,
             invitation: row.try_get("invitation_id")?,
         })
     };
-    row.map(invited).transpose()
+    row.map(parse).transpose()
 }
 
-/// Uses an invitation up and sets the password of its user; none when it is not open any more.
+/// Marks an invitation as accepted and sets the password of its user; none when it is not open any
+/// more.
 pub(crate) async fn accept(
     tx: &mut TenantTx,
     id: Uuid,

@@ -1,17 +1,17 @@
-//! Who administers the platform.
+//! Platform administrators.
 
 use shared_db::{SystemTx, TenantTx};
 use shared_models::{Email, UserId};
 use sqlx::Row as _;
 
-/// Makes the owner of an address an administrator; false when nobody has the address.
+/// Makes the user of an email address an administrator; false when the address is unknown.
 pub(crate) async fn grant(tx: &mut SystemTx, email: &Email) -> sqlx::Result<bool> {
     let row = sqlx::query("select auth.grant_admin($1)").bind(email.as_str());
     row.fetch_one(tx.conn()).await?.try_get(0)
 }
 
-/// Takes that back; false when the owner of the address was none.
-pub(crate) async fn withdraw(tx: &mut SystemTx, email: &Email) -> sqlx::Result<bool> {
+/// Removes an administrator; false when the user of the address is not one.
+pub(crate) async fn revoke(tx: &mut SystemTx, email: &Email) -> sqlx::Result<bool> {
     let row = sqlx::query("select auth.withdraw_admin($1)").bind(email.as_str());
     row.fetch_one(tx.conn()).await?.try_get(0)
 }

@@ -1,4 +1,4 @@
-//! What was asked for: copies of everything, and erasures.
+//! `auth.privacy_requests`: requested exports and erasures of accounts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx as _;
 use serde::{Deserialize, Serialize};
 use shared_db::{Db, TenantTx};
-use shared_models::{CreatorId, Tally, UserId};
+use shared_models::{CreatorId, RowCounts, UserId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// How long a finished copy may be fetched.
-pub(crate) const EXPORT_LIFE: Duration = Duration::from_hours(7 * 24);
+/// How long a finished export can be downloaded.
+pub(crate) const EXPORT_TTL: Duration = Duration::from_hours(7 * 24);
 
-/// What is asked for.
+/// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Export,
@@ -33,42 +33,62 @@ impl Kind {
     }
 }
 
-/// Where a request stands.
+/// The state of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
-    /// Its time has not come.
+    /// It has not begun.
     Waiting,
-    /// It is being done, or waits for a service that is away.
+    /// It is being processed, or waits for a service that is unavailable.
     Running,
     Succeeded,
     Failed,
     Cancelled,
 }
 
-/// How far one service is.
+/// The progress of one service.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Part {
-    /// Nothing is left to do.
+    /// The service has nothing left to do.
     pub(crate) done: bool,
-    /// Lines of the copy, or what was erased, by kind.
+    /// Exported or erased records by kind.
     #[schema(value_type = BTreeMap<String, u64>)]
-    pub(crate) counts: Tally,
-    /// Why it waits.
+    pub(crate) counts: RowCounts,
+    /// The service that the request waits for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) waits_for: Option<String>,
 }
 
-/// How far each service is, by name.
+/// The progress of each service, by name.
 pub(crate) type Progress = BTreeMap<String, Part>;
 
-/// A request.
+/// Why a request failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PrivacyFailure)]
+pub(crate) struct Failure {
+    /// The stable code.
+    #[schema(example = "dependency_unavailable")]
+    pub(crate) code: String,
+    /// The explanation for people, without internal hosts and paths.
+    pub(crate) reason: String,
+}
+
+impl Failure {
+    pub(crate) fn new(code: &str, reason: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct PrivacyRow {
     pub(crate) id: Uuid,
     pub(crate) state: State,
     pub(crate) requested_by: Option<UserId>,
     pub(crate) progress: Progress,
+    pub(crate) error: Option<Failure>,
     pub(crate) due_at: Timestamp,
     pub(crate) created_at: Timestamp,
     pub(crate) finished_at: Option<Timestamp>,
@@ -79,18 +99,22 @@ impl TryFrom<PgRow> for PrivacyRow {
     type Error = sqlx::Error;
 
     fn try_from(row: PgRow) -> Result<Self, Self::Error> {
-        let word: String = row.try_get("state")?;
-        let state = serde_json::from_value(serde_json::Value::String(word));
+        let name: String = row.try_get("state")?;
+        let state = serde_json::from_value(serde_json::Value::String(name));
         let time = |name| -> sqlx::Result<Option<Timestamp>> {
             let time: Option<jiff_sqlx::Timestamp> = row.try_get(name)?;
             Ok(time.map(jiff_sqlx::Timestamp::to_jiff))
         };
         let Json(progress) = row.try_get("progress")?;
+        let code: Option<String> = row.try_get("error_code")?;
+        let reason: Option<String> = row.try_get("error_reason")?;
+        let error = code.zip(reason);
         Ok(Self {
             id: row.try_get("id")?,
             state: state.map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
             requested_by: row.try_get("requested_by")?,
             progress,
+            error: error.map(|(code, reason)| Failure { code, reason }),
             due_at: time("due_at")?.unwrap_or(Timestamp::UNIX_EPOCH),
             created_at: time("created_at")?.unwrap_or(Timestamp::UNIX_EPOCH),
             finished_at: time("finished_at")?,
@@ -99,7 +123,7 @@ impl TryFrom<PgRow> for PrivacyRow {
     }
 }
 
-/// Records a request. Hold [`lock`] meanwhile, so that two of a kind do not pass each other.
+/// Records a request. Call [`lock`] first, so that there is one open request of a kind.
 pub(crate) async fn insert(
     tx: &mut TenantTx,
     kind: Kind,
@@ -120,7 +144,7 @@ pub(crate) async fn insert(
     .try_into()
 }
 
-/// Lets one transaction at a time ask for something of a tenant.
+/// Lets one transaction at a time create a request of a tenant.
 pub(crate) async fn lock(tx: &mut TenantTx) -> sqlx::Result<()> {
     let creator = tx.creator().to_string();
     sqlx::query("select pg_advisory_xact_lock(hashtextextended('privacy ' || $1, 0))")
@@ -130,8 +154,8 @@ pub(crate) async fn lock(tx: &mut TenantTx) -> sqlx::Result<()> {
         .map(|_| ())
 }
 
-/// The newest request of a kind that is not at its end.
-pub(crate) async fn open(tx: &mut TenantTx, kind: Kind) -> sqlx::Result<Option<PrivacyRow>> {
+/// The newest request of a kind that is waiting or running.
+pub(crate) async fn find_open(tx: &mut TenantTx, kind: Kind) -> sqlx::Result<Option<PrivacyRow>> {
     let row = sqlx::query(
         "select * from auth.privacy_requests
          where creator_id = $1 and kind = $2 and state in ('waiting', 'running')
@@ -144,7 +168,7 @@ pub(crate) async fn open(tx: &mut TenantTx, kind: Kind) -> sqlx::Result<Option<P
     row.map(TryInto::try_into).transpose()
 }
 
-/// One request of a kind.
+/// Reads a request.
 pub(crate) async fn find(
     tx: &mut TenantTx,
     kind: Kind,
@@ -161,7 +185,7 @@ pub(crate) async fn find(
     row.map(TryInto::try_into).transpose()
 }
 
-/// Requests of a kind, newest first.
+/// Lists requests, newest first.
 pub(crate) async fn list(
     tx: &mut TenantTx,
     kind: Kind,
@@ -182,7 +206,7 @@ pub(crate) async fn list(
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Begins, or goes on; none when it was cancelled.
+/// Marks a request as running; none when it was cancelled.
 pub(crate) async fn begin(
     tx: &mut TenantTx,
     kind: Kind,
@@ -201,7 +225,7 @@ pub(crate) async fn begin(
     row.map(TryInto::try_into).transpose()
 }
 
-/// Cancels what has not begun; false when it has.
+/// Cancels a request that has not begun; false when it has.
 pub(crate) async fn cancel(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "update auth.privacy_requests set state = 'cancelled', finished_at = now()
@@ -214,8 +238,8 @@ pub(crate) async fn cancel(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<bool> {
     Ok(done.rows_affected() == 1)
 }
 
-/// Lets a waiting request begin now.
-pub(crate) async fn hasten(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<()> {
+/// Makes the job of a waiting request due now.
+pub(crate) async fn run_now(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<()> {
     sqlx::query(
         "update platform.jobs set run_at = now()
          where creator_id = $1 and subject_id = $2 and state = 'queued'",
@@ -227,7 +251,7 @@ pub(crate) async fn hasten(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<()> {
     .map(|_| ())
 }
 
-/// Keeps how far it is.
+/// Stores the progress.
 pub(crate) async fn save(tx: &mut TenantTx, id: Uuid, progress: &Progress) -> sqlx::Result<()> {
     sqlx::query("update auth.privacy_requests set progress = $3 where creator_id = $1 and id = $2")
         .bind(tx.creator())
@@ -238,7 +262,7 @@ pub(crate) async fn save(tx: &mut TenantTx, id: Uuid, progress: &Progress) -> sq
         .map(|_| ())
 }
 
-/// Ends the preparation of a copy, which may be fetched from now on.
+/// Marks an export as ready for download.
 pub(crate) async fn finish_export(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<()> {
     sqlx::query(
         "update auth.privacy_requests
@@ -248,14 +272,30 @@ pub(crate) async fn finish_export(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<(
     )
     .bind(tx.creator())
     .bind(id)
-    .bind(EXPORT_LIFE.as_secs_f64())
+    .bind(EXPORT_TTL.as_secs_f64())
     .execute(tx.conn())
     .await
     .map(|_| ())
 }
 
-/// Shuts the account of this transaction's tenant while it is being erased.
-pub(crate) async fn shut(tx: &mut TenantTx) -> sqlx::Result<()> {
+/// Marks a request as failed.
+pub(crate) async fn fail(tx: &mut TenantTx, id: Uuid, failure: &Failure) -> sqlx::Result<()> {
+    sqlx::query(
+        "update auth.privacy_requests
+         set state = 'failed', finished_at = now(), error_code = $3, error_reason = left($4, 2000)
+         where creator_id = $1 and id = $2",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .bind(&failure.code)
+    .bind(&failure.reason)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// Suspends the account of this transaction's tenant while it is being erased.
+pub(crate) async fn suspend(tx: &mut TenantTx) -> sqlx::Result<()> {
     sqlx::query(
         "insert into platform.tenant_settings as s (creator_id, plan, suspended_at)
          select c.creator_id, c.plan, now() from auth.creators c where c.creator_id = $1
@@ -268,7 +308,7 @@ pub(crate) async fn shut(tx: &mut TenantTx) -> sqlx::Result<()> {
     .map(|_| ())
 }
 
-/// The proof of an erasure.
+/// The record that an account was erased.
 #[derive(Debug, Clone)]
 pub(crate) struct ErasedRow {
     pub(crate) request: Uuid,
@@ -276,27 +316,27 @@ pub(crate) struct ErasedRow {
     pub(crate) finished_at: Timestamp,
 }
 
-/// Leaves the proof that this transaction's tenant was erased.
-pub(crate) async fn record(
+/// Records that this transaction's tenant was erased.
+pub(crate) async fn record_erasure(
     tx: &mut TenantTx,
     id: Uuid,
-    asked_at: Timestamp,
+    requested_at: Timestamp,
     progress: &Progress,
 ) -> sqlx::Result<()> {
     sqlx::query("select auth.record_erasure($1, $2, $3)")
         .bind(id)
-        .bind(asked_at.to_sqlx())
+        .bind(requested_at.to_sqlx())
         .bind(Json(progress))
         .execute(tx.conn())
         .await
         .map(|_| ())
 }
 
-/// The proof that a tenant was erased.
-pub(crate) async fn erased(db: &Db, creator: CreatorId) -> sqlx::Result<Option<ErasedRow>> {
+/// The record that a tenant was erased.
+pub(crate) async fn find_erasure(db: &Db, creator: CreatorId) -> sqlx::Result<Option<ErasedRow>> {
     let sql = "select * from auth.find_erasure($1)";
     let row = db.look_up(|| sqlx::query(sql).bind(creator)).await?;
-    let read = |row: PgRow| -> sqlx::Result<ErasedRow> {
+    let parse = |row: PgRow| -> sqlx::Result<ErasedRow> {
         let finished_at: jiff_sqlx::Timestamp = row.try_get("finished_at")?;
         let Json(progress) = row.try_get("report")?;
         Ok(ErasedRow {
@@ -305,5 +345,5 @@ pub(crate) async fn erased(db: &Db, creator: CreatorId) -> sqlx::Result<Option<E
             finished_at: finished_at.to_jiff(),
         })
     };
-    row.map(read).transpose()
+    row.map(parse).transpose()
 }

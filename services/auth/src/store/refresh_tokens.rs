@@ -1,4 +1,4 @@
-//! The tokens of a session, each used once.
+//! `auth.refresh_tokens`: the tokens of sessions, each used once.
 
 use shared_db::TenantTx;
 use shared_models::{SessionId, UserId};
@@ -6,20 +6,18 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::domain::refresh_token::SAME_SUCCESSOR_SECONDS;
+use crate::domain::refresh_token::REUSE_INTERVAL_SECONDS;
 
-/// What may be done with a token.
+/// The state of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenState {
-    /// Not used yet.
-    Fresh,
-    /// Used a moment ago: its successor is given again.
+    Unused,
+    /// Used within the reuse interval: its successor is returned again.
     JustUsed,
-    /// Used long ago: whoever has it stole it, or was stolen from.
+    /// Used before the reuse interval: the token was probably stolen.
     Reused,
-    /// Its own life is over.
     Expired,
-    /// Its session has ended or expired.
+    /// The session was revoked or has expired.
     SessionEnded,
 }
 
@@ -41,18 +39,21 @@ impl TryFrom<PgRow> for TokenRow {
         } else if !is("alive")? {
             TokenState::Expired
         } else if !is("used")? {
-            TokenState::Fresh
+            TokenState::Unused
         } else if is("just_used")? {
             TokenState::JustUsed
         } else {
             TokenState::Reused
         };
-        let (id, user) = (row.try_get("id")?, row.try_get("user_id")?);
-        Ok(Self { id, user, state })
+        Ok(Self {
+            id: row.try_get("id")?,
+            user: row.try_get("user_id")?,
+            state,
+        })
     }
 }
 
-/// Reads a token of a session, as this moment knows it.
+/// Reads a token of a session.
 pub(crate) async fn find(
     tx: &mut TenantTx,
     session: SessionId,
@@ -69,19 +70,19 @@ pub(crate) async fn find(
     .bind(tx.creator())
     .bind(session)
     .bind(&hash[..])
-    .bind(SAME_SUCCESSOR_SECONDS)
+    .bind(REUSE_INTERVAL_SECONDS)
     .fetch_optional(tx.conn())
     .await?;
     row.map(TryInto::try_into).transpose()
 }
 
-/// Marks a token as used, puts its successor in its place, and prolongs the session with it.
+/// Marks a token as used, inserts its successor, and extends the session.
 pub(crate) async fn replace(
     tx: &mut TenantTx,
     session: SessionId,
     used: Uuid,
     successor_hash: &[u8; 32],
-    life_seconds: f64,
+    ttl_seconds: f64,
 ) -> sqlx::Result<()> {
     sqlx::query(
         "with used as (
@@ -102,7 +103,7 @@ pub(crate) async fn replace(
     .bind(used)
     .bind(Uuid::now_v7())
     .bind(&successor_hash[..])
-    .bind(life_seconds)
+    .bind(ttl_seconds)
     .execute(tx.conn())
     .await
     .map(|_| ())

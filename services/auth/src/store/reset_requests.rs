@@ -1,11 +1,11 @@
-//! Addresses that somebody asked a new password for, whether they have an account or not.
+//! Requested password resets, of addresses with and without an account.
 
 use shared_db::SystemTx;
 use shared_models::Email;
 use sqlx::Row as _;
 
-/// Records that somebody asked.
-pub(crate) async fn ask(tx: &mut SystemTx, email: &Email) -> sqlx::Result<()> {
+/// Records a request.
+pub(crate) async fn insert(tx: &mut SystemTx, email: &Email) -> sqlx::Result<()> {
     sqlx::query("select auth.ask_reset($1)")
         .bind(email.as_str())
         .execute(tx.conn())
@@ -13,8 +13,8 @@ pub(crate) async fn ask(tx: &mut SystemTx, email: &Email) -> sqlx::Result<()> {
         .map(|_| ())
 }
 
-/// Takes the oldest request; it comes back if the transaction does not last.
-pub(crate) async fn take(tx: &mut SystemTx) -> sqlx::Result<Option<Email>> {
+/// Deletes and returns the oldest request; a rollback restores it.
+pub(crate) async fn take_oldest(tx: &mut SystemTx) -> sqlx::Result<Option<Email>> {
     let text: Option<String> = sqlx::query("select auth.take_reset_request()")
         .fetch_one(tx.conn())
         .await?

@@ -1,25 +1,24 @@
-//! Keys that sign access tokens: what every replica reads, and who makes the next one.
+//! The keys that sign access tokens, shared by all replicas.
 
 use jiff::Timestamp;
 use shared_db::SystemTx;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
-/// A key, its seed sealed.
 #[derive(Debug, Clone)]
-pub(crate) struct KeyRow {
+pub(crate) struct SigningKeyRow {
     pub(crate) kid: String,
-    pub(crate) seed: String,
+    pub(crate) encrypted_seed: String,
     pub(crate) active_from: Timestamp,
 }
 
-impl TryFrom<PgRow> for KeyRow {
+impl TryFrom<PgRow> for SigningKeyRow {
     type Error = sqlx::Error;
 
     fn try_from(row: PgRow) -> Result<Self, Self::Error> {
         Ok(Self {
             kid: row.try_get("kid")?,
-            seed: row.try_get("seed")?,
+            encrypted_seed: row.try_get("seed")?,
             active_from: row
                 .try_get::<jiff_sqlx::Timestamp, _>("active_from")?
                 .to_jiff(),
@@ -27,39 +26,39 @@ impl TryFrom<PgRow> for KeyRow {
     }
 }
 
-/// Keeps other replicas from adding a key until this transaction ends.
-pub(crate) async fn hold(tx: &mut SystemTx) -> sqlx::Result<()> {
+/// Prevents other replicas from adding or removing keys until this transaction ends.
+pub(crate) async fn lock(tx: &mut SystemTx) -> sqlx::Result<()> {
     sqlx::query("select pg_advisory_xact_lock(7305128946)")
         .execute(tx.conn())
         .await
         .map(|_| ())
 }
 
-/// Every key, the oldest first.
-pub(crate) async fn list(tx: &mut SystemTx) -> sqlx::Result<Vec<KeyRow>> {
+/// All keys, the oldest first.
+pub(crate) async fn list(tx: &mut SystemTx) -> sqlx::Result<Vec<SigningKeyRow>> {
     let rows = sqlx::query("select kid, seed, active_from from auth.list_signing_keys()")
         .fetch_all(tx.conn())
         .await?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Adds a key that signs from so many seconds on.
+/// Adds a key that starts to sign after `delay_seconds`.
 pub(crate) async fn insert(
     tx: &mut SystemTx,
     kid: &str,
-    sealed: &str,
-    wait_seconds: f64,
+    encrypted_seed: &str,
+    delay_seconds: f64,
 ) -> sqlx::Result<()> {
     sqlx::query("select auth.add_signing_key($1, $2, $3)")
         .bind(kid)
-        .bind(sealed)
-        .bind(wait_seconds)
+        .bind(encrypted_seed)
+        .bind(delay_seconds)
         .execute(tx.conn())
         .await
         .map(|_| ())
 }
 
-/// Forgets a key whose last token has expired.
+/// Deletes a key.
 pub(crate) async fn remove(tx: &mut SystemTx, kid: &str) -> sqlx::Result<()> {
     sqlx::query("select auth.drop_signing_key($1)")
         .bind(kid)
@@ -68,11 +67,15 @@ pub(crate) async fn remove(tx: &mut SystemTx, kid: &str) -> sqlx::Result<()> {
         .map(|_| ())
 }
 
-/// Seals a seed anew: with today's key.
-pub(crate) async fn reseal(tx: &mut SystemTx, kid: &str, sealed: &str) -> sqlx::Result<()> {
+/// Replaces a seed that was encrypted with the previous data key.
+pub(crate) async fn update_encryption(
+    tx: &mut SystemTx,
+    kid: &str,
+    encrypted_seed: &str,
+) -> sqlx::Result<()> {
     sqlx::query("select auth.reseal_signing_key($1, $2)")
         .bind(kid)
-        .bind(sealed)
+        .bind(encrypted_seed)
         .execute(tx.conn())
         .await
         .map(|_| ())

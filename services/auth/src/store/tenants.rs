@@ -1,4 +1,4 @@
-//! What a Tenant resource says of an account, and what the account may do.
+//! Accounts that Tenant resources describe, with their settings in `platform.tenant_settings`.
 
 use jiff::Timestamp;
 use shared_db::{SystemTx, TenantTx};
@@ -8,27 +8,15 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::internal::wire::Quotas;
+use crate::domain::tenant::{DesiredTenant, Quotas};
 
-/// What a resource wants of an account.
-#[derive(Debug)]
-pub(crate) struct Wanted<'a> {
-    pub(crate) display_name: &'a str,
-    pub(crate) plan: &'a str,
-    pub(crate) quotas: Quotas,
-    pub(crate) allowed_origins: &'a [String],
-    pub(crate) suspended: bool,
-    /// Which resource, for people.
-    pub(crate) resource: &'a str,
-}
-
-/// An account as it is, beside what its resource wants.
+/// An account and its settings.
 #[derive(Debug)]
 pub(crate) struct TenantRow {
     pub(crate) display_name: String,
-    /// None where the two places that know it do not agree.
+    /// None when the account and its settings disagree.
     pub(crate) plan: Option<String>,
-    /// None where somebody wrote what nobody can read.
+    /// None when the stored value cannot be parsed.
     pub(crate) quotas: Option<Quotas>,
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) suspended: bool,
@@ -55,7 +43,7 @@ impl TryFrom<PgRow> for TenantRow {
     }
 }
 
-/// Which accounts resources made.
+/// The accounts of these resources; resources without an account are left out.
 pub(crate) async fn find(tx: &mut SystemTx, uids: &[Uuid]) -> sqlx::Result<Vec<(Uuid, CreatorId)>> {
     let rows = sqlx::query("select external_uid, tenant from auth.find_managed($1)")
         .bind(uids)
@@ -66,21 +54,22 @@ pub(crate) async fn find(tx: &mut SystemTx, uids: &[Uuid]) -> sqlx::Result<Vec<(
         .collect()
 }
 
-/// Makes the account of this transaction's tenant for a resource; false when the resource has one.
+/// Creates the account of this transaction's tenant for a resource; false when the resource has
+/// one already.
 pub(crate) async fn insert(
     tx: &mut TenantTx,
     uid: Uuid,
-    wanted: &Wanted<'_>,
+    desired: &DesiredTenant,
 ) -> sqlx::Result<bool> {
     sqlx::query(
         "insert into auth.creators (creator_id, display_name, plan, external_uid, managed_by)
          values ($1, $2, $3, $4, $5)",
     )
     .bind(tx.creator())
-    .bind(wanted.display_name)
-    .bind(wanted.plan)
+    .bind(desired.display_name.as_str())
+    .bind(desired.plan.as_str())
     .bind(uid)
-    .bind(wanted.resource)
+    .bind(desired.resource.as_str())
     .execute(tx.conn())
     .await?;
     sqlx::query("select auth.claim_managed($1)")
@@ -90,8 +79,8 @@ pub(crate) async fn insert(
         .try_get(0)
 }
 
-/// Makes the account as its resource wants it. Writes only what differs.
-pub(crate) async fn settle(tx: &mut TenantTx, wanted: &Wanted<'_>) -> sqlx::Result<()> {
+/// Updates the account to what its resource describes. Writes only what differs.
+pub(crate) async fn save(tx: &mut TenantTx, desired: &DesiredTenant) -> sqlx::Result<()> {
     sqlx::query(
         "with account as (
            update auth.creators
@@ -109,12 +98,12 @@ pub(crate) async fn settle(tx: &mut TenantTx, wanted: &Wanted<'_>) -> sqlx::Resu
            is distinct from ($3, $5::jsonb, $6::text[], $7)",
     )
     .bind(tx.creator())
-    .bind(wanted.display_name)
-    .bind(wanted.plan)
-    .bind(wanted.resource)
-    .bind(Json(&wanted.quotas))
-    .bind(wanted.allowed_origins)
-    .bind(wanted.suspended)
+    .bind(desired.display_name.as_str())
+    .bind(desired.plan.as_str())
+    .bind(desired.resource.as_str())
+    .bind(Json(&desired.quotas))
+    .bind(&desired.allowed_origins.0)
+    .bind(desired.suspended)
     .execute(tx.conn())
     .await
     .map(|_| ())
@@ -137,7 +126,7 @@ pub(crate) async fn read(tx: &mut TenantTx) -> sqlx::Result<Option<TenantRow>> {
     row.map(TryInto::try_into).transpose()
 }
 
-/// Whether the account of this transaction's tenant is shut.
+/// Whether the account of this transaction's tenant is suspended.
 pub(crate) async fn is_suspended(tx: &mut TenantTx) -> sqlx::Result<bool> {
     let row = sqlx::query(
         "select exists (select from platform.tenant_settings

@@ -1,4 +1,5 @@
-//! Secrets of authenticator apps, sealed, and which time step was used last.
+//! `auth.totp` and `auth.recovery_codes`: encrypted secrets with the last used time step, and
+//! hashes of recovery codes.
 
 use jiff::Timestamp;
 use shared_db::TenantTx;
@@ -6,14 +7,12 @@ use shared_models::UserId;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
-/// A user's secret.
+/// The second factor of a user.
 #[derive(Debug, Clone)]
 pub(crate) struct TotpRow {
-    /// Sealed.
-    pub(crate) secret: String,
-    /// Since when it is asked for; none while it is only offered.
+    pub(crate) encrypted_secret: String,
+    /// When the second factor was enabled; none while the secret is only offered.
     pub(crate) confirmed_at: Option<Timestamp>,
-    /// Recovery codes that are left.
     pub(crate) codes_left: i64,
 }
 
@@ -23,14 +22,14 @@ impl TryFrom<PgRow> for TotpRow {
     fn try_from(row: PgRow) -> Result<Self, Self::Error> {
         let confirmed_at: Option<jiff_sqlx::Timestamp> = row.try_get("confirmed_at")?;
         Ok(Self {
-            secret: row.try_get("secret")?,
+            encrypted_secret: row.try_get("secret")?,
             confirmed_at: confirmed_at.map(jiff_sqlx::Timestamp::to_jiff),
             codes_left: row.try_get("codes_left")?,
         })
     }
 }
 
-/// Reads a user's secret.
+/// Reads the second factor of a user.
 pub(crate) async fn find(tx: &mut TenantTx, user: UserId) -> sqlx::Result<Option<TotpRow>> {
     let row = sqlx::query(
         "select t.secret, t.confirmed_at,
@@ -45,8 +44,12 @@ pub(crate) async fn find(tx: &mut TenantTx, user: UserId) -> sqlx::Result<Option
     row.map(TryInto::try_into).transpose()
 }
 
-/// Offers a secret in place of an older offer; false when one is confirmed already.
-pub(crate) async fn offer(tx: &mut TenantTx, user: UserId, sealed: &str) -> sqlx::Result<bool> {
+/// Stores an offered secret; it replaces an older offer. False when one is confirmed already.
+pub(crate) async fn offer(
+    tx: &mut TenantTx,
+    user: UserId,
+    encrypted_secret: &str,
+) -> sqlx::Result<bool> {
     let offered = sqlx::query(
         "insert into auth.totp (creator_id, user_id, secret) values ($1, $2, $3)
          on conflict (creator_id, user_id) do update
@@ -55,13 +58,13 @@ pub(crate) async fn offer(tx: &mut TenantTx, user: UserId, sealed: &str) -> sqlx
     )
     .bind(tx.creator())
     .bind(user)
-    .bind(sealed)
+    .bind(encrypted_secret)
     .execute(tx.conn())
     .await?;
     Ok(offered.rows_affected() == 1)
 }
 
-/// Takes a time step, and with it its code; false when it, or a later one, was used already.
+/// Marks a time step and its code as used; false when it, or a later one, was used already.
 pub(crate) async fn use_step(tx: &mut TenantTx, user: UserId, step: i64) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "update auth.totp set last_step = $3
@@ -75,7 +78,7 @@ pub(crate) async fn use_step(tx: &mut TenantTx, user: UserId, step: i64) -> sqlx
     Ok(done.rows_affected() == 1)
 }
 
-/// Confirms an offer; false when it is confirmed already.
+/// Confirms an offered secret; false when it is confirmed already.
 pub(crate) async fn confirm(tx: &mut TenantTx, user: UserId) -> sqlx::Result<bool> {
     let confirmed = sqlx::query(
         "update auth.totp set confirmed_at = now()
@@ -88,18 +91,22 @@ pub(crate) async fn confirm(tx: &mut TenantTx, user: UserId) -> sqlx::Result<boo
     Ok(confirmed.rows_affected() == 1)
 }
 
-/// Seals a secret anew: with today's key.
-pub(crate) async fn reseal(tx: &mut TenantTx, user: UserId, sealed: &str) -> sqlx::Result<()> {
+/// Replaces a secret that was encrypted with the previous data key.
+pub(crate) async fn update_encryption(
+    tx: &mut TenantTx,
+    user: UserId,
+    encrypted_secret: &str,
+) -> sqlx::Result<()> {
     sqlx::query("update auth.totp set secret = $3 where creator_id = $1 and user_id = $2")
         .bind(tx.creator())
         .bind(user)
-        .bind(sealed)
+        .bind(encrypted_secret)
         .execute(tx.conn())
         .await
         .map(|_| ())
 }
 
-/// Forgets a user's secret and recovery codes.
+/// Deletes the secret of a user and, by a foreign key, the recovery codes.
 pub(crate) async fn remove(tx: &mut TenantTx, user: UserId) -> sqlx::Result<()> {
     sqlx::query("delete from auth.totp where creator_id = $1 and user_id = $2")
         .bind(tx.creator())
@@ -109,7 +116,7 @@ pub(crate) async fn remove(tx: &mut TenantTx, user: UserId) -> sqlx::Result<()> 
         .map(|_| ())
 }
 
-/// Gives a user these recovery codes instead of all others.
+/// Replaces all recovery codes of a user.
 pub(crate) async fn replace_codes(
     tx: &mut TenantTx,
     user: UserId,
@@ -132,7 +139,7 @@ pub(crate) async fn replace_codes(
     .map(|_| ())
 }
 
-/// Uses a recovery code up; false when the user has none such.
+/// Deletes a recovery code; false when the user has no such code.
 pub(crate) async fn use_code(
     tx: &mut TenantTx,
     user: UserId,

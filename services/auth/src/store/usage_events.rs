@@ -1,4 +1,4 @@
-//! `platform.usage_events`: what was used, by day.
+//! `platform.usage_events`: sums by day and kind.
 
 use jiff::civil::Date;
 use jiff_sqlx::{Date as SqlDate, ToSqlx as _};
@@ -6,12 +6,20 @@ use shared_db::TenantTx;
 use shared_models::UsageKind;
 use sqlx::Row as _;
 
-/// The sums of the days from one to another, both included, in the order of the days (UTC).
+/// The use of one kind on one day (UTC).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DailyUsage {
+    pub(crate) day: Date,
+    pub(crate) kind: UsageKind,
+    pub(crate) quantity: i64,
+}
+
+/// Sums the days `from` to `to`, both included, in the order of the days (UTC).
 pub(crate) async fn by_day(
     tx: &mut TenantTx,
     from: Date,
     to: Date,
-) -> sqlx::Result<Vec<(Date, UsageKind, i64)>> {
+) -> sqlx::Result<Vec<DailyUsage>> {
     let rows = sqlx::query(
         "select (at at time zone 'UTC')::date as day, kind, sum(quantity)::bigint as quantity
          from platform.usage_events
@@ -27,9 +35,13 @@ pub(crate) async fn by_day(
     let mut sums = Vec::with_capacity(rows.len());
     for row in rows {
         let day: SqlDate = row.try_get("day")?;
-        // A kind that only a newer version knows is left out.
-        if let Some(kind) = UsageKind::from_word(row.try_get("kind")?) {
-            sums.push((day.to_jiff(), kind, row.try_get("quantity")?));
+        // Skips kinds that only a newer version knows.
+        if let Some(kind) = UsageKind::from_name(row.try_get("kind")?) {
+            sums.push(DailyUsage {
+                day: day.to_jiff(),
+                kind,
+                quantity: row.try_get("quantity")?,
+            });
         }
     }
     Ok(sums)

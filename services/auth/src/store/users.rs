@@ -1,4 +1,4 @@
-//! People who sign in.
+//! `auth.users`: people who sign in.
 
 use jiff::Timestamp;
 use shared_db::TenantTx;
@@ -6,25 +6,24 @@ use shared_models::{Email, Role, UserId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
+use crate::domain::credentials::{LOCKOUT_TTL_SECONDS, MAX_FAILED_LOGINS};
 use crate::domain::full_name::FullName;
-use crate::domain::lockout;
 
-/// A person, with the role in this account.
+/// A user with the role in the account.
 #[derive(Debug, Clone)]
 pub(crate) struct UserRow {
     pub(crate) id: UserId,
     pub(crate) email: String,
     pub(crate) full_name: String,
     pub(crate) role: Role,
-    /// When the address was proved to be the user's own.
     pub(crate) email_verified_at: Option<Timestamp>,
     pub(crate) last_login_at: Option<Timestamp>,
     pub(crate) created_at: Timestamp,
 }
 
 impl UserRow {
-    /// The columns of a person, whatever else the row has.
-    pub(super) fn of(row: &PgRow) -> sqlx::Result<Self> {
+    /// Reads the columns of a user from a row that may have others.
+    pub(super) fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         let role = row.try_get::<&str, _>("role")?.parse();
         let last_login_at: Option<jiff_sqlx::Timestamp> = row.try_get("last_login_at")?;
         let verified_at: Option<jiff_sqlx::Timestamp> = row.try_get("email_verified_at")?;
@@ -46,11 +45,11 @@ impl TryFrom<PgRow> for UserRow {
     type Error = sqlx::Error;
 
     fn try_from(row: PgRow) -> Result<Self, Self::Error> {
-        Self::of(&row)
+        Self::from_row(&row)
     }
 }
 
-/// Makes a user of this tenant.
+/// Creates a user of this transaction's tenant.
 pub(crate) async fn insert(
     tx: &mut TenantTx,
     id: UserId,
@@ -72,7 +71,7 @@ pub(crate) async fn insert(
     .map(|_| ())
 }
 
-/// Reads a member.
+/// Reads a user.
 pub(crate) async fn find(tx: &mut TenantTx, id: UserId) -> sqlx::Result<Option<UserRow>> {
     let row = sqlx::query(
         "select u.id, u.email, u.full_name, u.email_verified_at, u.last_login_at,
@@ -88,7 +87,7 @@ pub(crate) async fn find(tx: &mut TenantTx, id: UserId) -> sqlx::Result<Option<U
     row.map(TryInto::try_into).transpose()
 }
 
-/// Gives the stored hash of a user's password.
+/// The stored password hash of a user.
 pub(crate) async fn password_hash(tx: &mut TenantTx, id: UserId) -> sqlx::Result<Option<String>> {
     let row = sqlx::query("select password_hash from auth.users where creator_id = $1 and id = $2")
         .bind(tx.creator())
@@ -98,9 +97,8 @@ pub(crate) async fn password_hash(tx: &mut TenantTx, id: UserId) -> sqlx::Result
     row.map(|row| row.try_get(0)).transpose()
 }
 
-/// Counts a wrong password, and locks the account when there were too many in a row. A lock is
-/// not prolonged while it lasts, and the count begins anew when it is over. Says whether the
-/// account is locked now.
+/// Counts a wrong password, and locks the user after too many in a row. Further failures do not
+/// extend a lock; after its end the count starts again. Returns whether the user is locked now.
 pub(crate) async fn count_failure(tx: &mut TenantTx, id: UserId) -> sqlx::Result<bool> {
     let row = sqlx::query(
         "update auth.users
@@ -114,14 +112,14 @@ pub(crate) async fn count_failure(tx: &mut TenantTx, id: UserId) -> sqlx::Result
     )
     .bind(tx.creator())
     .bind(id)
-    .bind(lockout::FAILURES)
-    .bind(lockout::LOCK_SECONDS)
+    .bind(MAX_FAILED_LOGINS)
+    .bind(LOCKOUT_TTL_SECONDS)
     .fetch_optional(tx.conn())
     .await?;
     row.map_or(Ok(false), |row| row.try_get(0))
 }
 
-/// Whether wrong passwords or codes have locked a user out for now.
+/// Whether wrong passwords or codes have locked the user.
 pub(crate) async fn is_locked(tx: &mut TenantTx, id: UserId) -> sqlx::Result<bool> {
     sqlx::query(
         "select exists (select from auth.users
@@ -134,7 +132,7 @@ pub(crate) async fn is_locked(tx: &mut TenantTx, id: UserId) -> sqlx::Result<boo
     .try_get(0)
 }
 
-/// Changes a user's name.
+/// Changes the name of a user.
 pub(crate) async fn rename(tx: &mut TenantTx, id: UserId, name: &FullName) -> sqlx::Result<()> {
     sqlx::query(
         "update auth.users set full_name = $3, updated_at = now()
@@ -148,7 +146,7 @@ pub(crate) async fn rename(tx: &mut TenantTx, id: UserId, name: &FullName) -> sq
     .map(|_| ())
 }
 
-/// Sets a new password.
+/// Stores a new password hash.
 pub(crate) async fn set_password(tx: &mut TenantTx, id: UserId, hash: &str) -> sqlx::Result<()> {
     sqlx::query(
         "update auth.users set password_hash = $3, updated_at = now()
@@ -162,7 +160,7 @@ pub(crate) async fn set_password(tx: &mut TenantTx, id: UserId, hash: &str) -> s
     .map(|_| ())
 }
 
-/// Forgets wrong passwords and the lock that they led to.
+/// Resets the failure count and removes the lock.
 pub(crate) async fn unlock(tx: &mut TenantTx, id: UserId) -> sqlx::Result<()> {
     sqlx::query(
         "update auth.users set failed_logins = 0, locked_until = null
@@ -175,7 +173,7 @@ pub(crate) async fn unlock(tx: &mut TenantTx, id: UserId) -> sqlx::Result<()> {
     .map(|_| ())
 }
 
-/// Records that the address is proved; it stays proved since when it was first.
+/// Records that the email address is verified; the time of the first verification stays.
 pub(crate) async fn verify_email(tx: &mut TenantTx, id: UserId) -> sqlx::Result<()> {
     sqlx::query(
         "update auth.users set email_verified_at = coalesce(email_verified_at, now())

@@ -1,16 +1,17 @@
-//! API keys: shown once, never more than their maker may, gone at once when revoked.
+//! API keys: shown once, limited by their creator's role, refused at once when revoked.
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use shared_auth::Principal;
+use shared_auth::TokenVerifier;
 use shared_config::Service;
 use shared_models::Role;
+use shared_rpc::http_client;
 use shared_testkit::{Answer, TestClient};
-use shared_web::auth::Caller;
-use shared_web::{Verifier, outbound};
 use sqlx::Row as _;
 use tokio::net::TcpListener;
 
-use crate::world::{Account, World, client};
+use crate::test_app::{Account, TestApp, client};
 
 const KEYS: &str = "/auth/v1/api-keys";
 
@@ -26,28 +27,28 @@ fn text<'a>(value: &'a Value, path: &str) -> &'a str {
 }
 
 /// The account's owner, as a caller.
-fn owner(world: &World, account: &Account) -> TestClient {
-    world.client.with_token(&account.access)
+fn owner(app: &TestApp, account: &Account) -> TestClient {
+    app.client.with_token(&account.access)
 }
 
-/// The same person with a lesser role, in tokens and in the table.
-async fn demote(world: &World, account: &Account, role: Role) -> TestClient {
-    let mut claims = world.claims(account);
+/// The same user with a lower role, in the token and in the table.
+async fn demote(app: &TestApp, account: &Account, role: Role) -> TestClient {
+    let mut claims = app.claims(account);
     claims.role = role;
     let statement = "update auth.memberships set role = $1 where user_id = $2";
-    let admin = world.admin().await;
+    let admin = app.admin().await;
     let changed = sqlx::query(statement)
         .bind(role.as_str())
         .bind(account.user);
     changed.execute(&admin).await.unwrap();
-    world.client.with_token(&world.sign(&claims).await)
+    app.client.with_token(&app.sign(&claims).await)
 }
 
 #[tokio::test]
-async fn a_key_is_shown_once_kept_as_a_hash_and_listed_without_its_text() {
-    let world = World::new().await;
-    let account = world.register("ana@example.com").await;
-    let owner = owner(&world, &account);
+async fn a_key_is_shown_once_stored_as_a_hash_and_listed_without_its_secret() {
+    let app = TestApp::new().await;
+    let account = app.register("ana@example.com").await;
+    let owner = owner(&app, &account);
     let made = make(
         &owner,
         &["documents:write", "documents:read", "documents:read"],
@@ -63,17 +64,17 @@ async fn a_key_is_shown_once_kept_as_a_hash_and_listed_without_its_text() {
     assert!(!list.text().contains(key));
     assert_eq!(list.json()["items"][0], made["api_key"]);
     let row = sqlx::query("select row_to_json(k)::text from auth.api_keys k")
-        .fetch_one(&world.admin().await)
+        .fetch_one(&app.admin().await)
         .await
         .unwrap();
     assert!(!row.get::<String, _>(0).contains(&key[13..]));
 }
 
 #[tokio::test]
-async fn what_a_key_cannot_be_is_refused() {
-    let world = World::new().await;
-    let account = world.register("ana@example.com").await;
-    let owner = owner(&world, &account);
+async fn invalid_key_requests_are_refused() {
+    let app = TestApp::new().await;
+    let account = app.register("ana@example.com").await;
+    let owner = owner(&app, &account);
     for (body, field) in [
         (json!({"name": "Site", "scopes": []}), "scopes"),
         (
@@ -100,12 +101,12 @@ async fn what_a_key_cannot_be_is_refused() {
             answer.text()
         );
     }
-    let editor = demote(&world, &account, Role::Editor).await;
+    let editor = demote(&app, &account, Role::Editor).await;
     let refused = editor
         .post(KEYS, &json!({"name": "S", "scopes": ["documents:read"]}))
         .await;
     assert_eq!((refused.status, refused.code()), missing());
-    let admin = demote(&world, &account, Role::Admin).await;
+    let admin = demote(&app, &account, Role::Admin).await;
     let above = admin
         .post(KEYS, &json!({"name": "S", "scopes": ["privacy:manage"]}))
         .await;
@@ -118,11 +119,11 @@ fn missing() -> (StatusCode, String) {
 }
 
 #[tokio::test]
-async fn a_key_makes_no_keys_and_does_what_its_scopes_say() {
-    let world = World::new().await;
-    let account = world.register("ana@example.com").await;
-    let made = make(&owner(&world, &account), &["api_keys:manage"]).await;
-    let program = world.client.with_token(text(&made, "/key"));
+async fn a_key_creates_no_keys_and_is_limited_to_its_scopes() {
+    let app = TestApp::new().await;
+    let account = app.register("ana@example.com").await;
+    let made = make(&owner(&app, &account), &["api_keys:manage"]).await;
+    let program = app.client.with_token(text(&made, "/key"));
     program.get(KEYS).await.expect(StatusCode::OK);
     let answer = program
         .post(KEYS, &json!({"name": "S", "scopes": ["api_keys:manage"]}))
@@ -132,7 +133,7 @@ async fn a_key_makes_no_keys_and_does_what_its_scopes_say() {
         (StatusCode::FORBIDDEN, "users_only".to_owned())
     );
     assert_eq!(program.get("/auth/v1/me").await.code(), "users_only");
-    let none = world
+    let none = app
         .client
         .with_token("cpk_nobody-knows-this-one")
         .get(KEYS)
@@ -144,62 +145,59 @@ async fn a_key_makes_no_keys_and_does_what_its_scopes_say() {
 }
 
 #[tokio::test]
-async fn a_key_of_another_account_looks_like_none() {
-    let world = World::new().await;
+async fn a_key_of_another_account_is_not_found() {
+    let app = TestApp::new().await;
     let (ana, ben) = (
-        world.register("ana@example.com").await,
-        world.register("b@example.com").await,
+        app.register("ana@example.com").await,
+        app.register("b@example.com").await,
     );
-    let made = make(&owner(&world, &ana), &["documents:read"]).await;
+    let made = make(&owner(&app, &ana), &["documents:read"]).await;
     let path = format!("{KEYS}/{}", text(&made, "/api_key/id"));
-    let foreign = owner(&world, &ben).delete(&path).await;
+    let foreign = owner(&app, &ben).delete(&path).await;
     assert_eq!(
         (foreign.status, foreign.code()),
         (StatusCode::NOT_FOUND, "unknown_api_key".into())
     );
-    assert_eq!(
-        owner(&world, &ben).get(KEYS).await.json()["items"],
-        json!([])
-    );
+    assert_eq!(owner(&app, &ben).get(KEYS).await.json()["items"], json!([]));
 }
 
-/// auth on a socket, and another service's verifier that asks it.
-async fn another_service(world: &World) -> (Verifier, tokio::task::JoinHandle<()>) {
+/// auth on a socket, and the verifier of another service that calls it.
+async fn another_service(app: &TestApp) -> (TokenVerifier, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut settings = world.config.verifier.clone();
+    let mut settings = app.config.verifier.clone();
     settings.auth_url = format!("http://{}", listener.local_addr().unwrap());
-    let state = auth_service::AppState::new(&world.config).unwrap();
+    let state = auth_service::AppState::new(&app.config).unwrap();
     let router = auth_service::app(state);
     let served = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    let cache = shared_cache::Cache::new(&world.config.cache).unwrap();
-    let http = outbound::client().unwrap();
+    let cache = shared_cache::Cache::new(&app.config.cache).unwrap();
+    let http = http_client::new().unwrap();
     (
-        Verifier::new(Service::CreatorHub, settings, http).heeding(cache),
+        TokenVerifier::new(Service::CreatorHub, settings, http).with_revocations(cache),
         served,
     )
 }
 
 #[tokio::test]
-async fn every_service_takes_a_key_and_refuses_it_once_it_is_revoked() {
-    let world = World::new().await;
-    let account = world.register("ana@example.com").await;
-    let owner = owner(&world, &account);
-    let (hub, served) = another_service(&world).await;
+async fn every_service_accepts_a_key_until_it_is_revoked() {
+    let app = TestApp::new().await;
+    let account = app.register("ana@example.com").await;
+    let owner = owner(&app, &account);
+    let (hub, served) = another_service(&app).await;
     let made = make(&owner, &["documents:read"]).await;
     let key = text(&made, "/key");
     for _ in 0..3 {
         let caller = hub.verify(key).await.unwrap();
-        assert_eq!(caller.id, account.creator);
-        assert!(matches!(caller.caller, Caller::ApiKey { .. }));
+        assert_eq!(caller.tenant, account.creator);
+        assert!(matches!(caller.principal, Principal::ApiKey { .. }));
     }
     let path = format!("{KEYS}/{}", text(&made, "/api_key/id"));
     let none: Answer = owner.delete(&path).await;
     assert_eq!(none.status, StatusCode::NO_CONTENT);
-    let began = std::time::Instant::now();
+    let started = std::time::Instant::now();
     while hub.verify(key).await.is_ok() {
         assert!(
-            began.elapsed().as_millis() < 1000,
-            "still good after a second"
+            started.elapsed().as_millis() < 1000,
+            "still accepted after a second"
         );
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
@@ -215,16 +213,16 @@ async fn every_service_takes_a_key_and_refuses_it_once_it_is_revoked() {
 }
 
 #[tokio::test]
-async fn a_key_loses_what_its_maker_loses() {
-    let world = World::new().await;
-    let account = world.register("ana@example.com").await;
+async fn a_key_loses_the_permissions_that_its_creator_loses() {
+    let app = TestApp::new().await;
+    let account = app.register("ana@example.com").await;
     let made = make(
-        &owner(&world, &account),
+        &owner(&app, &account),
         &["documents:read", "documents:write"],
     )
     .await;
-    let (hub, served) = another_service(&world).await;
-    demote(&world, &account, Role::Viewer).await;
+    let (hub, served) = another_service(&app).await;
+    demote(&app, &account, Role::Viewer).await;
     let caller = hub.verify(text(&made, "/key")).await.unwrap();
     assert!(caller.has(shared_models::Permission::DocumentsRead));
     assert!(!caller.has(shared_models::Permission::DocumentsWrite));
@@ -232,59 +230,57 @@ async fn a_key_loses_what_its_maker_loses() {
 }
 
 #[tokio::test]
-async fn a_key_of_a_suspended_account_opens_nothing_until_the_account_opens_again() {
-    let world = World::new().await;
-    let account = world.register("ana@example.com").await;
-    let made = make(&owner(&world, &account), &["documents:read"]).await;
+async fn a_key_of_a_suspended_account_is_refused_until_the_account_is_resumed() {
+    let app = TestApp::new().await;
+    let account = app.register("ana@example.com").await;
+    let made = make(&owner(&app, &account), &["documents:read"]).await;
     let key = text(&made, "/key");
-    let admin = world.admin().await;
-    // Nothing is told: this is how it stands when the word of the suspension has ended.
+    let admin = app.admin().await;
+    // No revocation is published: this is the state after the revocation has expired.
     let shut = "insert into platform.tenant_settings (creator_id, plan, suspended_at)
                 values ($1, 'free', now())";
     let shut = sqlx::query(shut).bind(account.creator);
     shut.execute(&admin).await.unwrap();
-    let (hub, served) = another_service(&world).await;
+    let (hub, served) = another_service(&app).await;
     let refused = hub.verify(key).await.unwrap_err();
     assert_eq!(refused.code(), "invalid_token");
-    let opened = "update platform.tenant_settings set suspended_at = null";
-    sqlx::query(opened).execute(&admin).await.unwrap();
-    assert_eq!(hub.verify(key).await.unwrap().id, account.creator);
+    let resume = "update platform.tenant_settings set suspended_at = null";
+    sqlx::query(resume).execute(&admin).await.unwrap();
+    assert_eq!(hub.verify(key).await.unwrap().tenant, account.creator);
     served.abort();
 }
 
 #[tokio::test]
-async fn only_services_ask_whose_a_key_is() {
-    let world = World::new().await;
-    let account = world.register("ana@example.com").await;
+async fn only_services_may_introspect_a_key() {
+    let app = TestApp::new().await;
+    let account = app.register("ana@example.com").await;
     let path = "/auth/internal/v1/api-keys/introspect";
     let body = json!({"key_hash": "0".repeat(64)});
-    let person = owner(&world, &account)
-        .json(Method::POST, path, &body)
-        .await;
+    let person = owner(&app, &account).json(Method::POST, path, &body).await;
     assert_eq!(person.status, StatusCode::UNAUTHORIZED);
-    let nobody = client(&world.config).post(path, &body).await;
+    let nobody = client(&app.config).post(path, &body).await;
     assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
-    let http = outbound::client().unwrap();
-    let hub = Verifier::new(Service::CreatorHub, world.config.verifier.clone(), http);
-    let token = hub.service_token(Service::Auth).unwrap();
-    let service = world.client.with_token(&token);
+    let http = http_client::new().unwrap();
+    let hub = TokenVerifier::new(Service::CreatorHub, app.config.verifier.clone(), http);
+    let token = hub.signer().service_token(Service::Auth).unwrap();
+    let service = app.client.with_token(&token);
     assert_eq!(service.post(path, &body).await.code(), "unknown_api_key");
     let bad = service.post(path, &json!({"key_hash": "nonsense"})).await;
     assert_eq!(bad.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
-async fn an_account_has_its_most_keys_and_a_revoked_one_makes_room() {
-    let world = World::new().await;
-    let account = world.register("ana@example.com").await;
-    let owner = owner(&world, &account);
+async fn the_number_of_active_keys_is_limited() {
+    let app = TestApp::new().await;
+    let account = app.register("ana@example.com").await;
+    let owner = owner(&app, &account);
     let made = make(&owner, &["documents:read"]).await;
     let copies = "insert into auth.api_keys
            (creator_id, id, name, prefix, key_hash, scopes, created_by)
          select creator_id, gen_random_uuid(), name, prefix, sha256(n::text::bytea), scopes,
                 created_by
          from auth.api_keys, generate_series(2, 100) n where creator_id = $1";
-    let admin = world.admin().await;
+    let admin = app.admin().await;
     let copies = sqlx::query(copies).bind(account.creator);
     assert_eq!(copies.execute(&admin).await.unwrap().rows_affected(), 99);
     let wanted = json!({"name": "Site", "scopes": ["documents:read"]});

@@ -1,4 +1,4 @@
-//! The audit log: what is in it, who reads it, and that no change goes unseen.
+//! The audit log: its entries, who may read it, and the detection of changes.
 
 use std::collections::HashSet;
 
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use shared_models::Role;
 use sqlx::AssertSqlSafe;
 
-use crate::world::{Account, PASSWORD, World};
+use crate::test_app::{Account, PASSWORD, TestApp};
 
 const AUDIT: &str = "/auth/v1/audit";
 
-async fn read(world: &World, account: &Account, path: &str) -> Value {
-    let client = world.client.with_token(&account.access);
+async fn read(app: &TestApp, account: &Account, path: &str) -> Value {
+    let client = app.client.with_token(&account.access);
     client.get(path).await.expect(StatusCode::OK)
 }
 
@@ -26,15 +26,14 @@ fn actions(page: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn deeds_and_refusals_are_written_and_name_no_secret() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
+async fn changes_and_refusals_are_logged_without_secrets() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
     for _ in 0..5 {
-        world
-            .login("ana@example.com", "Wrong-Password-1", "203.0.113.7")
+        app.login("ana@example.com", "Wrong-Password-1", "203.0.113.7")
             .await;
     }
-    let client = world.client.with_token(&ana.access);
+    let client = app.client.with_token(&ana.access);
     let body = json!({"name": "Site", "scopes": ["documents:read"]});
     let made = client
         .post("/auth/v1/api-keys", &body)
@@ -42,9 +41,9 @@ async fn deeds_and_refusals_are_written_and_name_no_secret() {
         .expect(StatusCode::CREATED);
     let key = made["api_key"]["id"].as_str().unwrap();
     client.delete(&format!("/auth/v1/api-keys/{key}")).await;
-    let page = read(&world, &ana, AUDIT).await;
+    let page = read(&app, &ana, AUDIT).await;
     let refused = ["session.refused"; 4];
-    let mut expected = vec!["api_key.revoked", "api_key.made", "user.locked"];
+    let mut expected = vec!["api_key.revoked", "api_key.created", "user.locked"];
     expected.extend(refused);
     expected.push("account.registered");
     assert_eq!(actions(&page), expected);
@@ -53,29 +52,27 @@ async fn deeds_and_refusals_are_written_and_name_no_secret() {
     assert_eq!(page["items"][3]["ip"], "203.0.113.7");
     let text = page.to_string();
     assert!(!text.contains("Wrong-Password") && !text.contains("ana@example.com"));
-    let only = read(&world, &ana, &format!("{AUDIT}?action=user.locked")).await;
+    let only = read(&app, &ana, &format!("{AUDIT}?action=user.locked")).await;
     assert_eq!(actions(&only), ["user.locked"]);
-    let hers = read(&world, &ana, &format!("{AUDIT}?actor={}", ana.user)).await;
+    let hers = read(&app, &ana, &format!("{AUDIT}?actor={}", ana.user)).await;
     assert_eq!(
         actions(&hers),
-        ["api_key.revoked", "api_key.made", "account.registered"]
+        ["api_key.revoked", "api_key.created", "account.registered"]
     );
     let answer = client.get(&format!("{AUDIT}?action=coffee.made")).await;
     assert_eq!(answer.code(), "invalid_query");
 }
 
 #[tokio::test]
-async fn it_is_read_by_those_who_may_page_by_page_and_exported_whole() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
+async fn members_with_the_permission_list_and_export_the_log() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
     for _ in 0..4 {
-        world
-            .login("ana@example.com", PASSWORD, "203.0.113.7")
-            .await;
+        app.login("ana@example.com", PASSWORD, "203.0.113.7").await;
     }
     let (mut seen, mut path) = (Vec::new(), format!("{AUDIT}?limit=2"));
     loop {
-        let page = read(&world, &ana, &path).await;
+        let page = read(&app, &ana, &path).await;
         let items = page["items"].as_array().unwrap();
         seen.extend(items.iter().map(|entry| entry["seq"].as_i64().unwrap()));
         let Some(cursor) = page["next_cursor"].as_str() else {
@@ -84,7 +81,7 @@ async fn it_is_read_by_those_who_may_page_by_page_and_exported_whole() {
         path = format!("{AUDIT}?limit=2&cursor={cursor}");
     }
     assert_eq!(seen, [5, 4, 3, 2, 1]);
-    let client = world.client.with_token(&ana.access);
+    let client = app.client.with_token(&ana.access);
     let export = client.get(&format!("{AUDIT}/export")).await;
     assert_eq!(export.headers["content-type"], "application/x-ndjson");
     let lines: Vec<Value> = export
@@ -98,33 +95,31 @@ async fn it_is_read_by_those_who_may_page_by_page_and_exported_whole() {
         .collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
 
-    let bo = world.member(&ana, "bo@example.com", Role::Editor).await;
-    let editor = world.client.with_token(&bo.access);
+    let bo = app.member(&ana, "bo@example.com", Role::Editor).await;
+    let editor = app.client.with_token(&bo.access);
     assert_eq!(editor.get(AUDIT).await.code(), "permission_missing");
-    let eve = world.register("eve@example.com").await;
+    let eve = app.register("eve@example.com").await;
     assert_eq!(
-        actions(&read(&world, &eve, AUDIT).await),
+        actions(&read(&app, &eve, AUDIT).await),
         ["account.registered"]
     );
 }
 
 #[tokio::test]
-async fn a_period_narrows_list_and_export() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
+async fn a_period_filters_list_and_export() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
     for _ in 0..5 {
-        world
-            .login("ana@example.com", PASSWORD, "203.0.113.7")
-            .await;
+        app.login("ana@example.com", PASSWORD, "203.0.113.7").await;
     }
     // One entry an hour: 00:00 to 05:00.
     let moved = "update auth.audit_log set at = '2026-03-01T00:00:00Z'::timestamptz
                  + (seq - 1) * interval '1 hour'";
     sqlx::query(moved)
-        .execute(&world.admin().await)
+        .execute(&app.admin().await)
         .await
         .unwrap();
-    let client = world.client.with_token(&ana.access);
+    let client = app.client.with_token(&ana.access);
     let numbers = |page: &Value| -> Vec<i64> {
         let items = page["items"].as_array().unwrap();
         items.iter().map(|e| e["seq"].as_i64().unwrap()).collect()
@@ -140,7 +135,7 @@ async fn a_period_narrows_list_and_export() {
         ("from=-009998-01-02T00:00:00Z", vec![6, 5, 4, 3, 2, 1]),
         ("to=-009998-01-02T00:00:00Z", vec![]),
     ] {
-        let page = read(&world, &ana, &format!("{AUDIT}?{period}")).await;
+        let page = read(&app, &ana, &format!("{AUDIT}?{period}")).await;
         assert_eq!(numbers(&page), seen, "{period}");
         let export = client.get(&format!("{AUDIT}/export?{period}")).await;
         assert_eq!(export.text().lines().count(), seen.len(), "{period}");
@@ -148,19 +143,17 @@ async fn a_period_narrows_list_and_export() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_one_period_leads_through_nothing_else_and_nonsense_is_refused() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
+async fn a_cursor_belongs_to_its_period_and_invalid_queries_are_refused() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
     for _ in 0..2 {
-        world
-            .login("ana@example.com", PASSWORD, "203.0.113.7")
-            .await;
+        app.login("ana@example.com", PASSWORD, "203.0.113.7").await;
     }
-    let client = world.client.with_token(&ana.access);
+    let client = app.client.with_token(&ana.access);
     let narrowed = format!("{AUDIT}?limit=1&from=2026-03-01T03:00:00Z");
-    let first = read(&world, &ana, &narrowed).await;
+    let first = read(&app, &ana, &narrowed).await;
     let cursor = first["next_cursor"].as_str().unwrap();
-    let next = read(&world, &ana, &format!("{narrowed}&cursor={cursor}")).await;
+    let next = read(&app, &ana, &format!("{narrowed}&cursor={cursor}")).await;
     assert_eq!(next["items"][0]["seq"], 2);
     for path in [
         format!("{AUDIT}?limit=1&cursor={cursor}"),
@@ -179,16 +172,16 @@ async fn a_cursor_of_one_period_leads_through_nothing_else_and_nonsense_is_refus
 }
 
 #[tokio::test]
-async fn fifty_writers_at_once_make_one_chain() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let client = world.client.with_token(&ana.access);
+async fn fifty_concurrent_writers_append_to_one_chain() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let client = app.client.with_token(&ana.access);
     let said = json!({"purpose": "marketing", "version": "1", "granted": true});
     let writers = (0..50).map(|_| client.post("/auth/v1/me/consents", &said));
     for answer in join_all(writers).await {
         answer.expect(StatusCode::NO_CONTENT);
     }
-    let walk = read(&world, &ana, &format!("{AUDIT}/verification")).await;
+    let walk = read(&app, &ana, &format!("{AUDIT}/verification")).await;
     assert_eq!(
         walk,
         json!({"intact": true, "entries": 51, "broken_at": null})
@@ -206,7 +199,7 @@ async fn fifty_writers_at_once_make_one_chain() {
 }
 
 #[tokio::test]
-async fn every_change_of_the_chain_is_seen_and_located() {
+async fn every_change_of_the_chain_is_detected_and_located() {
     for (change, at) in [
         (
             "update auth.audit_log set action = 'session.ended' where seq = 3",
@@ -224,25 +217,23 @@ async fn every_change_of_the_chain_is_seen_and_located() {
             3,
         ),
     ] {
-        let world = World::new().await;
-        let ana = world.register("ana@example.com").await;
+        let app = TestApp::new().await;
+        let ana = app.register("ana@example.com").await;
         for _ in 0..4 {
-            world
-                .login("ana@example.com", PASSWORD, "203.0.113.7")
-                .await;
+            app.login("ana@example.com", PASSWORD, "203.0.113.7").await;
         }
         let path = format!("{AUDIT}/verification");
-        let whole = read(&world, &ana, &path).await;
+        let whole = read(&app, &ana, &path).await;
         assert_eq!(
             whole,
             json!({"intact": true, "entries": 5, "broken_at": null})
         );
-        let admin = world.admin().await;
+        let admin = app.admin().await;
         sqlx::query(AssertSqlSafe(change))
             .execute(&admin)
             .await
             .unwrap();
-        let broken = read(&world, &ana, &path).await;
+        let broken = read(&app, &ana, &path).await;
         assert_eq!(
             (&broken["intact"], &broken["broken_at"]),
             (&json!(false), &json!(at)),
@@ -252,13 +243,13 @@ async fn every_change_of_the_chain_is_seen_and_located() {
 }
 
 #[tokio::test]
-async fn writers_side_by_side_leave_a_chain_without_gap() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
+async fn concurrent_sign_ins_leave_no_gap_in_the_chain() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
     let writers = (0..12).map(|number| {
         let ip = format!("203.0.113.{number}");
         let (client, body) = (
-            world.client.clone(),
+            app.client.clone(),
             json!({"email": "ana@example.com", "password": PASSWORD}),
         );
         tokio::spawn(async move {
@@ -276,7 +267,7 @@ async fn writers_side_by_side_leave_a_chain_without_gap() {
         signed_in += i64::from(writer.await.unwrap().status == StatusCode::OK);
     }
     assert!(signed_in > 0);
-    let found = read(&world, &ana, &format!("{AUDIT}/verification")).await;
+    let found = read(&app, &ana, &format!("{AUDIT}/verification")).await;
     assert_eq!(
         found,
         json!({"intact": true, "entries": 1 + signed_in, "broken_at": null})
@@ -285,9 +276,9 @@ async fn writers_side_by_side_leave_a_chain_without_gap() {
 
 #[tokio::test]
 async fn the_service_itself_can_neither_change_nor_delete_an_entry() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let db = world.database.as_service(shared_config::Service::Auth);
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let db = app.database.as_service(shared_config::Service::Auth);
     for statement in [
         "update auth.audit_log set action = 'x'",
         "delete from auth.audit_log",
@@ -303,10 +294,10 @@ async fn the_service_itself_can_neither_change_nor_delete_an_entry() {
 }
 
 #[tokio::test]
-async fn what_people_do_with_invites_sessions_and_passwords_is_written() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let owner = world.client.with_token(&ana.access);
+async fn changes_of_invitations_sessions_and_passwords_are_logged() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let owner = app.client.with_token(&ana.access);
     let invite = async |email: &str| {
         let wanted = json!({"email": email, "role": "viewer"});
         let made = owner.post("/auth/v1/invites", &wanted).await;
@@ -319,7 +310,7 @@ async fn what_people_do_with_invites_sessions_and_passwords_is_written() {
     let id = first["invite"]["id"].as_str().unwrap();
     owner.delete(&format!("/auth/v1/invites/{id}")).await;
     let body = json!({"token": second["token"], "password": PASSWORD, "full_name": "Cy Ito"});
-    let joined = world.client.post("/auth/v1/invites/accept", &body).await;
+    let joined = app.client.post("/auth/v1/invites/accept", &body).await;
     joined.expect(StatusCode::CREATED);
     let change = json!({"current_password": PASSWORD, "new_password": "Another-Orchard-71"});
     let changed = owner.post("/auth/v1/password/change", &change).await;
@@ -328,19 +319,19 @@ async fn what_people_do_with_invites_sessions_and_passwords_is_written() {
         "password.changed",
         "member.joined",
         "invite.revoked",
-        "invite.made",
-        "invite.made",
+        "invite.created",
+        "invite.created",
         "account.registered",
     ];
-    let page = read(&world, &ana, AUDIT).await;
+    let page = read(&app, &ana, AUDIT).await;
     assert_eq!(actions(&page), expected);
     assert!(!page.to_string().contains("Another-Orchard"));
     let everywhere = owner.post("/auth/v1/logout-all", &json!({})).await;
     assert_eq!(everywhere.status, StatusCode::NO_CONTENT);
-    let back = world
+    let back = app
         .login("ana@example.com", "Another-Orchard-71", "203.0.113.7")
         .await;
     let ana = Account::of(&back.expect(StatusCode::OK));
-    let page = read(&world, &ana, &format!("{AUDIT}?limit=2")).await;
+    let page = read(&app, &ana, &format!("{AUDIT}?limit=2")).await;
     assert_eq!(actions(&page), ["session.opened", "session.all_revoked"]);
 }

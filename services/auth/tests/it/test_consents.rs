@@ -1,4 +1,4 @@
-//! What people agreed to, and what the account used.
+//! Consents of users, and usage of accounts.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use shared_config::Service;
 use shared_db::usage;
 use shared_models::UsageKind;
 
-use crate::world::World;
+use crate::test_app::TestApp;
 
 const CONSENTS: &str = "/auth/v1/me/consents";
 const USAGE: &str = "/auth/v1/usage";
@@ -16,11 +16,11 @@ fn say(purpose: &str, version: &str, granted: bool) -> Value {
 }
 
 #[tokio::test]
-async fn the_last_word_counts_and_every_word_is_kept() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let ben = world.register("ben@example.com").await;
-    let client = world.client.with_token(&ana.access);
+async fn the_latest_decision_applies_and_every_decision_is_recorded() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let ben = app.register("ben@example.com").await;
+    let client = app.client.with_token(&ana.access);
     for said in [
         say("marketing", "2026-01", true),
         say("terms_of_service", "2026-01", true),
@@ -41,11 +41,11 @@ async fn the_last_word_counts_and_every_word_is_kept() {
         (&json!("marketing"), &json!("2026-02"), &json!(false))
     );
     let all: i64 = sqlx::query_scalar("select count(*) from platform.consents")
-        .fetch_one(&world.admin().await)
+        .fetch_one(&app.admin().await)
         .await
         .unwrap();
     assert_eq!(all, 3);
-    let others = world.client.with_token(&ben.access).get(CONSENTS).await;
+    let others = app.client.with_token(&ben.access).get(CONSENTS).await;
     assert_eq!(others.expect(StatusCode::OK)["items"], json!([]));
     for wrong in [
         say("coffee", "1", true),
@@ -58,10 +58,10 @@ async fn the_last_word_counts_and_every_word_is_kept() {
 }
 
 #[tokio::test]
-async fn use_is_summed_by_day_and_a_service_writes_in_its_own_name() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let hub = world.database.as_service(Service::CreatorHub);
+async fn usage_is_summed_by_day() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let hub = app.database.as_service(Service::CreatorHub);
     for bytes in [300, 0, 200] {
         let mut tx = hub.tenant(ana.creator).await.unwrap();
         let used = [
@@ -71,7 +71,7 @@ async fn use_is_summed_by_day_and_a_service_writes_in_its_own_name() {
         usage::record(&mut tx, &used).await.unwrap();
         tx.commit().await.unwrap();
     }
-    let client = world.client.with_token(&ana.access);
+    let client = app.client.with_token(&ana.access);
     let report = client.get(USAGE).await.expect(StatusCode::OK);
     let sums: Vec<_> = report["days"].as_array().unwrap().iter().collect();
     let of = |kind: &str| {
@@ -84,7 +84,7 @@ async fn use_is_summed_by_day_and_a_service_writes_in_its_own_name() {
     );
     let services: Vec<String> =
         sqlx::query_scalar("select distinct service from platform.usage_events")
-            .fetch_all(&world.admin().await)
+            .fetch_all(&app.admin().await)
             .await
             .unwrap();
     assert_eq!(services, ["hub_app"]);

@@ -1,4 +1,4 @@
-//! Nobody learns who has an account: not by what is answered, not by how long it takes.
+//! Neither responses nor their timing reveal which accounts exist.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -7,13 +7,13 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use shared_testkit::Answer;
 
-use crate::world::{PASSWORD, World};
+use crate::test_app::{PASSWORD, TestApp};
 
 const PAIRS: usize = 60;
-/// Each address is asked about three times: none is locked, and no limit is reached.
+/// Each address is used three times: no user is locked, and no rate limit is reached.
 const ADDRESSES: usize = 20;
 
-/// What can be seen of an answer, but for what differs with every request.
+/// The observable parts of a response, without those that differ for each request.
 fn seen(answer: &Answer) -> (StatusCode, Value, Vec<String>) {
     let mut body = answer.json();
     if let Some(trace) = body.get_mut("trace_id") {
@@ -35,18 +35,18 @@ fn median(mut times: Vec<Duration>) -> Duration {
 }
 
 /// Accounts of `known0@example.com` and so on.
-async fn register(world: &World) {
+async fn register(app: &TestApp) {
     for number in 0..ADDRESSES {
         let body = json!({"email": format!("known{number}@example.com"), "password": PASSWORD,
             "full_name": "Ana Lima"});
         let ip = format!("192.0.2.{number}");
-        let made = world.post_from(&ip, "/auth/v1/register", &body).await;
+        let made = app.post_from(&ip, "/auth/v1/register", &body).await;
         made.expect(StatusCode::CREATED);
     }
 }
 
-/// The median times of known and of unknown addresses, asked in turns, which comes first changing:
-/// load hits both. Each answer must look like the first one.
+/// The median times of known and unknown addresses, used in alternating order, so that load affects
+/// both. Each response must look like the first one.
 async fn compare(ask: impl AsyncFn(String, String) -> Answer) -> (Duration, Duration) {
     let (mut known, mut unknown, mut first) = (Vec::new(), Vec::new(), None);
     for pair in 0..PAIRS {
@@ -56,9 +56,9 @@ async fn compare(ask: impl AsyncFn(String, String) -> Answer) -> (Duration, Dura
         }
         for (who, times) in both {
             let email = format!("{who}{}@example.com", pair % ADDRESSES);
-            let began = Instant::now();
+            let started = Instant::now();
             let answer = ask(email, format!("203.0.113.{pair}")).await;
-            times.push(began.elapsed());
+            times.push(started.elapsed());
             let seen = seen(&answer);
             assert_eq!(
                 first.get_or_insert_with(|| seen.clone()),
@@ -71,20 +71,20 @@ async fn compare(ask: impl AsyncFn(String, String) -> Answer) -> (Duration, Dura
 }
 
 #[tokio::test]
-async fn a_sign_in_tells_by_neither_words_nor_time_who_has_an_account() {
-    // A hash that outweighs everything else; without it for one of the two this goes red.
-    let world = World::with(|config| config.hashing.iterations = 6).await;
-    register(&world).await;
+async fn a_sign_in_reveals_by_neither_response_nor_timing_who_has_an_account() {
+    // A hash that outweighs everything else; the test fails if one of the two skips it.
+    let app = TestApp::with(|config| config.hashing.iterations = 6).await;
+    register(&app).await;
     let wrong = "Another-9-Password";
-    let sign_in = async |email: String, ip: String| world.login(&email, wrong, &ip).await;
+    let sign_in = async |email: String, ip: String| app.login(&email, wrong, &ip).await;
     let (known, unknown) = compare(sign_in).await;
-    // What a request costs in which nothing is hashed.
+    // The time of a request that hashes nothing.
     let mut plain = Vec::new();
     for number in 0..20 {
         let body = json!({"email": format!("reader{number}@example.com")});
-        let (began, ip) = (Instant::now(), format!("198.51.100.{number}"));
-        world.post_from(&ip, "/auth/v1/password/reset", &body).await;
-        plain.push(began.elapsed());
+        let (started, ip) = (Instant::now(), format!("198.51.100.{number}"));
+        app.post_from(&ip, "/auth/v1/password/reset", &body).await;
+        plain.push(started.elapsed());
     }
     let hash = known.saturating_sub(median(plain));
     let difference = known.abs_diff(unknown);
@@ -99,20 +99,21 @@ async fn a_sign_in_tells_by_neither_words_nor_time_who_has_an_account() {
 }
 
 #[tokio::test]
-async fn asking_for_a_new_password_tells_by_neither_words_nor_time_who_has_an_account() {
-    let world = World::new().await;
-    register(&world).await;
+async fn a_password_reset_reveals_by_neither_response_nor_timing_who_has_an_account() {
+    let app = TestApp::new().await;
+    register(&app).await;
     let ask = async |email: String, ip: String| {
         let body = json!({"email": email});
-        world.post_from(&ip, "/auth/v1/password/reset", &body).await
+        app.post_from(&ip, "/auth/v1/password/reset", &body).await
     };
     let (known, unknown) = compare(ask).await;
     writeln!(
         std::io::stdout(),
-        "measured: asking for a password for a known address {known:?}, an unknown one {unknown:?}"
+        "measured: password reset for a known address {known:?}, an unknown one {unknown:?}"
     )
     .unwrap();
-    // So short a time is mostly noise; to look for the account and write a letter takes a multiple.
+    // Such a short time is mostly noise; looking up the account and queueing an email takes a
+    // multiple.
     let bound = (known.max(unknown) / 2).max(Duration::from_millis(2));
     assert!(known.abs_diff(unknown) < bound, "{known:?} {unknown:?}");
 }

@@ -1,4 +1,4 @@
-//! Signing in: one answer to all who may not, and an end to guessing.
+//! Sign-in: uniform refusals, lockout and rate limits.
 
 use std::time::{Duration, Instant};
 
@@ -6,17 +6,15 @@ use http::StatusCode;
 use serde_json::json;
 use sqlx::Row as _;
 
-use crate::world::{Account, PASSWORD, World, client, without_trace};
+use crate::test_app::{Account, PASSWORD, TestApp, client, without_trace};
 
 const EMAIL: &str = "ana@example.com";
 
 #[tokio::test]
-async fn the_password_opens_a_session_of_its_own() {
-    let world = World::new().await;
-    let registered = world.register(EMAIL).await;
-    let answer = world
-        .login("Ana@Example.com", PASSWORD, "203.0.113.7")
-        .await;
+async fn each_sign_in_opens_its_own_session() {
+    let app = TestApp::new().await;
+    let registered = app.register(EMAIL).await;
+    let answer = app.login("Ana@Example.com", PASSWORD, "203.0.113.7").await;
     assert_eq!(answer.headers["cache-control"], "no-store");
     let body = answer.expect(StatusCode::OK);
     assert!(body["user"]["last_login_at"].is_string());
@@ -27,25 +25,25 @@ async fn the_password_opens_a_session_of_its_own() {
     );
     assert_ne!(account.session, registered.session);
     for access in [&registered.access, &account.access] {
-        world.me(access).await.expect(StatusCode::OK);
+        app.me(access).await.expect(StatusCode::OK);
     }
 }
 
 #[tokio::test]
-async fn a_session_knows_its_device() {
-    let world = World::new().await;
-    world.register(EMAIL).await;
-    let request = world.client.request(http::Method::POST, "/auth/v1/login");
+async fn a_session_records_its_device() {
+    let app = TestApp::new().await;
+    app.register(EMAIL).await;
+    let request = app.client.request(http::Method::POST, "/auth/v1/login");
     let request = request
         .header("content-type", "application/json")
         .header("user-agent", "A browser".repeat(100))
         .header("x-forwarded-for", "6.6.6.6, 2001:db8::9");
     let body = json!({"email": EMAIL, "password": PASSWORD}).to_string();
-    let answer = world.client.send(request.body(body.into()).unwrap()).await;
+    let answer = app.client.send(request.body(body.into()).unwrap()).await;
     let account = Account::of(&answer.expect(StatusCode::OK));
     let row = sqlx::query("select host(ip), length(user_agent) from auth.sessions where id = $1")
         .bind(account.session)
-        .fetch_one(&world.admin().await)
+        .fetch_one(&app.admin().await)
         .await
         .unwrap();
     assert_eq!(
@@ -55,21 +53,18 @@ async fn a_session_knows_its_device() {
 }
 
 #[tokio::test]
-async fn unknown_wrong_and_locked_read_the_same() {
-    let world = World::new().await;
-    world.register(EMAIL).await;
-    let unknown = world
+async fn unknown_address_wrong_password_and_locked_user_get_the_same_response() {
+    let app = TestApp::new().await;
+    app.register(EMAIL).await;
+    let unknown = app
         .login("nobody@example.com", PASSWORD, "203.0.113.1")
         .await;
-    let wrong = world
-        .login(EMAIL, "Another-9-Password", "203.0.113.2")
-        .await;
+    let wrong = app.login(EMAIL, "Another-9-Password", "203.0.113.2").await;
     for number in 0..5 {
-        world
-            .login(EMAIL, "Another-9-Password", &format!("203.0.113.1{number}"))
+        app.login(EMAIL, "Another-9-Password", &format!("203.0.113.1{number}"))
             .await;
     }
-    let locked = world.login(EMAIL, PASSWORD, "203.0.113.3").await;
+    let locked = app.login(EMAIL, PASSWORD, "203.0.113.3").await;
     for answer in [&unknown, &wrong, &locked] {
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
         assert!(answer.headers.contains_key("www-authenticate"));
@@ -86,19 +81,18 @@ async fn unknown_wrong_and_locked_read_the_same() {
 }
 
 #[tokio::test]
-async fn an_unknown_address_costs_the_work_of_a_known_one() {
-    // A hash so slow that nothing else counts, however busy the machine is.
-    let world = World::with(|config| config.hashing.iterations = 30).await;
-    world.register(EMAIL).await;
+async fn an_unknown_address_takes_as_long_as_a_known_one() {
+    // A hash so slow that nothing else matters, however busy the machine is.
+    let app = TestApp::with(|config| config.hashing.iterations = 30).await;
+    app.register(EMAIL).await;
     let (mut known, mut unknown) = (Duration::MAX, Duration::MAX);
     for number in 0..4 {
         let ip = format!("203.0.113.{number}");
         let started = Instant::now();
-        world.login(EMAIL, "Another-9-Password", &ip).await;
+        app.login(EMAIL, "Another-9-Password", &ip).await;
         known = known.min(started.elapsed());
         let started = Instant::now();
-        world
-            .login("nobody@example.com", "Another-9-Password", &ip)
+        app.login("nobody@example.com", "Another-9-Password", &ip)
             .await;
         unknown = unknown.min(started.elapsed());
     }
@@ -106,13 +100,13 @@ async fn an_unknown_address_costs_the_work_of_a_known_one() {
 }
 
 #[tokio::test]
-async fn five_wrong_passwords_lock_for_half_an_hour_and_then_it_opens() {
-    let world = World::new().await;
-    world.register(EMAIL).await;
-    let admin = world.admin().await;
+async fn five_wrong_passwords_lock_the_user_for_half_an_hour() {
+    let app = TestApp::new().await;
+    app.register(EMAIL).await;
+    let admin = app.admin().await;
     for number in 0..5 {
         let from = format!("203.0.113.{number}");
-        let answer = world.login(EMAIL, "Another-9-Password", &from).await;
+        let answer = app.login(EMAIL, "Another-9-Password", &from).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     }
     let row = sqlx::query(
@@ -125,7 +119,7 @@ async fn five_wrong_passwords_lock_for_half_an_hour_and_then_it_opens() {
         "each failure survived its own refusal"
     );
     assert!((1790..=1800).contains(&row.get::<i32, _>(1)));
-    let locked = world.login(EMAIL, PASSWORD, "203.0.113.50").await;
+    let locked = app.login(EMAIL, PASSWORD, "203.0.113.50").await;
     assert_eq!(
         (locked.status.as_u16(), locked.code().as_str()),
         (401, "invalid_credentials")
@@ -133,13 +127,11 @@ async fn five_wrong_passwords_lock_for_half_an_hour_and_then_it_opens() {
 
     let elapse = "update auth.users set locked_until = now() - interval '1 second'";
     sqlx::query(elapse).execute(&admin).await.unwrap();
-    let one = world
-        .login(EMAIL, "Another-9-Password", "203.0.113.51")
-        .await;
+    let one = app.login(EMAIL, "Another-9-Password", "203.0.113.51").await;
     assert_eq!(one.status, StatusCode::UNAUTHORIZED);
-    let opened = world.login(EMAIL, PASSWORD, "203.0.113.52").await;
+    let signed_in = app.login(EMAIL, PASSWORD, "203.0.113.52").await;
     assert_eq!(
-        opened.status,
+        signed_in.status,
         StatusCode::OK,
         "one failure after a lock does not lock again"
     );
@@ -149,11 +141,11 @@ async fn five_wrong_passwords_lock_for_half_an_hour_and_then_it_opens() {
 }
 
 #[tokio::test]
-async fn failures_that_come_at_once_are_all_counted() {
-    let world = World::new().await;
-    world.register(EMAIL).await;
+async fn concurrent_failures_are_all_counted() {
+    let app = TestApp::new().await;
+    app.register(EMAIL).await;
     let many = (0..12).map(|number| {
-        let client = world.client.clone();
+        let client = app.client.clone();
         let request = client
             .request(http::Method::POST, "/auth/v1/login")
             .header("content-type", "application/json")
@@ -165,26 +157,23 @@ async fn failures_that_come_at_once_are_all_counted() {
     for one in many.collect::<Vec<_>>() {
         assert_eq!(one.await.unwrap(), StatusCode::UNAUTHORIZED);
     }
-    let locked = world.login(EMAIL, PASSWORD, "203.0.113.99").await;
+    let locked = app.login(EMAIL, PASSWORD, "203.0.113.99").await;
     assert_eq!(locked.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
-async fn one_address_cannot_guess_on_and_a_right_password_clears_its_count() {
-    let world = World::new().await;
-    world.register(EMAIL).await;
+async fn sign_ins_are_rate_limited_and_a_right_password_resets_the_count() {
+    let app = TestApp::new().await;
+    app.register(EMAIL).await;
     for _ in 0..3 {
         for _ in 0..4 {
-            world
-                .login(EMAIL, "Another-9-Password", "203.0.113.7")
-                .await;
+            app.login(EMAIL, "Another-9-Password", "203.0.113.7").await;
         }
-        world
-            .login(EMAIL, PASSWORD, "203.0.113.7")
+        app.login(EMAIL, PASSWORD, "203.0.113.7")
             .await
             .expect(StatusCode::OK);
     }
-    let guess = || world.login("nobody@example.com", PASSWORD, "203.0.113.7");
+    let guess = || app.login("nobody@example.com", PASSWORD, "203.0.113.7");
     for _ in 0..10 {
         assert_eq!(guess().await.status, StatusCode::UNAUTHORIZED);
     }
@@ -200,19 +189,19 @@ async fn one_address_cannot_guess_on_and_a_right_password_clears_its_count() {
         .parse()
         .unwrap();
     assert!((60..=90).contains(&wait), "{wait}");
-    let other = world.login(EMAIL, PASSWORD, "203.0.113.7").await;
+    let other = app.login(EMAIL, PASSWORD, "203.0.113.7").await;
     assert_eq!(
         other.status,
         StatusCode::OK,
-        "another account is counted apart"
+        "another account has its own count"
     );
 }
 
 #[tokio::test]
-async fn a_hash_of_yesterdays_parameters_is_made_anew_at_the_next_login() {
-    let mut world = World::with(|config| config.hashing.iterations = 3).await;
-    world.register(EMAIL).await;
-    let admin = world.admin().await;
+async fn an_outdated_hash_is_replaced_at_the_next_login() {
+    let mut app = TestApp::with(|config| config.hashing.iterations = 3).await;
+    app.register(EMAIL).await;
+    let admin = app.admin().await;
     let stored = || async {
         let row = sqlx::query("select password_hash from auth.users")
             .fetch_one(&admin)
@@ -220,24 +209,22 @@ async fn a_hash_of_yesterdays_parameters_is_made_anew_at_the_next_login() {
         row.unwrap().get::<String, _>(0)
     };
     assert!(stored().await.contains("t=3"));
-    world.config.hashing.iterations = 2;
-    world.client = client(&world.config);
-    world
-        .login(EMAIL, PASSWORD, "203.0.113.7")
+    app.config.hashing.iterations = 2;
+    app.client = client(&app.config);
+    app.login(EMAIL, PASSWORD, "203.0.113.7")
         .await
         .expect(StatusCode::OK);
     let fresh = stored().await;
     assert!(fresh.contains("t=2"), "{fresh}");
-    world
-        .login(EMAIL, PASSWORD, "203.0.113.7")
+    app.login(EMAIL, PASSWORD, "203.0.113.7")
         .await
         .expect(StatusCode::OK);
-    assert_eq!(stored().await, fresh, "it is made anew once");
+    assert_eq!(stored().await, fresh, "it is replaced once");
 }
 
 #[tokio::test]
-async fn what_are_not_credentials_is_refused() {
-    let world = World::new().await;
+async fn malformed_credentials_are_refused() {
+    let app = TestApp::new().await;
     for (body, field) in [
         (json!({"email": EMAIL}), "."),
         (json!({"email": "ana", "password": "x"}), "email"),
@@ -252,7 +239,7 @@ async fn what_are_not_credentials_is_refused() {
             "remember_me",
         ),
     ] {
-        let answer = world.client.post("/auth/v1/login", &body).await;
+        let answer = app.client.post("/auth/v1/login", &body).await;
         assert_eq!(
             (answer.status.as_u16(), answer.code().as_str()),
             (422, "invalid_fields")
@@ -262,11 +249,11 @@ async fn what_are_not_credentials_is_refused() {
 }
 
 #[tokio::test]
-async fn too_many_hashes_at_once_are_turned_away_with_a_time_to_wait() {
-    let world = World::with(|config| config.hashing.concurrency = 1).await;
-    world.register(EMAIL).await;
+async fn too_many_concurrent_hashes_are_refused_with_retry_after() {
+    let app = TestApp::with(|config| config.hashing.concurrency = 1).await;
+    app.register(EMAIL).await;
     let many = (0..60).map(|number| {
-        let client = world.client.clone();
+        let client = app.client.clone();
         let request = client
             .request(http::Method::POST, "/auth/v1/login")
             .header("content-type", "application/json")
@@ -288,8 +275,5 @@ async fn too_many_hashes_at_once_are_turned_away_with_a_time_to_wait() {
             other => panic!("{other}: {}", answer.text()),
         }
     }
-    assert!(
-        served >= 33 && busy >= 1,
-        "{served} served, {busy} turned away"
-    );
+    assert!(served >= 33 && busy >= 1, "{served} served, {busy} refused");
 }

@@ -1,21 +1,22 @@
-//! Who is signed in, and who is not.
+//! The signed-in user, and requests without a valid session.
 
 use http::{Method, StatusCode, header};
 use serde_json::json;
+use shared_auth::TokenVerifier;
 use shared_config::Service;
 use shared_models::SessionId;
+use shared_rpc::http_client;
 use shared_testkit::TokenMint;
-use shared_web::{Verifier, outbound};
 
-use crate::world::{World, without_trace};
+use crate::test_app::{TestApp, without_trace};
 
 const PATH: &str = "/auth/v1/me";
 
 #[tokio::test]
-async fn a_person_changes_the_name_and_reads_it_back() {
-    let world = World::new().await;
-    let account = world.register("ana@example.com").await;
-    let client = world.client.with_token(&account.access);
+async fn a_user_changes_the_name_and_reads_it_back() {
+    let app = TestApp::new().await;
+    let account = app.register("ana@example.com").await;
+    let client = app.client.with_token(&account.access);
     let change = json!({"full_name": "  Ána Lima e Silva "});
     let changed = client.json(Method::PATCH, PATH, &change).await;
     let changed = changed.expect(StatusCode::OK);
@@ -26,10 +27,10 @@ async fn a_person_changes_the_name_and_reads_it_back() {
 }
 
 #[tokio::test]
-async fn a_wrong_change_is_refused_and_changes_nothing() {
-    let world = World::new().await;
-    let account = world.register("ana@example.com").await;
-    let client = world.client.with_token(&account.access);
+async fn an_invalid_change_is_refused_and_changes_nothing() {
+    let app = TestApp::new().await;
+    let account = app.register("ana@example.com").await;
+    let client = app.client.with_token(&account.access);
     for (body, field) in [
         (json!({"full_name": "A"}), "full_name"),
         (json!({"full_name": 7}), "full_name"),
@@ -49,14 +50,14 @@ async fn a_wrong_change_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn without_a_good_token_nobody_is_anybody() {
-    let world = World::new().await;
-    let account = world.register("ana@example.com").await;
-    let mut expired = world.claims(&account);
+async fn requests_without_a_valid_token_are_refused() {
+    let app = TestApp::new().await;
+    let account = app.register("ana@example.com").await;
+    let mut expired = app.claims(&account);
     expired.exp -= 1000;
-    let mut elsewhere = world.claims(&account);
+    let mut elsewhere = app.claims(&account);
     elsewhere.aud = "another-api".to_owned();
-    let mut forger = world.claims(&account);
+    let mut forger = app.claims(&account);
     forger.iss = "another-platform".to_owned();
     let (head, rest) = account.access.split_once('.').unwrap();
     let (claims, _) = rest.split_once('.').unwrap();
@@ -68,11 +69,11 @@ async fn without_a_good_token_nobody_is_anybody() {
         (format!("eyJhbGciOiJub25lIn0.{claims}."), "invalid_token"),
         (account.refresh.clone(), "invalid_token"),
         (TokenMint::new().owner(account.creator), "invalid_token"),
-        (world.sign(&elsewhere).await, "invalid_token"),
-        (world.sign(&forger).await, "invalid_token"),
-        (world.sign(&expired).await, "expired_token"),
+        (app.sign(&elsewhere).await, "invalid_token"),
+        (app.sign(&forger).await, "invalid_token"),
+        (app.sign(&expired).await, "expired_token"),
     ] {
-        let answer = world.me(&token).await;
+        let answer = app.me(&token).await;
         assert_eq!(
             (answer.status.as_u16(), answer.code().as_str()),
             (401, code),
@@ -80,42 +81,41 @@ async fn without_a_good_token_nobody_is_anybody() {
         );
         assert!(answer.headers.contains_key(header::WWW_AUTHENTICATE));
     }
-    let nobody = world.client.get(PATH).await;
+    let nobody = app.client.get(PATH).await;
     assert_eq!(
         (nobody.status.as_u16(), nobody.code().as_str()),
         (401, "missing_token")
     );
-    let basic = world
+    let basic = app
         .client
         .request(Method::GET, PATH)
         .header("authorization", "Basic YTpi");
-    let basic = world.client.send(basic.body("".into()).unwrap()).await;
+    let basic = app.client.send(basic.body("".into()).unwrap()).await;
     assert_eq!(
         (basic.status.as_u16(), basic.code().as_str()),
         (401, "missing_token")
     );
-    world
-        .me(&world.sign(&world.claims(&account)).await)
+    app.me(&app.sign(&app.claims(&account)).await)
         .await
         .expect(StatusCode::OK);
 }
 
 #[tokio::test]
-async fn ids_of_another_tenant_reach_nothing() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let ben = world.register("ben@example.com").await;
-    // As if auth had signed nonsense: Ana's user and session under Ben's tenant.
-    let mut crossed = world.claims(&ana);
+async fn ids_of_another_tenant_are_not_found() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let ben = app.register("ben@example.com").await;
+    // As if auth had signed inconsistent claims: Ana's user and session under Ben's tenant.
+    let mut crossed = app.claims(&ana);
     crossed.creator_id = ben.creator;
-    let crossed = world.sign(&crossed).await;
-    let mut missing = world.claims(&ben);
+    let crossed = app.sign(&crossed).await;
+    let mut missing = app.claims(&ben);
     missing.sid = SessionId::new();
-    let missing = world.sign(&missing).await;
-    let (crossed_me, missing_me) = (world.me(&crossed).await, world.me(&missing).await);
+    let missing = app.sign(&missing).await;
+    let (crossed_me, missing_me) = (app.me(&crossed).await, app.me(&missing).await);
     assert_eq!(crossed_me.code(), "session_ended");
     assert_eq!(without_trace(&crossed_me), without_trace(&missing_me));
-    let client = world.client.with_token(&crossed);
+    let client = app.client.with_token(&crossed);
     let renamed = client
         .json(Method::PATCH, PATH, &json!({"full_name": "Mallory"}))
         .await;
@@ -124,7 +124,7 @@ async fn ids_of_another_tenant_reach_nothing() {
         .json(Method::POST, "/auth/v1/logout", &json!({}))
         .await;
     assert_eq!(logout.status, StatusCode::NO_CONTENT);
-    let me = world.me(&ana.access).await.expect(StatusCode::OK);
+    let me = app.me(&ana.access).await.expect(StatusCode::OK);
     assert_eq!(
         me["user"]["full_name"], "Ana Lima",
         "neither renamed nor signed out"
@@ -132,24 +132,26 @@ async fn ids_of_another_tenant_reach_nothing() {
 }
 
 #[tokio::test]
-async fn a_service_is_no_person() {
-    let world = World::new().await;
-    let account = world.register("ana@example.com").await;
-    let channel = Verifier::new(
+async fn a_service_token_is_not_a_user() {
+    let app = TestApp::new().await;
+    let account = app.register("ana@example.com").await;
+    let channel = TokenVerifier::new(
         Service::Channel,
-        world.config.verifier.clone(),
-        outbound::client().unwrap(),
+        app.config.verifier.clone(),
+        http_client::new().unwrap(),
     );
     let token = channel
-        .internal_token(Service::Auth, account.creator)
+        .signer()
+        .tenant_token(Service::Auth, account.creator)
         .unwrap();
-    let answer = world.me(&token).await;
+    let answer = app.me(&token).await;
     assert_eq!(
         (answer.status.as_u16(), answer.code().as_str()),
         (403, "users_only")
     );
     let elsewhere = channel
-        .internal_token(Service::AiEngine, account.creator)
+        .signer()
+        .tenant_token(Service::AiEngine, account.creator)
         .unwrap();
-    assert_eq!(world.me(&elsewhere).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(app.me(&elsewhere).await.status, StatusCode::UNAUTHORIZED);
 }

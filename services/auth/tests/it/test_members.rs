@@ -1,16 +1,16 @@
-//! Members: roles that hold at once, owners that cannot vanish, removals that leave nothing.
+//! Members: role changes take effect at once, an owner always remains, removals are complete.
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared_models::{Permission, Role};
 use shared_testkit::{Answer, TestClient};
 
-use crate::world::{Account, World};
+use crate::test_app::{Account, TestApp};
 
 const MEMBERS: &str = "/auth/v1/members";
 
-fn as_caller(world: &World, account: &Account) -> TestClient {
-    world.client.with_token(&account.access)
+fn as_caller(app: &TestApp, account: &Account) -> TestClient {
+    app.client.with_token(&account.access)
 }
 
 async fn set_role(client: &TestClient, of: &Account, role: &str) -> Answer {
@@ -25,9 +25,9 @@ fn refusal(answer: &Answer) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn the_catalogue_says_what_each_role_may_do() {
-    let world = World::new().await;
-    let roles = world
+async fn the_roles_list_their_permissions() {
+    let app = TestApp::new().await;
+    let roles = app
         .client
         .get("/auth/v1/roles")
         .await
@@ -46,11 +46,11 @@ async fn the_catalogue_says_what_each_role_may_do() {
 }
 
 #[tokio::test]
-async fn another_role_holds_for_tokens_of_before_at_once() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let bo = world.member(&ana, "bo@example.com", Role::Admin).await;
-    let owner = as_caller(&world, &ana);
+async fn a_role_change_revokes_older_access_tokens_at_once() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let bo = app.member(&ana, "bo@example.com", Role::Admin).await;
+    let owner = as_caller(&app, &ana);
     let list = owner.get(MEMBERS).await.expect(StatusCode::OK);
     let roles: Vec<_> = list["items"]
         .as_array()
@@ -64,14 +64,14 @@ async fn another_role_holds_for_tokens_of_before_at_once() {
         set_role(&owner, &bo, "viewer").await.status,
         StatusCode::NO_CONTENT
     );
-    let began = std::time::Instant::now();
-    while as_caller(&world, &bo).get(MEMBERS).await.status == StatusCode::OK {
-        assert!(began.elapsed().as_millis() < 1000);
+    let started = std::time::Instant::now();
+    while as_caller(&app, &bo).get(MEMBERS).await.status == StatusCode::OK {
+        assert!(started.elapsed().as_millis() < 1000);
     }
-    let refused = as_caller(&world, &bo).get(MEMBERS).await;
+    let refused = as_caller(&app, &bo).get(MEMBERS).await;
     assert_eq!(refusal(&refused), (401, "revoked_token".to_owned()));
-    let fresh = world.refresh(&bo.refresh).await.expect(StatusCode::OK);
-    let fresh = world
+    let fresh = app.refresh(&bo.refresh).await.expect(StatusCode::OK);
+    let fresh = app
         .client
         .with_token(fresh["access_token"].as_str().unwrap());
     fresh.get(MEMBERS).await.expect(StatusCode::OK);
@@ -80,11 +80,11 @@ async fn another_role_holds_for_tokens_of_before_at_once() {
 }
 
 #[tokio::test]
-async fn owners_are_touched_by_owners_only_and_the_last_one_stays() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let bo = world.member(&ana, "bo@example.com", Role::Admin).await;
-    let (owner, admin) = (as_caller(&world, &ana), as_caller(&world, &bo));
+async fn only_owners_change_owners_and_the_last_owner_stays() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let bo = app.member(&ana, "bo@example.com", Role::Admin).await;
+    let (owner, admin) = (as_caller(&app, &ana), as_caller(&app, &bo));
     let above = (403, "permission_missing".to_owned());
     assert_eq!(refusal(&set_role(&admin, &ana, "viewer").await), above);
     assert_eq!(refusal(&set_role(&admin, &bo, "owner").await), above);
@@ -101,11 +101,11 @@ async fn owners_are_touched_by_owners_only_and_the_last_one_stays() {
 }
 
 #[tokio::test]
-async fn of_two_owners_who_remove_each_other_at_once_one_stays() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let bo = world.member(&ana, "bo@example.com", Role::Owner).await;
-    let (first, second) = (as_caller(&world, &ana), as_caller(&world, &bo));
+async fn of_two_owners_who_remove_each_other_concurrently_one_stays() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let bo = app.member(&ana, "bo@example.com", Role::Owner).await;
+    let (first, second) = (as_caller(&app, &ana), as_caller(&app, &bo));
     let (to_bo, to_ana) = (
         format!("{MEMBERS}/{}", bo.user),
         format!("{MEMBERS}/{}", ana.user),
@@ -117,50 +117,50 @@ async fn of_two_owners_who_remove_each_other_at_once_one_stays() {
         .count();
     assert_eq!(done, 1);
     let left = sqlx::query_scalar::<_, i64>("select count(*) from auth.memberships");
-    assert_eq!(left.fetch_one(&world.admin().await).await.unwrap(), 1);
+    assert_eq!(left.fetch_one(&app.admin().await).await.unwrap(), 1);
 }
 
 #[tokio::test]
-async fn a_removed_member_has_nothing_left_and_the_address_is_free() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let bo = world.member(&ana, "bo@example.com", Role::Admin).await;
-    let made = as_caller(&world, &bo)
+async fn a_removed_member_loses_all_access_and_the_address_becomes_free() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let bo = app.member(&ana, "bo@example.com", Role::Admin).await;
+    let made = as_caller(&app, &bo)
         .post(
             "/auth/v1/api-keys",
             &json!({"name": "S", "scopes": ["members:read"]}),
         )
         .await
         .expect(StatusCode::CREATED);
-    let program = world.client.with_token(made["key"].as_str().unwrap());
+    let program = app.client.with_token(made["key"].as_str().unwrap());
     program.get(MEMBERS).await.expect(StatusCode::OK);
     let path = format!("{MEMBERS}/{}", bo.user);
     assert_eq!(
-        as_caller(&world, &ana).delete(&path).await.status,
+        as_caller(&app, &ana).delete(&path).await.status,
         StatusCode::NO_CONTENT
     );
-    let gone = as_caller(&world, &ana).delete(&path).await;
+    let gone = as_caller(&app, &ana).delete(&path).await;
     assert_eq!(refusal(&gone), (404, "unknown_member".to_owned()));
-    let began = std::time::Instant::now();
+    let started = std::time::Instant::now();
     while program.get(MEMBERS).await.status == StatusCode::OK {
         assert!(
-            began.elapsed().as_millis() < 1000,
+            started.elapsed().as_millis() < 1000,
             "the key of the member still works"
         );
     }
     assert_eq!(
-        world.refresh(&bo.refresh).await.status,
+        app.refresh(&bo.refresh).await.status,
         StatusCode::UNAUTHORIZED
     );
-    world.register("bo@example.com").await;
+    app.register("bo@example.com").await;
 }
 
 #[tokio::test]
-async fn members_of_another_account_look_like_none() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let eve = world.register("eve@example.com").await;
-    let stranger = as_caller(&world, &eve);
+async fn members_of_another_account_are_not_found() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let eve = app.register("eve@example.com").await;
+    let stranger = as_caller(&app, &eve);
     let unknown = (404, "unknown_member".to_owned());
     assert_eq!(refusal(&set_role(&stranger, &ana, "viewer").await), unknown);
     let path = format!("{MEMBERS}/{}", ana.user);

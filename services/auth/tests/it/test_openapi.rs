@@ -1,11 +1,11 @@
-//! The document is the handlers' own, and committed.
+//! The OpenAPI document is generated from the handlers and committed.
 
 use std::path::Path;
 
 use serde_json::Value;
 use shared_testkit::assert_golden;
 
-use crate::world::World;
+use crate::test_app::TestApp;
 
 #[tokio::test]
 async fn generated_openapi_is_committed() {
@@ -17,18 +17,18 @@ async fn generated_openapi_is_committed() {
 }
 
 #[tokio::test]
-async fn the_document_that_is_served_is_the_committed_one() {
-    let world = World::new().await;
-    let served = world.client.get("/auth/openapi.json").await.json();
+async fn the_served_document_is_the_committed_one() {
+    let app = TestApp::new().await;
+    let served = app.client.get("/auth/openapi.json").await.json();
     let committed: Value = serde_json::from_str(auth_service::DOCUMENT).unwrap();
     assert_eq!(served, committed);
     assert_eq!(
         served["openapi"].as_str().map(|version| &version[..3]),
         Some("3.1")
     );
-    let page = world.client.get("/auth/docs/").await;
+    let page = app.client.get("/auth/docs/").await;
     assert_eq!(page.status, 200);
-    let start = world.client.get("/auth/docs/swagger-initializer.js").await;
+    let start = app.client.get("/auth/docs/swagger-initializer.js").await;
     assert!(start.text().contains("/auth/openapi.json"));
 }
 

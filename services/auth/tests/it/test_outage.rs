@@ -1,15 +1,15 @@
-//! A store that is away is named, and its return needs no restart.
+//! An unavailable store is named in responses, and its recovery needs no restart.
 
 use http::StatusCode;
 use serde_json::json;
 use shared_config::Service;
-use shared_testkit::{Answer, Gate, Stores, TestDatabase};
+use shared_testkit::{Answer, Stores, TcpProxy, TestDatabase};
 
-use crate::world::{PASSWORD, World};
+use crate::test_app::{PASSWORD, TestApp};
 
 const EMAIL: &str = "ana@example.com";
 
-fn away(answer: &Answer, dependency: &str) {
+fn assert_unavailable(answer: &Answer, dependency: &str) {
     let seen = (answer.status.as_u16(), answer.code());
     assert_eq!(
         seen,
@@ -31,84 +31,73 @@ fn readiness(answer: &Answer, name: &str) -> bool {
 }
 
 #[tokio::test]
-async fn the_database_goes_and_comes_back() {
+async fn a_database_outage_is_reported_and_recovers_without_restart() {
     let stores = Stores::from_env();
     let direct = TestDatabase::new(&stores).await.settings(Service::Auth);
-    let mut gate = Gate::shut((direct.host.clone(), direct.port));
-    let port = gate.port;
-    let world = World::with(|config| {
+    let mut proxy = TcpProxy::closed((direct.host.clone(), direct.port));
+    let port = proxy.port;
+    let app = TestApp::with(|config| {
         config.database.host = "127.0.0.1".to_owned();
         config.database.port = port;
     })
     .await;
     let form = json!({"email": EMAIL, "password": PASSWORD, "full_name": "Ana Lima"});
-    away(
-        &world.client.post("/auth/v1/register", &form).await,
+    assert_unavailable(
+        &app.client.post("/auth/v1/register", &form).await,
         "postgres",
     );
-    assert!(!readiness(&world.client.get("/readyz").await, "postgres"));
-    assert_eq!(world.client.get("/livez").await.status, StatusCode::OK);
+    assert!(!readiness(&app.client.get("/readyz").await, "postgres"));
+    assert_eq!(app.client.get("/livez").await.status, StatusCode::OK);
 
-    gate.open().await;
-    let account = world.register(EMAIL).await;
-    assert!(readiness(
-        &world.client.get("/auth/readyz").await,
-        "postgres"
-    ));
+    proxy.open().await;
+    let account = app.register(EMAIL).await;
+    assert!(readiness(&app.client.get("/auth/readyz").await, "postgres"));
 
-    gate.close().await;
-    away(&world.me(&account.access).await, "postgres");
-    away(&world.refresh(&account.refresh).await, "postgres");
-    away(
-        &world.login(EMAIL, PASSWORD, "203.0.113.7").await,
-        "postgres",
-    );
+    proxy.close().await;
+    assert_unavailable(&app.me(&account.access).await, "postgres");
+    assert_unavailable(&app.refresh(&account.refresh).await, "postgres");
+    assert_unavailable(&app.login(EMAIL, PASSWORD, "203.0.113.7").await, "postgres");
 
-    gate.open().await;
-    world.me(&account.access).await.expect(StatusCode::OK);
-    world.refresh(&account.refresh).await.expect(StatusCode::OK);
-    world
-        .login(EMAIL, PASSWORD, "203.0.113.7")
+    proxy.open().await;
+    app.me(&account.access).await.expect(StatusCode::OK);
+    app.refresh(&account.refresh).await.expect(StatusCode::OK);
+    app.login(EMAIL, PASSWORD, "203.0.113.7")
         .await
         .expect(StatusCode::OK);
 }
 
 #[tokio::test]
-async fn without_redis_nobody_guesses_and_who_is_signed_in_stays() {
+async fn without_redis_sign_in_is_refused_and_sessions_continue() {
     let stores = Stores::from_env();
-    let mut gate = Gate::shut(stores.redis.clone());
-    gate.open().await;
-    let port = gate.port;
-    let world = World::with(|config| {
+    let mut proxy = TcpProxy::closed(stores.redis.clone());
+    proxy.open().await;
+    let port = proxy.port;
+    let app = TestApp::with(|config| {
         config.cache.host = "127.0.0.1".to_owned();
         config.cache.port = port;
     })
     .await;
-    let account = world.register(EMAIL).await;
+    let account = app.register(EMAIL).await;
 
-    gate.close().await;
-    away(&world.login(EMAIL, PASSWORD, "203.0.113.7").await, "redis");
+    proxy.close().await;
+    assert_unavailable(&app.login(EMAIL, PASSWORD, "203.0.113.7").await, "redis");
     let form = json!({"email": "b@example.com", "password": PASSWORD, "full_name": "Ben Lima"});
-    away(
-        &world.client.post("/auth/v1/register", &form).await,
-        "redis",
-    );
-    assert!(!readiness(&world.client.get("/readyz").await, "redis"));
-    let renewed = world.refresh(&account.refresh).await.expect(StatusCode::OK);
-    world
-        .me(renewed["access_token"].as_str().unwrap())
+    assert_unavailable(&app.client.post("/auth/v1/register", &form).await, "redis");
+    assert!(!readiness(&app.client.get("/readyz").await, "redis"));
+    let renewed = app.refresh(&account.refresh).await.expect(StatusCode::OK);
+    app.me(renewed["access_token"].as_str().unwrap())
         .await
         .expect(StatusCode::OK);
 
-    gate.open().await;
-    let mut answer = world.login(EMAIL, PASSWORD, "203.0.113.7").await;
+    proxy.open().await;
+    let mut answer = app.login(EMAIL, PASSWORD, "203.0.113.7").await;
     for _ in 0..50 {
         if answer.status == StatusCode::OK {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        answer = world.login(EMAIL, PASSWORD, "203.0.113.7").await;
+        answer = app.login(EMAIL, PASSWORD, "203.0.113.7").await;
     }
     answer.expect(StatusCode::OK);
-    assert!(readiness(&world.client.get("/readyz").await, "redis"));
+    assert!(readiness(&app.client.get("/readyz").await, "redis"));
 }

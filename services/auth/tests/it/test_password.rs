@@ -1,15 +1,15 @@
-//! Passwords are rated by the rules of registration.
+//! Password ratings by the rules of registration.
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::test_app::TestApp;
 
 const PATH: &str = "/auth/v1/password/validate";
 
 #[tokio::test]
-async fn a_good_password_is_rated_strong_and_nothing_is_kept_in_caches() {
-    let world = World::new().await;
-    let answer = world
+async fn a_good_password_is_rated_strong_and_the_response_is_not_cached() {
+    let app = TestApp::new().await;
+    let answer = app
         .client
         .post(PATH, &json!({"password": "Lantern-7-Harbour-Violet"}))
         .await;
@@ -21,10 +21,10 @@ async fn a_good_password_is_rated_strong_and_nothing_is_kept_in_caches() {
 }
 
 #[tokio::test]
-async fn a_bad_password_hears_every_rule_that_it_breaks() {
-    let world = World::new().await;
+async fn a_bad_password_gets_every_violated_rule() {
+    let app = TestApp::new().await;
     let body = json!({"password": "ana1234", "personal_info": ["Anabel Lima", "ana1@example.com"]});
-    let rating = world
+    let rating = app
         .client
         .post(PATH, &body)
         .await
@@ -51,9 +51,9 @@ async fn a_bad_password_hears_every_rule_that_it_breaks() {
 }
 
 #[tokio::test]
-async fn the_platforms_own_length_counts() {
-    let world = World::with(|config| config.password_min_length = 30).await;
-    let rating = world
+async fn the_configured_minimum_length_applies() {
+    let app = TestApp::with(|config| config.password_min_length = 30).await;
+    let rating = app
         .client
         .post(PATH, &json!({"password": "Lantern-7-Harbour-Violet"}))
         .await;
@@ -64,8 +64,8 @@ async fn the_platforms_own_length_counts() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_candidate_is_refused() {
-    let world = World::new().await;
+async fn malformed_candidates_are_refused() {
+    let app = TestApp::new().await;
     for (body, field) in [
         (json!({}), "."),
         (json!({"password": ""}), "password"),
@@ -85,7 +85,7 @@ async fn what_is_not_a_candidate_is_refused() {
         ),
         (json!({"password": "x", "colour": "red"}), "colour"),
     ] {
-        let answer = world.client.post(PATH, &body).await;
+        let answer = app.client.post(PATH, &body).await;
         assert_eq!(
             (answer.status.as_u16(), answer.code().as_str()),
             (422, "invalid_fields")
@@ -93,18 +93,18 @@ async fn what_is_not_a_candidate_is_refused() {
         assert_eq!(answer.json()["errors"][0]["field"], field, "{body}");
         assert!(
             !answer.text().contains("xxxx"),
-            "a password never comes back"
+            "a password must not be echoed"
         );
     }
 }
 
 #[tokio::test]
-async fn one_address_cannot_rate_without_end() {
-    let world = World::new().await;
+async fn ratings_are_rate_limited() {
+    let app = TestApp::new().await;
     let mut refused = None;
     for _ in 0..80 {
         let body = json!({"password": "Lantern-7-Harbour"});
-        let answer = world.post_from("203.0.113.7", PATH, &body).await;
+        let answer = app.post_from("203.0.113.7", PATH, &body).await;
         if answer.status == 429 {
             refused = Some(answer);
             break;
@@ -125,7 +125,7 @@ async fn one_address_cannot_rate_without_end() {
         "\"password_validate\";q=120;w=60"
     );
     assert!(refused.headers.contains_key("ratelimit"));
-    let other = world
+    let other = app
         .post_from("203.0.113.8", PATH, &json!({"password": "x"}))
         .await;
     assert_eq!(other.status, 200, "another address has its own count");

@@ -1,16 +1,16 @@
-//! Who may have an account copied or erased, and what becomes of the request. What a copy has and
-//! an erasure leaves is looked at with all four services, in `tests/integration`.
+//! Who may request an export or an erasure, and the states of a request. `tests/integration` checks
+//! the contents of an export and what an erasure leaves, with all four services.
 
 use auth_service::AppState;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use shared_auth::AccessClaims;
 use shared_config::Secret;
 use shared_models::Role;
 use shared_testkit::TestClient;
-use shared_web::token::AccessClaims;
 use uuid::Uuid;
 
-use crate::world::{Account, PASSWORD, World};
+use crate::test_app::{Account, PASSWORD, TestApp};
 
 const EXPORTS: &str = "/auth/v1/privacy/exports";
 const ERASURES: &str = "/auth/v1/privacy/erasures";
@@ -21,17 +21,17 @@ fn erasure_of(account: &Account) -> Value {
 }
 
 #[tokio::test]
-async fn an_erasure_waits_for_its_grace_and_can_be_cancelled_until_then() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let client = world.client.with_token(&ana.access);
+async fn an_erasure_can_be_cancelled_during_the_grace_period() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let client = app.client.with_token(&ana.access);
     let asked = client.post(ERASURES, &erasure_of(&ana)).await;
     let asked = asked.expect(StatusCode::ACCEPTED);
     assert_eq!(asked["state"], "waiting");
     let due: jiff::Timestamp = asked["due_at"].as_str().unwrap().parse().unwrap();
     let days = due.duration_since(jiff::Timestamp::now()).as_hours() / 24;
     assert!((6..=7).contains(&days), "{days} days");
-    // Asked again it is the same one.
+    // A second request returns the open one.
     let again = client.post(ERASURES, &erasure_of(&ana)).await;
     assert_eq!(again.expect(StatusCode::ACCEPTED)["id"], asked["id"]);
 
@@ -42,20 +42,20 @@ async fn an_erasure_waits_for_its_grace_and_can_be_cancelled_until_then() {
     assert_eq!(refused.code(), "erasure_not_waiting");
     let read = client.get(&one).await.expect(StatusCode::OK);
     assert_eq!(read["state"], "cancelled");
-    world.me(&ana.access).await.expect(StatusCode::OK);
-    // A new one may be asked for, and the list has both.
-    let anew = client.post(ERASURES, &erasure_of(&ana)).await;
-    assert_ne!(anew.expect(StatusCode::ACCEPTED)["id"], asked["id"]);
+    app.me(&ana.access).await.expect(StatusCode::OK);
+    // A new request is possible, and the list has both.
+    let again = client.post(ERASURES, &erasure_of(&ana)).await;
+    assert_ne!(again.expect(StatusCode::ACCEPTED)["id"], asked["id"]);
     let list = client.get(ERASURES).await.expect(StatusCode::OK);
     assert_eq!(list["items"].as_array().map_or(0, Vec::len), 2, "{list}");
 }
 
 #[tokio::test]
-async fn only_an_owner_with_the_password_and_the_right_name_erases() {
-    let world = World::new().await;
-    let ana = world.register("ana@example.com").await;
-    let ben = world.register("ben@example.com").await;
-    let client = world.client.with_token(&ana.access);
+async fn an_erasure_requires_an_owner_the_password_and_the_account_name() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let ben = app.register("ben@example.com").await;
+    let client = app.client.with_token(&ana.access);
     for body in [
         json!({"confirmation": ben.creator, "password": PASSWORD}),
         json!({"confirmation": "", "password": PASSWORD}),
@@ -70,9 +70,9 @@ async fn only_an_owner_with_the_password_and_the_right_name_erases() {
 
     let admin = AccessClaims {
         role: Role::Admin,
-        ..world.claims(&ana)
+        ..app.claims(&ana)
     };
-    let admin = world.client.with_token(&world.sign(&admin).await);
+    let admin = app.client.with_token(&app.sign(&admin).await);
     for answer in [
         admin.post(ERASURES, &erasure_of(&ana)).await,
         admin.post(EXPORTS, &Value::Null).await,
@@ -83,17 +83,17 @@ async fn only_an_owner_with_the_password_and_the_right_name_erases() {
     let none = client.get(ERASURES).await.expect(StatusCode::OK);
     assert_eq!(none["items"], json!([]));
 
-    // Another account's request is none at all.
+    // The request of another account is not found.
     let made = client.post(EXPORTS, &Value::Null).await;
     let made = made.expect(StatusCode::ACCEPTED);
     let one = format!("{EXPORTS}/{}", made["id"].as_str().unwrap());
-    let ben = world.client.with_token(&ben.access);
+    let ben = app.client.with_token(&ben.access);
     for path in [one.clone(), format!("{one}/download")] {
         assert_eq!(ben.get(&path).await.code(), "unknown_privacy_request");
     }
     let early = client.get(&format!("{one}/download")).await;
     assert_eq!(early.code(), "export_not_ready");
-    let admin = world.admin().await;
+    let admin = app.admin().await;
     let old = "update auth.privacy_requests
                set state = 'succeeded', expires_at = now() - interval '1 second'";
     sqlx::query(old).execute(&admin).await.unwrap();
@@ -105,10 +105,10 @@ async fn only_an_owner_with_the_password_and_the_right_name_erases() {
 }
 
 #[tokio::test]
-async fn the_operator_erases_what_its_resource_made_and_nothing_else() {
-    let world = World::new().await;
-    let state = AppState::new(&world.config).unwrap();
-    let router = auth_service::internal(state, Secret::new(TOKEN.to_owned()));
+async fn the_operator_erases_only_the_account_of_its_resource() {
+    let app = TestApp::new().await;
+    let state = AppState::new(&app.config).unwrap();
+    let router = auth_service::tenants_api(state, Secret::new(TOKEN.to_owned()));
     let operator = TestClient::new(router).with_token(TOKEN);
     let wish = json!({
         "resource": "acme/ana", "display_name": "Ana",
@@ -121,12 +121,12 @@ async fn the_operator_erases_what_its_resource_made_and_nothing_else() {
     let made = made.expect(StatusCode::CREATED);
     let creator = made["creator_id"].as_str().unwrap().to_owned();
     let accepted = json!({"token": made["invitation"]["token"], "password": PASSWORD});
-    let accepted = world
+    let accepted = app
         .client
         .post("/auth/v1/owner-invitations/accept", &accepted)
         .await;
     let ana = Account::of(&accepted.json());
-    let refused = world.client.with_token(&ana.access);
+    let refused = app.client.with_token(&ana.access);
     let refused = refused.post(ERASURES, &erasure_of(&ana)).await;
     assert_eq!(refused.code(), "managed_by_resource");
 
@@ -143,7 +143,7 @@ async fn the_operator_erases_what_its_resource_made_and_nothing_else() {
         let begun = operator.delete(&right).await.expect(StatusCode::OK);
         assert_eq!(begun, json!({"state": "running", "erased": []}));
     }
-    let admin = world.admin().await;
+    let admin = app.admin().await;
     let jobs = sqlx::query_scalar::<_, i64>("select count(*) from platform.jobs");
     assert_eq!(jobs.fetch_one(&admin).await.unwrap(), 1);
 }

@@ -1,4 +1,4 @@
-//! New accounts: whole or not at all.
+//! Registration: accounts are created completely or not at all.
 
 use auth_service::{Registration, commands};
 use http::{Method, StatusCode, header};
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use shared_testkit::Answer;
 use sqlx::Row as _;
 
-use crate::letters;
-use crate::world::{Account, PASSWORD, World, client};
+use crate::mailbox;
+use crate::test_app::{Account, PASSWORD, TestApp, client};
 
 const PATH: &str = "/auth/v1/register";
 
@@ -22,9 +22,9 @@ fn form_with(field: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_registration_gives_the_account_its_owner_and_a_session() {
-    let world = World::new().await;
-    let answer = world
+async fn a_registration_returns_the_account_its_owner_and_a_session() {
+    let app = TestApp::new().await;
+    let answer = app
         .client
         .post(PATH, &form_with("email", json!(" Ana@Example.COM ")))
         .await;
@@ -46,7 +46,7 @@ async fn a_registration_gives_the_account_its_owner_and_a_session() {
     );
     assert!(!body.to_string().contains("argon2"));
     let account = Account::of(&body);
-    let me = world.me(&account.access).await.expect(StatusCode::OK);
+    let me = app.me(&account.access).await.expect(StatusCode::OK);
     assert_eq!(
         (&me["creator"], &me["user"]),
         (&body["creator"], &body["user"])
@@ -54,9 +54,9 @@ async fn a_registration_gives_the_account_its_owner_and_a_session() {
 }
 
 #[tokio::test]
-async fn a_company_names_the_account() {
-    let world = World::new().await;
-    let body = world
+async fn the_company_is_the_display_name_of_the_account() {
+    let app = TestApp::new().await;
+    let body = app
         .client
         .post(PATH, &form_with("company_name", json!("Harvest & Co")))
         .await;
@@ -66,14 +66,14 @@ async fn a_company_names_the_account() {
 }
 
 #[tokio::test]
-async fn passwords_and_refresh_tokens_are_kept_as_hashes_only() {
-    let world = World::new().await;
-    let account = world.register("ana@example.com").await;
+async fn passwords_and_refresh_tokens_are_stored_as_hashes_only() {
+    let app = TestApp::new().await;
+    let account = app.register("ana@example.com").await;
     let row = sqlx::query(
         "select (select password_hash from auth.users),
                 (select encode(token_hash, 'hex') from auth.refresh_tokens)",
     );
-    let row = row.fetch_one(&world.admin().await).await.unwrap();
+    let row = row.fetch_one(&app.admin().await).await.unwrap();
     let (password, token): (String, String) = (row.get(0), row.get(1));
     assert!(
         password.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
@@ -83,10 +83,10 @@ async fn passwords_and_refresh_tokens_are_kept_as_hashes_only() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_leaves_nothing_behind() {
-    let world = World::new().await;
-    world.register("ana@example.com").await;
-    let answer = world
+async fn a_registration_with_a_taken_address_leaves_no_rows() {
+    let app = TestApp::new().await;
+    app.register("ana@example.com").await;
+    let answer = app
         .client
         .post(PATH, &form_with("email", json!("ANA@example.com")))
         .await;
@@ -97,15 +97,15 @@ async fn an_address_that_is_taken_leaves_nothing_behind() {
     let counts = sqlx::query(
         "select (select count(*) from auth.creators), (select count(*) from auth.users)",
     );
-    let row = counts.fetch_one(&world.admin().await).await.unwrap();
+    let row = counts.fetch_one(&app.admin().await).await.unwrap();
     assert_eq!((row.get::<i64, _>(0), row.get::<i64, _>(1)), (1, 1));
 }
 
 #[tokio::test]
-async fn of_many_who_want_one_address_at_once_one_gets_it() {
-    let world = World::new().await;
+async fn of_many_concurrent_registrations_with_one_address_one_succeeds() {
+    let app = TestApp::new().await;
     let many = (0..6).map(|number| {
-        let client = world.client.clone();
+        let client = app.client.clone();
         let form = form_with("full_name", json!(format!("Ana {number} Lima")));
         tokio::spawn(async move { client.post(PATH, &form).await.status.as_u16() })
     });
@@ -118,9 +118,9 @@ async fn of_many_who_want_one_address_at_once_one_gets_it() {
 }
 
 #[tokio::test]
-async fn a_weak_password_is_refused_with_every_reason_at_its_field() {
-    let world = World::new().await;
-    let answer = world
+async fn a_weak_password_is_refused_with_all_reasons() {
+    let app = TestApp::new().await;
+    let answer = app
         .client
         .post(PATH, &form_with("password", json!("lima1234")))
         .await;
@@ -148,8 +148,8 @@ async fn a_weak_password_is_refused_with_every_reason_at_its_field() {
 }
 
 #[tokio::test]
-async fn a_wrong_field_is_named() {
-    let world = World::new().await;
+async fn an_invalid_field_is_named() {
+    let app = TestApp::new().await;
     for (body, field) in [
         (form_with("colour", json!("red")), "colour"),
         (form_with("email", json!("ana")), "email"),
@@ -168,7 +168,7 @@ async fn a_wrong_field_is_named() {
         (json!({"email": "ana@example.com"}), "."),
         (json!([]), "."),
     ] {
-        let answer = world.client.post(PATH, &body).await;
+        let answer = app.client.post(PATH, &body).await;
         let seen = (answer.status.as_u16(), answer.code());
         assert_eq!(
             seen,
@@ -181,14 +181,14 @@ async fn a_wrong_field_is_named() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_json_body_is_refused() {
-    let world = World::new().await;
+async fn malformed_bodies_are_refused() {
+    let app = TestApp::new().await;
     let send = |kind: &'static str, body: String| {
-        let request = world
+        let request = app
             .client
             .request(Method::POST, PATH)
             .header(header::CONTENT_TYPE, kind);
-        world.client.send(request.body(body.into()).unwrap())
+        app.client.send(request.body(body.into()).unwrap())
     };
     let form = form().to_string();
     let large = format!("{{\"email\":\"{}\"}}", "a".repeat(2 * 1024 * 1024));
@@ -221,15 +221,15 @@ async fn what_is_not_a_json_body_is_refused() {
     let longer = send("application/json", format!("{form} x")).await;
     refused(longer, 400, "malformed_json");
     refused(send("application/json", large).await, 413, "body_too_large");
-    refused(world.client.get(PATH).await, 405, "method_not_allowed");
+    refused(app.client.get(PATH).await, 405, "method_not_allowed");
     let json = send("Application/JSON; charset=utf-8", form).await;
     assert_eq!(json.status, StatusCode::CREATED);
 }
 
 #[tokio::test]
-async fn a_closed_platform_registers_nobody() {
-    let world = World::with(|config| config.registration = Registration::Closed).await;
-    let answer = world.client.post(PATH, &form()).await;
+async fn registration_can_be_closed() {
+    let app = TestApp::with(|config| config.registration = Registration::Closed).await;
+    let answer = app.client.post(PATH, &form()).await;
     assert_eq!(
         (answer.status.as_u16(), answer.code().as_str()),
         (403, "registration_closed")
@@ -237,12 +237,12 @@ async fn a_closed_platform_registers_nobody() {
 }
 
 #[tokio::test]
-async fn where_invitations_are_needed_each_lets_one_address_in_once() {
-    let world = World::new().await;
-    let admin = world.register("root@example.com").await;
-    let named = commands::administer(&world.config, "root@example.com", true).await;
+async fn with_invite_only_registration_each_invitation_admits_one_address_once() {
+    let app = TestApp::new().await;
+    let admin = app.register("root@example.com").await;
+    let named = commands::grant_admin(&app.config, "root@example.com").await;
     named.unwrap();
-    let mut config = world.config.clone();
+    let mut config = app.config.clone();
     config.registration = Registration::InviteOnly;
     let closed = client(&config);
     let refused = |answer: Answer| (answer.status.as_u16(), answer.code());
@@ -258,8 +258,8 @@ async fn where_invitations_are_needed_each_lets_one_address_in_once() {
     let made = closed.with_token(&admin.access).post(path, &invite).await;
     let made = made.expect(StatusCode::CREATED);
     assert_eq!(made["invitation"]["email"], "ana@example.com");
-    let letter = letters::code(&world, "ana@example.com", "You are invited", 1).await;
-    assert_eq!(made["token"], letter, "the letter carries it");
+    let emailed = mailbox::code(&app, "ana@example.com", "You are invited", 1).await;
+    assert_eq!(made["token"], emailed, "the email carries the token");
     let invited = form_with("invitation", made["token"].clone());
     let mut other = invited.clone();
     other["email"] = json!("ben@example.com");
@@ -280,20 +280,20 @@ async fn where_invitations_are_needed_each_lets_one_address_in_once() {
 }
 
 #[tokio::test]
-async fn one_address_registers_a_few_accounts_and_another_is_not_in_its_way() {
-    let world = World::new().await;
+async fn registrations_are_rate_limited_per_network() {
+    let app = TestApp::new().await;
     for number in 0..10 {
         let form = form_with("email", json!(format!("ana{number}@example.com")));
-        let answer = world.post_from("203.0.113.7", PATH, &form).await;
+        let answer = app.post_from("203.0.113.7", PATH, &form).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
     }
     let form = form_with("email", json!("late@example.com"));
-    let answer = world.post_from("203.0.113.7", PATH, &form).await;
+    let answer = app.post_from("203.0.113.7", PATH, &form).await;
     assert_eq!(
         (answer.status.as_u16(), answer.code().as_str()),
         (429, "rate_limited")
     );
     assert!(answer.headers.contains_key("retry-after"));
-    let answer = world.post_from("203.0.113.8", PATH, &form).await;
+    let answer = app.post_from("203.0.113.8", PATH, &form).await;
     assert_eq!(answer.status, StatusCode::CREATED);
 }

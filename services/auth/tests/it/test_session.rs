@@ -1,4 +1,4 @@
-//! Sessions: rotating tokens, one session for requests side by side, an end to stolen ones.
+//! Refresh tokens: rotation, concurrent requests, and reuse of stolen tokens.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{PgPool, Row as _};
 
-use crate::world::{Account, PASSWORD, World, client, without_trace};
+use crate::test_app::{Account, PASSWORD, TestApp, client, without_trace};
 
 const EMAIL: &str = "ana@example.com";
 
@@ -14,8 +14,8 @@ async fn count(admin: &PgPool, what: &'static str) -> i64 {
     sqlx::query(what).fetch_one(admin).await.unwrap().get(0)
 }
 
-/// Moves the use of every token into the past, beyond the window.
-async fn let_the_window_pass(admin: &PgPool) {
+/// Moves the use of every token into the past, beyond the reuse interval.
+async fn pass_reuse_interval(admin: &PgPool) {
     let statement = "update auth.refresh_tokens set used_at = used_at - interval '11 seconds'";
     sqlx::query(statement).execute(admin).await.unwrap();
 }
@@ -25,33 +25,33 @@ fn token(body: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_refresh_gives_new_tokens_of_the_same_session() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
-    let answer = world.refresh(&account.refresh).await;
+async fn a_refresh_returns_new_tokens_of_the_same_session() {
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
+    let answer = app.refresh(&account.refresh).await;
     assert_eq!(answer.headers["cache-control"], "no-store");
     let tokens = answer.expect(StatusCode::OK);
     assert_ne!(token(&tokens), account.refresh);
     assert_ne!(tokens["access_token"], account.access.as_str());
-    let me = world.me(tokens["access_token"].as_str().unwrap()).await;
+    let me = app.me(tokens["access_token"].as_str().unwrap()).await;
     assert_eq!(
         me.expect(StatusCode::OK)["user"]["id"],
         account.user.to_string()
     );
-    let again = world.refresh(&token(&tokens)).await.expect(StatusCode::OK);
+    let again = app.refresh(&token(&tokens)).await.expect(StatusCode::OK);
     assert_ne!(token(&again), token(&tokens));
     assert_eq!(
-        count(&world.admin().await, "select count(*) from auth.sessions").await,
+        count(&app.admin().await, "select count(*) from auth.sessions").await,
         1
     );
 }
 
 #[tokio::test]
-async fn fifty_refreshes_side_by_side_are_one_session_with_one_successor() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
-    // Two processes, as two replicas behind one gateway.
-    let replicas = [world.client.clone(), client(&world.config)];
+async fn fifty_concurrent_refreshes_share_one_session_and_successor() {
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
+    // Two processes, like two replicas behind one gateway.
+    let replicas = [app.client.clone(), client(&app.config)];
     let many = (0..50).map(|number| {
         let replica = replicas[number % 2].clone();
         let body = json!({"refresh_token": account.refresh});
@@ -60,14 +60,13 @@ async fn fifty_refreshes_side_by_side_are_one_session_with_one_successor() {
     let mut successors = BTreeSet::new();
     for one in many.collect::<Vec<_>>() {
         let tokens = one.await.unwrap().expect(StatusCode::OK);
-        world
-            .me(tokens["access_token"].as_str().unwrap())
+        app.me(tokens["access_token"].as_str().unwrap())
             .await
             .expect(StatusCode::OK);
         successors.insert(token(&tokens));
     }
     assert_eq!(successors.len(), 1, "one identical successor");
-    let admin = world.admin().await;
+    let admin = app.admin().await;
     let open = "select count(*) from auth.sessions where revoked_at is null";
     assert_eq!(count(&admin, open).await, 1);
     assert_eq!(
@@ -76,14 +75,12 @@ async fn fifty_refreshes_side_by_side_are_one_session_with_one_successor() {
     );
     let unused = "select count(*) from auth.refresh_tokens where used_at is null";
     assert_eq!(count(&admin, unused).await, 1);
-    world
-        .refresh(successors.first().unwrap())
+    app.refresh(successors.first().unwrap())
         .await
         .expect(StatusCode::OK);
 }
 
-/// Holds the row of the only token until two requests wait for a lock: however the machine is
-/// loaded, they meet.
+/// Locks the row of the only token until two requests wait for it: they meet under any load.
 const UNTIL_TWO_MEET: &str = "do $$ begin
       perform 1 from auth.refresh_tokens for update;
       for attempt in 1..250 loop
@@ -95,10 +92,10 @@ const UNTIL_TWO_MEET: &str = "do $$ begin
     end $$";
 
 #[tokio::test]
-async fn two_who_find_a_token_unused_at_the_same_moment_get_one_successor() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
-    let admin = world.admin().await;
+async fn two_concurrent_uses_of_a_token_get_one_successor() {
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
+    let admin = app.admin().await;
     let holder = admin.clone();
     let meeting = tokio::spawn(async move { sqlx::query(UNTIL_TWO_MEET).execute(&holder).await });
     let held = "select count(*) from pg_stat_activity
@@ -107,9 +104,9 @@ async fn two_who_find_a_token_unused_at_the_same_moment_get_one_successor() {
         assert!(!meeting.is_finished());
     }
     let (first, second, third) = tokio::join!(
-        world.refresh(&account.refresh),
-        world.refresh(&account.refresh),
-        world.refresh(&account.refresh),
+        app.refresh(&account.refresh),
+        app.refresh(&account.refresh),
+        app.refresh(&account.refresh),
     );
     meeting.await.unwrap().unwrap();
     let first = token(&first.expect(StatusCode::OK));
@@ -119,28 +116,28 @@ async fn two_who_find_a_token_unused_at_the_same_moment_get_one_successor() {
 }
 
 #[tokio::test]
-async fn a_used_token_that_comes_again_later_ends_its_session_for_thief_and_owner() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
-    let other = world
+async fn a_token_reused_too_late_ends_its_session() {
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
+    let other = app
         .login(EMAIL, PASSWORD, "203.0.113.7")
         .await
         .expect(StatusCode::OK);
-    let next = token(&world.refresh(&account.refresh).await.expect(StatusCode::OK));
-    let admin = world.admin().await;
-    let_the_window_pass(&admin).await;
+    let next = token(&app.refresh(&account.refresh).await.expect(StatusCode::OK));
+    let admin = app.admin().await;
+    pass_reuse_interval(&admin).await;
 
-    let reused = world.refresh(&account.refresh).await;
+    let reused = app.refresh(&account.refresh).await;
     assert_eq!(
         (reused.status.as_u16(), reused.code().as_str()),
         (401, "invalid_refresh_token")
     );
-    let owner = world.refresh(&next).await;
+    let owner = app.refresh(&next).await;
     assert_eq!(
         (owner.status.as_u16(), owner.code().as_str()),
         (401, "invalid_refresh_token")
     );
-    let me = world.me(&account.access).await;
+    let me = app.me(&account.access).await;
     assert_eq!(
         (me.status.as_u16(), me.code().as_str()),
         (401, "session_ended")
@@ -149,39 +146,39 @@ async fn a_used_token_that_comes_again_later_ends_its_session_for_thief_and_owne
     assert_eq!(
         count(&admin, reason).await,
         1,
-        "the kill survived its own refusal"
+        "the revocation is committed although the request is refused"
     );
     let other = Account::of(&other);
-    world.refresh(&other.refresh).await.expect(StatusCode::OK);
+    app.refresh(&other.refresh).await.expect(StatusCode::OK);
 }
 
 #[tokio::test]
-async fn a_retry_within_the_window_gives_the_same_successor_even_when_that_was_used() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
-    let second = token(&world.refresh(&account.refresh).await.expect(StatusCode::OK));
-    let third = token(&world.refresh(&second).await.expect(StatusCode::OK));
-    let retried = token(&world.refresh(&account.refresh).await.expect(StatusCode::OK));
+async fn a_retry_within_the_reuse_interval_gets_the_same_successor_even_if_used() {
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
+    let second = token(&app.refresh(&account.refresh).await.expect(StatusCode::OK));
+    let third = token(&app.refresh(&second).await.expect(StatusCode::OK));
+    let retried = token(&app.refresh(&account.refresh).await.expect(StatusCode::OK));
     assert_eq!(retried, second);
-    let again = token(&world.refresh(&retried).await.expect(StatusCode::OK));
+    let again = token(&app.refresh(&retried).await.expect(StatusCode::OK));
     assert_eq!(again, third);
 }
 
 #[tokio::test]
-async fn tokens_that_open_nothing_read_the_same() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
-    let unknown = world
+async fn all_invalid_tokens_get_the_same_response() {
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
+    let unknown = app
         .refresh("0123456789abcdef0123456789abcdef0123456789a")
         .await;
-    let malformed = world.refresh("").await;
-    let access = world.refresh(&account.access).await;
+    let malformed = app.refresh("").await;
+    let access = app.refresh(&account.access).await;
     let expire = "update auth.refresh_tokens set expires_at = now() - interval '1 second'";
     sqlx::query(expire)
-        .execute(&world.admin().await)
+        .execute(&app.admin().await)
         .await
         .unwrap();
-    let expired = world.refresh(&account.refresh).await;
+    let expired = app.refresh(&account.refresh).await;
     for answer in [&unknown, &malformed, &access, &expired] {
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.text());
         assert_eq!(without_trace(answer), without_trace(&unknown));
@@ -189,29 +186,29 @@ async fn tokens_that_open_nothing_read_the_same() {
 }
 
 #[tokio::test]
-async fn another_signing_seed_repeats_no_successor_and_ends_no_session() {
-    let mut world = World::new().await;
-    let account = world.register(EMAIL).await;
-    let next = token(&world.refresh(&account.refresh).await.expect(StatusCode::OK));
-    world.config.tokens.seed = shared_config::Secret::new([9; 32]);
-    world.client = client(&world.config);
-    let repeated = world.refresh(&account.refresh).await;
+async fn after_a_change_of_the_signing_seed_no_successor_is_repeated_and_no_session_ends() {
+    let mut app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
+    let next = token(&app.refresh(&account.refresh).await.expect(StatusCode::OK));
+    app.config.tokens.seed = shared_config::Secret::new([9; 32]);
+    app.client = client(&app.config);
+    let repeated = app.refresh(&account.refresh).await;
     assert_eq!(repeated.status, StatusCode::UNAUTHORIZED);
-    world.refresh(&next).await.expect(StatusCode::OK);
+    app.refresh(&next).await.expect(StatusCode::OK);
 }
 
 #[tokio::test]
-async fn each_refresh_prolongs_the_session_and_sweeps_out_what_expired() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
-    let admin = world.admin().await;
-    let next = token(&world.refresh(&account.refresh).await.expect(StatusCode::OK));
+async fn each_refresh_extends_the_session_and_deletes_expired_tokens() {
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
+    let admin = app.admin().await;
+    let next = token(&app.refresh(&account.refresh).await.expect(StatusCode::OK));
     let age = "update auth.refresh_tokens set expires_at = now() - interval '1 day'
                where used_at is not null";
     sqlx::query(age).execute(&admin).await.unwrap();
     let age = "update auth.sessions set expires_at = now() + interval '1 minute'";
     sqlx::query(age).execute(&admin).await.unwrap();
-    world.refresh(&next).await.expect(StatusCode::OK);
+    app.refresh(&next).await.expect(StatusCode::OK);
     assert_eq!(
         count(&admin, "select count(*) from auth.refresh_tokens").await,
         2
@@ -222,28 +219,28 @@ async fn each_refresh_prolongs_the_session_and_sweeps_out_what_expired() {
 
 #[tokio::test]
 async fn logout_ends_the_session_of_the_refresh_token_or_of_the_bearer() {
-    let world = World::new().await;
-    let first = world.register(EMAIL).await;
-    let second = Account::of(&world.login(EMAIL, PASSWORD, "203.0.113.7").await.json());
-    let third = Account::of(&world.login(EMAIL, PASSWORD, "203.0.113.7").await.json());
+    let app = TestApp::new().await;
+    let first = app.register(EMAIL).await;
+    let second = Account::of(&app.login(EMAIL, PASSWORD, "203.0.113.7").await.json());
+    let third = Account::of(&app.login(EMAIL, PASSWORD, "203.0.113.7").await.json());
 
-    // The refresh token is the one that counts, whatever the bearer says.
+    // The refresh token decides, whatever the bearer token is.
     let body = json!({"refresh_token": second.refresh});
-    let answer = world
+    let answer = app
         .client
         .with_token(&first.access)
         .post("/auth/v1/logout", &body)
         .await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
     assert!(answer.body.is_empty());
-    assert_eq!(world.me(&second.access).await.code(), "session_ended");
+    assert_eq!(app.me(&second.access).await.code(), "session_ended");
     assert_eq!(
-        world.refresh(&second.refresh).await.status,
+        app.refresh(&second.refresh).await.status,
         StatusCode::UNAUTHORIZED
     );
 
     for body in ["", "{}"] {
-        let client = world.client.with_token(&third.access);
+        let client = app.client.with_token(&third.access);
         let request = client.request(Method::POST, "/auth/v1/logout");
         let request = request.header("content-type", "application/json");
         let answer = client.send(request.body(body.into()).unwrap()).await;
@@ -254,26 +251,26 @@ async fn logout_ends_the_session_of_the_refresh_token_or_of_the_bearer() {
             answer.text()
         );
     }
-    assert_eq!(world.me(&third.access).await.code(), "session_ended");
-    world.me(&first.access).await.expect(StatusCode::OK);
+    assert_eq!(app.me(&third.access).await.code(), "session_ended");
+    app.me(&first.access).await.expect(StatusCode::OK);
 }
 
 #[tokio::test]
-async fn logout_needs_one_of_the_two_and_forgives_a_token_that_opens_nothing() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
-    let request = world.client.request(Method::POST, "/auth/v1/logout");
-    let nobody = world.client.send(request.body("".into()).unwrap()).await;
+async fn logout_requires_a_token_and_accepts_an_invalid_refresh_token() {
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
+    let request = app.client.request(Method::POST, "/auth/v1/logout");
+    let nobody = app.client.send(request.body("".into()).unwrap()).await;
     assert_eq!(
         (nobody.status.as_u16(), nobody.code().as_str()),
         (401, "missing_token")
     );
-    let unknown = world
+    let unknown = app
         .client
         .post("/auth/v1/logout", &json!({"refresh_token": "x"}))
         .await;
     assert_eq!(unknown.status, StatusCode::NO_CONTENT);
-    let stale = world.client.with_token("not-a-token");
+    let stale = app.client.with_token("not-a-token");
     let stale = stale
         .post(
             "/auth/v1/logout",
@@ -283,19 +280,19 @@ async fn logout_needs_one_of_the_two_and_forgives_a_token_that_opens_nothing() {
     assert_eq!(
         stale.status,
         StatusCode::NO_CONTENT,
-        "an expired bearer keeps nobody signed in"
+        "an expired bearer token ends no session"
     );
-    assert_eq!(world.me(&account.access).await.code(), "session_ended");
+    assert_eq!(app.me(&account.access).await.code(), "session_ended");
     for body in [
         json!({"refresh_token": 7}),
         json!({"token": "x"}),
         json!([1]),
     ] {
-        let answer = world.client.post("/auth/v1/logout", &body).await;
+        let answer = app.client.post("/auth/v1/logout", &body).await;
         assert_eq!(answer.status.as_u16(), 422, "{body}");
     }
-    let request = world.client.request(Method::POST, "/auth/v1/logout");
-    let text = world
+    let request = app.client.request(Method::POST, "/auth/v1/logout");
+    let text = app
         .client
         .send(request.body("refresh".into()).unwrap())
         .await;
@@ -303,15 +300,15 @@ async fn logout_needs_one_of_the_two_and_forgives_a_token_that_opens_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_refresh_request_is_refused() {
-    let world = World::new().await;
+async fn malformed_refresh_requests_are_refused() {
+    let app = TestApp::new().await;
     for (body, field) in [
         (json!({}), "."),
         (json!({"refresh_token": null}), "refresh_token"),
         (json!({"refresh_token": ["x"]}), "refresh_token"),
         (json!({"refresh_token": "x", "scope": "all"}), "scope"),
     ] {
-        let answer = world.client.post("/auth/v1/refresh", &body).await;
+        let answer = app.client.post("/auth/v1/refresh", &body).await;
         assert_eq!(
             (answer.status.as_u16(), answer.code().as_str()),
             (422, "invalid_fields")

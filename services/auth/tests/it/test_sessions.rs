@@ -1,33 +1,28 @@
-//! Where somebody is signed in: seen, ended one by one, ended at once.
+//! The sessions of a user: listed, revoked one by one or all at once.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 use shared_models::SessionId;
 
-use crate::world::{Account, PASSWORD, World, client, without_trace};
+use crate::test_app::{Account, PASSWORD, TestApp, client, without_trace};
 
 const EMAIL: &str = "ana@example.com";
 
-async fn sign_in(world: &World, ip: &str) -> Account {
-    Account::of(
-        &world
-            .login(EMAIL, PASSWORD, ip)
-            .await
-            .expect(StatusCode::OK),
-    )
+async fn sign_in(app: &TestApp, ip: &str) -> Account {
+    Account::of(&app.login(EMAIL, PASSWORD, ip).await.expect(StatusCode::OK))
 }
 
-async fn sessions(world: &World, of: &Account) -> Vec<Value> {
-    let answer = world.client.with_token(&of.access);
+async fn sessions(app: &TestApp, of: &Account) -> Vec<Value> {
+    let answer = app.client.with_token(&of.access);
     let body = answer.get("/auth/v1/sessions").await.expect(StatusCode::OK);
     body["items"].as_array().unwrap().clone()
 }
 
 #[tokio::test]
-async fn somebody_sees_devices_and_which_one_is_here() {
-    let world = World::new().await;
-    let first = world.register(EMAIL).await;
-    let request = world.client.request(http::Method::POST, "/auth/v1/login");
+async fn sessions_list_their_devices_and_mark_the_current_one() {
+    let app = TestApp::new().await;
+    let first = app.register(EMAIL).await;
+    let request = app.client.request(http::Method::POST, "/auth/v1/login");
     let request = request
         .header("content-type", "application/json")
         .header(
@@ -36,11 +31,11 @@ async fn somebody_sees_devices_and_which_one_is_here() {
         )
         .header("x-forwarded-for", "203.0.113.9");
     let body = json!({"email": EMAIL, "password": PASSWORD}).to_string();
-    let answer = world.client.send(request.body(body.into()).unwrap()).await;
+    let answer = app.client.send(request.body(body.into()).unwrap()).await;
     let second = Account::of(&answer.expect(StatusCode::OK));
-    world.register("ben@example.com").await;
+    app.register("ben@example.com").await;
 
-    let list = sessions(&world, &second).await;
+    let list = sessions(&app, &second).await;
     assert_eq!(list.len(), 2, "{list:?}");
     assert_eq!(list[0]["id"], second.session.to_string(), "newest first");
     assert_eq!(list[0]["device"], "Firefox on Linux");
@@ -50,8 +45,8 @@ async fn somebody_sees_devices_and_which_one_is_here() {
         (&true.into(), &false.into())
     );
     let seen = list[1]["last_seen_at"].as_str().unwrap().to_owned();
-    world.refresh(&first.refresh).await.expect(StatusCode::OK);
-    let list = sessions(&world, &second).await;
+    app.refresh(&first.refresh).await.expect(StatusCode::OK);
+    let list = sessions(&app, &second).await;
     assert!(
         list[1]["last_seen_at"].as_str().unwrap() > seen.as_str(),
         "a refresh is seen"
@@ -59,13 +54,13 @@ async fn somebody_sees_devices_and_which_one_is_here() {
 }
 
 #[tokio::test]
-async fn many_sessions_come_in_pages() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
+async fn sessions_are_paged() {
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
     for number in 0..4 {
-        sign_in(&world, &format!("203.0.113.{number}")).await;
+        sign_in(&app, &format!("203.0.113.{number}")).await;
     }
-    let caller = world.client.with_token(&account.access);
+    let caller = app.client.with_token(&account.access);
     let mut seen = Vec::new();
     let mut path = "/auth/v1/sessions?limit=2".to_owned();
     loop {
@@ -90,17 +85,17 @@ async fn many_sessions_come_in_pages() {
 }
 
 #[tokio::test]
-async fn one_session_is_ended_in_every_process_at_once() {
-    let world = World::new().await;
-    let here = world.register(EMAIL).await;
-    let there = sign_in(&world, "203.0.113.7").await;
-    // Another process has verified the token before, and remembers it.
-    let replica = client(&world.config);
+async fn a_revoked_session_ends_in_every_process_at_once() {
+    let app = TestApp::new().await;
+    let here = app.register(EMAIL).await;
+    let there = sign_in(&app, "203.0.113.7").await;
+    // Another process has verified the token before, and caches the result.
+    let replica = client(&app.config);
     let elsewhere = replica.with_token(&there.access);
     elsewhere.get("/auth/v1/me").await.expect(StatusCode::OK);
 
     let path = format!("/auth/v1/sessions/{}", there.session);
-    let caller = world.client.with_token(&here.access);
+    let caller = app.client.with_token(&here.access);
     assert_eq!(caller.delete(&path).await.status, StatusCode::NO_CONTENT);
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let answer = elsewhere.get("/auth/v1/me").await;
@@ -109,11 +104,11 @@ async fn one_session_is_ended_in_every_process_at_once() {
         (401, "session_ended")
     );
     assert_eq!(
-        world.refresh(&there.refresh).await.code(),
+        app.refresh(&there.refresh).await.code(),
         "invalid_refresh_token"
     );
-    world.me(&here.access).await.expect(StatusCode::OK);
-    assert_eq!(sessions(&world, &here).await.len(), 1);
+    app.me(&here.access).await.expect(StatusCode::OK);
+    assert_eq!(sessions(&app, &here).await.len(), 1);
     assert_eq!(
         caller.delete(&path).await.code(),
         "unknown_session",
@@ -122,11 +117,11 @@ async fn one_session_is_ended_in_every_process_at_once() {
 }
 
 #[tokio::test]
-async fn anothers_session_looks_like_none() {
-    let world = World::new().await;
-    let ana = world.register(EMAIL).await;
-    let ben = world.register("ben@example.com").await;
-    let caller = world.client.with_token(&ana.access);
+async fn a_session_of_another_user_is_not_found() {
+    let app = TestApp::new().await;
+    let ana = app.register(EMAIL).await;
+    let ben = app.register("ben@example.com").await;
+    let caller = app.client.with_token(&ana.access);
     let foreign = caller
         .delete(&format!("/auth/v1/sessions/{}", ben.session))
         .await;
@@ -139,49 +134,48 @@ async fn anothers_session_looks_like_none() {
         caller.delete("/auth/v1/sessions/7").await.status.as_u16(),
         400
     );
-    world.me(&ben.access).await.expect(StatusCode::OK);
+    app.me(&ben.access).await.expect(StatusCode::OK);
 }
 
 #[tokio::test]
-async fn sign_out_everywhere_ends_all_and_a_new_sign_in_holds() {
-    let world = World::new().await;
-    let first = world.register(EMAIL).await;
-    let second = sign_in(&world, "203.0.113.7").await;
-    let ben = world.register("ben@example.com").await;
-    world.me(&second.access).await.expect(StatusCode::OK);
-    let caller = world.client.with_token(&first.access);
+async fn signing_out_everywhere_ends_all_sessions_but_no_later_one() {
+    let app = TestApp::new().await;
+    let first = app.register(EMAIL).await;
+    let second = sign_in(&app, "203.0.113.7").await;
+    let ben = app.register("ben@example.com").await;
+    app.me(&second.access).await.expect(StatusCode::OK);
+    let caller = app.client.with_token(&first.access);
     let answer = caller.post("/auth/v1/logout-all", &json!({})).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
     for account in [&first, &second] {
-        // Until the word arrives, which takes at most a second, the row itself refuses.
-        let began = std::time::Instant::now();
+        // Until the revocation arrives, within a second, the database row refuses the token.
+        let started = std::time::Instant::now();
         loop {
-            match world.me(&account.access).await.code().as_str() {
+            match app.me(&account.access).await.code().as_str() {
                 "revoked_token" => break,
                 code => assert_eq!(code, "session_ended"),
             }
-            assert!(began.elapsed().as_millis() < 1000, "the word is late");
+            assert!(started.elapsed().as_millis() < 1000, "the word is late");
         }
         assert_eq!(
-            world.refresh(&account.refresh).await.code(),
+            app.refresh(&account.refresh).await.code(),
             "invalid_refresh_token"
         );
     }
-    world.me(&ben.access).await.expect(StatusCode::OK);
-    let again = sign_in(&world, "203.0.113.8").await;
-    world.me(&again.access).await.expect(StatusCode::OK);
+    app.me(&ben.access).await.expect(StatusCode::OK);
+    let again = sign_in(&app, "203.0.113.8").await;
+    app.me(&again.access).await.expect(StatusCode::OK);
 }
 
 #[tokio::test]
-async fn nobody_without_a_token_sees_or_ends_anything() {
-    let world = World::new().await;
+async fn sessions_require_a_token() {
+    let app = TestApp::new().await;
     for answer in [
-        world.client.get("/auth/v1/sessions").await,
-        world
-            .client
+        app.client.get("/auth/v1/sessions").await,
+        app.client
             .delete(&format!("/auth/v1/sessions/{}", SessionId::new()))
             .await,
-        world.client.post("/auth/v1/logout-all", &json!({})).await,
+        app.client.post("/auth/v1/logout-all", &json!({})).await,
     ] {
         assert_eq!(
             (answer.status.as_u16(), answer.code().as_str()),

@@ -1,13 +1,13 @@
-//! The binary itself: what it says when it cannot start, and how it ends.
+//! The binary: its messages when it cannot start, and its shutdown.
 
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use shared_config::{Service, keys};
-use shared_web::outbound;
+use shared_rpc::http_client;
 
-use crate::world::World;
+use crate::test_app::TestApp;
 
 fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_auth-service"));
@@ -20,7 +20,7 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-fn without_settings_it_names_them_all_and_fails() {
+fn without_settings_the_binary_names_them_all_and_fails() {
     let output = binary().output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     for key in [
@@ -37,7 +37,7 @@ fn without_settings_it_names_them_all_and_fails() {
 }
 
 #[test]
-fn it_prints_its_document_without_any_setting() {
+fn the_binary_prints_its_openapi_document_without_settings() {
     let output = binary().arg("openapi").output().unwrap();
     assert!(output.status.success());
     assert_eq!(said(&output), format!("{}\n", auth_service::openapi()));
@@ -47,9 +47,9 @@ fn it_prints_its_document_without_any_setting() {
     );
 }
 
-/// The command that serves that world's database.
-fn serving(world: &World, listen: &str) -> Command {
-    let database = world.database.settings(Service::Auth);
+/// The command that serves with the database of the test.
+fn serving(app: &TestApp, listen: &str) -> Command {
+    let database = app.database.settings(Service::Auth);
     let mut command = binary();
     command
         .env(keys::LISTEN_ADDR, listen)
@@ -59,8 +59,8 @@ fn serving(world: &World, listen: &str) -> Command {
         .env(keys::DATABASE_NAME, &database.name)
         .env(keys::DATABASE_USER, &database.user)
         .env(keys::DATABASE_PASSWORD, database.password.expose())
-        .env(keys::REDIS_HOST, &world.config.cache.host)
-        .env(keys::REDIS_PORT, world.config.cache.port.to_string())
+        .env(keys::REDIS_HOST, &app.config.cache.host)
+        .env(keys::REDIS_PORT, app.config.cache.port.to_string())
         .env(keys::AUTH_URL, format!("http://{listen}"))
         .env(keys::TOKEN_ISSUER, "issuer")
         .env(keys::TOKEN_AUDIENCE, "audience")
@@ -78,15 +78,15 @@ fn serving(world: &World, listen: &str) -> Command {
 }
 
 #[tokio::test]
-async fn it_serves_is_healthy_and_ends_when_told() {
-    let world = World::new().await;
+async fn the_binary_serves_is_healthy_and_stops_on_sigterm() {
+    let app = TestApp::new().await;
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap()
         .port();
     let listen = format!("127.0.0.1:{port}");
-    let mut process = serving(&world, &listen).spawn().unwrap();
+    let mut process = serving(&app, &listen).spawn().unwrap();
     let healthy = || {
         binary()
             .arg("healthcheck")
@@ -98,11 +98,11 @@ async fn it_serves_is_healthy_and_ends_when_told() {
     while !healthy().success() {
         assert!(
             started.elapsed() < Duration::from_secs(10),
-            "it does not start"
+            "the binary does not start"
         );
         std::thread::sleep(Duration::from_millis(20));
     }
-    let ready = outbound::client()
+    let ready = http_client::new()
         .unwrap()
         .get(format!("http://{listen}/auth/readyz"))
         .send()

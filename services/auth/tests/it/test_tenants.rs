@@ -1,4 +1,4 @@
-//! The tenants API: what the operator asks, and what it means for the account's people.
+//! The tenants API of the operator, and its effects on members.
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -8,22 +8,22 @@ use uuid::Uuid;
 
 use auth_service::AppState;
 
-use crate::world::{Account, PASSWORD, World};
+use crate::test_app::{Account, PASSWORD, TestApp};
 
 const TOKEN: &str = "a-token-that-the-operator-made";
 
 struct Operator {
-    world: World,
+    app: TestApp,
     client: TestClient,
 }
 
 impl Operator {
     async fn new() -> Self {
-        let world = World::new().await;
-        let state = AppState::new(&world.config).unwrap();
-        let router = auth_service::internal(state, Secret::new(TOKEN.to_owned()));
+        let app = TestApp::new().await;
+        let state = AppState::new(&app.config).unwrap();
+        let router = auth_service::tenants_api(state, Secret::new(TOKEN.to_owned()));
         let client = TestClient::new(router).with_token(TOKEN);
-        Self { world, client }
+        Self { app, client }
     }
 
     async fn put(&self, uid: Uuid, wish: &Value) -> Answer {
@@ -40,12 +40,12 @@ impl Operator {
     async fn accept(&self, token: &str) -> Answer {
         let body = json!({"token": token, "password": PASSWORD});
         let path = "/auth/v1/owner-invitations/accept";
-        self.world.client.post(path, &body).await
+        self.app.client.post(path, &body).await
     }
 
-    /// How often rows of the account's tables were written.
+    /// The transaction ids of the account's rows, which change with every write.
     async fn writes(&self) -> Vec<String> {
-        let admin = self.world.admin().await;
+        let admin = self.app.admin().await;
         let sql = "select t.x::text from (
             select 'creators' as t, xmin::text as x from auth.creators
             union all select 'settings', xmin::text from platform.tenant_settings
@@ -79,7 +79,7 @@ fn token_of(tenant: &Value) -> String {
 }
 
 #[tokio::test]
-async fn an_account_is_made_once_and_asked_again_is_the_same_and_writes_nothing() {
+async fn provisioning_is_idempotent_and_a_repetition_writes_nothing() {
     let operator = Operator::new().await;
     let uid = Uuid::new_v4();
     let made = operator.put(uid, &wish()).await.expect(StatusCode::CREATED);
@@ -91,7 +91,7 @@ async fn an_account_is_made_once_and_asked_again_is_the_same_and_writes_nothing(
     let again = operator.put(uid, &wish()).await.expect(StatusCode::OK);
     assert_eq!(
         again, made,
-        "also the invitation, if the first answer was lost"
+        "the invitation is the same, if the first response was lost"
     );
     assert_eq!(operator.writes().await, before);
     let mut read = operator.get(uid).await.expect(StatusCode::OK);
@@ -100,7 +100,7 @@ async fn an_account_is_made_once_and_asked_again_is_the_same_and_writes_nothing(
 }
 
 #[tokio::test]
-async fn of_ten_at_once_one_makes_the_account() {
+async fn of_ten_concurrent_requests_one_creates_the_account() {
     let operator = Operator::new().await;
     let (uid, wish) = (Uuid::new_v4(), wish());
     let all = futures_util::future::join_all((0..10).map(|_| operator.put(uid, &wish))).await;
@@ -119,12 +119,12 @@ async fn of_ten_at_once_one_makes_the_account() {
 }
 
 #[tokio::test]
-async fn the_owner_comes_in_by_the_invitation_once() {
+async fn the_owner_accepts_the_invitation_once() {
     let operator = Operator::new().await;
     let uid = Uuid::new_v4();
     let made = operator.put(uid, &wish()).await.expect(StatusCode::CREATED);
     let before = operator
-        .world
+        .app
         .login("ana@example.com", PASSWORD, "192.0.2.1")
         .await;
     assert_eq!(
@@ -143,7 +143,7 @@ async fn the_owner_comes_in_by_the_invitation_once() {
         );
     }
     let login = operator
-        .world
+        .app
         .login("ana@example.com", PASSWORD, "192.0.2.1")
         .await;
     login.expect(StatusCode::OK);
@@ -153,11 +153,11 @@ async fn the_owner_comes_in_by_the_invitation_once() {
 }
 
 #[tokio::test]
-async fn an_expired_invitation_is_made_anew_and_the_old_one_opens_nothing() {
+async fn an_expired_invitation_is_replaced_and_becomes_invalid() {
     let operator = Operator::new().await;
     let uid = Uuid::new_v4();
     let made = operator.put(uid, &wish()).await.expect(StatusCode::CREATED);
-    let admin = operator.world.admin().await;
+    let admin = operator.app.admin().await;
     let sql = "update auth.owner_invitations set expires_at = now() - interval '1 second'";
     sqlx::query(sql).execute(&admin).await.unwrap();
     let refused = operator.accept(&token_of(&made)).await;
@@ -175,58 +175,58 @@ async fn an_expired_invitation_is_made_anew_and_the_old_one_opens_nothing() {
 }
 
 #[tokio::test]
-async fn a_suspended_account_is_shut_at_once_and_opens_again() {
+async fn a_suspended_account_is_refused_at_once_and_can_be_resumed() {
     let operator = Operator::new().await;
     let uid = Uuid::new_v4();
     let made = operator.put(uid, &wish()).await.expect(StatusCode::CREATED);
-    let world = &operator.world;
+    let app = &operator.app;
     let account = Account::of(
         &operator
             .accept(&token_of(&made))
             .await
             .expect(StatusCode::OK),
     );
-    world.me(&account.access).await.expect(StatusCode::OK);
+    app.me(&account.access).await.expect(StatusCode::OK);
     let shut = with("suspended", json!(true));
     operator.put(uid, &shut).await.expect(StatusCode::OK);
     let started = std::time::Instant::now();
-    while world.me(&account.access).await.status != StatusCode::FORBIDDEN {
+    while app.me(&account.access).await.status != StatusCode::FORBIDDEN {
         assert!(
             started.elapsed().as_millis() < 1000,
-            "heeded within a second"
+            "refused within a second"
         );
     }
     for refused in [
-        world.me(&account.access).await,
-        world.refresh(&account.refresh).await,
-        world.login("ana@example.com", PASSWORD, "192.0.2.1").await,
+        app.me(&account.access).await,
+        app.refresh(&account.refresh).await,
+        app.login("ana@example.com", PASSWORD, "192.0.2.1").await,
     ] {
         assert_eq!(
             (refused.status.as_u16(), refused.code().as_str()),
             (403, "tenant_suspended")
         );
     }
-    let wrong = world
+    let wrong = app
         .login("ana@example.com", "Wrong-Pass-1-word", "192.0.2.1")
         .await;
     assert_eq!(
         wrong.code(),
         "invalid_credentials",
-        "only who knows the password learns of it"
+        "reported after the right password only"
     );
     operator.put(uid, &wish()).await.expect(StatusCode::OK);
-    world.refresh(&account.refresh).await.expect(StatusCode::OK);
+    app.refresh(&account.refresh).await.expect(StatusCode::OK);
     let started = std::time::Instant::now();
-    while world.me(&account.access).await.status != StatusCode::OK {
+    while app.me(&account.access).await.status != StatusCode::OK {
         assert!(
             started.elapsed().as_millis() < 1000,
-            "lifted within a second"
+            "accepted within a second"
         );
     }
 }
 
 #[tokio::test]
-async fn what_a_resource_manages_the_account_cannot_change_and_what_none_does_it_can() {
+async fn members_cannot_change_what_a_resource_manages() {
     let operator = Operator::new().await;
     let made = operator
         .put(Uuid::new_v4(), &wish())
@@ -238,10 +238,10 @@ async fn what_a_resource_manages_the_account_cannot_change_and_what_none_does_it
             .await
             .expect(StatusCode::OK),
     );
-    let own = operator.world.register("own@example.com").await;
+    let own = operator.app.register("own@example.com").await;
     let change = json!({"display_name": "Another name"});
     for (account, status) in [(managed, 409), (own, 200)] {
-        let client = operator.world.client.with_token(&account.access);
+        let client = operator.app.client.with_token(&account.access);
         let answer = client
             .json(Method::PATCH, "/auth/v1/account", &change)
             .await;
@@ -256,7 +256,7 @@ async fn what_a_resource_manages_the_account_cannot_change_and_what_none_does_it
 }
 
 #[tokio::test]
-async fn an_address_owns_one_account_and_a_refused_one_leaves_nothing() {
+async fn an_address_owns_one_account_and_a_refused_request_leaves_no_rows() {
     let operator = Operator::new().await;
     operator
         .put(Uuid::new_v4(), &wish())
@@ -274,11 +274,11 @@ async fn an_address_owns_one_account_and_a_refused_one_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_changed_behind_the_resource_is_seen_and_mended() {
+async fn drift_from_the_resource_is_reported_and_corrected() {
     let operator = Operator::new().await;
     let uid = Uuid::new_v4();
     let made = operator.put(uid, &wish()).await.expect(StatusCode::CREATED);
-    let admin = operator.world.admin().await;
+    let admin = operator.app.admin().await;
     for sql in [
         "update auth.creators set plan = 'enterprise'",
         "update platform.tenant_settings set plan = 'free'",
@@ -298,7 +298,7 @@ async fn what_was_changed_behind_the_resource_is_seen_and_mended() {
 }
 
 #[tokio::test]
-async fn many_are_read_at_once_and_the_unknown_are_left_out() {
+async fn many_tenants_are_listed_and_unknown_uids_are_left_out() {
     let operator = Operator::new().await;
     let uids = [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()];
     for (number, uid) in uids.iter().take(2).enumerate() {
@@ -327,7 +327,7 @@ async fn many_are_read_at_once_and_the_unknown_are_left_out() {
 }
 
 #[tokio::test]
-async fn only_who_has_the_token_is_heard_and_only_what_makes_sense_is_done() {
+async fn requests_without_the_token_and_invalid_requests_are_refused() {
     let operator = Operator::new().await;
     let path = format!("/internal/v1/tenants/{}", Uuid::new_v4());
     for token in [
@@ -343,12 +343,12 @@ async fn only_who_has_the_token_is_heard_and_only_what_makes_sense_is_done() {
             .await;
         assert_eq!(answer.code(), "invalid_token", "{token}");
     }
-    let public = operator.world.client.with_token(TOKEN);
+    let public = operator.app.client.with_token(TOKEN);
     let answer = public.json(Method::PUT, &path, &wish()).await;
     assert_eq!(
         answer.status.as_u16(),
         404,
-        "the public port knows nothing of it"
+        "the public port does not serve it"
     );
     for (field, value) in [
         ("plan", json!("gold")),
@@ -372,14 +372,14 @@ async fn only_who_has_the_token_is_heard_and_only_what_makes_sense_is_done() {
 }
 
 #[tokio::test]
-async fn usage_counts_documents_bytes_and_what_the_audience_wrote_this_month() {
+async fn usage_counts_documents_bytes_and_the_messages_of_this_month() {
     let operator = Operator::new().await;
     let uid = Uuid::new_v4();
     let made = operator.put(uid, &wish()).await.expect(StatusCode::CREATED);
     let nothing = json!({"documents": 0, "messages_this_month": 0, "storage_bytes": 0});
     assert_eq!(made["usage"], nothing);
-    let admin = operator.world.admin().await;
-    // The conversation and the channel that these belong to are not what is counted.
+    let admin = operator.app.admin().await;
+    // The conversation and the channel of the messages are not counted.
     let sql = format!(
         "set session_replication_role = replica;
          insert into hub.documents (creator_id, id, title, filename, kind, file_size, content_hash,

@@ -1,4 +1,4 @@
-//! The second factor: enrolled by password and code, asked for at sign-in, replayed by nobody.
+//! The second factor: enrolment, sign-in, and protection against replay.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -6,20 +6,20 @@ use shared_testkit::Answer;
 use sqlx::Row as _;
 use totp_rs::{Algorithm, Builder, Secret};
 
-use crate::world::{Account, PASSWORD, World};
+use crate::test_app::{Account, PASSWORD, TestApp};
 
 const EMAIL: &str = "ana@example.com";
 
 /// An authenticator app.
-struct App(Vec<u8>);
+struct Authenticator(Vec<u8>);
 
-impl App {
+impl Authenticator {
     fn of(offer: &Value) -> Self {
         let text = offer["secret"].as_str().unwrap();
         Self(Secret::try_from_base32(text).unwrap().as_bytes().to_vec())
     }
 
-    /// The code that it shows, so many steps from now.
+    /// The code that the app shows this many steps from now.
     fn code(&self, steps: i64) -> String {
         let totp = Builder::new()
             .with_algorithm(Algorithm::SHA1)
@@ -37,87 +37,76 @@ fn is(answer: &Answer, status: u16, code: &str) {
     assert_eq!(seen, (status, code.to_owned()), "{}", answer.text());
 }
 
-async fn post(world: &World, access: &str, path: &str, body: Value) -> Answer {
-    let caller = world.client.with_token(access);
+async fn post(app: &TestApp, access: &str, path: &str, body: Value) -> Answer {
+    let caller = app.client.with_token(access);
     caller.post(&format!("/auth/v1/{path}"), &body).await
 }
 
-async fn state(world: &World, access: &str) -> Value {
-    let caller = world.client.with_token(access);
+async fn state(app: &TestApp, access: &str) -> Value {
+    let caller = app.client.with_token(access);
     caller.get("/auth/v1/totp").await.expect(StatusCode::OK)
 }
 
-/// Enrols, and gives the app and the recovery codes. The step before the present one is used up.
-async fn enrol(world: &World, account: &Account) -> (App, Vec<String>) {
-    let offer = post(
-        world,
-        &account.access,
-        "totp",
-        json!({"password": PASSWORD}),
-    )
-    .await;
+/// Enrols with the code of the previous step; returns the authenticator and the recovery codes.
+async fn enrol(app: &TestApp, account: &Account) -> (Authenticator, Vec<String>) {
+    let offer = post(app, &account.access, "totp", json!({"password": PASSWORD})).await;
     assert_eq!(offer.headers["cache-control"], "no-store");
-    let app = App::of(&offer.expect(StatusCode::CREATED));
-    let body = json!({"code": app.code(-1)});
-    let confirmed = post(world, &account.access, "totp/confirm", body).await;
+    let authenticator = Authenticator::of(&offer.expect(StatusCode::CREATED));
+    let body = json!({"code": authenticator.code(-1)});
+    let confirmed = post(app, &account.access, "totp/confirm", body).await;
     let codes = confirmed.expect(StatusCode::OK)["recovery_codes"].clone();
     let codes: Vec<String> = serde_json::from_value(codes).unwrap();
-    (app, codes)
+    (authenticator, codes)
 }
 
-async fn challenge(world: &World, ip: &str) -> String {
-    let first = world
-        .login(EMAIL, PASSWORD, ip)
-        .await
-        .expect(StatusCode::OK);
+async fn challenge(app: &TestApp, ip: &str) -> String {
+    let first = app.login(EMAIL, PASSWORD, ip).await.expect(StatusCode::OK);
     assert_eq!(first["mfa_required"], true, "{first}");
     assert!(first.get("tokens").is_none(), "{first}");
     first["challenge"].as_str().unwrap().to_owned()
 }
 
-async fn password_is_enough(world: &World, ip: &str) {
-    let login = world.login(EMAIL, PASSWORD, ip).await;
+async fn password_is_enough(app: &TestApp, ip: &str) {
+    let login = app.login(EMAIL, PASSWORD, ip).await;
     assert!(login.expect(StatusCode::OK)["tokens"].is_object());
 }
 
-async fn second(world: &World, challenge: &str, field: &str, code: &str) -> Answer {
+async fn second(app: &TestApp, challenge: &str, field: &str, code: &str) -> Answer {
     let body = json!({"challenge": challenge, field: code});
-    world
-        .post_from("203.0.113.9", "/auth/v1/login/totp", &body)
+    app.post_from("203.0.113.9", "/auth/v1/login/totp", &body)
         .await
 }
 
 #[tokio::test]
-async fn sign_in_takes_two_steps_once_it_is_on() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
-    assert_eq!(state(&world, &account.access).await["enabled"], false);
-    let (app, codes) = enrol(&world, &account).await;
+async fn sign_in_takes_two_steps_once_the_second_factor_is_enabled() {
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
+    assert_eq!(state(&app, &account.access).await["enabled"], false);
+    let (authenticator, codes) = enrol(&app, &account).await;
     assert_eq!(codes.len(), 10);
-    let on = state(&world, &account.access).await;
+    let on = state(&app, &account.access).await;
     assert_eq!(
         (&on["enabled"], &on["recovery_codes_left"]),
         (&true.into(), &10.into())
     );
 
-    let challenge = challenge(&world, "203.0.113.7").await;
-    let body = second(&world, &challenge, "code", &app.code(0))
+    let challenge = challenge(&app, "203.0.113.7").await;
+    let body = second(&app, &challenge, "code", &authenticator.code(0))
         .await
         .expect(StatusCode::OK);
-    world
-        .me(&Account::of(&body).access)
+    app.me(&Account::of(&body).access)
         .await
         .expect(StatusCode::OK);
-    let wrong = world.login(EMAIL, "Wrong-4-Meadow", "203.0.113.7").await;
+    let wrong = app.login(EMAIL, "Wrong-4-Meadow", "203.0.113.7").await;
     assert_eq!(wrong.code(), "invalid_credentials");
 }
 
 #[tokio::test]
-async fn an_offer_changes_nothing_and_needs_the_password() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
+async fn an_offered_secret_changes_nothing_and_requires_the_password() {
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
     let wrong = post(
-        &world,
+        &app,
         &account.access,
         "totp",
         json!({"password": "Wrong-4-Mead"}),
@@ -125,34 +114,19 @@ async fn an_offer_changes_nothing_and_needs_the_password() {
     .await;
     is(&wrong, 403, "wrong_password");
     let none = post(
-        &world,
+        &app,
         &account.access,
         "totp/confirm",
         json!({"code": "123456"}),
     )
     .await;
     is(&none, 409, "totp_not_offered");
-    let offer = |answer: Answer| App::of(&answer.expect(StatusCode::CREATED));
-    let ask = || {
-        post(
-            &world,
-            &account.access,
-            "totp",
-            json!({"password": PASSWORD}),
-        )
-    };
+    let offer = |answer: Answer| Authenticator::of(&answer.expect(StatusCode::CREATED));
+    let ask = || post(&app, &account.access, "totp", json!({"password": PASSWORD}));
     let (older, newer) = (offer(ask().await), offer(ask().await));
-    let confirm = |code| {
-        post(
-            &world,
-            &account.access,
-            "totp/confirm",
-            json!({"code": code}),
-        )
-    };
+    let confirm = |code| post(&app, &account.access, "totp/confirm", json!({"code": code}));
     assert_eq!(confirm(older.code(0)).await.code(), "wrong_code");
-    world
-        .login(EMAIL, PASSWORD, "203.0.113.7")
+    app.login(EMAIL, PASSWORD, "203.0.113.7")
         .await
         .expect(StatusCode::OK)["tokens"]
         .as_object()
@@ -165,155 +139,152 @@ async fn an_offer_changes_nothing_and_needs_the_password() {
 
 #[tokio::test]
 async fn no_code_works_twice() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
-    let (app, codes) = enrol(&world, &account).await;
-    let challenge = challenge(&world, "203.0.113.7").await;
-    let code = app.code(0);
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
+    let (authenticator, codes) = enrol(&app, &account).await;
+    let challenge = challenge(&app, "203.0.113.7").await;
+    let code = authenticator.code(0);
     let (one, two) = tokio::join!(
-        second(&world, &challenge, "code", &code),
-        second(&world, &challenge, "code", &code),
+        second(&app, &challenge, "code", &code),
+        second(&app, &challenge, "code", &code),
     );
     let mut statuses = [one.status.as_u16(), two.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 401], "of two at once, one");
-    let replayed = second(&world, &challenge, "code", &code).await;
+    let replayed = second(&app, &challenge, "code", &code).await;
     assert_eq!(replayed.code(), "invalid_second_factor");
-    let earlier = second(&world, &challenge, "code", &app.code(-1)).await;
+    let earlier = second(&app, &challenge, "code", &authenticator.code(-1)).await;
     assert_eq!(earlier.code(), "invalid_second_factor", "nor an older one");
     let typed = codes[0].to_uppercase().replace('-', " ");
-    second(&world, &challenge, "recovery_code", &typed)
+    second(&app, &challenge, "recovery_code", &typed)
         .await
         .expect(StatusCode::OK);
-    let again = second(&world, &challenge, "recovery_code", &codes[0]).await;
+    let again = second(&app, &challenge, "recovery_code", &codes[0]).await;
     assert_eq!(again.code(), "invalid_second_factor");
-    assert_eq!(
-        state(&world, &account.access).await["recovery_codes_left"],
-        9
-    );
+    assert_eq!(state(&app, &account.access).await["recovery_codes_left"], 9);
 }
 
 #[tokio::test]
 async fn wrong_codes_lock_like_wrong_passwords_and_a_password_buys_no_new_guesses() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
-    let (app, codes) = enrol(&world, &account).await;
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
+    let (authenticator, codes) = enrol(&app, &account).await;
     for number in 0..5 {
         let ip = format!("203.0.113.{number}");
-        let challenge = challenge(&world, &ip).await;
+        let challenge = challenge(&app, &ip).await;
         let field = if number % 2 == 0 {
             "code"
         } else {
             "recovery_code"
         };
-        let answer = second(&world, &challenge, field, "000000").await;
+        let answer = second(&app, &challenge, field, "000000").await;
         is(&answer, 401, "invalid_second_factor");
     }
-    let locked = world.login(EMAIL, PASSWORD, "203.0.113.50").await;
+    let locked = app.login(EMAIL, PASSWORD, "203.0.113.50").await;
     assert_eq!(locked.code(), "invalid_credentials");
     let elapse = "update auth.users set locked_until = now() - interval '1 second'";
-    let admin = world.admin().await;
+    let admin = app.admin().await;
     let challenge = async || {
         sqlx::query(elapse).execute(&admin).await.unwrap();
-        challenge(&world, "203.0.113.51").await
+        challenge(&app, "203.0.113.51").await
     };
     let challenge = challenge().await;
     let lock = "update auth.users set locked_until = now() + interval '1 minute'";
     sqlx::query(lock).execute(&admin).await.unwrap();
-    let refused = second(&world, &challenge, "code", &app.code(0)).await;
+    let refused = second(&app, &challenge, "code", &authenticator.code(0)).await;
     assert_eq!(
         refused.code(),
         "invalid_second_factor",
         "locked between the steps"
     );
     sqlx::query(elapse).execute(&admin).await.unwrap();
-    second(&world, &challenge, "code", &app.code(0))
+    second(&app, &challenge, "code", &authenticator.code(0))
         .await
         .expect(StatusCode::OK);
     assert_eq!(codes.len(), 10);
 }
 
 #[tokio::test]
-async fn a_challenge_stands_for_one_password_for_minutes() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
-    let (app, codes) = enrol(&world, &account).await;
-    let challenge = challenge(&world, "203.0.113.7").await;
+async fn a_challenge_is_valid_for_minutes_and_for_one_password() {
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
+    let (authenticator, codes) = enrol(&app, &account).await;
+    let challenge = challenge(&app, "203.0.113.7").await;
     for broken in ["", "s1.x.y", &challenge[..challenge.len() - 9]] {
-        let answer = second(&world, broken, "code", &app.code(0)).await;
+        let answer = second(&app, broken, "code", &authenticator.code(0)).await;
         is(&answer, 401, "invalid_challenge");
     }
     let neither = json!({"challenge": challenge});
     let both = json!({"challenge": challenge, "code": "1", "recovery_code": "2"});
     for body in [neither, both] {
-        let answer = world.client.post("/auth/v1/login/totp", &body).await;
+        let answer = app.client.post("/auth/v1/login/totp", &body).await;
         is(&answer, 422, "invalid_fields");
     }
     let body = json!({"current_password": PASSWORD, "new_password": "Copper-4-Meadow"});
-    let changed = post(&world, &account.access, "password/change", body).await;
+    let changed = post(&app, &account.access, "password/change", body).await;
     assert_eq!(changed.status, StatusCode::NO_CONTENT);
-    let old = second(&world, &challenge, "recovery_code", &codes[0]).await;
+    let old = second(&app, &challenge, "recovery_code", &codes[0]).await;
     assert_eq!(old.code(), "invalid_challenge", "its password is no more");
 }
 
 #[tokio::test]
-async fn turning_it_off_or_renewing_codes_takes_both_factors() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
+async fn disabling_and_regenerating_codes_require_both_factors() {
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
     let both = |code: &str, password: &str| json!({"password": password, "code": code});
     let off = post(
-        &world,
+        &app,
         &account.access,
         "totp/disable",
         both("123456", PASSWORD),
     )
     .await;
     is(&off, 409, "totp_not_enabled");
-    let (app, codes) = enrol(&world, &account).await;
+    let (authenticator, codes) = enrol(&app, &account).await;
     for path in ["totp/disable", "totp/recovery-codes"] {
         let password = post(
-            &world,
+            &app,
             &account.access,
             path,
-            both(&app.code(0), "Wrong-1-X"),
+            both(&authenticator.code(0), "Wrong-1-X"),
         )
         .await;
         assert_eq!(password.code(), "wrong_password", "{path}");
-        let code = post(&world, &account.access, path, both("000000", PASSWORD)).await;
+        let code = post(&app, &account.access, path, both("000000", PASSWORD)).await;
         assert_eq!(code.code(), "wrong_code", "{path}");
     }
     let renewed = post(
-        &world,
+        &app,
         &account.access,
         "totp/recovery-codes",
-        both(&app.code(0), PASSWORD),
+        both(&authenticator.code(0), PASSWORD),
     );
     let renewed = renewed.await.expect(StatusCode::OK);
     assert_eq!(renewed["recovery_codes"].as_array().unwrap().len(), 10);
-    let challenge = challenge(&world, "203.0.113.7").await;
-    let old = second(&world, &challenge, "recovery_code", &codes[0]).await;
+    let challenge = challenge(&app, "203.0.113.7").await;
+    let old = second(&app, &challenge, "recovery_code", &codes[0]).await;
     assert_eq!(old.code(), "invalid_second_factor");
     let new = renewed["recovery_codes"][0].as_str().unwrap();
-    second(&world, &challenge, "recovery_code", new)
+    second(&app, &challenge, "recovery_code", new)
         .await
         .expect(StatusCode::OK);
     let off = post(
-        &world,
+        &app,
         &account.access,
         "totp/disable",
-        both(&app.code(1), PASSWORD),
+        both(&authenticator.code(1), PASSWORD),
     )
     .await;
     assert_eq!(off.status, StatusCode::NO_CONTENT, "{}", off.text());
-    password_is_enough(&world, "203.0.113.8").await;
+    password_is_enough(&app, "203.0.113.8").await;
 }
 
 #[tokio::test]
-async fn the_secret_is_sealed_and_a_new_key_takes_over() {
-    let world = World::new().await;
-    let account = world.register(EMAIL).await;
-    let (app, codes) = enrol(&world, &account).await;
-    let admin = world.admin().await;
+async fn the_secret_is_encrypted_and_reencrypted_with_a_new_key() {
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
+    let (authenticator, codes) = enrol(&app, &account).await;
+    let admin = app.admin().await;
     let stored = async || -> String {
         let row = sqlx::query("select secret from auth.totp");
         row.fetch_one(&admin).await.unwrap().get(0)
@@ -325,17 +296,17 @@ async fn the_secret_is_sealed_and_a_new_key_takes_over() {
         let hash: Vec<u8> = row.get(0);
         assert!(codes.iter().all(|code| code.as_bytes() != hash.as_slice()));
     }
-    // The platform's engineer replaces the key; the old one stands beside.
-    let mut config = world.config.clone();
+    // The operator replaces the data key; the old one stays as the previous key.
+    let mut config = app.config.clone();
     config.data_keys.previous = Some(config.data_keys.current);
     config.data_keys.current = shared_config::Secret::new([7; 32]);
-    let client = crate::world::client(&config);
+    let client = crate::test_app::client(&config);
     let body = json!({"email": EMAIL, "password": PASSWORD});
     let first = client
         .post("/auth/v1/login", &body)
         .await
         .expect(StatusCode::OK);
-    let body = json!({"challenge": first["challenge"], "code": app.code(0)});
+    let body = json!({"challenge": first["challenge"], "code": authenticator.code(0)});
     client
         .post("/auth/v1/login/totp", &body)
         .await
@@ -344,16 +315,16 @@ async fn the_secret_is_sealed_and_a_new_key_takes_over() {
     assert_ne!(
         after.split('.').nth(1),
         before.split('.').nth(1),
-        "sealed with the new key"
+        "encrypted with the new key"
     );
     config.data_keys.previous = None;
-    let alone = crate::world::client(&config);
+    let alone = crate::test_app::client(&config);
     let body = json!({"email": EMAIL, "password": PASSWORD});
     let first = alone
         .post("/auth/v1/login", &body)
         .await
         .expect(StatusCode::OK);
-    let body = json!({"challenge": first["challenge"], "code": app.code(1)});
+    let body = json!({"challenge": first["challenge"], "code": authenticator.code(1)});
     alone
         .post("/auth/v1/login/totp", &body)
         .await

@@ -1,66 +1,73 @@
-//! What a widget and this service say to each other: one JSON object a frame.
+//! The frames of a widget's socket: one JSON object each. `web/widget/src/protocol.ts` is the
+//! other end of this protocol.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_ai_client::{AnswerMode, Source};
-use shared_models::text::Prose;
+use shared_models::text::MultiLine;
 use shared_models::{ConversationId, DocumentId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// What a widget says.
+/// A frame from a widget.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum ClientFrame {
-    /// A question. Repeating one with the same id has no second effect.
+    /// A question. Repeating it with the same id has no further effect.
     UserMessage {
-        /// Chosen by the client.
         client_msg_id: Uuid,
-        /// What is said.
-        content: Prose<2000>,
+        content: MultiLine<2000>,
     },
-    /// Answer the last question again, after that failed.
+    /// Requests an answer to the last question after a failure.
     Retry,
-    /// Is anybody there?
     Ping,
 }
 
-/// A passage that an answer rests on, as a visitor and an inbox see it: the passage itself stays
-/// with the creator.
+/// A source of an answer. Its passage text is never sent to visitors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub(crate) struct SourceLine {
-    /// The number by which the answer cites it: `[n]`.
+#[schema(as = SourceLine)]
+pub(crate) struct CitedSource {
+    /// The number that the answer cites: `[n]`.
     pub(crate) number: u32,
-    /// The document.
+    /// The source document.
     pub(crate) document_id: DocumentId,
     /// The document's title.
     pub(crate) title: String,
     /// The heading above the passage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) heading: Option<String>,
-    /// Whether the answer cites it.
+    /// Whether the answer cites this source.
     pub(crate) cited: bool,
 }
 
-impl SourceLine {
-    /// The line of a source.
-    pub(crate) fn of(source: &Source, citations: &[u32]) -> Self {
-        Self {
-            number: source.number,
-            document_id: source.document_id,
-            title: source.title.clone(),
-            heading: source.heading.clone(),
-            cited: citations.contains(&source.number),
+impl CitedSource {
+    /// Records which sources the finished answer cites.
+    pub(crate) fn mark_cited(sources: &mut [Self], citations: &[u32]) {
+        for source in sources {
+            source.cited = citations.contains(&source.number);
         }
     }
 }
 
-/// What this service says.
+impl From<Source> for CitedSource {
+    /// The answer is not finished, so it does not cite the source yet.
+    fn from(source: Source) -> Self {
+        Self {
+            number: source.number,
+            document_id: source.document_id,
+            title: source.title,
+            heading: source.heading,
+            cited: false,
+        }
+    }
+}
+
+/// A frame to a widget.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum ServerFrame<'a> {
-    /// First of all: where the conversation stands. Without `recovered`, the client clears its
-    /// view, since what follows are the last messages and not all that it missed.
+    /// The first frame: the state of the conversation. Without `recovered`, the client clears its
+    /// view, because the latest messages follow and not all that it missed.
     Status {
         message: &'static str,
         conversation_id: ConversationId,
@@ -68,7 +75,7 @@ pub(crate) enum ServerFrame<'a> {
         recovered: bool,
         answering: bool,
     },
-    /// A stored turn of the visitor, for the other sockets and for a resume.
+    /// A stored message of the visitor, for the other sockets and after a reconnect.
     UserMessage {
         seq: i64,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,39 +83,46 @@ pub(crate) enum ServerFrame<'a> {
         content: &'a str,
         created_at: Timestamp,
     },
-    /// The message is stored.
-    Ack { client_msg_id: Uuid, seq: i64 },
-    /// The assistant is at it; repeated until the first word.
-    AiStart { reply_to: i64 },
-    /// What the answer will rest on.
+    /// The visitor's message is stored.
+    Ack {
+        client_msg_id: Uuid,
+        seq: i64,
+    },
+    /// An answer is being generated; repeated until its first text.
+    AiStart {
+        reply_to: i64,
+    },
+    /// The sources of the answer, before its text.
     AiSources {
         reply_to: i64,
-        sources: &'a [SourceLine],
+        sources: &'a [CitedSource],
     },
-    /// More text.
-    AiDelta { reply_to: i64, text: &'a str },
-    /// The whole answer, stored.
+    /// The next piece of the answer.
+    AiDelta {
+        reply_to: i64,
+        text: &'a str,
+    },
+    /// The complete, stored answer.
     AiResponse {
         seq: i64,
         reply_to: Option<i64>,
         content: &'a str,
-        sources: &'a [SourceLine],
+        sources: &'a [CitedSource],
         mode: Option<AnswerMode>,
         fell_back: bool,
         created_at: Timestamp,
     },
-    /// Something failed; the connection goes on.
+    /// A failure; the connection stays open.
     Error(ErrorFrame<'a>),
-    /// Yes.
     Pong,
 }
 
-/// What failed, and for which message.
+/// A failure and the message that it concerns.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct ErrorFrame<'a> {
-    /// A stable word.
+    /// Stable and machine-readable.
     pub(crate) code: &'a str,
-    /// For a person.
+    /// Human-readable.
     pub(crate) message: &'a str,
     /// The message that was not stored.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,14 +130,14 @@ pub(crate) struct ErrorFrame<'a> {
     /// The stored question that was not answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reply_to: Option<i64>,
-    /// Seconds after which another try makes sense.
+    /// Seconds to wait before a retry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_after: Option<u64>,
 }
 
 impl ServerFrame<'_> {
-    /// The frame as text, made once for all sockets.
-    pub(crate) fn line(&self) -> String {
+    /// Serialized once, for all sockets.
+    pub(crate) fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
@@ -133,7 +147,7 @@ mod tests {
     use super::ClientFrame;
 
     #[test]
-    fn a_client_frame_is_one_of_three() {
+    fn a_client_frame_has_one_of_three_types() {
         let parse = |text: &str| serde_json::from_str::<ClientFrame>(text);
         assert_eq!(parse(r#"{"type":"ping"}"#).unwrap(), ClientFrame::Ping);
         assert_eq!(parse(r#"{"type":"retry"}"#).unwrap(), ClientFrame::Retry);

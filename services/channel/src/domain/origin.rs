@@ -1,13 +1,13 @@
-//! Which web origins may embed a widget: denied by default, matched on label boundaries.
+//! Which web origins may embed a widget: none by default; wildcards match whole DNS labels.
 
 use std::fmt;
 
-use reqwest::Url;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
-/// Most origins of one widget.
-pub(crate) const MAX_ORIGINS: usize = 20;
-/// Longest text of one, characters; a host name has at most 253.
+/// Largest number of origins of one widget.
+const MAX_ORIGINS: usize = 20;
+/// Longest text of one origin, characters; a host name has at most 253.
 const MAX_LENGTH: usize = 300;
 
 /// The origin of a page as a browser sends it: scheme, host and port.
@@ -40,21 +40,19 @@ impl Origin {
         })
     }
 
-    /// The canonical text.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 }
 
-/// An origin that may embed a widget: exact, or every name below a domain.
+/// An origin that may embed a widget: exact, or any subdomain of a domain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct OriginPattern {
     base: Origin,
-    below: bool,
+    subdomains: bool,
 }
 
-/// The text is no origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be an origin such as https://example.com, http://localhost:3000 or https://*.example.com"
@@ -62,34 +60,35 @@ pub(crate) struct OriginPattern {
 pub(crate) struct NotAnOrigin;
 
 impl OriginPattern {
-    /// Parses what a creator writes; without a scheme it means `https`.
+    /// Parses a creator's input; the default scheme is `https`.
     pub(crate) fn parse(text: &str) -> Result<Self, NotAnOrigin> {
-        // Before it is parsed: a long spelling of a short address is too long all the same.
+        // Checked before parsing, which shortens unusual spellings of an address.
         if text.chars().count() > MAX_LENGTH {
             return Err(NotAnOrigin);
         }
-        let text = text.trim();
-        let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
-        let (below, host) = match rest.strip_prefix("*.") {
-            Some(host) => (true, host),
+        let trimmed = text.trim();
+        let (scheme, rest) = trimmed.split_once("://").unwrap_or(("https", trimmed));
+        let (subdomains, name) = match rest.strip_prefix("*.") {
+            Some(name) => (true, name),
             None => (false, rest),
         };
-        let host = host.strip_suffix('/').unwrap_or(host);
+        let host = name.strip_suffix('/').unwrap_or(name);
         if host.is_empty() || host.contains(['/', '?', '#', '@', '*', '\\', ' ']) {
             return Err(NotAnOrigin);
         }
         let url = Url::parse(&format!("{scheme}://{host}")).map_err(|_| NotAnOrigin)?;
         let base = Origin::of(&url).ok_or(NotAnOrigin)?;
-        // `*.com` would admit everybody, and an address has no names below it.
-        if below && (url.domain().is_none() || !base.host.trim_end_matches('.').contains('.')) {
+        // `*.com` would admit every site, and an IP address has no subdomains.
+        if subdomains && (url.domain().is_none() || !base.host.trim_end_matches('.').contains('.'))
+        {
             return Err(NotAnOrigin);
         }
-        Ok(Self { base, below })
+        Ok(Self { base, subdomains })
     }
 
-    /// Whether a page of that origin may embed the widget. The apex is not below itself.
+    /// Whether a page of that origin may embed the widget. A wildcard excludes the domain itself.
     pub(crate) fn admits(&self, origin: &Origin) -> bool {
-        if !self.below {
+        if !self.subdomains {
             return self.base.text == origin.text;
         }
         let labels = origin.host.strip_suffix(&self.base.host);
@@ -101,7 +100,7 @@ impl OriginPattern {
 
 impl fmt::Display for OriginPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.below, self.base.text.split_once("://")) {
+        match (self.subdomains, self.base.text.split_once("://")) {
             (true, Some((scheme, host))) => write!(f, "{scheme}://*.{host}"),
             _ => f.write_str(&self.base.text),
         }
@@ -127,24 +126,23 @@ impl From<OriginPattern> for String {
 #[serde(try_from = "Vec<OriginPattern>", into = "Vec<OriginPattern>")]
 pub(crate) struct AllowedOrigins(Vec<OriginPattern>);
 
-/// The list is empty or too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must name 1 to {MAX_ORIGINS} origins")]
 pub(crate) struct BadOrigins;
 
 impl AllowedOrigins {
     /// Whether a page of that origin may embed the widget.
-    pub(crate) fn admit(&self, origin: &Origin) -> bool {
+    pub(crate) fn admits(&self, origin: &Origin) -> bool {
         self.0.iter().any(|pattern| pattern.admits(origin))
     }
 }
 
-/// Where all widgets of an account may be embedded; none named is no bound.
+/// The origins that the platform allows to an account; `None` allows all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct OriginBound(Option<Vec<OriginPattern>>);
 
 impl OriginBound {
-    /// The bound of a list. What is no origin bounds and admits nobody.
+    /// Parses the stored list. An entry that is not an origin still restricts and admits nothing.
     pub(crate) fn of(list: &[String]) -> Self {
         let patterns = list
             .iter()
@@ -154,18 +152,22 @@ impl OriginBound {
 
     /// Whether a page of that origin may embed a widget of the account.
     pub(crate) fn admits(&self, origin: &Origin) -> bool {
-        let bound = self.0.as_ref();
-        bound.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.admits(origin)))
+        self.0
+            .as_ref()
+            .is_none_or(|patterns| patterns.iter().any(|pattern| pattern.admits(origin)))
     }
 
-    /// The first of a widget's origins that lies outside.
+    /// The first of a widget's origins that the account may not use.
     pub(crate) fn outside<'a>(&self, origins: &'a AllowedOrigins) -> Option<&'a OriginPattern> {
         let bound = self.0.as_ref()?;
-        let inside = |wanted: &OriginPattern| {
-            let admits = |one: &OriginPattern| !wanted.below && one.admits(&wanted.base);
-            bound.iter().any(|one| one == wanted || admits(one))
+        let is_inside = |pattern: &OriginPattern| {
+            let admits =
+                |allowed: &OriginPattern| !pattern.subdomains && allowed.admits(&pattern.base);
+            bound
+                .iter()
+                .any(|allowed| allowed == pattern || admits(allowed))
         };
-        origins.0.iter().find(|wanted| !inside(wanted))
+        origins.0.iter().find(|pattern| !is_inside(pattern))
     }
 }
 

@@ -1,4 +1,5 @@
-//! The tokens of a widget's visitor: one that opens a socket, one that remembers the visitor.
+//! Tokens of a widget's visitor: the session token opens a socket, the visitor token resumes a
+//! conversation later.
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -7,44 +8,38 @@ use serde::{Deserialize, Serialize};
 use shared_config::Secret;
 use shared_models::{ChannelId, ConversationId, CreatorId, VisitorId};
 
-/// Life of a session, seconds; the widget renews it by itself.
-pub(crate) const SESSION_LIFE: i64 = 3600;
-/// Life of the token that remembers a visitor, seconds.
-const VISITOR_LIFE: i64 = 90 * 24 * 3600;
+/// Lifetime of a session token, seconds; the widget renews it by itself.
+const SESSION_TTL: i64 = 3600;
+/// Lifetime of a visitor token, seconds: 90 days.
+const VISITOR_TTL: i64 = 90 * 24 * 3600;
 /// `aud` of a session token.
-const SESSION: &str = "widget-session";
+const SESSION_AUDIENCE: &str = "widget-session";
 /// `aud` of a visitor token.
-const VISITOR: &str = "widget-visitor";
+const VISITOR_AUDIENCE: &str = "widget-visitor";
 
-/// What a session token says.
+/// Claims of a session token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SessionClaims {
-    /// The channel.
     pub(crate) channel: ChannelId,
-    /// Whose channel it is.
+    /// The tenant that owns the channel.
     pub(crate) creator: CreatorId,
-    /// Who talks.
     pub(crate) visitor: VisitorId,
-    /// What is talked in.
     pub(crate) conversation: ConversationId,
-    /// The page that asked; the token is good there only.
+    /// The page that the token was issued to; it is valid only there.
     pub(crate) origin: String,
-    /// What the token is for.
     aud: String,
-    /// Its end, seconds of the epoch.
+    /// Expiry, seconds since the epoch.
     pub(crate) exp: i64,
 }
 
-/// What a visitor token says.
+/// Claims of a visitor token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct VisitorClaims {
-    /// The channel.
     pub(crate) channel: ChannelId,
-    /// Who it is.
     pub(crate) visitor: VisitorId,
-    /// What was talked in last.
+    /// The visitor's latest conversation.
     pub(crate) conversation: ConversationId,
-    /// The page that asked.
+    /// The page that the token was issued to.
     pub(crate) origin: String,
     aud: String,
     exp: i64,
@@ -53,15 +48,23 @@ pub(crate) struct VisitorClaims {
 /// Why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadToken {
-    /// Not signed by us, or for something else.
-    #[error("the token is not one of this widget")]
+    /// A wrong signature, audience, channel or page.
+    #[error("the token was not issued for this widget and page")]
     Invalid,
-    /// Past its end.
-    #[error("the token has expired; ask for a new session")]
+    #[error("the token has expired; request a new session")]
     Expired,
 }
 
-/// Signs and verifies with one key.
+/// The tokens of one session.
+#[derive(Debug)]
+pub(crate) struct IssuedTokens {
+    pub(crate) session: String,
+    pub(crate) visitor: String,
+    /// Expiry of the session token, seconds since the epoch.
+    pub(crate) session_expiry: i64,
+}
+
+/// Signs and verifies visitors' tokens with one key.
 #[derive(Clone)]
 pub(crate) struct VisitorTokens {
     signing: EncodingKey,
@@ -75,47 +78,50 @@ impl std::fmt::Debug for VisitorTokens {
 }
 
 impl VisitorTokens {
-    /// Tokens of that key.
     pub(crate) fn new(key: &Secret<String>) -> Self {
-        let key = key.expose().as_bytes();
+        let bytes = key.expose().as_bytes();
         Self {
-            signing: EncodingKey::from_secret(key),
-            verifying: DecodingKey::from_secret(key),
+            signing: EncodingKey::from_secret(bytes),
+            verifying: DecodingKey::from_secret(bytes),
         }
     }
 
-    /// Signs a session of that visitor, and what remembers it; gives both and the session's end.
+    /// Signs a session token for that visitor and a new visitor token.
     pub(crate) fn issue(
         &self,
         now: i64,
         creator: CreatorId,
         visitor: &VisitorClaims,
-    ) -> Result<(String, String, i64), jsonwebtoken::errors::Error> {
-        let exp = now + SESSION_LIFE;
+    ) -> Result<IssuedTokens, jsonwebtoken::errors::Error> {
+        let session_expiry = now + SESSION_TTL;
         let session = SessionClaims {
             channel: visitor.channel,
             creator,
             visitor: visitor.visitor,
             conversation: visitor.conversation,
             origin: visitor.origin.clone(),
-            aud: SESSION.to_owned(),
-            exp,
+            aud: SESSION_AUDIENCE.to_owned(),
+            exp: session_expiry,
         };
-        let remembered = VisitorClaims {
-            exp: now + VISITOR_LIFE,
+        let renewed = VisitorClaims {
+            exp: now + VISITOR_TTL,
             ..visitor.clone()
         };
-        Ok((self.sign(&session)?, self.sign(&remembered)?, exp))
+        Ok(IssuedTokens {
+            session: self.sign(&session)?,
+            visitor: self.sign(&renewed)?,
+            session_expiry,
+        })
     }
 
     /// Verifies a session token.
     pub(crate) fn session(&self, token: &str) -> Result<SessionClaims, BadToken> {
-        self.verify(token, SESSION)
+        self.verify(token, SESSION_AUDIENCE)
     }
 
     /// Verifies a visitor token.
     pub(crate) fn visitor(&self, token: &str) -> Result<VisitorClaims, BadToken> {
-        self.verify(token, VISITOR)
+        self.verify(token, VISITOR_AUDIENCE)
     }
 
     fn sign<T: Serialize>(&self, claims: &T) -> Result<String, jsonwebtoken::errors::Error> {
@@ -128,7 +134,7 @@ impl VisitorTokens {
         rules.set_audience(&[audience]);
         rules.set_required_spec_claims(&["exp", "aud"]);
         jsonwebtoken::decode::<T>(token, &self.verifying, &rules)
-            .map(|token| token.claims)
+            .map(|decoded| decoded.claims)
             .map_err(|error| match error.kind() {
                 ErrorKind::ExpiredSignature => BadToken::Expired,
                 _ => BadToken::Invalid,
@@ -137,7 +143,7 @@ impl VisitorTokens {
 }
 
 impl VisitorClaims {
-    /// A visitor on that page.
+    /// Claims of a visitor on that page; `issue` sets the expiry.
     pub(crate) fn new(
         channel: ChannelId,
         visitor: VisitorId,
@@ -149,7 +155,7 @@ impl VisitorClaims {
             visitor,
             conversation,
             origin: origin.to_owned(),
-            aud: VISITOR.to_owned(),
+            aud: VISITOR_AUDIENCE.to_owned(),
             exp: 0,
         }
     }

@@ -1,4 +1,4 @@
-//! Channels: where a creator's assistant can be talked to.
+//! Channels of a creator: where visitors reach the creator's assistant.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,44 +6,40 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared_db::TenantTx;
-use shared_models::text::Line;
+use shared_models::text::SingleLine;
 use shared_models::{ChannelId, Page, PageRequest};
 use shared_web::{Body, Id, IdempotencyHeader, Keyed, Paging, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 
-use super::script;
-use crate::domain::appearance::{ChannelKind, WidgetChange, WidgetSettings};
+use crate::app::channels::{self, ChannelRow, ChannelUpdate, Creation};
+use crate::app::providers::web_widget::script::EmbedCode;
+use crate::domain::channel::ChannelKind;
+use crate::domain::widget_settings::{WidgetChange, WidgetSettings};
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::channels::{self, ChannelRow};
-use crate::store::tenants;
 
-/// Most channels of one creator.
-const MAX_CHANNELS: i64 = 50;
-
-/// A channel to open.
+/// A channel to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewChannel {
-    /// What it is connected to.
+    /// What the channel is connected to.
     #[serde(rename = "kind")]
     _kind: ChannelKind,
-    /// Stands at the head of the widget, so visitors read it.
-    name: Line<100>,
-    /// Who may embed the widget, how it looks, how it answers.
+    /// The widget's title, which visitors see.
+    name: SingleLine<100>,
+    /// The widget's allowed origins, appearance and answer mode.
     widget: WidgetSettings,
 }
 
-/// What to change; absent fields stay.
+/// Fields to change; absent fields stay unchanged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChannelChange {
-    /// Stands at the head of the widget.
-    name: Option<Line<100>>,
-    /// A channel that is not enabled answers nobody.
+    /// The widget's title.
+    name: Option<SingleLine<100>>,
+    /// A disabled channel accepts no messages.
     enabled: Option<bool>,
-    /// Fields of the widget.
+    /// Fields of the widget to change.
     widget: Option<WidgetChange>,
 }
 
@@ -52,17 +48,17 @@ pub(crate) struct ChannelChange {
 pub(crate) struct Channel {
     /// The channel.
     id: ChannelId,
-    /// What it is connected to.
+    /// What the channel is connected to.
     kind: ChannelKind,
-    /// Stands at the head of the widget.
+    /// The widget's title.
     name: String,
-    /// Whether it answers.
+    /// Whether the channel accepts messages.
     enabled: bool,
-    /// Who may embed the widget, how it looks, how it answers.
+    /// The widget's allowed origins, appearance and answer mode.
     widget: WidgetSettings,
-    /// When it was opened.
+    /// When the channel was created.
     created_at: Timestamp,
-    /// When it was changed last.
+    /// When the channel was last changed.
     updated_at: Timestamp,
 }
 
@@ -70,6 +66,7 @@ impl From<ChannelRow> for Channel {
     fn from(row: ChannelRow) -> Self {
         let ChannelRow {
             id,
+            kind,
             name,
             enabled,
             widget,
@@ -78,7 +75,7 @@ impl From<ChannelRow> for Channel {
         } = row;
         Self {
             id,
-            kind: ChannelKind::WebWidget,
+            kind,
             name,
             enabled,
             widget,
@@ -88,19 +85,38 @@ impl From<ChannelRow> for Channel {
     }
 }
 
-/// What to paste into a page.
+/// The code that embeds the widget into a page.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Embed {
-    /// The script of this version; its content never changes.
+    /// The script of this version. Its content never changes.
     script_url: String,
-    /// Its hash: a browser runs nothing else (Subresource Integrity).
+    /// The script's hash for Subresource Integrity: browsers run no other script.
     integrity: &'static str,
-    /// Put it before `</body>`. It names one version: take the new snippet after an upgrade.
+    /// Place it before `</body>`. It names one version: replace it after an upgrade.
     snippet: String,
-    /// The same without a version: always the newest script, without the hash.
+    /// The same without version and hash: always loads the latest script.
     latest_snippet: String,
-    /// What the page's Content-Security-Policy must allow, if it has one.
+    /// What the page's Content-Security-Policy, if it has one, must allow.
     content_security_policy: String,
+}
+
+impl From<EmbedCode> for Embed {
+    fn from(code: EmbedCode) -> Self {
+        let EmbedCode {
+            script_url,
+            integrity,
+            snippet,
+            latest_snippet,
+            content_security_policy,
+        } = code;
+        Self {
+            script_url,
+            integrity,
+            snippet,
+            latest_snippet,
+            content_security_policy,
+        }
+    }
 }
 
 /// List channels, newest first.
@@ -111,20 +127,20 @@ pub(crate) struct Embed {
         (status = 503, body = Problem)))]
 pub(crate) async fn list_channels(
     State(app): State<AppState>,
-    creator: Permit<permit::ChannelsRead>,
+    caller: Permit<permit::ChannelsRead>,
     paging: Paging,
     Query(page): Query<PageRequest>,
 ) -> Result<Json<Page<Channel>>, Error> {
     let window = paging.window(&page)?;
-    let mut tx = app.db.tenant_read(creator.id).await?;
-    let rows = channels::list(&mut tx, window.after, window.limit + 1).await?;
-    let rows = rows.into_iter().map(Channel::from).collect();
-    Ok(Json(paging.page(rows, window, |channel: &Channel| {
+    let limit = window.limit + 1;
+    let rows = channels::list(&app, caller.tenant, window.after, limit).await?;
+    let listed = rows.into_iter().map(Channel::from).collect();
+    Ok(Json(paging.page(listed, window, |channel: &Channel| {
         channel.id.as_uuid()
     })))
 }
 
-/// Open a channel.
+/// Create a channel.
 #[utoipa::path(post, path = "/channels", tag = "channels", request_body = NewChannel,
     params(IdempotencyHeader),
     security(("bearer" = [])),
@@ -136,33 +152,18 @@ pub(crate) async fn list_channels(
         (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn create_channel(
     State(app): State<AppState>,
-    creator: Permit<permit::ChannelsWrite>,
+    caller: Permit<permit::ChannelsWrite>,
     Keyed(request, new): Keyed<NewChannel>,
 ) -> Result<Response, Error> {
-    let mut tx = app.db.tenant(creator.id).await?;
-    if let Some(given) = request.replay(&mut tx).await? {
-        return Ok(given.into_response());
-    }
-    stay_within(&mut tx, &new.widget).await?;
-    let row = channels::insert(&mut tx, new.name.as_str(), &new.widget, MAX_CHANNELS).await?;
-    let row = row.ok_or(Error::TooManyChannels)?;
-    let location = format!("/channels/v1/channels/{}", row.id);
-    let channel = Channel::from(row);
-    let status = StatusCode::CREATED;
-    request
-        .keep(&mut tx, status, Some(&location), &channel)
-        .await?;
-    tx.commit().await?;
-    Ok((status, [(header::LOCATION, location)], Json(channel)).into_response())
-}
-
-/// The platform may bound where an account's widgets are embedded.
-async fn stay_within(tx: &mut TenantTx, widget: &WidgetSettings) -> Result<(), Error> {
-    let bounds = tenants::bounds(tx).await?;
-    match bounds.origins.outside(&widget.allowed_origins) {
-        None => Ok(()),
-        Some(origin) => Err(Error::OriginOutside(origin.to_string())),
-    }
+    let NewChannel { name, widget, .. } = &new;
+    let creation = channels::create::<Channel>(&app, caller.tenant, name, widget, &request).await?;
+    Ok(match creation {
+        Creation::Created { location, body } => {
+            let headers = [(header::LOCATION, location)];
+            (StatusCode::CREATED, headers, Json(body)).into_response()
+        }
+        Creation::Replayed(response) => response.into_response(),
+    })
 }
 
 /// Read one channel.
@@ -174,17 +175,16 @@ async fn stay_within(tx: &mut TenantTx, widget: &WidgetSettings) -> Result<(), E
         (status = 503, body = Problem)))]
 pub(crate) async fn read_channel(
     State(app): State<AppState>,
-    creator: Permit<permit::ChannelsRead>,
+    caller: Permit<permit::ChannelsRead>,
     Id(id): Id<ChannelId>,
 ) -> Result<Json<Channel>, Error> {
-    let mut tx = app.db.tenant_read(creator.id).await?;
-    let row = channels::find(&mut tx, id)
-        .await?
-        .ok_or(Error::UnknownChannel)?;
+    let row = channels::find(&app, caller.tenant, id).await?;
     Ok(Json(row.into()))
 }
 
-/// Change a channel; what is named changes, the rest stays.
+/// Change a channel.
+///
+/// Absent fields stay unchanged.
 #[utoipa::path(patch, path = "/channels/{id}", tag = "channels",
     params(("id" = ChannelId, Path)), request_body = ChannelChange, security(("bearer" = [])),
     responses((status = 200, body = Channel),
@@ -195,30 +195,22 @@ pub(crate) async fn read_channel(
         (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub(crate) async fn update_channel(
     State(app): State<AppState>,
-    creator: Permit<permit::ChannelsWrite>,
+    caller: Permit<permit::ChannelsWrite>,
     Id(id): Id<ChannelId>,
     Body(change): Body<ChannelChange>,
 ) -> Result<Json<Channel>, Error> {
-    let mut tx = app.db.tenant(creator.id).await?;
-    let old = channels::lock(&mut tx, id)
-        .await?
-        .ok_or(Error::UnknownChannel)?;
-    let name = change.name.as_ref().map_or(old.name.as_str(), Line::as_str);
-    let enabled = change.enabled.unwrap_or(old.enabled);
-    let widget = match change.widget {
-        Some(change) => {
-            let widget = old.widget.changed(change);
-            stay_within(&mut tx, &widget).await?;
-            widget
-        }
-        None => old.widget,
+    let update = ChannelUpdate {
+        name: change.name,
+        enabled: change.enabled,
+        widget: change.widget,
     };
-    let row = channels::update(&mut tx, id, name, enabled, &widget).await?;
-    tx.commit().await?;
+    let row = channels::update(&app, caller.tenant, id, update).await?;
     Ok(Json(row.into()))
 }
 
-/// Close a channel for good. Its conversations stay readable.
+/// Delete a channel.
+///
+/// Its conversations remain readable.
 #[utoipa::path(delete, path = "/channels/{id}", tag = "channels",
     params(("id" = ChannelId, Path)), security(("bearer" = [])),
     responses((status = 204),
@@ -228,18 +220,14 @@ pub(crate) async fn update_channel(
         (status = 503, body = Problem)))]
 pub(crate) async fn delete_channel(
     State(app): State<AppState>,
-    creator: Permit<permit::ChannelsWrite>,
+    caller: Permit<permit::ChannelsWrite>,
     Id(id): Id<ChannelId>,
 ) -> Result<StatusCode, Error> {
-    let mut tx = app.db.tenant(creator.id).await?;
-    if !channels::delete(&mut tx, id).await? {
-        return Err(Error::UnknownChannel);
-    }
-    tx.commit().await?;
+    channels::delete(&app, caller.tenant, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Read what to paste into a page to embed the widget.
+/// Read the code that embeds the widget into a page.
 #[utoipa::path(get, path = "/channels/{id}/embed", tag = "channels",
     params(("id" = ChannelId, Path)), security(("bearer" = [])),
     responses((status = 200, body = Embed),
@@ -248,39 +236,9 @@ pub(crate) async fn delete_channel(
         (status = 503, body = Problem)))]
 pub(crate) async fn read_embed(
     State(app): State<AppState>,
-    creator: Permit<permit::ChannelsRead>,
+    caller: Permit<permit::ChannelsRead>,
     Id(id): Id<ChannelId>,
 ) -> Result<Json<Embed>, Error> {
-    let mut tx = app.db.tenant_read(creator.id).await?;
-    let row = channels::find(&mut tx, id)
-        .await?
-        .ok_or(Error::UnknownChannel)?;
-    let base = format!("{}/channels/v1", app.public_url);
-    let script_url = format!("{base}{}", script::versioned_path());
-    let integrity = script::integrity();
-    let socket = base_of_sockets(&app.public_url);
-    Ok(Json(Embed {
-        snippet: format!(
-            "<script src=\"{script_url}\" integrity=\"{integrity}\" crossorigin=\"anonymous\" \
-             data-channel=\"{}\" async></script>",
-            row.id
-        ),
-        latest_snippet: format!(
-            "<script src=\"{base}/widget.js\" data-channel=\"{}\" async></script>",
-            row.id
-        ),
-        content_security_policy: format!(
-            "script-src {script_url}; connect-src {} {socket}",
-            app.public_url
-        ),
-        script_url,
-        integrity,
-    }))
-}
-
-fn base_of_sockets(public_url: &str) -> String {
-    match public_url.strip_prefix("http") {
-        Some(rest) => format!("ws{rest}"),
-        None => public_url.to_owned(),
-    }
+    let code = channels::embed_code(&app, caller.tenant, id).await?;
+    Ok(Json(code.into()))
 }

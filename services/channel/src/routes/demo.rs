@@ -1,4 +1,4 @@
-//! A page as a creator might have one, with the widget on it: to see that all works.
+//! A demo page with a widget, to try the platform without a web site.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -7,27 +7,28 @@ use serde::Deserialize;
 use shared_models::ChannelId;
 use shared_web::Query;
 
-use super::script;
+use crate::app::demo;
+use crate::app::providers::web_widget::script::{script_element, versioned_path};
 use crate::domain::origin::Origin;
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::channels;
 
 const PAGE: &str = include_str!("../widget/demo.html");
 const STYLE: &str = include_str!("../widget/demo.css");
 
-/// As strict as a careful creator would have it: the widget has to work under it.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-    img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// As strict as the policy of a careful creator: the widget must work under it.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; \
+    style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Which widget to show.
+/// The widget to show.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DemoQuery {
     channel: Option<String>,
 }
 
-/// Shows the page; without a channel, a form that asks for one.
+/// Shows the page with the widget, or a form for the channel's id.
 pub(crate) async fn read_page(
     State(app): State<AppState>,
     headers: HeaderMap,
@@ -36,39 +37,23 @@ pub(crate) async fn read_page(
     if !app.demo_page {
         return Err(Error::NoPage);
     }
-    let given = query.channel.unwrap_or_default();
+    let input = query.channel.unwrap_or_default();
     let origin = origin_of(&headers).ok_or(Error::OriginNotAllowed)?;
-    let channel = match given.trim().parse() {
-        Ok(id) => allowing(&app, id, &origin).await?,
-        Err(_) => None,
+    let content = match input.trim().parse::<ChannelId>() {
+        Ok(id) if demo::may_embed(&app, id, &origin).await? => Content::Widget(id),
+        _ if input.trim().is_empty() => Content::Form,
+        _ => Content::NotAllowed,
     };
-    let embed = channel.map(|id| {
-        let (path, integrity) = (script::versioned_path(), script::integrity());
-        format!(
-            "<script src=\"/channels/v1{path}\" integrity=\"{integrity}\" \
-             crossorigin=\"anonymous\" data-channel=\"{id}\" async></script>"
-        )
-    });
-    let (state, note) = match (&channel, given.trim().is_empty()) {
-        (Some(_), _) => ("with-widget", ""),
-        (None, true) => ("without-widget", ""),
-        (None, false) => ("without-widget", "No widget with this id allows this page."),
-    };
-    let page = PAGE
-        .replace("{{state}}", state)
-        .replace("{{note}}", note)
-        .replace("{{origin}}", &escaped(origin.as_str()))
-        .replace("{{embed}}", &embed.unwrap_or_default());
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    Ok((headers, page).into_response())
+    Ok((headers, render(&origin, &content)).into_response())
 }
 
-/// The origin of this page, as the browser's address line has it.
+/// The origin of this page, as shown in the browser's address bar.
 fn origin_of(headers: &HeaderMap) -> Option<Origin> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let scheme = text("x-forwarded-proto").unwrap_or("http");
@@ -76,16 +61,27 @@ fn origin_of(headers: &HeaderMap) -> Option<Origin> {
     Origin::parse(&format!("{scheme}://{host}"))
 }
 
-/// The channel, if there is one and its widget may be embedded here.
-async fn allowing(
-    app: &AppState,
-    id: ChannelId,
-    origin: &Origin,
-) -> sqlx::Result<Option<ChannelId>> {
-    let widget = channels::find_widget(&app.db, id).await?;
-    Ok(widget
-        .filter(|widget| widget.settings.allowed_origins.admit(origin))
-        .map(|_| id))
+/// What the page shows.
+enum Content {
+    Widget(ChannelId),
+    Form,
+    NotAllowed,
+}
+
+fn render(origin: &Origin, content: &Content) -> String {
+    let (state, note) = match content {
+        Content::Widget(_) => ("with-widget", ""),
+        Content::Form => ("without-widget", ""),
+        Content::NotAllowed => ("without-widget", "No widget with this id allows this page."),
+    };
+    let embed = match content {
+        Content::Widget(id) => script_element(&format!("/channels/v1{}", versioned_path()), *id),
+        Content::Form | Content::NotAllowed => String::new(),
+    };
+    PAGE.replace("{{state}}", state)
+        .replace("{{note}}", note)
+        .replace("{{origin}}", &escaped(origin.as_str()))
+        .replace("{{embed}}", &embed)
 }
 
 fn escaped(text: &str) -> String {
@@ -94,7 +90,7 @@ fn escaped(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
-/// The page's style sheet.
+/// Serves the page's style sheet.
 pub(crate) async fn read_style(State(app): State<AppState>) -> Result<Response, Error> {
     if !app.demo_page {
         return Err(Error::NoPage);

@@ -8,12 +8,14 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::domain::appearance::{ChannelKind, WidgetSettings};
+use super::parse_column;
+use crate::domain::channel::ChannelKind;
+use crate::domain::widget_settings::WidgetSettings;
 
-/// A channel.
 #[derive(Debug, Clone)]
 pub(crate) struct ChannelRow {
     pub(crate) id: ChannelId,
+    pub(crate) kind: ChannelKind,
     pub(crate) name: String,
     pub(crate) enabled: bool,
     pub(crate) widget: WidgetSettings,
@@ -21,7 +23,7 @@ pub(crate) struct ChannelRow {
     pub(crate) updated_at: Timestamp,
 }
 
-/// A widget, found by the id that its page names.
+/// A widget, found by its id alone.
 #[derive(Debug, Clone)]
 pub(crate) struct WidgetRow {
     pub(crate) creator: CreatorId,
@@ -29,33 +31,33 @@ pub(crate) struct WidgetRow {
     pub(crate) settings: WidgetSettings,
 }
 
-/// Adds a widget, unless the tenant has `most` channels already.
+/// Adds a widget, unless the tenant already has `max` channels.
 pub(crate) async fn insert(
     tx: &mut TenantTx,
     name: &str,
     widget: &WidgetSettings,
-    most: i64,
+    max: i64,
 ) -> sqlx::Result<Option<ChannelRow>> {
     let creator = tx.creator();
     sqlx::query(
         "insert into channel.channels (creator_id, id, kind, name, settings)
          select $1, $2, $3, $4, $5
          where (select count(*) from channel.channels where deleted_at is null) < $6
-         returning id, name, enabled, settings, created_at, updated_at",
+         returning id, kind, name, enabled, settings, created_at, updated_at",
     )
     .bind(creator)
     .bind(ChannelId::new())
     .bind(ChannelKind::WebWidget.as_str())
     .bind(name)
     .bind(Json(widget))
-    .bind(most)
+    .bind(max)
     .fetch_optional(tx.conn())
     .await?
     .map(|row| read(&row))
     .transpose()
 }
 
-/// The ids of all channels, of deleted ones too.
+/// The ids of all channels, including deleted ones.
 pub(crate) async fn ids(tx: &mut TenantTx) -> sqlx::Result<Vec<ChannelId>> {
     let rows = sqlx::query("select id from channel.channels")
         .fetch_all(tx.conn())
@@ -70,7 +72,7 @@ pub(crate) async fn list(
     limit: i64,
 ) -> sqlx::Result<Vec<ChannelRow>> {
     let rows = sqlx::query(
-        "select id, name, enabled, settings, created_at, updated_at from channel.channels
+        "select id, kind, name, enabled, settings, created_at, updated_at from channel.channels
          where deleted_at is null and ($1::uuid is null or id < $1)
          order by id desc limit $2",
     )
@@ -81,10 +83,9 @@ pub(crate) async fn list(
     rows.iter().map(read).collect()
 }
 
-/// One channel.
 pub(crate) async fn find(tx: &mut TenantTx, id: ChannelId) -> sqlx::Result<Option<ChannelRow>> {
     sqlx::query(
-        "select id, name, enabled, settings, created_at, updated_at from channel.channels
+        "select id, kind, name, enabled, settings, created_at, updated_at from channel.channels
          where id = $1 and deleted_at is null",
     )
     .bind(id)
@@ -94,10 +95,10 @@ pub(crate) async fn find(tx: &mut TenantTx, id: ChannelId) -> sqlx::Result<Optio
     .transpose()
 }
 
-/// One channel, kept from others who would change it.
+/// Locks a channel for an update.
 pub(crate) async fn lock(tx: &mut TenantTx, id: ChannelId) -> sqlx::Result<Option<ChannelRow>> {
     sqlx::query(
-        "select id, name, enabled, settings, created_at, updated_at from channel.channels
+        "select id, kind, name, enabled, settings, created_at, updated_at from channel.channels
          where id = $1 and deleted_at is null for update",
     )
     .bind(id)
@@ -107,7 +108,6 @@ pub(crate) async fn lock(tx: &mut TenantTx, id: ChannelId) -> sqlx::Result<Optio
     .transpose()
 }
 
-/// Writes what may change of a channel.
 pub(crate) async fn update(
     tx: &mut TenantTx,
     id: ChannelId,
@@ -119,7 +119,7 @@ pub(crate) async fn update(
         "update channel.channels
          set name = $2, enabled = $3, settings = $4, updated_at = now()
          where id = $1
-         returning id, name, enabled, settings, created_at, updated_at",
+         returning id, kind, name, enabled, settings, created_at, updated_at",
     )
     .bind(id)
     .bind(name)
@@ -130,7 +130,7 @@ pub(crate) async fn update(
     read(&row)
 }
 
-/// Takes a channel out of service for good; its transcripts stay. False when there is none.
+/// Marks a channel as deleted; its transcripts stay. Returns false when there is no such channel.
 pub(crate) async fn delete(tx: &mut TenantTx, id: ChannelId) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "update channel.channels set deleted_at = now(), enabled = false
@@ -142,8 +142,8 @@ pub(crate) async fn delete(tx: &mut TenantTx, id: ChannelId) -> sqlx::Result<boo
     Ok(done.rows_affected() == 1)
 }
 
-/// The settings of a channel that takes messages.
-pub(crate) async fn open_widget(
+/// The settings of an enabled channel.
+pub(crate) async fn find_enabled_widget(
     tx: &mut TenantTx,
     id: ChannelId,
 ) -> sqlx::Result<Option<WidgetSettings>> {
@@ -158,7 +158,7 @@ pub(crate) async fn open_widget(
     row.map(read).transpose()
 }
 
-/// The widget of that id, before any tenant is known.
+/// An enabled widget, looked up before its tenant is known.
 pub(crate) async fn find_widget(db: &Db, id: ChannelId) -> sqlx::Result<Option<WidgetRow>> {
     let sql = "select creator_id, name, settings from channel.find_widget($1)";
     let row = db.look_up(|| sqlx::query(sql).bind(id)).await?;
@@ -177,6 +177,7 @@ fn read(row: &PgRow) -> sqlx::Result<ChannelRow> {
     let Json(widget) = row.try_get("settings")?;
     Ok(ChannelRow {
         id: row.try_get("id")?,
+        kind: parse_column(row, "kind")?,
         name: row.try_get("name")?,
         enabled: row.try_get("enabled")?,
         widget,

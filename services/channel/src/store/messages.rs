@@ -1,4 +1,4 @@
-//! `channel.messages`: the database is the stream.
+//! `channel.messages`. Sockets that miss an event read the messages from here.
 
 use jiff::Timestamp;
 use shared_ai_client::{AnswerMode, Done};
@@ -9,28 +9,29 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::domain::frame::{ServerFrame, SourceLine};
+use super::parse_column;
+use crate::domain::conversation::MessageRole;
+use crate::domain::frame::{CitedSource, ServerFrame};
 
-/// A message.
 #[derive(Debug, Clone)]
 pub(crate) struct MessageRow {
     pub(crate) id: MessageId,
     pub(crate) seq: i64,
-    pub(crate) role: String,
+    pub(crate) role: MessageRole,
     pub(crate) content: String,
     pub(crate) client_msg_id: Option<Uuid>,
     pub(crate) reply_to: Option<i64>,
     pub(crate) mode: Option<AnswerMode>,
     pub(crate) fell_back: bool,
-    pub(crate) sources: Vec<SourceLine>,
+    pub(crate) sources: Vec<CitedSource>,
     pub(crate) created_at: Timestamp,
 }
 
 impl MessageRow {
-    /// The message as a socket carries it.
-    pub(crate) fn line(&self) -> String {
-        let frame = if self.role == "assistant" {
-            ServerFrame::AiResponse {
+    /// The message as a frame of a socket.
+    pub(crate) fn to_json(&self) -> String {
+        let frame = match self.role {
+            MessageRole::Assistant => ServerFrame::AiResponse {
                 seq: self.seq,
                 reply_to: self.reply_to,
                 content: &self.content,
@@ -38,29 +39,28 @@ impl MessageRow {
                 mode: self.mode,
                 fell_back: self.fell_back,
                 created_at: self.created_at,
-            }
-        } else {
-            ServerFrame::UserMessage {
+            },
+            MessageRole::User => ServerFrame::UserMessage {
                 seq: self.seq,
                 client_msg_id: self.client_msg_id,
                 content: &self.content,
                 created_at: self.created_at,
-            }
+            },
         };
-        frame.line()
+        frame.to_json()
     }
 }
 
-/// What an answer is stored with.
+/// An answer to store.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Answer<'a> {
+pub(crate) struct NewAnswer<'a> {
     pub(crate) reply_to: i64,
     pub(crate) content: &'a str,
-    pub(crate) sources: &'a [SourceLine],
+    pub(crate) sources: &'a [CitedSource],
     pub(crate) done: &'a Done,
 }
 
-/// The number under which the client's message is stored already.
+/// The number of a message that is already stored under the client's id.
 pub(crate) async fn find_client_message(
     tx: &mut TenantTx,
     conversation: ConversationId,
@@ -77,7 +77,7 @@ pub(crate) async fn find_client_message(
     .transpose()
 }
 
-/// Stores the visitor's turn.
+/// Stores a visitor's message.
 pub(crate) async fn insert_question(
     tx: &mut TenantTx,
     conversation: ConversationId,
@@ -89,12 +89,13 @@ pub(crate) async fn insert_question(
     let row = sqlx::query(
         "insert into channel.messages
            (creator_id, id, conversation_id, seq, role, content, client_msg_id)
-         values ($1, $2, $3, $4, 'user', $5, $6) returning *",
+         values ($1, $2, $3, $4, $5, $6, $7) returning *",
     )
     .bind(creator)
     .bind(MessageId::new())
     .bind(conversation)
     .bind(seq)
+    .bind(MessageRole::User.as_str())
     .bind(content)
     .bind(client_msg_id)
     .fetch_one(tx.conn())
@@ -102,14 +103,14 @@ pub(crate) async fn insert_question(
     read(&row)
 }
 
-/// Stores the assistant's turn.
+/// Stores an answer of the assistant.
 pub(crate) async fn insert_answer(
     tx: &mut TenantTx,
     conversation: ConversationId,
     seq: i64,
-    answer: Answer<'_>,
+    answer: NewAnswer<'_>,
 ) -> sqlx::Result<MessageRow> {
-    let Answer {
+    let NewAnswer {
         reply_to,
         content,
         sources,
@@ -121,12 +122,13 @@ pub(crate) async fn insert_answer(
         "insert into channel.messages
            (creator_id, id, conversation_id, seq, role, content, reply_to, mode, fell_back,
             sources, generation_id, prompt_tokens, completion_tokens)
-         values ($1, $2, $3, $4, 'assistant', $5, $6, $7, $8, $9, $10, $11, $12) returning *",
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning *",
     )
     .bind(creator)
     .bind(MessageId::new())
     .bind(conversation)
     .bind(seq)
+    .bind(MessageRole::Assistant.as_str())
     .bind(content)
     .bind(reply_to)
     .bind(done.mode.as_str())
@@ -159,8 +161,8 @@ pub(crate) async fn after(
     rows.iter().map(read).collect()
 }
 
-/// What was said before that question, oldest first: later questions are not part of it, answers
-/// that were given in the meantime are.
+/// The messages before a question, oldest first. Later questions are excluded; answers that were
+/// given in the meantime are included.
 pub(crate) async fn before(
     tx: &mut TenantTx,
     conversation: ConversationId,
@@ -188,7 +190,7 @@ fn read(row: &PgRow) -> sqlx::Result<MessageRow> {
     Ok(MessageRow {
         id: row.try_get("id")?,
         seq: row.try_get("seq")?,
-        role: row.try_get("role")?,
+        role: parse_column(row, "role")?,
         content: row.try_get("content")?,
         client_msg_id: row.try_get("client_msg_id")?,
         reply_to: row.try_get("reply_to")?,

@@ -1,21 +1,20 @@
-//! `platform.tenant_settings`: what the platform grants to an account; auth writes it.
+//! `platform.tenant_settings`: what the platform allows to an account. Written by auth.
 
 use shared_db::TenantTx;
 use sqlx::Row as _;
 
 use crate::domain::origin::OriginBound;
 
-/// What an account may do here.
+/// The default applies to an account without settings: no restriction.
 #[derive(Debug, Default)]
-pub(crate) struct Bounds {
-    /// The account is shut.
+pub(crate) struct TenantSettings {
     pub(crate) suspended: bool,
-    /// Where its widgets may be embedded.
+    /// The origins that may embed the account's widgets.
     pub(crate) origins: OriginBound,
 }
 
-/// Reads what this transaction's tenant may do; an account without settings is not restricted.
-pub(crate) async fn bounds(tx: &mut TenantTx) -> sqlx::Result<Bounds> {
+/// The settings of the transaction's tenant.
+pub(crate) async fn find(tx: &mut TenantTx) -> sqlx::Result<TenantSettings> {
     let row = sqlx::query(
         "select suspended_at is not null as suspended, allowed_origins
          from platform.tenant_settings where creator_id = $1",
@@ -24,10 +23,10 @@ pub(crate) async fn bounds(tx: &mut TenantTx) -> sqlx::Result<Bounds> {
     .fetch_optional(tx.conn())
     .await?;
     let Some(row) = row else {
-        return Ok(Bounds::default());
+        return Ok(TenantSettings::default());
     };
     let origins: Vec<String> = row.try_get("allowed_origins")?;
-    Ok(Bounds {
+    Ok(TenantSettings {
         suspended: row.try_get("suspended")?,
         origins: OriginBound::of(&origins),
     })

@@ -1,4 +1,4 @@
-//! A real Chromium, driven over its debugging protocol: what a visitor can do, and pictures.
+//! A real Chromium, driven over the `DevTools` protocol.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-/// Longest wait for anything on a page.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest wait for a result or a state of the page.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A browser with one page.
 pub(crate) struct Browser {
@@ -25,12 +25,12 @@ pub(crate) struct Browser {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     session: String,
     next: u64,
-    /// Errors and warnings of the page, and what its policy refused.
-    pub(crate) complaints: Vec<String>,
+    /// Errors and warnings of the page, including violations of its policy.
+    pub(crate) console_errors: Vec<String>,
 }
 
 impl Browser {
-    /// Starts Chromium with an empty profile of its own.
+    /// Starts Chromium with a new profile.
     pub(crate) async fn start() -> Self {
         let profile = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("chromium-{}", uuid::Uuid::new_v4().simple()));
@@ -65,7 +65,7 @@ impl Browser {
             socket,
             session: String::new(),
             next: 0,
-            complaints: Vec::new(),
+            console_errors: Vec::new(),
         };
         browser.open_page().await;
         browser
@@ -91,7 +91,7 @@ impl Browser {
         }
     }
 
-    /// Calls a method of the protocol and gives its result.
+    /// Calls a method of the protocol and returns its result.
     pub(crate) async fn call(&mut self, method: &str, params: Value) -> Value {
         self.next += 1;
         let id = self.next;
@@ -104,7 +104,9 @@ impl Browser {
             .await
             .unwrap();
         loop {
-            let message = timeout(PATIENCE, self.socket.next()).await.expect(method);
+            let message = timeout(PAGE_TIMEOUT, self.socket.next())
+                .await
+                .expect(method);
             let Message::Text(text) = message.unwrap().unwrap() else {
                 continue;
             };
@@ -113,22 +115,22 @@ impl Browser {
                 assert!(message["error"].is_null(), "{method}: {}", message["error"]);
                 return message["result"].clone();
             }
-            self.note(&message);
+            self.record_error(&message);
         }
     }
 
-    fn note(&mut self, event: &Value) {
+    fn record_error(&mut self, event: &Value) {
         let entry = match event["method"].as_str() {
             Some("Log.entryAdded") => &event["params"]["entry"],
             Some("Runtime.exceptionThrown") => &event["params"]["exceptionDetails"],
             _ => return,
         };
         if entry["level"] != "info" && entry["level"] != "verbose" {
-            self.complaints.push(entry.to_string());
+            self.console_errors.push(entry.to_string());
         }
     }
 
-    /// Shows a page.
+    /// Opens a page.
     pub(crate) async fn visit(&mut self, url: &str) {
         let shown = self.call("Page.navigate", json!({"url": url})).await;
         assert!(
@@ -139,10 +141,10 @@ impl Browser {
         self.wait_for("document.readyState === 'complete'").await;
     }
 
-    /// The value of an expression in the page.
+    /// Evaluates an expression in the page.
     pub(crate) async fn value(&mut self, expression: &str) -> Value {
-        let ask = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
-        let answer = self.call("Runtime.evaluate", ask).await;
+        let params = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
+        let answer = self.call("Runtime.evaluate", params).await;
         assert!(
             answer["exceptionDetails"].is_null(),
             "{expression}: {answer}"
@@ -150,39 +152,39 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
-    /// Waits until an expression holds.
+    /// Waits until an expression is true.
     pub(crate) async fn wait_for(&mut self, expression: &str) {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + PAGE_TIMEOUT;
         while self.value(&format!("Boolean({expression})")).await != true {
-            let complaints = &self.complaints;
+            let console_errors = &self.console_errors;
             assert!(
                 Instant::now() < until,
-                "never true: {expression}; {complaints:?}"
+                "still false: {expression}; {console_errors:?}"
             );
             sleep(Duration::from_millis(40)).await;
         }
     }
 
-    /// Clicks into the middle of the element that the expression gives.
+    /// Clicks on the centre of an element.
     pub(crate) async fn click(&mut self, element: &str) {
-        let place = format!(
+        let center = format!(
             "(() => {{ const r = ({element}).getBoundingClientRect();
                return [r.x + r.width / 2, r.y + r.height / 2]; }})()"
         );
-        let place = self.value(&place).await;
+        let center = self.value(&center).await;
         for kind in ["mousePressed", "mouseReleased"] {
-            let event = json!({"type": kind, "x": place[0], "y": place[1], "button": "left",
+            let event = json!({"type": kind, "x": center[0], "y": center[1], "button": "left",
                 "clickCount": 1});
             self.call("Input.dispatchMouseEvent", event).await;
         }
     }
 
-    /// Types into what has the focus.
-    pub(crate) async fn write(&mut self, text: &str) {
+    /// Types into the focused element.
+    pub(crate) async fn type_text(&mut self, text: &str) {
         self.call("Input.insertText", json!({"text": text})).await;
     }
 
-    /// Presses a key that has a name.
+    /// Presses a named key.
     pub(crate) async fn press(&mut self, key: &str, code: u32) {
         for kind in ["keyDown", "keyUp"] {
             let text = if key == "Enter" { "\r" } else { "" };
@@ -192,21 +194,21 @@ impl Browser {
         }
     }
 
-    /// A window of that size; with `phone`, one with a finger.
+    /// Resizes the window; with `phone`, to an emulated touch screen.
     pub(crate) async fn resize(&mut self, width: u32, height: u32, phone: bool) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1,
             "mobile": phone});
         self.call("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    /// A system that prefers this or that, such as `prefers-color-scheme` `dark`.
+    /// Emulates a media feature, such as `prefers-color-scheme` `dark`.
     pub(crate) async fn prefer(&mut self, name: &str, value: &str) {
         let media = json!({"features": [{"name": name, "value": value}]});
         self.call("Emulation.setEmulatedMedia", media).await;
     }
 
-    /// Takes a picture, for a person to look at; gives its path and size.
-    pub(crate) async fn picture(&mut self, name: &str) -> (PathBuf, usize) {
+    /// Takes a screenshot for a person to check; returns its path and size.
+    pub(crate) async fn screenshot(&mut self, name: &str) -> (PathBuf, usize) {
         let shot = self
             .call("Page.captureScreenshot", json!({"format": "png"}))
             .await;
@@ -218,7 +220,7 @@ impl Browser {
         (path, bytes.len())
     }
 
-    /// The roles of what the page offers to a screen reader, with their names.
+    /// The roles and names of the page's accessibility tree.
     pub(crate) async fn accessible(&mut self) -> HashSet<(String, String)> {
         let tree = self.call("Accessibility.getFullAXTree", json!({})).await;
         let nodes = tree["nodes"].as_array().unwrap().iter();
@@ -238,9 +240,9 @@ impl Drop for Browser {
     }
 }
 
-/// Chromium writes its port and path into its profile when it is ready.
+/// Chromium writes the port and the path into its profile when it is ready.
 async fn devtools_address(profile: &Path) -> String {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + PAGE_TIMEOUT;
     loop {
         let written = std::fs::read_to_string(profile.join("DevToolsActivePort"));
         let written = written.unwrap_or_default();

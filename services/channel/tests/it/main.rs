@@ -7,11 +7,11 @@
 )]
 
 mod browser;
-mod engine;
-mod gate;
-mod talk;
+mod fake_ai_engine;
+mod tcp_proxy;
 mod test_admission;
 mod test_answers;
+mod test_app;
 mod test_channels;
 mod test_config;
 mod test_conversations;
@@ -23,5 +23,6 @@ mod test_script;
 mod test_sessions;
 mod test_shutdown;
 mod test_socket;
+mod test_sockets;
 mod test_suspension;
-mod world;
+mod widget_client;

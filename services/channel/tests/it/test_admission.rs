@@ -1,4 +1,4 @@
-//! The door of the widget: which pages are let in, and what their browsers are told.
+//! Which pages may use a widget, and the CORS headers they get.
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
@@ -7,8 +7,8 @@ use shared_testkit::Answer;
 use tokio_tungstenite::tungstenite::Error;
 use uuid::Uuid;
 
-use crate::talk::Talk;
-use crate::world::{PAGE, World};
+use crate::test_app::{PAGE, TestApp};
+use crate::widget_client::WidgetClient;
 
 fn problem(answer: &Answer) -> Value {
     let mut problem = answer.json();
@@ -18,20 +18,22 @@ fn problem(answer: &Answer) -> Value {
 
 #[tokio::test]
 async fn only_pages_of_allowed_origins_get_a_session() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let origins = json!([
         "https://example.com",
         "https://*.shop.example",
         "http://localhost:3000"
     ]);
-    let channel = world.widget_of(&json!({"allowed_origins": origins})).await;
+    let channel = app
+        .create_widget_with(&json!({"allowed_origins": origins}))
+        .await;
     for origin in [
         "https://example.com",
         "https://a.shop.example",
         "https://a.b.shop.example",
         "http://localhost:3000",
     ] {
-        let answer = world.ask_session(&channel, origin, &json!({})).await;
+        let answer = app.request_session(&channel, origin, &json!({})).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{origin}");
         assert_eq!(answer.headers["access-control-allow-origin"], origin);
         assert_eq!(answer.headers["vary"], "origin");
@@ -49,7 +51,7 @@ async fn only_pages_of_allowed_origins_get_a_session() {
         "https://user@example.com",
         "garbage",
     ] {
-        let answer = world.ask_session(&channel, origin, &json!({})).await;
+        let answer = app.request_session(&channel, origin, &json!({})).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{origin}");
         assert_eq!(answer.code(), "origin_not_allowed", "{origin}");
         assert!(
@@ -61,46 +63,44 @@ async fn only_pages_of_allowed_origins_get_a_session() {
 
 #[tokio::test]
 async fn an_unknown_widget_and_a_foreign_page_are_refused_alike() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let foreign = world
-        .ask_session(&channel, "https://evil.example", &json!({}))
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let foreign = app
+        .request_session(&channel, "https://evil.example", &json!({}))
         .await;
-    let missing = world
-        .ask_session(&Uuid::now_v7().to_string(), PAGE, &json!({}))
+    let missing = app
+        .request_session(&Uuid::now_v7().to_string(), PAGE, &json!({}))
         .await;
     assert_eq!(foreign.status, StatusCode::FORBIDDEN);
     assert_eq!(missing.status, StatusCode::FORBIDDEN);
     assert_eq!(problem(&foreign), problem(&missing));
 
     let path = format!("/channels/v1/widget/{channel}/sessions");
-    let nameless = world.replica.client.post(&path, &json!({})).await;
-    assert_eq!(problem(&nameless), problem(&missing));
+    let without_origin = app.replica.client.post(&path, &json!({})).await;
+    assert_eq!(problem(&without_origin), problem(&missing));
 
     let disable = json!({"enabled": false});
     let path = format!("/channels/v1/channels/{channel}");
-    world
-        .owner()
+    app.owner()
         .json(Method::PATCH, &path, &disable)
         .await
         .expect(StatusCode::OK);
-    let disabled = world.ask_session(&channel, PAGE, &json!({})).await;
+    let disabled = app.request_session(&channel, PAGE, &json!({})).await;
     assert_eq!(problem(&disabled), problem(&missing));
-    world
-        .owner()
+    app.owner()
         .json(Method::PATCH, &path, &json!({"enabled": true}))
         .await;
-    world.session(&channel).await;
-    world.owner().delete(&path).await;
-    let deleted = world.ask_session(&channel, PAGE, &json!({})).await;
+    app.start_session(&channel).await;
+    app.owner().delete(&path).await;
+    let deleted = app.request_session(&channel, PAGE, &json!({})).await;
     assert_eq!(problem(&deleted), problem(&missing));
 }
 
 #[tokio::test]
-async fn a_preflight_is_answered_for_exactly_that_origin() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let client = &world.replica.client;
+async fn a_preflight_allows_exactly_the_requesting_origin() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let client = &app.replica.client;
     let preflight = |origin: &str, path: String| {
         let request = client
             .request(Method::OPTIONS, &path)
@@ -127,15 +127,15 @@ async fn a_preflight_is_answered_for_exactly_that_origin() {
 }
 
 #[tokio::test]
-async fn an_error_of_a_session_can_be_read_by_the_page() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let answer = world
-        .ask_session(&channel, PAGE, &json!({"creator_id": "x"}))
+async fn a_page_can_read_the_error_of_a_session_request() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let answer = app
+        .request_session(&channel, PAGE, &json!({"creator_id": "x"}))
         .await;
     assert_eq!(answer.code(), "invalid_fields");
     assert_eq!(answer.headers["access-control-allow-origin"], PAGE);
-    let malformed = world.ask_session("not-an-id", PAGE, &json!({})).await;
+    let malformed = app.request_session("not-an-id", PAGE, &json!({})).await;
     assert_eq!(
         (malformed.status.as_u16(), malformed.code()),
         (400, "malformed_id".into())
@@ -143,10 +143,10 @@ async fn an_error_of_a_session_can_be_read_by_the_page() {
 }
 
 #[tokio::test]
-async fn the_upgrade_checks_the_page_too() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let session = world.session(&channel).await;
+async fn the_upgrade_checks_the_origin_too() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let session = app.start_session(&channel).await;
     let token = session["token"].as_str().unwrap();
     for origin in [
         "",
@@ -154,20 +154,20 @@ async fn the_upgrade_checks_the_page_too() {
         "https://evil.example",
         "https://www.example.com:444",
     ] {
-        let upgrade = Talk::connect(world.replica.address, &channel, token, 0, origin).await;
+        let upgrade = WidgetClient::connect(app.replica.address, &channel, token, 0, origin).await;
         let Err(Error::Http(response)) = upgrade else {
-            panic!("{origin} was let in");
+            panic!("{origin} was admitted");
         };
         assert_eq!(response.status().as_u16(), 403, "{origin}");
     }
 }
 
 #[tokio::test]
-async fn a_socket_wants_an_upgrade() {
-    let world = World::new().await;
-    let channel = world.widget().await;
+async fn a_socket_request_without_an_upgrade_is_refused() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
     let path = format!("/channels/v1/widget/{channel}/socket?token=x");
-    let client = &world.replica.client;
+    let client = &app.replica.client;
     let request = client.request(Method::GET, &path).header("origin", PAGE);
     let answer = client.send(request.body(Body::empty()).unwrap()).await;
     assert_eq!(answer.status, StatusCode::UPGRADE_REQUIRED);

@@ -1,4 +1,4 @@
-//! Order, numbers and turns: many at once, one answer at a time.
+//! Order and numbers of messages: many concurrent senders, one answer at a time.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use axum::http::{Method, StatusCode};
 use serde_json::json;
 use shared_ai_client::{AnswerMode, TurnRole};
 
-use crate::engine::Play;
-use crate::talk::Talk;
-use crate::world::World;
+use crate::fake_ai_engine::Reply;
+use crate::test_app::TestApp;
+use crate::widget_client::WidgetClient;
 
-/// Asks once, and listens until the other 39 messages and the ack have come.
-async fn ask_and_hear_all(mut talk: Talk, question: String) -> Vec<i64> {
-    talk.ask(&question).await;
+/// Asks once and reads until the other 39 messages and the ack have arrived.
+async fn ask_and_read_all(mut client: WidgetClient, question: String) -> Vec<i64> {
+    client.ask(&question).await;
     let (mut seqs, mut acked) = (Vec::new(), false);
     while seqs.len() < 39 || !acked {
-        let frame = talk.next().await;
+        let frame = client.next().await;
         match frame["type"].as_str().unwrap() {
             "ack" => acked = true,
             "user_message" | "ai_response" => seqs.push(frame["seq"].as_i64().unwrap()),
@@ -28,56 +28,55 @@ async fn ask_and_hear_all(mut talk: Talk, question: String) -> Vec<i64> {
 
 #[tokio::test]
 async fn twenty_senders_at_once_get_gap_free_numbers_and_one_answer_each() {
-    let world = World::new().await;
-    let replica = world.another_replica().await;
-    let channel = world.widget().await;
-    let session = world.session(&channel).await;
+    let app = TestApp::new().await;
+    let second = app.another_replica().await;
+    let channel = app.create_widget().await;
+    let session = app.start_session(&channel).await;
     let mut senders = Vec::new();
     for number in 0..20 {
-        // Half of them at another process: the numbers come from the database.
-        let at = [&world.replica, &replica][number % 2];
-        let talk = at.connect(&channel, &session, 0).await;
+        // Half of them use another replica: the numbers come from the database.
+        let replica = [&app.replica, &second][number % 2];
+        let client = replica.connect(&channel, &session, 0).await;
         let question = format!("Question {number}?");
-        senders.push(tokio::spawn(ask_and_hear_all(talk, question)));
+        senders.push(tokio::spawn(ask_and_read_all(client, question)));
     }
     for sender in senders {
         let seqs = sender.await.unwrap();
         assert!(
             seqs.is_sorted(),
-            "each socket sees the order of the numbers: {seqs:?}"
+            "each socket receives messages in the order of their numbers: {seqs:?}"
         );
-        assert_eq!(seqs.len(), 39, "all but its own, and that one by its ack");
+        assert_eq!(seqs.len(), 39, "all but its own, which is acknowledged");
     }
     let rows = sqlx::query_as::<_, (i64, String, Option<i64>)>(
         "select seq, role, reply_to from channel.messages order by seq",
     );
-    let rows = rows.fetch_all(&world.admin().await).await.unwrap();
+    let rows = rows.fetch_all(&app.admin().await).await.unwrap();
     assert!(rows.iter().map(|row| row.0).eq(1..=40));
     let asked = rows.iter().filter(|r| r.1 == "user").map(|r| Some(r.0));
     let replies = rows.iter().filter(|r| r.1 == "assistant").map(|r| r.2);
     assert!(
         asked.eq(replies),
-        "every question has one answer, in their order"
+        "every question has one answer, in the order of the questions"
     );
-    assert_eq!(world.engine.asked().len(), 20);
-    assert_eq!(world.engine.most_running(), 1, "one answer at a time");
+    assert_eq!(app.ai_engine.questions().len(), 20);
+    assert_eq!(app.ai_engine.max_concurrent(), 1, "one answer at a time");
 }
 
 #[tokio::test]
-async fn the_turns_before_are_sent_along() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let session = world.session(&channel).await;
-    let mut talk = world.talk(&channel, &session).await;
-    world
-        .engine
-        .next(Play::slowly("A slow one", Duration::from_millis(100)));
-    talk.ask("First?").await;
-    talk.find("ai_start").await;
-    talk.ask("Second?").await;
-    talk.find("ai_response").await;
-    talk.find("ai_response").await;
-    let asked = world.engine.asked();
+async fn a_question_is_sent_with_the_messages_before_it() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let session = app.start_session(&channel).await;
+    let mut client = app.connect(&channel, &session).await;
+    app.ai_engine
+        .reply_next(Reply::slow_text("A slow one", Duration::from_millis(100)));
+    client.ask("First?").await;
+    client.skip_to("ai_start").await;
+    client.ask("Second?").await;
+    client.skip_to("ai_response").await;
+    client.skip_to("ai_response").await;
+    let asked = app.ai_engine.questions();
     let turns: Vec<_> = asked[1]
         .question
         .history
@@ -88,33 +87,32 @@ async fn the_turns_before_are_sent_along() {
     assert_eq!(asked[1].question.history[1].role, TurnRole::Assistant);
     assert!(asked[0].question.history.is_empty());
     for number in 0..15 {
-        talk.ask(&format!("Number {number}?")).await;
-        talk.find("ai_response").await;
+        client.ask(&format!("Number {number}?")).await;
+        client.skip_to("ai_response").await;
     }
-    let last = world.engine.asked().pop().unwrap();
+    let last = app.ai_engine.questions().pop().unwrap();
     assert_eq!(last.question.history.len(), 20);
 }
 
 #[tokio::test]
-async fn the_channel_decides_how_questions_are_answered() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let session = world.session(&channel).await;
-    let mut talk = world.talk(&channel, &session).await;
-    talk.ask("As the platform does?").await;
-    talk.find("ai_response").await;
+async fn the_channel_determines_the_answer_mode() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let session = app.start_session(&channel).await;
+    let mut client = app.connect(&channel, &session).await;
+    client.ask("As the platform does?").await;
+    client.skip_to("ai_response").await;
     let path = format!("/channels/v1/channels/{channel}");
     let change = json!({"widget": {"answer_mode": "extractive"}});
-    world
-        .owner()
+    app.owner()
         .json(Method::PATCH, &path, &change)
         .await
         .expect(StatusCode::OK);
-    talk.ask("Word for word?").await;
-    talk.find("ai_response").await;
-    let modes: Vec<_> = world
-        .engine
-        .asked()
+    client.ask("Word for word?").await;
+    client.skip_to("ai_response").await;
+    let modes: Vec<_> = app
+        .ai_engine
+        .questions()
         .iter()
         .map(|a| a.question.mode)
         .collect();
@@ -122,71 +120,72 @@ async fn the_channel_decides_how_questions_are_answered() {
 }
 
 #[tokio::test]
-async fn a_person_who_takes_over_is_not_talked_over() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let session = world.session(&channel).await;
-    let mut talk = world.talk(&channel, &session).await;
-    let words = "never shown as a whole";
-    world
-        .engine
-        .next(Play::slowly(words, Duration::from_millis(150)));
-    talk.ask("Anybody?").await;
-    talk.find("ai_delta").await;
-    let admin = world.admin().await;
-    let take = sqlx::query("update channel.conversations set owner = 'human'");
-    take.execute(&admin).await.unwrap();
-    talk.ask("Hello?").await;
-    talk.find("ack").await;
+async fn an_answer_is_discarded_when_a_person_takes_over() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let session = app.start_session(&channel).await;
+    let mut client = app.connect(&channel, &session).await;
+    let words = "never shown completely";
+    app.ai_engine
+        .reply_next(Reply::slow_text(words, Duration::from_millis(150)));
+    client.ask("Anybody?").await;
+    client.skip_to("ai_delta").await;
+    let admin = app.admin().await;
+    let take_over = sqlx::query("update channel.conversations set owner = 'human'");
+    take_over.execute(&admin).await.unwrap();
+    client.ask("Hello?").await;
+    client.skip_to("ack").await;
     tokio::time::sleep(Duration::from_millis(1200)).await;
-    let said = sqlx::query_as::<_, (String,)>("select role from channel.messages order by seq");
-    let said: Vec<_> = said
+    let query = sqlx::query_as::<_, (String,)>("select role from channel.messages order by seq");
+    let roles: Vec<_> = query
         .fetch_all(&admin)
         .await
         .unwrap()
         .into_iter()
         .map(|r| r.0)
         .collect();
-    assert_eq!(said, ["user", "user"]);
-    assert_eq!(world.engine.asked().len(), 1);
+    assert_eq!(roles, ["user", "user"]);
+    assert_eq!(app.ai_engine.questions().len(), 1);
 }
 
 #[tokio::test]
-async fn a_question_left_by_a_process_that_died_is_answered_at_the_next_connect() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let session = world.session(&channel).await;
-    let mut talk = world.talk(&channel, &session).await;
-    talk.ask("First?").await;
-    talk.find("ai_response").await;
-    drop(talk);
-    // As if the process had died between commit and answer, its lease long over.
-    let die = "update channel.conversations set answered_seq = 0, lease_token = gen_random_uuid(),
+async fn a_question_of_a_crashed_process_is_answered_at_the_next_connect() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let session = app.start_session(&channel).await;
+    let mut client = app.connect(&channel, &session).await;
+    client.ask("First?").await;
+    client.skip_to("ai_response").await;
+    drop(client);
+    // As if the process had crashed between commit and answer and its lease had expired.
+    let crash =
+        "update channel.conversations set answered_seq = 0, lease_token = gen_random_uuid(),
         lease_until = now() - interval '1 second'";
-    sqlx::query(die)
-        .execute(&world.admin().await)
+    sqlx::query(crash)
+        .execute(&app.admin().await)
         .await
         .unwrap();
-    let mut talk = world.replica.connect(&channel, &session, 2).await;
-    assert_eq!(talk.find("ai_response").await["reply_to"], 1);
+    let mut client = app.replica.connect(&channel, &session, 2).await;
+    assert_eq!(client.skip_to("ai_response").await["reply_to"], 1);
 }
 
 #[tokio::test]
-async fn a_question_of_a_process_that_just_died_is_answered_when_its_lease_ends() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let session = world.session(&channel).await;
-    let mut talk = world.talk(&channel, &session).await;
-    talk.ask("First?").await;
-    talk.find("ai_response").await;
-    drop(talk);
-    let die = "update channel.conversations set answered_seq = 0, lease_token = gen_random_uuid(),
+async fn a_question_of_a_crashed_process_is_answered_when_its_lease_expires() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let session = app.start_session(&channel).await;
+    let mut client = app.connect(&channel, &session).await;
+    client.ask("First?").await;
+    client.skip_to("ai_response").await;
+    drop(client);
+    let crash =
+        "update channel.conversations set answered_seq = 0, lease_token = gen_random_uuid(),
         lease_until = now() + interval '2 seconds'";
-    sqlx::query(die)
-        .execute(&world.admin().await)
+    sqlx::query(crash)
+        .execute(&app.admin().await)
         .await
         .unwrap();
-    let mut talk = world.replica.connect(&channel, &session, 2).await;
-    assert_eq!(talk.next().await["answering"], true);
-    assert_eq!(talk.find("ai_response").await["seq"], 3);
+    let mut client = app.replica.connect(&channel, &session, 2).await;
+    assert_eq!(client.next().await["answering"], true);
+    assert_eq!(client.skip_to("ai_response").await["seq"], 3);
 }

@@ -1,11 +1,11 @@
-//! Channels of a creator: good, bad, and another tenant's.
+//! Channels of a creator: valid and invalid requests, and those of other tenants.
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared_models::Role;
 use uuid::Uuid;
 
-use crate::world::World;
+use crate::test_app::TestApp;
 
 const CHANNELS: &str = "/channels/v1/channels";
 
@@ -18,9 +18,9 @@ fn new_channel() -> Value {
 }
 
 #[tokio::test]
-async fn a_channel_is_opened_read_changed_listed_and_deleted() {
-    let world = World::new().await;
-    let owner = world.owner();
+async fn a_channel_is_created_read_changed_listed_and_deleted() {
+    let app = TestApp::new().await;
+    let owner = app.owner();
     let answer = owner.post(CHANNELS, &new_channel()).await;
     let location = answer.headers["location"].to_str().unwrap().to_owned();
     let channel = answer.expect(StatusCode::CREATED);
@@ -72,16 +72,16 @@ async fn a_channel_is_opened_read_changed_listed_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_list_is_read_page_by_page_newest_first() {
-    let world = World::new().await;
+async fn channels_are_listed_page_by_page_newest_first() {
+    let app = TestApp::new().await;
     let mut ids = Vec::new();
     for _ in 0..5 {
-        ids.push(world.widget().await);
+        ids.push(app.create_widget().await);
     }
     ids.reverse();
     let (mut seen, mut path) = (Vec::new(), format!("{CHANNELS}?limit=2"));
     loop {
-        let page = world.owner().get(&path).await.expect(StatusCode::OK);
+        let page = app.owner().get(&path).await.expect(StatusCode::OK);
         let items = page["items"].as_array().unwrap();
         seen.extend(
             items
@@ -101,18 +101,18 @@ async fn a_list_is_read_page_by_page_newest_first() {
         "cursor=nonsense",
         "page=2",
     ] {
-        let answer = world.owner().get(&format!("{CHANNELS}?{query}")).await;
+        let answer = app.owner().get(&format!("{CHANNELS}?{query}")).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");
         assert_eq!(answer.code(), "invalid_query", "{query}");
     }
 }
 
 #[tokio::test]
-async fn a_request_that_names_itself_has_one_effect() {
-    let world = World::new().await;
+async fn a_repeated_request_with_an_idempotency_key_has_one_effect() {
+    let app = TestApp::new().await;
     let body = json!({"kind": "web_widget", "name": "Site",
         "widget": {"allowed_origins": ["https://a.example"]}});
-    let named = world.owner().with_header("idempotency-key", "\"one\"");
+    let named = app.owner().with_header("idempotency-key", "\"one\"");
     let first = named.post(CHANNELS, &body).await;
     let again = named.post(CHANNELS, &body).await;
     assert_eq!(again.status, StatusCode::CREATED, "{}", again.text());
@@ -124,40 +124,36 @@ async fn a_request_that_names_itself_has_one_effect() {
     let refused = named.post(CHANNELS, &other).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(refused.code(), "idempotency_key_reused");
-    // The name is the account's own.
-    let stranger = world.stranger().with_header("idempotency-key", "one");
+    // Keys are separate for each account.
+    let stranger = app.other_tenant().with_header("idempotency-key", "one");
     let theirs = stranger.post(CHANNELS, &body).await;
     assert_ne!(theirs.expect(StatusCode::CREATED)["id"], first.json()["id"]);
-    let list = world.owner().get(CHANNELS).await.json();
+    let list = app.owner().get(CHANNELS).await.json();
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
     for bad in ["", "with space", &"x".repeat(256)] {
-        let client = world.owner().with_header("idempotency-key", bad);
+        let client = app.owner().with_header("idempotency-key", bad);
         let answer = client.post(CHANNELS, &body).await;
         assert_eq!(answer.code(), "malformed_idempotency_key", "{bad:?}");
     }
 }
 
 #[tokio::test]
-async fn a_cursor_leads_only_where_its_list_led_its_account() {
-    let world = World::new().await;
+async fn a_cursor_is_valid_only_for_its_list_and_account() {
+    let app = TestApp::new().await;
     for _ in 0..3 {
-        world.widget().await;
+        app.create_widget().await;
     }
-    let page = world
-        .owner()
-        .get(&format!("{CHANNELS}?limit=1"))
-        .await
-        .json();
+    let page = app.owner().get(&format!("{CHANNELS}?limit=1")).await.json();
     let cursor = page["next_cursor"].as_str().unwrap();
     let (row, signature) = cursor.split_once('.').unwrap();
     let forged = if signature.starts_with('A') { "B" } else { "A" };
     let forged = format!("{row}.{forged}{}", &signature[1..]);
     for (client, path) in [
-        (world.owner(), format!("{CHANNELS}?cursor={forged}")),
-        (world.owner(), format!("{CHANNELS}?cursor={row}")),
-        (world.stranger(), format!("{CHANNELS}?cursor={cursor}")),
+        (app.owner(), format!("{CHANNELS}?cursor={forged}")),
+        (app.owner(), format!("{CHANNELS}?cursor={row}")),
+        (app.other_tenant(), format!("{CHANNELS}?cursor={cursor}")),
         (
-            world.owner(),
+            app.owner(),
             format!("/channels/v1/conversations?cursor={cursor}"),
         ),
     ] {
@@ -167,8 +163,8 @@ async fn a_cursor_leads_only_where_its_list_led_its_account() {
     }
 }
 
-/// Where in the body, what stands there instead, and the field that is then named.
-fn wrong_fields() -> Vec<(&'static str, Value, &'static str)> {
+/// JSON pointer into the body, the invalid value, and the field that the problem reports.
+fn invalid_fields() -> Vec<(&'static str, Value, &'static str)> {
     let many: Vec<_> = (0..21).map(|n| format!("https://s{n}.example")).collect();
     let (origins, first) = ("widget.allowed_origins", "widget.allowed_origins[0]");
     vec![
@@ -203,12 +199,12 @@ fn wrong_fields() -> Vec<(&'static str, Value, &'static str)> {
 }
 
 #[tokio::test]
-async fn a_field_that_is_wrong_is_named() {
-    let world = World::new().await;
-    for (path, value, field) in wrong_fields() {
+async fn an_invalid_field_is_reported() {
+    let app = TestApp::new().await;
+    for (path, value, field) in invalid_fields() {
         let mut body = new_channel();
         *body.pointer_mut(path).unwrap() = value;
-        let answer = world.owner().post(CHANNELS, &body).await;
+        let answer = app.owner().post(CHANNELS, &body).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
         assert_eq!(answer.code(), "invalid_fields", "{body}");
         let problem = answer.json();
@@ -216,15 +212,15 @@ async fn a_field_that_is_wrong_is_named() {
     }
     let mut foreign = new_channel();
     foreign["creator_id"] = json!(Uuid::new_v4());
-    let answer = world.owner().post(CHANNELS, &foreign).await;
+    let answer = app.owner().post(CHANNELS, &foreign).await;
     assert_eq!(answer.code(), "invalid_fields");
 }
 
 #[tokio::test]
-async fn a_channel_of_another_tenant_looks_like_none() {
-    let world = World::new().await;
-    let theirs = world.widget().await;
-    let stranger = world.stranger();
+async fn a_channel_of_another_tenant_looks_unknown() {
+    let app = TestApp::new().await;
+    let theirs = app.create_widget().await;
+    let stranger = app.other_tenant();
     for tail in ["", "/embed"] {
         let foreign = stranger.get(&format!("{CHANNELS}/{theirs}{tail}")).await;
         let missing = stranger
@@ -241,28 +237,26 @@ async fn a_channel_of_another_tenant_looks_like_none() {
     assert_eq!(stranger.delete(&path).await.status, StatusCode::NOT_FOUND);
     assert_eq!(stranger.get(CHANNELS).await.json()["items"], json!([]));
     assert_eq!(
-        world.owner().get(&path).await.json()["name"],
+        app.owner().get(&path).await.json()["name"],
         "Harbour assistant"
     );
 }
 
 #[tokio::test]
-async fn a_caller_without_right_is_refused() {
-    let world = World::new().await;
-    let anonymous = world.replica.client.get(CHANNELS).await;
+async fn a_caller_without_permission_is_refused() {
+    let app = TestApp::new().await;
+    let anonymous = app.replica.client.get(CHANNELS).await;
     assert_eq!(anonymous.status, StatusCode::UNAUTHORIZED);
     assert!(anonymous.headers.contains_key("www-authenticate"));
-    let viewer = world
-        .mint
-        .sign(&world.mint.claims(world.creator, Role::Viewer));
-    let viewer = world.replica.client.with_token(&viewer);
+    let viewer = app.mint.sign(&app.mint.claims(app.creator, Role::Viewer));
+    let viewer = app.replica.client.with_token(&viewer);
     assert_eq!(viewer.get(CHANNELS).await.status, StatusCode::OK);
     let refused = viewer.post(CHANNELS, &new_channel()).await;
     assert_eq!(
         (refused.status, refused.code()),
         (StatusCode::FORBIDDEN, "permission_missing".into())
     );
-    let malformed = world.owner().get(&format!("{CHANNELS}/not-an-id")).await;
+    let malformed = app.owner().get(&format!("{CHANNELS}/not-an-id")).await;
     assert_eq!(
         (malformed.status.as_u16(), malformed.code()),
         (400, "malformed_id".into())
@@ -271,11 +265,11 @@ async fn a_caller_without_right_is_refused() {
 
 #[tokio::test]
 async fn a_creator_has_at_most_fifty_channels() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     for _ in 0..50 {
-        world.widget().await;
+        app.create_widget().await;
     }
-    let answer = world.owner().post(CHANNELS, &new_channel()).await;
+    let answer = app.owner().post(CHANNELS, &new_channel()).await;
     assert_eq!(
         (answer.status, answer.code()),
         (StatusCode::CONFLICT, "too_many_channels".into())
@@ -283,14 +277,14 @@ async fn a_creator_has_at_most_fifty_channels() {
 }
 
 #[tokio::test]
-async fn the_embed_snippet_names_the_script_and_its_hash() {
-    let world = World::new().await;
-    let id = world.widget().await;
-    let embed = world.owner().get(&format!("{CHANNELS}/{id}/embed")).await;
+async fn the_embed_snippet_contains_the_script_and_its_hash() {
+    let app = TestApp::new().await;
+    let id = app.create_widget().await;
+    let embed = app.owner().get(&format!("{CHANNELS}/{id}/embed")).await;
     let embed = embed.expect(StatusCode::OK);
     let url = embed["script_url"].as_str().unwrap();
     let path = url.strip_prefix("https://platform.example").unwrap();
-    let script = world.replica.client.get(path).await;
+    let script = app.replica.client.get(path).await;
     assert_eq!(script.status, StatusCode::OK);
     let integrity = embed["integrity"].as_str().unwrap();
     let snippet = embed["snippet"].as_str().unwrap();

@@ -1,32 +1,32 @@
-//! Conversations and transcripts, for the creator and nobody else.
+//! Conversations and transcripts, which only their creator can read.
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::world::World;
+use crate::test_app::TestApp;
 
 const CONVERSATIONS: &str = "/channels/v1/conversations";
 
-async fn one_conversation(world: &World, channel: &str, questions: usize) -> String {
-    let session = world.session(channel).await;
-    let mut talk = world.talk(channel, &session).await;
+async fn hold_conversation(app: &TestApp, channel: &str, questions: usize) -> String {
+    let session = app.start_session(channel).await;
+    let mut client = app.connect(channel, &session).await;
     for number in 0..questions {
-        talk.ask(&format!("Question {number}?")).await;
-        talk.find("ai_response").await;
+        client.ask(&format!("Question {number}?")).await;
+        client.skip_to("ai_response").await;
     }
     session["conversation_id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
 async fn a_creator_reads_conversations_and_transcripts_page_by_page() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let other = world.widget().await;
-    let first = one_conversation(&world, &channel, 3).await;
-    let second = one_conversation(&world, &channel, 1).await;
-    let third = one_conversation(&world, &other, 1).await;
-    let owner = world.owner();
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let other = app.create_widget().await;
+    let first = hold_conversation(&app, &channel, 3).await;
+    let second = hold_conversation(&app, &channel, 1).await;
+    let third = hold_conversation(&app, &other, 1).await;
+    let owner = app.owner();
     let list = owner.get(CONVERSATIONS).await.expect(StatusCode::OK);
     let ids: Vec<_> = list["items"]
         .as_array()
@@ -48,7 +48,7 @@ async fn a_creator_reads_conversations_and_transcripts_page_by_page() {
         (&one["last_seq"], &one["owner"]),
         (&json!(6), &json!("bot"))
     );
-    assert_eq!(one["origin"], crate::world::PAGE);
+    assert_eq!(one["origin"], crate::test_app::PAGE);
 
     let (mut seqs, mut cursor) = (Vec::new(), String::new());
     loop {
@@ -72,25 +72,25 @@ async fn a_creator_reads_conversations_and_transcripts_page_by_page() {
 
 #[tokio::test]
 async fn a_transcript_outlives_its_channel() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let conversation = one_conversation(&world, &channel, 1).await;
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let conversation = hold_conversation(&app, &channel, 1).await;
     let path = format!("/channels/v1/channels/{channel}");
     assert_eq!(
-        world.owner().delete(&path).await.status,
+        app.owner().delete(&path).await.status,
         StatusCode::NO_CONTENT
     );
     let path = format!("{CONVERSATIONS}/{conversation}/messages");
-    let kept = world.owner().get(&path).await.expect(StatusCode::OK);
+    let kept = app.owner().get(&path).await.expect(StatusCode::OK);
     assert_eq!(kept["items"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
-async fn a_conversation_of_another_tenant_looks_like_none() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let theirs = one_conversation(&world, &channel, 1).await;
-    let stranger = world.stranger();
+async fn a_conversation_of_another_tenant_looks_unknown() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let theirs = hold_conversation(&app, &channel, 1).await;
+    let stranger = app.other_tenant();
     for tail in ["", "/messages"] {
         let foreign = stranger
             .get(&format!("{CONVERSATIONS}/{theirs}{tail}"))
@@ -110,20 +110,19 @@ async fn a_conversation_of_another_tenant_looks_like_none() {
 }
 
 #[tokio::test]
-async fn a_channel_that_is_closed_stops_those_who_are_connected() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let session = world.session(&channel).await;
-    let mut talk = world.talk(&channel, &session).await;
+async fn a_disabled_channel_closes_the_socket_of_a_visitor_who_writes() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let session = app.start_session(&channel).await;
+    let mut client = app.connect(&channel, &session).await;
     let path = format!("/channels/v1/channels/{channel}");
-    let off = json!({"enabled": false});
-    world
-        .owner()
-        .json(Method::PATCH, &path, &off)
+    let disable = json!({"enabled": false});
+    app.owner()
+        .json(Method::PATCH, &path, &disable)
         .await
         .expect(StatusCode::OK);
-    talk.ask("Still there?").await;
-    assert_eq!(talk.close_code().await, 4403);
+    client.ask("Still there?").await;
+    assert_eq!(client.close_code().await, 4403);
 }
 
 fn without_trace(mut problem: Value) -> Value {

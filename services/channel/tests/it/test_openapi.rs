@@ -5,18 +5,18 @@ use std::path::Path;
 use serde_json::Value;
 use shared_testkit::assert_golden;
 
-use crate::world::World;
+use crate::test_app::TestApp;
 
 #[test]
-fn generated_openapi_is_committed() {
+fn the_committed_document_matches_the_routes() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
     assert_golden(&path, &format!("{}\n", channel_service::openapi()));
 }
 
 #[tokio::test]
-async fn the_document_that_is_served_is_the_committed_one() {
-    let world = World::new().await;
-    let served = world
+async fn the_committed_document_is_served() {
+    let app = TestApp::new().await;
+    let served = app
         .replica
         .client
         .get("/channels/openapi.json")
@@ -28,7 +28,7 @@ async fn the_document_that_is_served_is_the_committed_one() {
 
 #[test]
 fn a_field_of_a_widget_has_one_type() {
-    // A description beside an inlined schema made "all of a string and an object" of it.
+    // utoipa combined a described, inlined schema with an object by `allOf`.
     let document = channel_service::openapi();
     assert!(!document.contains("\"allOf\""), "{document}");
 }

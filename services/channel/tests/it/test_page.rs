@@ -1,4 +1,4 @@
-//! The widget in a real browser, on the demo page, under its strict policy.
+//! The widget in a real browser, on the demo page with its strict policy.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
-use crate::engine::Play;
-use crate::gate::Gate;
-use crate::world::World;
+use crate::fake_ai_engine::Reply;
+use crate::tcp_proxy::TcpProxy;
+use crate::test_app::TestApp;
 
-/// The widget's shadow root, as an expression.
+/// An expression for the widget's shadow root.
 const ROOT: &str = "document.querySelector('#creator-widget').shadowRoot";
 
 const ANSWER: &str = "Strength is made while you rest. [1] Three things help most:\n\n\
@@ -20,39 +20,39 @@ const ANSWER: &str = "Strength is made while you rest. [1] Three things help mos
     Begin with sleep: it costs nothing. [1]";
 
 struct Page {
-    world: World,
-    gate: Gate,
+    app: TestApp,
+    proxy: TcpProxy,
     browser: Browser,
     channel: String,
 }
 
 impl Page {
-    /// A widget on the demo page, not yet opened.
+    /// Loads the demo page with a widget that is still closed.
     async fn open(widget: Value) -> Self {
-        let world = World::new().await;
-        let gate = Gate::before(world.replica.address).await;
-        let host = format!("http://{}", gate.address);
+        let app = TestApp::new().await;
+        let proxy = TcpProxy::start(app.replica.address).await;
+        let host = format!("http://{}", proxy.address);
         let mut settings = json!({"allowed_origins": [host], "messages_per_minute": 100,
             "welcome_message": "Hi! Ask me about training, food or rest."});
         settings
             .as_object_mut()
             .unwrap()
             .extend(widget.as_object().unwrap().clone());
-        let channel = world.widget_of(&settings).await;
+        let channel = app.create_widget_with(&settings).await;
         let mut browser = Browser::start().await;
         browser.resize(1280, 860, false).await;
         let mut page = Self {
-            world,
-            gate,
+            app,
+            proxy,
             browser,
             channel,
         };
-        page.visit().await;
+        page.load().await;
         page
     }
 
-    async fn visit(&mut self) {
-        let (address, channel) = (self.gate.address, &self.channel);
+    async fn load(&mut self) {
+        let (address, channel) = (self.proxy.address, &self.channel);
         let url = format!("http://{address}/channels/demo?channel={channel}");
         self.browser.visit(&url).await;
         self.browser
@@ -66,19 +66,19 @@ impl Page {
             .await;
     }
 
-    async fn online(&mut self) {
+    async fn wait_until_online(&mut self) {
         self.browser
             .wait_for(&format!("{ROOT}.querySelector('.state.online')"))
             .await;
     }
 
     async fn ask(&mut self, question: &str) {
-        self.browser.write(question).await;
+        self.browser.type_text(question).await;
         self.browser.press("Enter", 13).await;
     }
 
-    /// Waits for so many finished turns of the assistant, the welcome included.
-    async fn answers(&mut self, count: usize) {
+    /// Waits until the assistant has finished that many messages, including the welcome.
+    async fn wait_for_answers(&mut self, count: usize) {
         let expression = format!(
             "{ROOT}.querySelectorAll('.turn.bot:not(.writing) .bubble:not(:has(.dots))').length \
              === {count}"
@@ -94,9 +94,9 @@ impl Page {
         serde_json::from_value(turns).unwrap()
     }
 
-    async fn stored(&self) -> Vec<(String, String)> {
+    async fn stored_messages(&self) -> Vec<(String, String)> {
         let rows = sqlx::query_as("select role, content from channel.messages order by seq");
-        rows.fetch_all(&self.world.admin().await).await.unwrap()
+        rows.fetch_all(&self.app.admin().await).await.unwrap()
     }
 }
 
@@ -104,21 +104,21 @@ impl Page {
 #[ignore = "needs Chromium: make test"]
 async fn a_visitor_asks_and_reads_a_streamed_answer_with_its_source() {
     let mut page = Page::open(json!({"primary_color": "#b4532a"})).await;
-    page.browser.picture("closed").await;
+    page.browser.screenshot("closed").await;
     page.toggle().await;
-    page.online().await;
+    page.wait_until_online().await;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    page.browser.picture("opened").await;
-    page.world
-        .engine
-        .next(Play::slowly(ANSWER, Duration::from_millis(60)));
+    page.browser.screenshot("opened").await;
+    page.app
+        .ai_engine
+        .reply_next(Reply::slow_text(ANSWER, Duration::from_millis(60)));
     page.ask("How do I recover between sessions?").await;
     page.browser
         .wait_for(&format!("{ROOT}.querySelector('.writing')"))
         .await;
     let early = page.turns().await.pop().unwrap();
-    page.browser.picture("streaming").await;
-    page.answers(2).await;
+    page.browser.screenshot("streaming").await;
+    page.wait_for_answers(2).await;
     let late = page.turns().await.pop().unwrap();
     assert!(
         early.len() < late.len(),
@@ -134,34 +134,37 @@ async fn a_visitor_asks_and_reads_a_streamed_answer_with_its_source() {
     let source = page.browser.value(&source).await;
     let source = source.as_str().unwrap();
     assert!(source.contains("First Twelve Weeks — Recovery"), "{source}");
-    assert!(!source.contains("Kitchen notes"), "only what is cited");
+    assert!(
+        !source.contains("Kitchen notes"),
+        "only cited sources are shown"
+    );
     tokio::time::sleep(Duration::from_millis(400)).await;
-    page.browser.picture("answered").await;
-    let stored = page.stored().await;
+    page.browser.screenshot("answered").await;
+    let stored = page.stored_messages().await;
     assert_eq!(stored[0].1, "How do I recover between sessions?");
     assert_eq!(stored[1], ("assistant".to_owned(), ANSWER.to_owned()));
     assert_eq!(
-        page.browser.complaints, [""; 0],
-        "nothing was refused by the page's policy"
+        page.browser.console_errors, [""; 0],
+        "the page's policy blocked nothing"
     );
 
-    // A reload brings back the conversation, and the panel as it was.
-    page.visit().await;
-    page.answers(2).await;
+    // A reload restores the conversation and the open panel.
+    page.load().await;
+    page.wait_for_answers(2).await;
     assert_eq!(page.turns().await.len(), 3);
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium: make test"]
-async fn words_are_shown_as_words_and_never_as_markup() {
+async fn messages_are_shown_as_text_and_never_as_markup() {
     let mut page = Page::open(json!({"theme": "dark", "position": "bottom-left"})).await;
     page.toggle().await;
-    page.online().await;
+    page.wait_until_online().await;
     let attack = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>";
     let reply = format!("{attack} [x](javascript:window.hacked=1) https://example.com/a?b=1.");
-    page.world.engine.next(Play::say(&reply));
+    page.app.ai_engine.reply_next(Reply::text(&reply));
     page.ask(attack).await;
-    page.answers(2).await;
+    page.wait_for_answers(2).await;
     let turns = page.turns().await;
     assert_eq!(turns[1], attack);
     assert!(turns[2].starts_with(attack));
@@ -175,18 +178,18 @@ async fn words_are_shown_as_words_and_never_as_markup() {
         links,
         json!(["https://example.com/a?b=1 noopener nofollow ugc"])
     );
-    page.browser.picture("dark").await;
+    page.browser.screenshot("dark").await;
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium: make test"]
-async fn what_is_said_offline_is_sent_when_the_network_is_back() {
+async fn an_offline_message_is_sent_when_the_network_returns() {
     let mut page = Page::open(json!({})).await;
     page.toggle().await;
-    page.online().await;
+    page.wait_until_online().await;
     page.ask("Before?").await;
-    page.answers(2).await;
-    page.gate.set_open(false);
+    page.wait_for_answers(2).await;
+    page.proxy.set_open(false);
     page.browser
         .wait_for(&format!("!{ROOT}.querySelector('.state.online')"))
         .await;
@@ -194,35 +197,40 @@ async fn what_is_said_offline_is_sent_when_the_network_is_back() {
     page.browser
         .wait_for(&format!("{ROOT}.querySelector('.unsent')"))
         .await;
-    page.browser.picture("offline").await;
-    page.gate.set_open(true);
-    // As a phone does that wakes up: at once, not after the pause.
+    page.browser.screenshot("offline").await;
+    page.proxy.set_open(true);
+    // A phone that wakes up reconnects immediately, not after the backoff.
     page.browser
         .value("dispatchEvent(new Event('online'))")
         .await;
-    page.answers(3).await;
-    let said: Vec<_> = page.stored().await.into_iter().map(|row| row.1).collect();
+    page.wait_for_answers(3).await;
+    let said: Vec<_> = page
+        .stored_messages()
+        .await
+        .into_iter()
+        .map(|row| row.1)
+        .collect();
     assert_eq!(said.iter().filter(|text| *text == "While away?").count(), 1);
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium: make test"]
-async fn a_failed_answer_can_be_asked_for_again() {
+async fn a_failed_answer_can_be_retried() {
     let mut page = Page::open(json!({})).await;
     page.toggle().await;
-    page.online().await;
-    page.world
-        .engine
-        .next(Play::Refuse(StatusCode::SERVICE_UNAVAILABLE));
+    page.wait_until_online().await;
+    page.app
+        .ai_engine
+        .reply_next(Reply::Refuse(StatusCode::SERVICE_UNAVAILABLE));
     page.ask("Anybody?").await;
     page.browser
         .wait_for(&format!("{ROOT}.querySelector('.trouble button')"))
         .await;
-    page.browser.picture("trouble").await;
+    page.browser.screenshot("trouble").await;
     page.browser
         .click(&format!("{ROOT}.querySelector('.trouble button')"))
         .await;
-    page.answers(2).await;
+    page.wait_for_answers(2).await;
     assert_eq!(page.turns().await[2], "You asked: Anybody? 1");
     let gone = format!("!{ROOT}.querySelector('.trouble')");
     page.browser.wait_for(&gone).await;
@@ -230,7 +238,7 @@ async fn a_failed_answer_can_be_asked_for_again() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: make test"]
-async fn keyboard_and_screen_reader_find_everything() {
+async fn the_widget_works_with_a_keyboard_and_a_screen_reader() {
     let mut page = Page::open(json!({})).await;
     let launcher = (
         "button".to_owned(),
@@ -241,7 +249,7 @@ async fn keyboard_and_screen_reader_find_everything() {
         .value(&format!("{ROOT}.querySelector('.launcher').focus()"))
         .await;
     page.browser.press("Enter", 13).await;
-    page.online().await;
+    page.wait_until_online().await;
     let focus = format!("{ROOT}.activeElement.id");
     assert_eq!(page.browser.value(&focus).await, "input");
     let found = page.browser.accessible().await;
@@ -258,7 +266,7 @@ async fn keyboard_and_screen_reader_find_everything() {
         );
     }
     page.ask("Do you hear me?").await;
-    page.answers(2).await;
+    page.wait_for_answers(2).await;
     let announced = format!("{ROOT}.querySelector('[aria-live=polite][role=status]').textContent");
     assert_eq!(
         page.browser.value(&announced).await,
@@ -278,13 +286,13 @@ async fn on_a_phone_the_chat_fills_the_screen_in_the_systems_colours() {
     let mut page = Page::open(json!({"primary_color": "#7dd3a8"})).await;
     page.browser.resize(390, 780, true).await;
     page.browser.prefer("prefers-color-scheme", "dark").await;
-    page.visit().await;
-    page.browser.picture("phone-closed").await;
+    page.load().await;
+    page.browser.screenshot("phone-closed").await;
     page.toggle().await;
-    page.online().await;
-    page.world.engine.next(Play::say(ANSWER));
+    page.wait_until_online().await;
+    page.app.ai_engine.reply_next(Reply::text(ANSWER));
     page.ask("How do I recover between sessions?").await;
-    page.answers(2).await;
+    page.wait_for_answers(2).await;
     tokio::time::sleep(Duration::from_millis(400)).await;
     let size = format!(
         "(() => {{ const r = {ROOT}.querySelector('.panel').getBoundingClientRect();
@@ -295,21 +303,21 @@ async fn on_a_phone_the_chat_fills_the_screen_in_the_systems_colours() {
         .browser
         .value("document.querySelector('#creator-widget').getAttribute('theme')");
     assert_eq!(theme.await, "dark");
-    page.browser.picture("phone-open").await;
+    page.browser.screenshot("phone-open").await;
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium: make test"]
 async fn a_page_that_is_not_allowed_shows_no_widget() {
-    let world = World::new().await;
-    let channel = world.widget().await;
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
     let mut browser = Browser::start().await;
-    let address = world.replica.address;
+    let address = app.replica.address;
     browser.resize(1280, 860, false).await;
     let form = format!("http://{address}/channels/demo");
     browser.visit(&form).await;
-    browser.picture("form").await;
-    // The page would not embed it by itself, so its script is put there by hand.
+    browser.screenshot("form").await;
+    // The demo page does not embed a widget that forbids it, so the test adds the script.
     let embed = format!(
         "(() => {{ const script = document.createElement('script');
            script.src = '/channels/v1/widget.js'; script.dataset.channel = '{channel}';
@@ -321,8 +329,12 @@ async fn a_page_that_is_not_allowed_shows_no_widget() {
     let absent = "document.querySelector('#creator-widget') === null";
     assert_eq!(browser.value(absent).await, true);
     let refused = browser
-        .complaints
+        .console_errors
         .iter()
         .any(|complaint| complaint.contains("403"));
-    assert!(refused, "it had asked: {:?}", browser.complaints);
+    assert!(
+        refused,
+        "the widget requested a session: {:?}",
+        browser.console_errors
+    );
 }

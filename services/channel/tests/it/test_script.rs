@@ -9,8 +9,8 @@ use serde_json::json;
 use shared_testkit::TokenMint;
 use uuid::Uuid;
 
-use crate::engine::Engine;
-use crate::world::World;
+use crate::fake_ai_engine::FakeAiEngine;
+use crate::test_app::TestApp;
 
 const SCRIPT: &str = include_str!("../../src/widget/widget.js");
 
@@ -32,8 +32,8 @@ fn the_script_is_at_most_fifteen_kilobytes_compressed() {
 }
 
 #[test]
-fn the_script_makes_no_markup_out_of_text() {
-    for road in [
+fn the_script_never_parses_text_as_markup() {
+    for sink in [
         "innerHTML",
         "outerHTML",
         "insertAdjacentHTML",
@@ -41,14 +41,14 @@ fn the_script_makes_no_markup_out_of_text() {
         "eval(",
         "new Function",
     ] {
-        assert!(!SCRIPT.contains(road), "{road}");
+        assert!(!SCRIPT.contains(sink), "{sink}");
     }
 }
 
 #[tokio::test]
-async fn the_script_is_kept_for_ever_under_its_hash_and_for_a_while_under_its_name() {
-    let world = World::new().await;
-    let client = &world.replica.client;
+async fn the_versioned_script_is_immutable_and_the_latest_is_revalidated() {
+    let app = TestApp::new().await;
+    let client = &app.replica.client;
     let newest = client.get("/channels/v1/widget.js").await;
     assert_eq!(newest.status, StatusCode::OK);
     assert_eq!(newest.text(), SCRIPT);
@@ -84,9 +84,9 @@ async fn the_script_is_kept_for_ever_under_its_hash_and_for_a_while_under_its_na
 }
 
 #[tokio::test]
-async fn the_demo_page_is_there_when_it_is_asked_for() {
-    let world = World::new().await;
-    let client = &world.replica.client;
+async fn the_demo_page_is_served_when_enabled() {
+    let app = TestApp::new().await;
+    let client = &app.replica.client;
     let show = |query: &str| {
         let request = client.request(Method::GET, &format!("/channels/demo{query}"));
         let request = request
@@ -100,12 +100,12 @@ async fn the_demo_page_is_there_when_it_is_asked_for() {
     assert!(form.text().contains("https://demo.example"));
     let policy = form.headers["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"));
-    let id = world
-        .widget_of(&json!({"allowed_origins": ["https://demo.example"]}))
+    let id = app
+        .create_widget_with(&json!({"allowed_origins": ["https://demo.example"]}))
         .await;
     let shown = show(&format!("?channel={id}")).await.text();
     assert!(shown.contains(&format!("data-channel=\"{id}\"")));
-    let elsewhere = world.widget().await;
+    let elsewhere = app.create_widget().await;
     for other in [
         elsewhere.as_str(),
         &Uuid::now_v7().to_string(),
@@ -128,12 +128,15 @@ async fn the_demo_page_is_there_when_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn the_demo_page_is_not_there_unless_it_is_asked_for() {
+async fn the_demo_page_is_unknown_when_disabled() {
     let mint = TokenMint::new();
-    let engine = Engine::start(&mint).await;
-    let closed = World::with(mint, engine, "http://127.0.0.1:1", |c| c.demo_page = false).await;
+    let ai_engine = FakeAiEngine::start(&mint).await;
+    let app = TestApp::with(mint, ai_engine, "http://127.0.0.1:1", |c| {
+        c.demo_page = false;
+    })
+    .await;
     for path in ["/channels/demo", "/channels/demo.css"] {
-        let absent = closed.replica.client.get(path).await;
+        let absent = app.replica.client.get(path).await;
         assert_eq!(
             (absent.status.as_u16(), absent.code()),
             (404, "unknown_path".into())

@@ -1,4 +1,4 @@
-//! Sessions of visitors: what the token says, and what it is not good for.
+//! Sessions of visitors: the claims of their tokens, and where tokens are refused.
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
@@ -6,8 +6,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Value, json};
 use shared_testkit::Answer;
 
-use crate::talk::Talk;
-use crate::world::{PAGE, WIDGET_KEY, World};
+use crate::test_app::{PAGE, TestApp, WIDGET_KEY};
+use crate::widget_client::WidgetClient;
 
 fn claims_of(token: &str) -> Value {
     let mut rules = Validation::new(Algorithm::HS256);
@@ -31,15 +31,15 @@ fn changed(token: &str, field: &str, value: Value) -> String {
 }
 
 #[tokio::test]
-async fn a_session_says_who_talks_where_and_for_how_long() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let answer = world.ask_session(&channel, PAGE, &json!({})).await;
+async fn a_session_token_names_visitor_page_and_expiry() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let answer = app.request_session(&channel, PAGE, &json!({})).await;
     assert_eq!(answer.headers["cache-control"], "no-store");
     let session = answer.expect(StatusCode::CREATED);
     let claims = claims_of(session["token"].as_str().unwrap());
     assert_eq!(claims["channel"], channel);
-    assert_eq!(claims["creator"], world.creator.to_string());
+    assert_eq!(claims["creator"], app.creator.to_string());
     assert_eq!(claims["conversation"], session["conversation_id"]);
     assert_eq!(claims["origin"], PAGE);
     let left = claims["exp"].as_i64().unwrap() - jiff::Timestamp::now().as_second();
@@ -48,56 +48,59 @@ async fn a_session_says_who_talks_where_and_for_how_long() {
     assert_eq!(appearance["name"], "Harbour assistant");
     assert_eq!(appearance["position"], "bottom-right");
     assert!(appearance.get("allowed_origins").is_none());
-    let admin = world.admin().await;
+    let admin = app.admin().await;
     let rows = sqlx::query("select 1 from channel.conversations")
         .fetch_all(&admin)
         .await;
-    assert!(rows.unwrap().is_empty(), "a page view stores nothing");
+    assert!(
+        rows.unwrap().is_empty(),
+        "a session without messages stores nothing"
+    );
 }
 
 #[tokio::test]
-async fn a_visitor_comes_back_to_the_same_conversation() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let first = world.session(&channel).await;
+async fn a_returning_visitor_continues_the_same_conversation() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let first = app.start_session(&channel).await;
     let known = json!({"visitor_token": first["visitor_token"]});
-    let again = world
-        .ask_session(&channel, PAGE, &known)
+    let again = app
+        .request_session(&channel, PAGE, &known)
         .await
         .expect(StatusCode::CREATED);
     assert_eq!(again["conversation_id"], first["conversation_id"]);
     assert_ne!(
-        world.session(&channel).await["conversation_id"],
+        app.start_session(&channel).await["conversation_id"],
         first["conversation_id"]
     );
 
-    let mut talk = world.talk(&channel, &again).await;
-    talk.ask("Are you there?").await;
-    talk.find("ai_response").await;
+    let mut client = app.connect(&channel, &again).await;
+    client.ask("Are you there?").await;
+    client.skip_to("ai_response").await;
     sqlx::query("update channel.conversations set owner = 'closed'")
-        .execute(&world.admin().await)
+        .execute(&app.admin().await)
         .await
         .unwrap();
-    talk.ask("And now?").await;
-    assert_eq!(talk.close_code().await, 4401);
-    let fresh = world
-        .ask_session(&channel, PAGE, &known)
+    client.ask("And now?").await;
+    assert_eq!(client.close_code().await, 4401);
+    let fresh = app
+        .request_session(&channel, PAGE, &known)
         .await
         .expect(StatusCode::CREATED);
     assert_ne!(fresh["conversation_id"], first["conversation_id"]);
 }
 
 #[tokio::test]
-async fn a_visitor_token_that_is_not_good_is_refused() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let other = world
-        .widget_of(&json!({"allowed_origins": [PAGE, "https://b.example"]}))
+async fn an_invalid_visitor_token_is_refused() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let other = app
+        .create_widget_with(&json!({"allowed_origins": [PAGE, "https://b.example"]}))
         .await;
-    let session = world.session(&channel).await;
+    let session = app.start_session(&channel).await;
     let token = session["visitor_token"].as_str().unwrap();
-    let elsewhere = world
-        .ask_session(&other, "https://b.example", &json!({}))
+    let elsewhere = app
+        .request_session(&other, "https://b.example", &json!({}))
         .await
         .json();
     let long_ago = jiff::Timestamp::now().as_second() - 1;
@@ -122,19 +125,19 @@ async fn a_visitor_token_that_is_not_good_is_refused() {
         ),
     ] {
         let body = json!({"visitor_token": bad});
-        let answer = world.ask_session(&channel, PAGE, &body).await;
+        let answer = app.request_session(&channel, PAGE, &body).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}");
         assert_eq!(answer.code(), "invalid_visitor_token", "{what}");
     }
 }
 
 #[tokio::test]
-async fn a_socket_with_a_token_that_is_not_good_is_closed_with_the_reason() {
-    let world = World::new().await;
+async fn a_socket_with_an_invalid_token_is_closed_with_a_code() {
+    let app = TestApp::new().await;
     let origins = json!({"allowed_origins": [PAGE, "https://b.example"]});
-    let channel = world.widget_of(&origins).await;
-    let other = world.widget_of(&origins).await;
-    let session = world.session(&channel).await;
+    let channel = app.create_widget_with(&origins).await;
+    let other = app.create_widget_with(&origins).await;
+    let session = app.start_session(&channel).await;
     let token = session["token"].as_str().unwrap();
     let long_ago = jiff::Timestamp::now().as_second() - 1;
     let (head, tail) = token.rsplit_once('.').unwrap();
@@ -173,36 +176,36 @@ async fn a_socket_with_a_token_that_is_not_good_is_closed_with_the_reason() {
             4403,
         ),
     ] {
-        let talk = Talk::connect(world.replica.address, &channel, &bad, 0, page).await;
-        assert_eq!(talk.expect(what).close_code().await, code, "{what}");
+        let client = WidgetClient::connect(app.replica.address, &channel, &bad, 0, page).await;
+        assert_eq!(client.expect(what).close_code().await, code, "{what}");
     }
-    let talk = Talk::connect(world.replica.address, &other, token, 0, PAGE).await;
-    assert_eq!(talk.unwrap().close_code().await, 4403, "another channel");
+    let client = WidgetClient::connect(app.replica.address, &other, token, 0, PAGE).await;
+    assert_eq!(client.unwrap().close_code().await, 4403, "another channel");
 }
 
 #[tokio::test]
-async fn a_socket_ends_with_its_token() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let session = world.session(&channel).await;
+async fn a_socket_is_closed_when_its_token_expires() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let session = app.start_session(&channel).await;
     let soon = jiff::Timestamp::now().as_second() + 2;
     let token = changed(session["token"].as_str().unwrap(), "exp", json!(soon));
-    let mut talk = Talk::connect(world.replica.address, &channel, &token, 0, PAGE)
+    let mut client = WidgetClient::connect(app.replica.address, &channel, &token, 0, PAGE)
         .await
         .unwrap();
-    assert_eq!(talk.next().await["type"], "status");
-    assert_eq!(talk.close_code().await, 4401);
+    assert_eq!(client.next().await["type"], "status");
+    assert_eq!(client.close_code().await, 4401);
 }
 
 async fn history(
-    world: &World,
+    app: &TestApp,
     channel: &str,
     token: &str,
     query: &str,
     header: Option<(&str, &str)>,
 ) -> Answer {
     let path = format!("/channels/v1/widget/{channel}/history{query}");
-    let client = world.replica.client.with_token(token);
+    let client = app.replica.client.with_token(token);
     let mut request = client.request(Method::GET, &path);
     if let Some((name, value)) = header {
         request = request.header(name, value);
@@ -213,17 +216,17 @@ async fn history(
 const HERE: Option<(&str, &str)> = Some(("origin", PAGE));
 
 #[tokio::test]
-async fn the_history_is_read_number_by_number() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let session = world.session(&channel).await;
-    let mut talk = world.talk(&channel, &session).await;
+async fn the_history_is_read_in_pages() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let session = app.start_session(&channel).await;
+    let mut client = app.connect(&channel, &session).await;
     for question in ["One?", "Two?", "Three?"] {
-        talk.ask(question).await;
-        talk.find("ai_response").await;
+        client.ask(question).await;
+        client.skip_to("ai_response").await;
     }
     let token = session["token"].as_str().unwrap();
-    let all = history(&world, &channel, token, "", HERE)
+    let all = history(&app, &channel, token, "", HERE)
         .await
         .expect(StatusCode::OK);
     assert_eq!(all["last_seq"], 6);
@@ -234,37 +237,37 @@ async fn the_history_is_read_number_by_number() {
             .map(|message| message["seq"].as_i64().unwrap())
             .eq(1..=6)
     );
-    let rest = history(&world, &channel, token, "?after_seq=4&limit=1", HERE).await;
+    let rest = history(&app, &channel, token, "?after_seq=4&limit=1", HERE).await;
     assert_eq!(rest.expect(StatusCode::OK)["items"][0]["content"], "Three?");
-    let out_of_bounds = history(&world, &channel, token, "?limit=101", HERE).await;
+    let out_of_bounds = history(&app, &channel, token, "?limit=101", HERE).await;
     assert_eq!(out_of_bounds.code(), "invalid_query");
 }
 
 #[tokio::test]
-async fn the_history_is_read_with_the_token_and_from_its_page_only() {
-    let world = World::new().await;
-    let channel = world.widget().await;
-    let session = world.session(&channel).await;
+async fn the_history_requires_the_token_and_the_page_of_the_session() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let session = app.start_session(&channel).await;
     let token = session["token"].as_str().unwrap();
     let same_host = Some(("sec-fetch-site", "same-origin"));
-    let ok = history(&world, &channel, token, "", same_host).await;
+    let ok = history(&app, &channel, token, "", same_host).await;
     assert_eq!(ok.expect(StatusCode::OK)["items"], json!([]));
     let elsewhere = Some(("sec-fetch-site", "cross-site"));
     for header in [None, elsewhere, Some(("origin", "https://evil.example"))] {
-        let refused = history(&world, &channel, token, "", header).await;
+        let refused = history(&app, &channel, token, "", header).await;
         assert_eq!(refused.code(), "origin_not_allowed", "{header:?}");
     }
     let expired = changed(token, "exp", json!(1));
     assert_eq!(
-        history(&world, &channel, &expired, "", HERE).await.code(),
+        history(&app, &channel, &expired, "", HERE).await.code(),
         "expired_token"
     );
     assert_eq!(
-        history(&world, &channel, "nonsense", "", HERE).await.code(),
+        history(&app, &channel, "nonsense", "", HERE).await.code(),
         "invalid_token"
     );
     let path = format!("/channels/v1/widget/{channel}/history");
-    let client = &world.replica.client;
+    let client = &app.replica.client;
     let bare = client.request(Method::GET, &path).header("origin", PAGE);
     let bare = client.send(bare.body(Body::empty()).unwrap()).await;
     assert_eq!(bare.code(), "missing_token");

@@ -1,23 +1,23 @@
-//! What the platform grants to an account: whether it is served at all, and on which pages.
+//! Suspended accounts, and the origins that the platform allows to an account.
 
 use std::time::{Duration, Instant};
 
 use axum::http::{Method, StatusCode};
 use serde_json::json;
+use shared_auth::{Revocations, Subject};
 use shared_cache::Cache;
-use shared_web::{Revocations, Subject};
 
-use crate::talk::Talk;
-use crate::world::{PAGE, World};
+use crate::test_app::{PAGE, TestApp};
+use crate::widget_client::WidgetClient;
 
-const LIFE: Duration = Duration::from_mins(15);
+const REVOCATION_TTL: Duration = Duration::from_mins(15);
 
 /// Writes the account's settings as auth does.
-async fn settings(world: &World, origins: &str, suspended: bool) {
-    let admin = world.admin().await;
+async fn write_settings(app: &TestApp, origins: &str, suspended: bool) {
+    let admin = app.admin().await;
     let account = "insert into auth.creators (creator_id, display_name) values ($1, 'An account')
                    on conflict do nothing";
-    let id = world.creator;
+    let id = app.creator;
     sqlx::query(account).bind(id).execute(&admin).await.unwrap();
     let settings = "insert into platform.tenant_settings
           (creator_id, plan, allowed_origins, suspended_at)
@@ -28,70 +28,73 @@ async fn settings(world: &World, origins: &str, suspended: bool) {
     query.execute(&admin).await.unwrap();
 }
 
-async fn begin(world: &World, widget: &str) -> Talk {
-    let session = world.session(widget).await;
-    world.talk(widget, &session).await
+async fn connect_visitor(app: &TestApp, widget: &str) -> WidgetClient {
+    let session = app.start_session(widget).await;
+    app.connect(widget, &session).await
 }
 
-fn revocations(world: &World) -> Revocations {
-    Revocations::listen(Cache::new(&world.config.cache).unwrap())
+fn revocations(app: &TestApp) -> Revocations {
+    Revocations::listen(Cache::new(&app.config.cache).unwrap())
 }
 
 #[tokio::test]
-async fn a_suspended_account_gets_no_session_and_its_open_sockets_end_within_a_second() {
-    let mut world = World::new().await;
-    world.heed_revocations().await;
-    let widget = world.widget().await;
-    let mut talk = begin(&world, &widget).await;
-    settings(&world, "{}", true).await;
+async fn suspending_an_account_refuses_sessions_and_closes_sockets_within_a_second() {
+    let mut app = TestApp::new().await;
+    app.use_revocations().await;
+    let widget = app.create_widget().await;
+    let mut client = connect_visitor(&app, &widget).await;
+    write_settings(&app, "{}", true).await;
     let began = Instant::now();
-    let revocations = revocations(&world);
-    let subject = Subject::Tenant(world.creator);
-    revocations.revoke(subject, LIFE).await.unwrap();
-    assert_eq!(talk.close_code().await, 4403);
+    let revocations = revocations(&app);
+    let subject = Subject::Tenant(app.creator);
+    revocations.revoke(subject, REVOCATION_TTL).await.unwrap();
+    assert_eq!(client.close_code().await, 4403);
     assert!(
         began.elapsed() < Duration::from_secs(1),
         "{:?}",
         began.elapsed()
     );
-    let refused = world.ask_session(&widget, PAGE, &json!({})).await;
+    let refused = app.request_session(&widget, PAGE, &json!({})).await;
     assert_eq!(
         (refused.status, refused.code().as_str()),
         (StatusCode::FORBIDDEN, "tenant_suspended")
     );
-    settings(&world, "{}", false).await;
+    write_settings(&app, "{}", false).await;
     revocations.lift(subject).await.unwrap();
-    let again = world.ask_session(&widget, PAGE, &json!({})).await;
+    let again = app.request_session(&widget, PAGE, &json!({})).await;
     assert_eq!(again.status, StatusCode::CREATED);
-    begin(&world, &widget).await;
+    connect_visitor(&app, &widget).await;
 }
 
 #[tokio::test]
-async fn another_accounts_suspension_ends_nothing() {
-    let mut world = World::new().await;
-    world.heed_revocations().await;
-    let widget = world.widget().await;
-    let mut talk = begin(&world, &widget).await;
+async fn suspending_another_account_closes_no_sockets() {
+    let mut app = TestApp::new().await;
+    app.use_revocations().await;
+    let widget = app.create_widget().await;
+    let mut client = connect_visitor(&app, &widget).await;
     let other = Subject::Tenant(shared_models::CreatorId::new());
-    revocations(&world).revoke(other, LIFE).await.unwrap();
-    assert!(talk.is_quiet(Duration::from_millis(500)).await);
+    revocations(&app)
+        .revoke(other, REVOCATION_TTL)
+        .await
+        .unwrap();
+    assert!(client.is_quiet(Duration::from_millis(500)).await);
 }
 
 #[tokio::test]
-async fn widgets_stay_within_the_origins_that_the_account_may_use() {
-    let world = World::new().await;
-    let widget = world.widget().await;
-    settings(
-        &world,
+async fn widgets_may_only_allow_the_origins_of_the_account() {
+    let app = TestApp::new().await;
+    let widget = app.create_widget().await;
+    write_settings(
+        &app,
         "{https://*.allowed.example,https://one.example}",
         false,
     )
     .await;
-    let refused = world.ask_session(&widget, PAGE, &json!({})).await;
+    let refused = app.request_session(&widget, PAGE, &json!({})).await;
     assert_eq!(
         refused.code(),
         "origin_not_allowed",
-        "also a widget that was there before"
+        "existing widgets are restricted too"
     );
     let path = format!("/channels/v1/channels/{widget}");
     for (origin, status) in [
@@ -104,7 +107,7 @@ async fn widgets_stay_within_the_origins_that_the_account_may_use() {
         ("http://one.example", 422),
     ] {
         let change = json!({"widget": {"allowed_origins": [origin]}});
-        let answer = world.owner().json(Method::PATCH, &path, &change).await;
+        let answer = app.owner().json(Method::PATCH, &path, &change).await;
         assert_eq!(
             answer.status.as_u16(),
             status,
@@ -119,14 +122,14 @@ async fn widgets_stay_within_the_origins_that_the_account_may_use() {
         }
     }
     let rename = json!({"name": "Still mine"});
-    let answer = world.owner().json(Method::PATCH, &path, &rename).await;
+    let answer = app.owner().json(Method::PATCH, &path, &rename).await;
     assert_eq!(
         answer.status,
         StatusCode::OK,
-        "what is not about origins is not refused"
+        "other changes are not refused"
     );
     let new = json!({"kind": "web_widget", "name": "Another", "widget":
         {"allowed_origins": ["https://other.example"]}});
-    let answer = world.owner().post("/channels/v1/channels", &new).await;
+    let answer = app.owner().post("/channels/v1/channels", &new).await;
     assert_eq!(answer.status.as_u16(), 422);
 }

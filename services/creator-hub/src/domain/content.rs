@@ -1,4 +1,4 @@
-//! The name of a file's content: its SHA-256.
+//! The content hash of a file: SHA-256.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,7 +27,7 @@ impl fmt::Display for ContentHash {
     }
 }
 
-/// The text is no SHA-256 in hexadecimal.
+/// The text is not a SHA-256 in hexadecimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotAHash;
 

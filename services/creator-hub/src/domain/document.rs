@@ -1,8 +1,8 @@
-//! What a document is called, what kind it is, and where it stands.
+//! Title, kind and state of a document.
 
 use serde::{Deserialize, Serialize};
 use shared_ai_client::TextKind;
-use shared_models::text::Line;
+use shared_models::text::SingleLine;
 use utoipa::ToSchema;
 
 /// Longest title, characters.
@@ -13,28 +13,29 @@ pub(crate) const DESCRIPTION: usize = 1000;
 pub(crate) const TAGS: usize = 20;
 /// Longest tag, characters.
 pub(crate) const TAG: usize = 50;
-/// Longest file name that is kept, characters.
+/// Longest stored file name, characters.
 const FILENAME: usize = 255;
 
-/// What is accepted, for whoever sent something else.
-pub(crate) const ACCEPTED: &str = "plain text (.txt) and Markdown (.md, .markdown), in UTF-8";
+/// The accepted file types, for error messages.
+pub(crate) const ACCEPTED_EXTENSIONS: &str =
+    "plain text (.txt) and Markdown (.md, .markdown), in UTF-8";
 
-/// Where a document stands.
+/// The processing state of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DocumentState {
     /// Waits for a worker.
     Pending,
-    /// Is being made searchable, or waits for another attempt.
+    /// Is being processed, or waits for another attempt.
     Processing,
     /// Is searchable.
     Ready,
-    /// Could not be made searchable; `error` says why.
+    /// Processing failed; `error` says why.
     Failed,
 }
 
 impl DocumentState {
-    /// The word in the table.
+    /// The name in the database.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -44,20 +45,20 @@ impl DocumentState {
         }
     }
 
-    /// The state of that word; none for one that callers never see.
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
+    /// The state of that name; none for `erasing`, which callers never see.
+    pub(crate) fn from_name(word: &str) -> Option<Self> {
         [Self::Pending, Self::Processing, Self::Ready, Self::Failed]
             .into_iter()
             .find(|state| state.as_str() == word)
     }
 
-    /// Whether work is under way that ends by itself.
+    /// Whether processing is waiting or running.
     pub(crate) const fn is_moving(self) -> bool {
         matches!(self, Self::Pending | Self::Processing)
     }
 }
 
-/// What a file holds.
+/// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DocumentKind {
@@ -68,7 +69,7 @@ pub(crate) enum DocumentKind {
 }
 
 impl DocumentKind {
-    /// The kind that a file's name claims.
+    /// The kind according to the file's name.
     pub(crate) fn of_filename(filename: &str) -> Option<Self> {
         let (_, extension) = filename.rsplit_once('.')?;
         match extension.to_ascii_lowercase().as_str() {
@@ -78,7 +79,7 @@ impl DocumentKind {
         }
     }
 
-    /// The word in the table.
+    /// The name in the database.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Txt => "txt",
@@ -86,8 +87,8 @@ impl DocumentKind {
         }
     }
 
-    /// The kind of that word.
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
+    /// The kind of that name.
+    pub(crate) fn from_name(word: &str) -> Option<Self> {
         [Self::Txt, Self::Md]
             .into_iter()
             .find(|kind| kind.as_str() == word)
@@ -102,8 +103,8 @@ impl DocumentKind {
     }
 }
 
-/// The name of an uploaded file, fit to be shown: no folders, no control characters. It never
-/// names a file of ours.
+/// The name of an uploaded file, safe to display: no folders, no control characters. It is never
+/// used as the name of a stored file.
 pub(crate) fn shown_filename(given: &str) -> String {
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
     let shown: String = last.chars().filter(|c| !c.is_control()).collect();
@@ -117,11 +118,11 @@ pub(crate) fn shown_filename(given: &str) -> String {
     format!("{name}.{extension}")
 }
 
-/// The title of a document that was given none: its file's name without the extension.
+/// The default title of a document: its file's name without the extension.
 pub(crate) fn title_of(filename: &str) -> String {
     let stem = filename.rsplit_once('.').map_or(filename, |(stem, _)| stem);
     let short: String = stem.chars().take(TITLE).collect();
-    Line::<TITLE>::parse(&short).map_or_else(|_| "Untitled".to_owned(), String::from)
+    SingleLine::<TITLE>::parse(&short).map_or_else(|_| "Untitled".to_owned(), String::from)
 }
 
 #[cfg(test)]

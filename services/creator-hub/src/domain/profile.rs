@@ -3,8 +3,8 @@
 use std::fmt;
 
 use jiff::tz::TimeZone;
-use reqwest::Url;
 use serde::Deserialize;
+use url::Url;
 
 /// Longest URL, characters.
 const URL: usize = 2000;
@@ -13,11 +13,11 @@ const LANGUAGE: usize = 35;
 /// Most years of experience.
 const YEARS: u8 = 50;
 
-/// A value that a profile cannot hold, in words for its author.
+/// An invalid value of a profile, with a message for its author.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Unfit(&'static str);
+pub(crate) struct InvalidProfileField(&'static str);
 
-impl fmt::Display for Unfit {
+impl fmt::Display for InvalidProfileField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
@@ -29,11 +29,12 @@ impl fmt::Display for Unfit {
 pub(crate) struct WebUrl(String);
 
 impl TryFrom<String> for WebUrl {
-    type Error = Unfit;
+    type Error = InvalidProfileField;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        const UNFIT: Unfit = Unfit("must be an http or https URL of at most 2000 characters");
-        // Parsed, a long spelling may become a short one, and a short one a long one.
+        const UNFIT: InvalidProfileField =
+            InvalidProfileField("must be an http or https URL of at most 2000 characters");
+        // Parsing may shorten or lengthen the text, so both are checked.
         if text.chars().count() > URL {
             return Err(UNFIT);
         }
@@ -42,9 +43,9 @@ impl TryFrom<String> for WebUrl {
         if !web || url.as_str().len() > URL {
             return Err(UNFIT);
         }
-        // It would be shown to everybody.
+        // It would be visible to everybody.
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Unfit("must not hold a user name or password"));
+            return Err(InvalidProfileField("must not hold a user name or password"));
         }
         Ok(Self(url.into()))
     }
@@ -56,10 +57,11 @@ impl TryFrom<String> for WebUrl {
 pub(crate) struct ZoneName(String);
 
 impl TryFrom<String> for ZoneName {
-    type Error = Unfit;
+    type Error = InvalidProfileField;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        const UNFIT: Unfit = Unfit("must be an IANA time zone, such as Europe/Madrid");
+        const UNFIT: InvalidProfileField =
+            InvalidProfileField("must be an IANA time zone, such as Europe/Madrid");
         let zone = TimeZone::get(text.trim()).map_err(|_| UNFIT)?;
         let name = zone.iana_name().ok_or(UNFIT)?;
         Ok(Self(name.to_owned()))
@@ -72,10 +74,11 @@ impl TryFrom<String> for ZoneName {
 pub(crate) struct LanguageTag(String);
 
 impl TryFrom<String> for LanguageTag {
-    type Error = Unfit;
+    type Error = InvalidProfileField;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        const UNFIT: Unfit = Unfit("must be a language tag, such as en or pt-BR");
+        const UNFIT: InvalidProfileField =
+            InvalidProfileField("must be a language tag, such as en or pt-BR");
         let mut subtags = text.trim().split('-');
         let language = subtags.next().unwrap_or_default();
         if !(2..=3).contains(&language.len()) || !language.bytes().all(|b| b.is_ascii_alphabetic())
@@ -100,7 +103,7 @@ impl TryFrom<String> for LanguageTag {
     }
 }
 
-/// Regions in capitals, scripts with one, all else small.
+/// The usual case: regions in capitals, scripts capitalised, the rest in lower case.
 fn usual_case(subtag: &str) -> String {
     let lower = subtag.to_ascii_lowercase();
     let letters = subtag.bytes().all(|byte| byte.is_ascii_alphabetic());
@@ -120,11 +123,11 @@ fn usual_case(subtag: &str) -> String {
 pub(crate) struct Years(u8);
 
 impl TryFrom<u8> for Years {
-    type Error = Unfit;
+    type Error = InvalidProfileField;
 
     fn try_from(years: u8) -> Result<Self, Self::Error> {
         if years > YEARS {
-            Err(Unfit("must lie between 0 and 50"))
+            Err(InvalidProfileField("must lie between 0 and 50"))
         } else {
             Ok(Self(years))
         }

@@ -1,8 +1,8 @@
-//! What counts as text, and the form in which it is processed.
+//! Text files: detection and normalisation.
 
 use std::str;
 
-/// The file holds something other than text.
+/// The file is not text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotText;
 
@@ -13,7 +13,7 @@ pub(crate) struct TextCheck {
 }
 
 impl TextCheck {
-    /// Looks at the next chunk.
+    /// Checks the next chunk.
     pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<(), NotText> {
         if chunk.contains(&0) {
             return Err(NotText);
@@ -27,7 +27,7 @@ impl TextCheck {
         Ok(())
     }
 
-    /// Looks at the end.
+    /// Checks the end of the file.
     pub(crate) fn finish(&self) -> Result<(), NotText> {
         if self.unfinished.is_empty() {
             Ok(())
@@ -37,7 +37,7 @@ impl TextCheck {
     }
 }
 
-/// The bytes at the end that begin a character.
+/// The number of bytes at the end that start an incomplete character.
 fn unfinished(bytes: &[u8]) -> Result<&[u8], NotText> {
     match str::from_utf8(bytes) {
         Ok(_) => Ok(&[]),
@@ -46,7 +46,7 @@ fn unfinished(bytes: &[u8]) -> Result<&[u8], NotText> {
     }
 }
 
-/// Why a file cannot be made searchable.
+/// Why a file cannot be indexed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unusable {
     /// It is not UTF-8 text.
@@ -55,7 +55,7 @@ pub(crate) enum Unusable {
     Empty,
 }
 
-/// The text of a file: without a byte order mark, its lines ended by `\n`.
+/// The text of a file, without a byte order mark and with `\n` line ends.
 pub(crate) fn normalise(bytes: Vec<u8>) -> Result<String, Unusable> {
     let mut text = String::from_utf8(bytes).map_err(|_| Unusable::NotText)?;
     if text.starts_with('\u{feff}') {

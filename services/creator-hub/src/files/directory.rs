@@ -1,5 +1,5 @@
-//! Files in a directory: `<root>/<creator>/<sha256>`, and `<root>/.incoming` for what is not yet
-//! one. A mark there is an empty file named `<creator>_<sha256>`.
+//! Files in a directory: `<root>/<tenant>/<sha256>`, and `<root>/.incoming` for files being
+//! received. A marker there is an empty file named `<tenant>_<sha256>`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use tokio::fs::{self, File};
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 use uuid::Uuid;
 
-use super::{FileStore, Incoming};
+use super::{FileStore, PendingUpload, StoredFile};
 use crate::domain::content::ContentHash;
 
-/// Bytes between two writes to the disk.
+/// Bytes buffered between two writes to disk.
 const BUFFER: usize = 256 * 1024;
 
 /// A directory of files.
@@ -25,7 +25,7 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Files below that folder, which is made when the first one comes.
+    /// Files below that folder, which is created with the first file.
     pub(crate) const fn new(root: PathBuf) -> Self {
         Self { root }
     }
@@ -34,7 +34,7 @@ impl Directory {
         self.root.join(".incoming")
     }
 
-    fn mark(&self, creator: CreatorId, hash: ContentHash) -> PathBuf {
+    fn marker(&self, creator: CreatorId, hash: ContentHash) -> PathBuf {
         self.incoming().join(format!("{creator}_{hash}"))
     }
 
@@ -46,7 +46,7 @@ impl Directory {
         self.folder(creator).join(hash.to_string())
     }
 
-    async fn open(&self) -> io::Result<PartFile> {
+    async fn create_part(&self) -> io::Result<PartFile> {
         fs::create_dir_all(self.incoming()).await?;
         let path = self.incoming().join(Uuid::new_v4().to_string());
         let file = File::options()
@@ -63,10 +63,10 @@ impl Directory {
     }
 
     async fn clear(&self, older_than: Duration) -> io::Result<Vec<(CreatorId, ContentHash)>> {
-        let mut unsettled = Vec::new();
+        let mut unconfirmed = Vec::new();
         let mut entries = match fs::read_dir(self.incoming()).await {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(unsettled),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(unconfirmed),
             Err(error) => return Err(error),
         };
         while let Some(entry) = entries.next_entry().await? {
@@ -79,21 +79,31 @@ impl Directory {
                 continue;
             }
             match marked(&entry.file_name().to_string_lossy()) {
-                Some(file) => unsettled.push(file),
+                Some(file) => unconfirmed.push(file),
                 None => absent_is_fine(fs::remove_file(entry.path()).await)?,
             }
         }
-        Ok(unsettled)
+        Ok(unconfirmed)
     }
 }
 
 impl FileStore for Directory {
-    fn begin(&self) -> BoxFuture<'_, io::Result<Box<dyn Incoming>>> {
-        async { Ok(Box::new(self.open().await?) as Box<dyn Incoming>) }.boxed()
+    fn begin(&self) -> BoxFuture<'_, io::Result<Box<dyn PendingUpload>>> {
+        async { Ok(Box::new(self.create_part().await?) as Box<dyn PendingUpload>) }.boxed()
     }
 
-    fn settle(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<()>> {
-        async move { absent_is_fine(fs::remove_file(self.mark(creator, hash)).await) }.boxed()
+    fn confirm(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<()>> {
+        async move { absent_is_fine(fs::remove_file(self.marker(creator, hash)).await) }.boxed()
+    }
+
+    fn open(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<StoredFile>> {
+        async move {
+            let file = File::open(self.place(creator, hash)).await?;
+            let size = file.metadata().await?.len();
+            let content = Box::new(file);
+            Ok(StoredFile { size, content })
+        }
+        .boxed()
     }
 
     fn read(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<Vec<u8>>> {
@@ -103,7 +113,7 @@ impl FileStore for Directory {
     fn remove(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<()>> {
         async move {
             absent_is_fine(fs::remove_file(self.place(creator, hash)).await)?;
-            // The last file takes its folder along; one that is not empty stays.
+            // Remove the folder with its last file; a folder that is not empty stays.
             let _ = fs::remove_dir(self.folder(creator)).await;
             Ok(())
         }
@@ -112,11 +122,11 @@ impl FileStore for Directory {
 
     fn erase(&self, creator: CreatorId) -> BoxFuture<'_, io::Result<u64>> {
         async move {
-            // Names begin with the creator's id in one folder, and are hashes in the other.
+            // Names begin with the tenant's id in one folder and are hashes in the other.
             let marks = clear_names(&self.incoming(), &format!("{creator}_")).await?;
             let files = clear_names(&self.folder(creator), "").await?;
             match fs::remove_dir(self.folder(creator)).await {
-                // An upload that was under way has just put its file there.
+                // A concurrent upload has just put its file there.
                 Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
                 result => absent_is_fine(result)?,
             }
@@ -127,7 +137,7 @@ impl FileStore for Directory {
 
     fn check(&self) -> BoxFuture<'_, io::Result<()>> {
         async {
-            let mut probe = self.open().await?;
+            let mut probe = self.create_part().await?;
             probe.file.write_all(b"x").await?;
             probe.file.flush().await
         }
@@ -142,14 +152,14 @@ impl FileStore for Directory {
     }
 }
 
-/// A file on its way in.
+/// A file that is being received.
 struct PartFile {
     file: BufWriter<File>,
     path: PathBuf,
     store: Directory,
 }
 
-impl Incoming for PartFile {
+impl PendingUpload for PartFile {
     fn write<'a>(&'a mut self, chunk: &'a [u8]) -> BoxFuture<'a, io::Result<()>> {
         self.file.write_all(chunk).boxed()
     }
@@ -162,14 +172,14 @@ impl Incoming for PartFile {
         .boxed()
     }
 
-    fn keep(
+    fn promote(
         self: Box<Self>,
         creator: CreatorId,
         hash: ContentHash,
     ) -> BoxFuture<'static, io::Result<()>> {
         async move {
             let (store, folder) = (&self.store, self.store.folder(creator));
-            File::create(store.mark(creator, hash)).await?;
+            File::create(store.marker(creator, hash)).await?;
             sync(&store.incoming()).await?;
             fs::create_dir_all(&folder).await?;
             fs::rename(&self.path, store.place(creator, hash)).await?;
@@ -180,14 +190,14 @@ impl Incoming for PartFile {
     }
 }
 
-/// What was kept has left its path; what broke off goes.
+/// Removes an interrupted upload; a promoted file has left this path.
 impl Drop for PartFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
 }
 
-/// A new name in a folder lasts only when the folder is written.
+/// A new name in a folder is durable only after the folder itself is flushed.
 async fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder).await?.sync_all().await
 }
@@ -197,7 +207,7 @@ fn marked(name: &str) -> Option<(CreatorId, ContentHash)> {
     Some((creator.parse().ok()?, hash.parse().ok()?))
 }
 
-/// Removes the files of a folder whose names begin so, and counts them.
+/// Removes the files of a folder whose names have that prefix, and counts them.
 async fn clear_names(folder: &Path, start: &str) -> io::Result<u64> {
     let mut entries = match fs::read_dir(folder).await {
         Ok(entries) => entries,

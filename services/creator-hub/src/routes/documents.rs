@@ -1,39 +1,34 @@
-//! The documents that the assistant knows: list, read, describe, process anew, delete.
-
-use std::time::Duration;
+//! The documents of the assistant's knowledge: list, read, change, process again, delete.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use shared_config::Service;
-use shared_db::{TenantTx, jobs as queue};
-use shared_models::text::{Line, Prose};
-use shared_models::{CreatorId, DocumentId, JobId, Page, PageRequest};
+use shared_jobs::JobRow;
+use shared_models::text::{MultiLine, SingleLine};
+use shared_models::{DocumentId, Page, PageRequest};
 use shared_web::{
-    Body, Id, IdempotencyHeader, IdempotencyKey, Paging, Permit, Problem, Query, permit,
+    Body, Created, Id, IdempotencyHeader, IdempotencyKey, Once, Paging, Permit, Problem, Query,
+    permit,
 };
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::jobs::{Job, WorkError};
+use crate::app::library;
+use crate::domain::bounded_list::BoundedList;
 use crate::domain::document::{DESCRIPTION, DocumentKind, DocumentState, TAG, TAGS, TITLE};
-use crate::domain::job::JobKind;
-use crate::domain::listed::Listed;
 use crate::error::Error;
-use crate::state::{AppState, QUEUE};
-use crate::store::documents::{self, DocumentRow};
-
-/// How long who deletes a document waits for the assistant to forget it.
-const FORGETTING: Duration = Duration::from_secs(1);
+use crate::state::AppState;
+use crate::store::documents::{Description, DocumentRow, Selection};
 
 /// A document.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Document {
     id: DocumentId,
-    /// What answers cite.
+    /// The title that answers cite.
     title: String,
     description: Option<String>,
     tags: Vec<String>,
@@ -46,11 +41,11 @@ pub(crate) struct Document {
     /// SHA-256 of the file.
     content_hash: String,
     state: DocumentState,
-    /// Rises with each processing.
+    /// Increases with each processing.
     version: i32,
-    /// Passages that are searchable.
+    /// Number of searchable passages.
     chunk_count: i32,
-    /// Why it could not be made searchable.
+    /// Why processing failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<WorkError>,
     created_at: Timestamp,
@@ -94,23 +89,23 @@ impl From<DocumentRow> for Document {
     }
 }
 
-/// Work that was accepted, and what it is about.
+/// An accepted job and its document.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Accepted {
     /// The document.
     pub(crate) document: Document,
-    /// The work.
+    /// The job.
     pub(crate) job: Job,
 }
 
-/// Work that was accepted on what is no longer to be seen.
+/// An accepted deletion.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Erasing {
-    /// The work.
+    /// The job.
     job: Job,
 }
 
-/// Which documents to list.
+/// Filters of the list.
 #[derive(Debug, Clone, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -126,27 +121,27 @@ pub(crate) struct DocumentFilter {
     tag: Option<String>,
 }
 
-/// What to change; a field that is left out stays as it is.
+/// The fields to change; an absent field stays unchanged.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::option_option, reason = "absent leaves it, null removes it")]
 pub(crate) struct DocumentChange {
-    /// What answers cite. A searchable document is processed anew under a new title; it stays
-    /// searchable meanwhile, and passages that did not change keep their vectors.
+    /// The title that answers cite. A searchable document is processed again under a new title;
+    /// it stays searchable meanwhile, and unchanged passages keep their vectors.
     #[schema(value_type = String, min_length = 1, max_length = 200)]
     #[serde(default, deserialize_with = "present")]
-    title: Option<Line<TITLE>>,
+    title: Option<SingleLine<TITLE>>,
     /// Null removes it.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 1000)]
     #[serde(default, deserialize_with = "present")]
-    description: Option<Option<Prose<DESCRIPTION>>>,
+    description: Option<Option<MultiLine<DESCRIPTION>>>,
     /// All tags, at most 20 of at most 50 characters.
-    #[schema(value_type = Vec<Line<50>>, max_items = 20)]
+    #[schema(value_type = Vec<SingleLine<50>>, max_items = 20)]
     #[serde(default, deserialize_with = "present")]
-    tags: Option<Listed<TAGS, TAG>>,
+    tags: Option<BoundedList<TAGS, TAG>>,
 }
 
-/// Tells null from absent: what is there is read as what it has to be.
+/// Distinguishes null from absent: a present field must be valid.
 fn present<'de, D, T>(reader: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -155,9 +150,31 @@ where
     T::deserialize(reader).map(Some)
 }
 
-/// The path of a document.
-pub(crate) fn location(id: DocumentId) -> String {
-    format!("{}/v1/documents/{id}", Service::CreatorHub.prefix())
+impl DocumentChange {
+    /// The new description: what is absent stays as it was.
+    fn apply(self, old: &DocumentRow) -> Description {
+        Description {
+            title: self.title.map_or_else(|| old.title.clone(), String::from),
+            text: match self.description {
+                Some(new) => new.map(String::from),
+                None => old.description.clone(),
+            },
+            tags: self.tags.map_or_else(|| old.tags.clone(), Vec::from),
+        }
+    }
+}
+
+/// The response to a request that has a document processed.
+pub(crate) fn accepted(document: DocumentRow, job: JobRow) -> Created<Accepted> {
+    let id = document.id;
+    Created {
+        status: StatusCode::ACCEPTED,
+        location: format!("{}/v1/documents/{id}", Service::CreatorHub.prefix()),
+        body: Accepted {
+            document: document.into(),
+            job: job.into(),
+        },
+    }
 }
 
 /// List the documents, newest first.
@@ -171,7 +188,7 @@ pub(crate) fn location(id: DocumentId) -> String {
 )]
 pub(crate) async fn list_documents(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsRead>,
+    caller: Permit<permit::DocumentsRead>,
     paging: Paging,
     Query(filter): Query<DocumentFilter>,
 ) -> Result<Json<Page<Document>>, Error> {
@@ -181,17 +198,14 @@ pub(crate) async fn list_documents(
         state,
         tag,
     } = filter;
-    let page = PageRequest { limit, cursor };
-    let window = paging.window(&page)?;
-    let mut tx = app.db.tenant_read(creator.id).await?;
-    let rows = documents::list(
-        &mut tx,
+    let window = paging.window(&PageRequest { limit, cursor })?;
+    let selection = Selection {
         state,
-        tag.as_deref(),
-        window.after,
-        window.limit + 1,
-    )
-    .await?;
+        tag: tag.as_deref(),
+        after: window.after,
+        limit: window.limit + 1,
+    };
+    let rows = library::list(&app, caller.tenant, &selection).await?;
     let items = rows.into_iter().map(Document::from).collect();
     Ok(Json(paging.page(items, window, |document: &Document| {
         document.id.as_uuid()
@@ -211,13 +225,10 @@ pub(crate) async fn list_documents(
 )]
 pub(crate) async fn read_document(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsRead>,
+    caller: Permit<permit::DocumentsRead>,
     Id(id): Id<DocumentId>,
 ) -> Result<Json<Document>, Error> {
-    let mut tx = app.db.tenant_read(creator.id).await?;
-    let row = documents::find(&mut tx, id)
-        .await?
-        .ok_or(Error::UnknownDocument)?;
+    let row = library::read(&app, caller.tenant, id).await?;
     Ok(Json(row.into()))
 }
 
@@ -236,31 +247,16 @@ pub(crate) async fn read_document(
 )]
 pub(crate) async fn update_document(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsWrite>,
+    caller: Permit<permit::DocumentsWrite>,
     Id(id): Id<DocumentId>,
     Body(change): Body<DocumentChange>,
 ) -> Result<Json<Document>, Error> {
-    let mut tx = app.db.tenant(creator.id).await?;
-    let old = documents::find_to_change(&mut tx, id)
-        .await?
-        .ok_or(Error::UnknownDocument)?;
-    let title = change.title.map_or_else(|| old.title.clone(), String::from);
-    let description = change
-        .description
-        .map_or(old.description, |new| new.map(String::from));
-    let tags = change.tags.map_or(old.tags, Vec::from);
-    let mut row = documents::describe(&mut tx, id, &title, description.as_deref(), &tags).await?;
-    // A worker that is at it notices by itself.
-    if old.state == DocumentState::Ready && title != old.title {
-        row = documents::requeue(&mut tx, id).await?;
-        enqueue(&mut tx, JobKind::Ingest, id).await?;
-    }
-    tx.commit().await?;
-    app.wake_workers();
+    let change = |old: &DocumentRow| change.apply(old);
+    let row = library::describe(&app, caller.tenant, id, change).await?;
     Ok(Json(row.into()))
 }
 
-/// Process a document anew, out of the file that was uploaded.
+/// Process a document again from its uploaded file.
 #[utoipa::path(
     post, path = "/documents/{id}/reprocess", tag = "documents", security(("bearer" = [])),
     params(("id" = DocumentId, Path), IdempotencyHeader),
@@ -274,35 +270,16 @@ pub(crate) async fn update_document(
 )]
 pub(crate) async fn reprocess_document(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsWrite>,
+    caller: Permit<permit::DocumentsWrite>,
     Id(id): Id<DocumentId>,
     key: IdempotencyKey,
-) -> Result<Response, Error> {
+) -> Result<Once<Accepted>, Error> {
     let request = key.of(&[id.as_uuid().as_bytes()]);
-    let mut tx = app.db.tenant(creator.id).await?;
-    if let Some(given) = request.replay(&mut tx).await? {
-        return Ok(given.into_response());
-    }
-    let old = documents::find_to_change(&mut tx, id)
-        .await?
-        .ok_or(Error::UnknownDocument)?;
-    if old.state.is_moving() {
-        return Err(Error::AlreadyProcessing);
-    }
-    let document = documents::requeue(&mut tx, id).await?.into();
-    let job = enqueue(&mut tx, JobKind::Ingest, id).await?;
-    let (accepted, location) = (Accepted { document, job }, location(id));
-    let status = StatusCode::ACCEPTED;
-    request
-        .keep(&mut tx, status, Some(&location), &accepted)
-        .await?;
-    tx.commit().await?;
-    app.wake_workers();
-    Ok((status, [(header::LOCATION, location)], Json(accepted)).into_response())
+    library::reprocess(&app, caller.tenant, id, &request, accepted).await
 }
 
-/// Delete a document. It is gone from every list and search at once; the job removes its passages,
-/// its vectors and its file.
+/// Delete a document. It disappears from lists and search at once; the job removes its passages,
+/// vectors and file.
 #[utoipa::path(
     delete, path = "/documents/{id}", tag = "documents", security(("bearer" = [])),
     params(("id" = DocumentId, Path)),
@@ -315,47 +292,11 @@ pub(crate) async fn reprocess_document(
 )]
 pub(crate) async fn delete_document(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsWrite>,
+    caller: Permit<permit::DocumentsWrite>,
     Id(id): Id<DocumentId>,
 ) -> Result<impl IntoResponse, Error> {
-    let mut tx = app.db.tenant(creator.id).await?;
-    if !documents::hide(&mut tx, id).await? {
-        return Err(Error::UnknownDocument);
-    }
-    let job = enqueue(&mut tx, JobKind::Erase, id).await?;
-    tx.commit().await?;
-    forget(&app, creator.id, id).await;
-    app.wake_workers();
-    let at = format!("{}/v1/jobs/{}", Service::CreatorHub.prefix(), job.id());
-    Ok((
-        StatusCode::ACCEPTED,
-        [(header::LOCATION, at)],
-        Json(Erasing { job }),
-    ))
-}
-
-/// Before the answer, so that nothing cites the document from then on. Where ai-engine does not
-/// answer soon, the job does it alone; where it does, the job finds nothing left to forget.
-async fn forget(app: &AppState, creator: CreatorId, id: DocumentId) {
-    let Ok(token) = app.verifier.internal_token(Service::AiEngine, creator) else {
-        return;
-    };
-    match timeout(FORGETTING, app.ai.forget(&token, id)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(cause)) => tracing::info!(%cause, "a deleted document is forgotten later"),
-        Err(_) => tracing::info!("a deleted document is forgotten later: ai-engine is slow"),
-    }
-}
-
-/// Puts work on a document into the queue, and reads back what was put there.
-pub(crate) async fn enqueue(
-    tx: &mut TenantTx,
-    kind: JobKind,
-    id: DocumentId,
-) -> Result<Job, Error> {
-    let job: JobId = queue::enqueue(tx, QUEUE, kind.as_str(), id.as_uuid()).await?;
-    let row = queue::find(tx, job)
-        .await?
-        .ok_or(sqlx::Error::RowNotFound)?;
-    Ok(row.into())
+    let job: Job = library::delete(&app, caller.tenant, id).await?.into();
+    let location = format!("{}/v1/jobs/{}", Service::CreatorHub.prefix(), job.id());
+    let headers = [(header::LOCATION, location)];
+    Ok((StatusCode::ACCEPTED, headers, Json(Erasing { job })))
 }

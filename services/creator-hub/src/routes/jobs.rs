@@ -1,19 +1,19 @@
-//! Long work, as its creator sees it.
+//! Background jobs.
 
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use shared_db::jobs::{self, JobRow};
+use shared_jobs::JobRow;
 use shared_models::JobId;
 use shared_web::{Id, Permit, Problem, permit};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::job::JobKind;
+use crate::app::library;
 use crate::error::Error;
 use crate::state::AppState;
 
-/// A piece of long work.
+/// A background job.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Job {
     id: JobId,
@@ -22,29 +22,29 @@ pub(crate) struct Job {
     /// The document that it is about.
     document_id: Uuid,
     /// `queued`, `running`, `succeeded` or `failed`.
-    state: String,
-    /// The step that it stands at.
+    #[schema(value_type = String)]
+    state: &'static str,
+    /// The current step.
     stage: String,
-    /// 0 to 100.
+    /// Progress in percent.
     progress: i16,
-    /// Attempts begun.
+    /// Number of attempts started.
     attempts: i32,
-    /// What went wrong last.
+    /// The last failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<WorkError>,
 }
 
-/// What went wrong.
+/// Why a job or a document failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct WorkError {
-    /// A stable word.
+    /// A stable code.
     pub(crate) code: String,
     /// For a person.
     pub(crate) reason: String,
 }
 
 impl WorkError {
-    /// Out of the two columns of a row.
     pub(crate) fn of(code: Option<String>, reason: Option<String>) -> Option<Self> {
         let reason = reason.unwrap_or_default();
         code.map(|code| Self { code, reason })
@@ -52,7 +52,6 @@ impl WorkError {
 }
 
 impl Job {
-    /// Its id, for its address.
     pub(crate) const fn id(&self) -> JobId {
         self.id
     }
@@ -76,7 +75,7 @@ impl From<JobRow> for Job {
             id,
             kind,
             document_id: subject,
-            state,
+            state: state.as_str(),
             stage,
             progress,
             attempts,
@@ -96,12 +95,9 @@ impl From<JobRow> for Job {
 )]
 pub(crate) async fn read_job(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsRead>,
+    caller: Permit<permit::DocumentsRead>,
     Id(id): Id<JobId>,
 ) -> Result<Json<Job>, Error> {
-    let mut tx = app.db.tenant_read(creator.id).await?;
-    let row = jobs::find(&mut tx, id).await?.ok_or(Error::UnknownJob)?;
-    // Jobs of other services are theirs to show.
-    JobKind::from_word(&row.kind).ok_or(Error::UnknownJob)?;
+    let row = library::read_job(&app, caller.tenant, id).await?;
     Ok(Json(row.into()))
 }

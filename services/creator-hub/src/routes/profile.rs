@@ -7,45 +7,45 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_models::CreatorId;
-use shared_models::text::{Line, Prose};
+use shared_models::text::{MultiLine, SingleLine};
 use shared_web::{Body, Permit, Problem, permit};
 use utoipa::ToSchema;
 
+use crate::app::profile;
+use crate::domain::bounded_list::BoundedList;
 use crate::domain::entity_tag;
-use crate::domain::listed::Listed;
 use crate::domain::profile::{LanguageTag, WebUrl, Years, ZoneName};
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::profiles::{self, ProfileFields, ProfileRow};
+use crate::store::profiles::{ProfileFields, ProfileRow};
 
-/// What a creator says about themselves. It is saved as a whole: a field that is left out, or
-/// null, is empty afterwards.
+/// A profile. It is replaced as a whole: an absent or null field is empty afterwards.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewProfile {
     /// The name that end users see.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
-    display_name: Option<Line<100>>,
+    display_name: Option<SingleLine<100>>,
     /// A few sentences.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 500)]
-    bio: Option<Prose<500>>,
+    bio: Option<MultiLine<500>>,
     /// A picture, `http` or `https`.
     #[schema(value_type = Option<String>, format = "uri", min_length = 1, max_length = 2000)]
     avatar_url: Option<WebUrl>,
     /// A website, `http` or `https`.
     #[schema(value_type = Option<String>, format = "uri", min_length = 1, max_length = 2000)]
     website_url: Option<WebUrl>,
-    /// What is coached, at most 10 entries of at most 60 characters.
-    #[schema(value_type = Vec<Line<60>>, max_items = 10)]
+    /// Coaching topics, at most 10 of at most 60 characters.
+    #[schema(value_type = Vec<SingleLine<60>>, max_items = 10)]
     #[serde(default)]
-    coaching_categories: Listed<10, 60>,
+    coaching_categories: BoundedList<10, 60>,
     /// Years of experience.
     #[schema(value_type = Option<u8>, maximum = 50)]
     experience_years: Option<Years>,
     /// At most 20 entries of at most 150 characters.
-    #[schema(value_type = Vec<Line<150>>, max_items = 20)]
+    #[schema(value_type = Vec<SingleLine<150>>, max_items = 20)]
     #[serde(default)]
-    certifications: Listed<20, 150>,
+    certifications: BoundedList<20, 150>,
     /// An IANA time zone, such as `Europe/Madrid`.
     #[schema(value_type = Option<String>, min_length = 1, example = "Europe/Madrid")]
     timezone: Option<ZoneName>,
@@ -84,7 +84,7 @@ impl From<NewProfile> for ProfileFields {
 /// A creator's profile.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Profile {
-    /// Whose profile it is.
+    /// The account of the profile.
     creator_id: CreatorId,
     display_name: Option<String>,
     bio: Option<String>,
@@ -95,15 +95,15 @@ pub(crate) struct Profile {
     certifications: Vec<String>,
     timezone: Option<String>,
     language: Option<String>,
-    /// When it was first saved; null when it never was.
+    /// When it was first saved; null if never.
     created_at: Option<Timestamp>,
     /// When it was last saved.
     updated_at: Option<Timestamp>,
 }
 
 impl Profile {
-    /// The answer to whoever asks for a profile: the document and its tag.
-    fn answer(creator_id: CreatorId, row: Option<ProfileRow>) -> Response {
+    /// The profile with its entity tag.
+    fn response(creator_id: CreatorId, row: Option<ProfileRow>) -> Response {
         let version = row.as_ref().map_or(0, |row| row.version);
         let times = row.as_ref().map(|row| (row.created_at, row.updated_at));
         let ProfileFields {
@@ -139,7 +139,7 @@ impl Profile {
     }
 }
 
-/// Read the profile. One that was never saved is empty, and has an entity tag all the same.
+/// Read the profile. A profile that was never saved is empty and still has an entity tag.
 #[utoipa::path(
     get, path = "/profile", tag = "profile", security(("bearer" = [])),
     responses(
@@ -149,15 +149,14 @@ impl Profile {
 )]
 pub(crate) async fn read_profile(
     State(app): State<AppState>,
-    creator: Permit<permit::ProfileRead>,
+    caller: Permit<permit::ProfileRead>,
 ) -> Result<Response, Error> {
-    let mut tx = app.db.tenant_read(creator.id).await?;
-    let row = profiles::find(&mut tx).await?;
-    Ok(Profile::answer(creator.id, row))
+    let row = profile::read(&app, caller.tenant).await?;
+    Ok(Profile::response(caller.tenant, row))
 }
 
-/// Save the profile. Once there is one, `If-Match` has to name the version that is replaced, so
-/// that nobody overwrites what they have not seen.
+/// Save the profile. Once it exists, `If-Match` must name the version that is replaced, so that
+/// nobody overwrites a version that they have not seen.
 #[utoipa::path(
     put, path = "/profile", tag = "profile", security(("bearer" = [])),
     params(("If-Match" = Option<String>, Header, description = "The `ETag` that was read")),
@@ -175,22 +174,12 @@ pub(crate) async fn read_profile(
 )]
 pub(crate) async fn save_profile(
     State(app): State<AppState>,
-    creator: Permit<permit::ProfileWrite>,
+    caller: Permit<permit::ProfileWrite>,
     headers: HeaderMap,
     Body(new): Body<NewProfile>,
 ) -> Result<Response, Error> {
-    let mut tx = app.db.tenant(creator.id).await?;
-    let version = profiles::find(&mut tx).await?.map_or(0, |row| row.version);
-    match headers.get(header::IF_MATCH) {
-        Some(tags) if !entity_tag::matches(tags.to_str().unwrap_or_default(), version) => {
-            return Err(Error::Outdated);
-        }
-        None if version > 0 => return Err(Error::NoPrecondition),
-        _ => {}
-    }
-    // Somebody else may have saved in between: then nothing comes back.
-    let saved = profiles::save(&mut tx, new.into(), version).await?;
-    let row = saved.ok_or(Error::Outdated)?;
-    tx.commit().await?;
-    Ok(Profile::answer(creator.id, Some(row)))
+    let if_match = headers.get(header::IF_MATCH);
+    let if_match = if_match.map(|tags| tags.to_str().unwrap_or_default());
+    let row = profile::save(&app, caller.tenant, new.into(), if_match).await?;
+    Ok(Profile::response(caller.tenant, Some(row)))
 }

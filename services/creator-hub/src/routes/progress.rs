@@ -1,4 +1,4 @@
-//! How far a document is: read once, or followed to the end.
+//! The processing status of a document: read once, or streamed until it ends.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use futures_util::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use serde::Serialize;
 use shared_cache::Key;
-use shared_db::jobs::{self, JobRow};
+use shared_jobs::{JobRow, JobState};
 use shared_models::{CreatorId, DocumentId};
 use shared_web::{Id, Permit, Problem, permit};
 use tokio::sync::mpsc::{self, Sender};
@@ -20,28 +20,29 @@ use tokio_stream::wrappers::ReceiverStream;
 use utoipa::ToSchema;
 
 use super::jobs::WorkError;
+use crate::app::library;
 use crate::domain::document::DocumentState;
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::documents::{self, DocumentRow};
+use crate::store::documents::DocumentRow;
 
-/// How often a followed document is looked at without a hint.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often the status of a streamed document is read without a notification.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where a document stands.
+/// The processing status of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct DocumentStatus {
     document_id: DocumentId,
     state: DocumentState,
     /// `queued`, `reading`, `indexing`, `retrying`, `done` or `failed`.
     stage: String,
-    /// 0 to 100.
+    /// Progress in percent.
     progress: i16,
-    /// Passages that are searchable.
+    /// Number of searchable passages.
     chunk_count: i32,
-    /// Attempts begun.
+    /// Number of attempts started.
     attempts: i32,
-    /// Why the document failed, or what the attempt before met.
+    /// Why the document failed, or why the previous attempt did.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<WorkError>,
     updated_at: Timestamp,
@@ -55,7 +56,7 @@ impl DocumentStatus {
         let step = match (row.state, &job) {
             (DocumentState::Ready, _) => "done",
             (DocumentState::Failed, _) => "failed",
-            (_, Some(job)) if job.state == "queued" && attempts > 0 => "retrying",
+            (_, Some(job)) if job.state == JobState::Queued && attempts > 0 => "retrying",
             (_, Some(job)) => &job.stage,
             (_, None) => "queued",
         };
@@ -79,16 +80,16 @@ impl DocumentStatus {
     }
 }
 
-async fn look(app: &AppState, creator: CreatorId, id: DocumentId) -> Result<DocumentStatus, Error> {
-    let mut tx = app.db.tenant_read(creator).await?;
-    let row = documents::find(&mut tx, id)
-        .await?
-        .ok_or(Error::UnknownDocument)?;
-    let job = jobs::newest(&mut tx, id.as_uuid()).await?;
+async fn load_status(
+    app: &AppState,
+    tenant: CreatorId,
+    id: DocumentId,
+) -> Result<DocumentStatus, Error> {
+    let (row, job) = library::read_with_job(app, tenant, id).await?;
     Ok(DocumentStatus::of(row, job))
 }
 
-/// Read where a document stands.
+/// Read the processing status of a document.
 #[utoipa::path(
     get, path = "/documents/{id}/status", tag = "documents", security(("bearer" = [])),
     params(("id" = DocumentId, Path)),
@@ -101,14 +102,15 @@ async fn look(app: &AppState, creator: CreatorId, id: DocumentId) -> Result<Docu
 )]
 pub(crate) async fn read_status(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsRead>,
+    caller: Permit<permit::DocumentsRead>,
     Id(id): Id<DocumentId>,
 ) -> Result<Json<DocumentStatus>, Error> {
-    look(&app, creator.id, id).await.map(Json)
+    load_status(&app, caller.tenant, id).await.map(Json)
 }
 
-/// Follow a document: a `progress` event for each change, then `done` or `error`. The data of each
-/// is what `status` answers; that of an `error` may lack the document, when it was deleted.
+/// Stream the processing status of a document: a `progress` event for each change, then `done` or
+/// `error`. The data of each event is the response of `status`; if the document was deleted, the
+/// `error` has only its id.
 #[utoipa::path(
     get, path = "/documents/{id}/events", tag = "documents", security(("bearer" = [])),
     params(("id" = DocumentId, Path)),
@@ -121,17 +123,17 @@ pub(crate) async fn read_status(
 )]
 pub(crate) async fn follow_document(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsRead>,
+    caller: Permit<permit::DocumentsRead>,
     Id(id): Id<DocumentId>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Error> {
-    let first = look(&app, creator.id, id).await?;
+    let first = load_status(&app, caller.tenant, id).await?;
     let (sender, receiver) = mpsc::channel(4);
-    tokio::spawn(follow(app, creator.id, id, first, sender));
+    tokio::spawn(follow(app, caller.tenant, id, first, sender));
     let alive = KeepAlive::new().interval(Duration::from_secs(15));
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(alive))
 }
 
-/// Ends with the work, with the reader, or with this process; the reader then asks again.
+/// Ends with the processing, the reader or this process; a reader can reconnect.
 async fn follow(
     app: AppState,
     creator: CreatorId,
@@ -139,22 +141,22 @@ async fn follow(
     first: DocumentStatus,
     sender: Sender<Result<Event, Infallible>>,
 ) {
-    // Hints come from whichever replica does the work; without Redis the looks have to do.
-    let hints = app.cache.subscribe(&Key::job_events(creator)).await;
-    let mut hints: BoxStream<'_, ()> = match hints {
-        Ok(hints) => hints.into_on_message().map(drop).boxed(),
+    // Notifications come from the replica that runs the job; without Redis, polling is enough.
+    let notifications = app.cache.subscribe(&Key::job_events(creator)).await;
+    let mut notifications: BoxStream<'_, ()> = match notifications {
+        Ok(notifications) => notifications.into_on_message().map(drop).boxed(),
         Err(_) => stream::pending().boxed(),
     };
-    let mut told = None;
+    let mut last_sent = None;
     let mut now = Ok(first);
     loop {
         match now {
-            Ok(status) if told.as_ref() != Some(&status) => {
+            Ok(status) if last_sent.as_ref() != Some(&status) => {
                 let moving = status.state.is_moving();
                 if sender.send(Ok(event(&status))).await.is_err() || !moving {
                     return;
                 }
-                told = Some(status);
+                last_sent = Some(status);
             }
             Ok(_) => {}
             Err(Error::UnknownDocument) => {
@@ -169,15 +171,15 @@ async fn follow(
                     .await;
                 return;
             }
-            Err(error) => tracing::warn!(%error, "progress was not read"),
+            Err(error) => tracing::warn!(%error, "status of a document not read; will retry"),
         }
         tokio::select! {
-            Some(()) = hints.next() => {}
-            () = tokio::time::sleep(LOOK) => {}
+            Some(()) = notifications.next() => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
             () = sender.closed() => return,
             () = app.stop.cancelled() => return,
         }
-        now = look(&app, creator, id).await;
+        now = load_status(&app, creator, id).await;
     }
 }
 

@@ -1,18 +1,16 @@
-//! Search in a creator's knowledge, as their assistant does it.
+//! Search in the knowledge of the assistant.
 
 use axum::Json;
 use axum::extract::State;
-use shared_ai_client::{SearchRequest, SearchResults, Source};
-use shared_config::Service;
-use shared_models::DocumentId;
-use shared_web::{Body, Creator, Permit, Problem, permit};
+use shared_ai_client::{SearchRequest, SearchResults};
+use shared_web::{Body, Permit, Problem, permit};
 
+use crate::app::search;
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::documents;
 
-/// Search by meaning and by words at once. What a creator has deleted is not found, also while
-/// its removal is still under way.
+/// Search by vectors and keywords. Deleted documents are not found, even while their removal is
+/// still in progress.
 #[utoipa::path(
     post, path = "/search", tag = "search", security(("bearer" = [])),
     request_body = SearchRequest,
@@ -25,38 +23,10 @@ use crate::store::documents;
 )]
 pub(crate) async fn search_knowledge(
     State(app): State<AppState>,
-    creator: Permit<permit::KnowledgeSearch>,
+    caller: Permit<permit::KnowledgeSearch>,
     Body(request): Body<SearchRequest>,
 ) -> Result<Json<SearchResults>, Error> {
-    if request
-        .limit
-        .is_some_and(|limit| !(1..=20).contains(&limit))
-    {
-        return Err(Error::Field(
-            "limit",
-            "must lie between 1 and 20".to_owned(),
-        ));
-    }
-    let token = app.verifier.internal_token(Service::AiEngine, creator.id)?;
-    let SearchResults {
-        results,
-        processing_time_ms,
-    } = app.ai.search(&token, &request).await?;
-    let results = without_hidden(&app, &creator, results).await?;
-    Ok(Json(SearchResults {
-        results,
-        processing_time_ms,
-    }))
-}
-
-async fn without_hidden(
-    app: &AppState,
-    creator: &Creator,
-    mut results: Vec<Source>,
-) -> Result<Vec<Source>, Error> {
-    let found: Vec<DocumentId> = results.iter().map(|source| source.document_id).collect();
-    let mut tx = app.db.tenant_read(creator.id).await?;
-    let visible = documents::visible(&mut tx, &found).await?;
-    results.retain(|source| visible.contains(&source.document_id));
-    Ok(results)
+    search::search(&app, caller.tenant, &request)
+        .await
+        .map(Json)
 }

@@ -1,25 +1,18 @@
-//! Takes in a file: streamed to the store while it is checked and hashed, then a row and a job.
+//! Uploads: the file is streamed to the store while it is checked and hashed.
 
 mod form;
 
-use axum::Json;
 use axum::extract::State;
 use axum::extract::multipart::{Multipart, MultipartRejection};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, header};
 use serde::Deserialize;
-use shared_db::usage;
-use shared_models::{CreatorId, UsageKind};
-use shared_web::{IdempotencyHeader, IdempotencyKey, Permit, Problem, permit};
+use shared_web::{IdempotencyHeader, IdempotencyKey, Once, Permit, Problem, permit};
 use utoipa::ToSchema;
 
-use super::documents::{Accepted, enqueue, location};
-use crate::domain::document::title_of;
-use crate::domain::job::JobKind;
+use super::documents::{Accepted, accepted};
+use crate::app::library;
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::documents::{self, NewDocument};
-use form::Form;
 
 /// The fields of the form.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -31,17 +24,17 @@ pub(crate) struct Upload {
     /// Plain text (`.txt`) or Markdown (`.md`, `.markdown`), in UTF-8.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
-    /// What answers cite; the name of the file when absent.
+    /// The title that answers cite; the name of the file when absent.
     #[schema(max_length = 200)]
     title: Option<String>,
     #[schema(max_length = 1000)]
     description: Option<String>,
-    /// At most 20 of at most 50 characters, parted by commas.
+    /// At most 20 of at most 50 characters, separated by commas.
     tags: Option<String>,
 }
 
-/// Upload a document. It is accepted at once; `status` and `events` tell when it is searchable.
-/// The same content twice is refused, and the answer names the document that has it.
+/// Upload a document. It is accepted at once; `status` and `events` report when it is searchable.
+/// Content that exists already is refused, and the response names the document that has it.
 #[utoipa::path(
     post, path = "/documents", tag = "documents", security(("bearer" = [])),
     params(IdempotencyHeader),
@@ -62,24 +55,24 @@ pub(crate) struct Upload {
 )]
 pub(crate) async fn upload_document(
     State(app): State<AppState>,
-    creator: Permit<permit::DocumentsWrite>,
+    caller: Permit<permit::DocumentsWrite>,
     key: IdempotencyKey,
     headers: HeaderMap,
     multipart: Result<Multipart, MultipartRejection>,
-) -> Result<Response, Error> {
-    let multipart = multipart.map_err(|rejection| not_a_form(&headers, &rejection))?;
-    refuse_early(&headers, app.upload_max_bytes)?;
+) -> Result<Once<Accepted>, Error> {
+    let multipart = multipart.map_err(|rejection| form_error(&headers, &rejection))?;
+    check_content_length(&headers, app.upload_max_bytes)?;
     let form = form::receive(app.files.as_ref(), multipart, app.upload_max_bytes).await?;
-    let answer = keep(&app, creator.id, form, key).await;
-    metrics::counter!("hub_uploads_total", "accepted" => answer.is_ok().to_string()).increment(1);
-    if answer.is_ok() {
-        app.wake_workers();
-    }
-    answer
+    let request = form.idempotent(key);
+    let (file, document) = form.into_document();
+    let uploaded = library::upload(&app, caller.tenant, file, document, &request, accepted).await;
+    let outcome = if uploaded.is_ok() { "true" } else { "false" };
+    metrics::counter!("creator_hub_uploads_total", "accepted" => outcome).increment(1);
+    uploaded
 }
 
-/// One that says that it is a form, and is none that can be read, differs from something else.
-fn not_a_form(headers: &HeaderMap, rejection: &MultipartRejection) -> Error {
+/// Distinguishes a malformed multipart body from a body of another media type.
+fn form_error(headers: &HeaderMap, rejection: &MultipartRejection) -> Error {
     let kind = headers.get(header::CONTENT_TYPE);
     let kind = kind
         .and_then(|value| value.to_str().ok())
@@ -91,63 +84,14 @@ fn not_a_form(headers: &HeaderMap, rejection: &MultipartRejection) -> Error {
     }
 }
 
-/// A body that says itself that it cannot hold an acceptable file need not be sent.
-fn refuse_early(headers: &HeaderMap, most: u64) -> Result<(), Error> {
+/// Refuses early when `Content-Length` already exceeds the limit.
+fn check_content_length(headers: &HeaderMap, max_bytes: u64) -> Result<(), Error> {
     let length = headers.get(header::CONTENT_LENGTH);
     let length: Option<u64> = length.and_then(|value| value.to_str().ok()?.parse().ok());
     match length {
-        Some(length) if length > most + super::FORM => Err(Error::TooLarge(most)),
+        Some(length) if length > max_bytes + super::MAX_FORM_OVERHEAD => {
+            Err(Error::TooLarge(max_bytes))
+        }
         _ => Ok(()),
     }
-}
-
-/// Row, job and file come into being together.
-async fn keep(
-    app: &AppState,
-    creator: CreatorId,
-    form: Form,
-    key: IdempotencyKey,
-) -> Result<Response, Error> {
-    let request = form.named(key);
-    let Form {
-        file,
-        title,
-        description,
-        tags,
-    } = form;
-    let hash = file.hash;
-    let mut tx = app.db.tenant(creator).await?;
-    if let Some(given) = request.replay(&mut tx).await? {
-        return Ok(given.into_response());
-    }
-    documents::lock_content(&mut tx, hash).await?;
-    if let Some(existing) = documents::with_content(&mut tx, hash).await? {
-        return Err(Error::Duplicate(existing));
-    }
-    let new = NewDocument {
-        title: title.map_or_else(|| title_of(&file.filename), String::from),
-        description: description.map(String::from),
-        tags: tags.into(),
-        filename: file.filename,
-        kind: file.kind,
-        file_size: i64::try_from(file.size).unwrap_or(i64::MAX),
-        content_hash: hash,
-    };
-    let used = [
-        (UsageKind::DocumentsUploaded, 1),
-        (UsageKind::BytesUploaded, new.file_size),
-    ];
-    usage::record(&mut tx, &used).await?;
-    let row = documents::insert(&mut tx, new).await?;
-    let job = enqueue(&mut tx, JobKind::Ingest, row.id).await?;
-    let (status, at) = (StatusCode::ACCEPTED, location(row.id));
-    let document = row.into();
-    let accepted = Accepted { document, job };
-    request.keep(&mut tx, status, Some(&at), &accepted).await?;
-    file.incoming.keep(creator, hash).await?;
-    tx.commit().await?;
-    if let Err(error) = app.files.settle(creator, hash).await {
-        tracing::warn!(%error, "an upload stays marked as unsettled until the next sweep");
-    }
-    Ok((status, [(header::LOCATION, at)], Json(accepted)).into_response())
 }

@@ -1,5 +1,5 @@
-//! `hub.documents`, as callers see them: none that is being erased. What the worker does with
-//! them is in `documents/processing.rs`.
+//! `hub.documents` without those being erased. The statements of jobs are in
+//! `documents/processing.rs`.
 
 pub(crate) mod processing;
 
@@ -44,27 +44,42 @@ pub(crate) struct NewDocument {
     pub(crate) content_hash: ContentHash,
 }
 
-/// The file of every document, whatever its state: id, name and content.
-pub(crate) async fn contents(
-    tx: &mut TenantTx,
-) -> sqlx::Result<Vec<(DocumentId, String, ContentHash)>> {
-    let rows = sqlx::query("select id, filename, content_hash from hub.documents order by id")
-        .fetch_all(tx.conn())
-        .await?;
-    let content = |row: &PgRow| {
-        let hash: Vec<u8> = row.try_get("content_hash")?;
-        // The table has no shorter or longer ones.
-        let hash = <[u8; 32]>::try_from(hash).unwrap_or_default();
-        Ok((
-            row.try_get("id")?,
-            row.try_get("filename")?,
-            ContentHash::from(hash),
-        ))
-    };
-    rows.iter().map(content).collect()
+/// The file of a document.
+#[derive(Debug, Clone)]
+pub(crate) struct DocumentFile {
+    pub(crate) document: DocumentId,
+    pub(crate) filename: String,
+    pub(crate) content_hash: ContentHash,
 }
 
-/// Lets one transaction at a time deal with a content of this tenant: its row and its file change
+/// The files of up to `limit` documents after that one, in any state, oldest first.
+pub(crate) async fn document_files(
+    tx: &mut TenantTx,
+    after: Option<DocumentId>,
+    limit: i64,
+) -> sqlx::Result<Vec<DocumentFile>> {
+    let rows = sqlx::query(
+        "select id, filename, content_hash from hub.documents
+         where $1::uuid is null or id > $1 order by id limit $2",
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?;
+    let file = |row: &PgRow| {
+        let hash: Vec<u8> = row.try_get("content_hash")?;
+        // A CHECK of the table guarantees the length.
+        let hash = <[u8; 32]>::try_from(hash).unwrap_or_default();
+        Ok(DocumentFile {
+            document: row.try_get("id")?,
+            filename: row.try_get("filename")?,
+            content_hash: ContentHash::from(hash),
+        })
+    };
+    rows.iter().map(file).collect()
+}
+
+/// Serialises transactions about the same content of this tenant, so that row and file change
 /// together.
 pub(crate) async fn lock_content(tx: &mut TenantTx, hash: ContentHash) -> sqlx::Result<()> {
     let creator = tx.creator();
@@ -76,7 +91,7 @@ pub(crate) async fn lock_content(tx: &mut TenantTx, hash: ContentHash) -> sqlx::
         .map(|_| ())
 }
 
-/// The document of that content.
+/// The document with that content.
 pub(crate) async fn with_content(
     tx: &mut TenantTx,
     hash: ContentHash,
@@ -89,7 +104,7 @@ pub(crate) async fn with_content(
         .transpose()
 }
 
-/// Adds a document that waits for its processing.
+/// Inserts a document in the state `pending`.
 pub(crate) async fn insert(tx: &mut TenantTx, new: NewDocument) -> sqlx::Result<DocumentRow> {
     let creator = tx.creator();
     let row = sqlx::query(
@@ -122,7 +137,7 @@ pub(crate) async fn find(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<Opti
         .transpose()
 }
 
-/// One document, which nobody else changes before this transaction ends.
+/// One document, locked until this transaction ends.
 pub(crate) async fn find_to_change(
     tx: &mut TenantTx,
     id: DocumentId,
@@ -135,13 +150,20 @@ pub(crate) async fn find_to_change(
         .transpose()
 }
 
-/// Up to `limit` documents after that one, newest first.
+/// The filters and the position of a page of documents.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Selection<'a> {
+    pub(crate) state: Option<DocumentState>,
+    pub(crate) tag: Option<&'a str>,
+    /// The last document of the previous page.
+    pub(crate) after: Option<Uuid>,
+    pub(crate) limit: i64,
+}
+
+/// A page of documents, newest first.
 pub(crate) async fn list(
     tx: &mut TenantTx,
-    state: Option<DocumentState>,
-    tag: Option<&str>,
-    after: Option<Uuid>,
-    limit: i64,
+    selection: &Selection<'_>,
 ) -> sqlx::Result<Vec<DocumentRow>> {
     let rows = sqlx::query(
         "select * from hub.documents
@@ -149,22 +171,28 @@ pub(crate) async fn list(
            and ($2::text is null or $2 = any (tags)) and ($3::uuid is null or id < $3)
          order by id desc limit $4",
     )
-    .bind(state.map(DocumentState::as_str))
-    .bind(tag)
-    .bind(after)
-    .bind(limit)
+    .bind(selection.state.map(DocumentState::as_str))
+    .bind(selection.tag)
+    .bind(selection.after)
+    .bind(selection.limit)
     .fetch_all(tx.conn())
     .await?;
     rows.iter().map(read).collect()
 }
 
-/// Writes what its author may change.
+/// What people write about a document.
+#[derive(Debug, Clone)]
+pub(crate) struct Description {
+    pub(crate) title: String,
+    pub(crate) text: Option<String>,
+    pub(crate) tags: Vec<String>,
+}
+
+/// Replaces title, description and tags.
 pub(crate) async fn describe(
     tx: &mut TenantTx,
     id: DocumentId,
-    title: &str,
-    description: Option<&str>,
-    tags: &[String],
+    new: &Description,
 ) -> sqlx::Result<DocumentRow> {
     let row = sqlx::query(
         "update hub.documents set title = $2, description = $3, tags = $4, updated_at = now()
@@ -172,15 +200,15 @@ pub(crate) async fn describe(
          returning *",
     )
     .bind(id)
-    .bind(title)
-    .bind(description)
-    .bind(tags)
+    .bind(&new.title)
+    .bind(&new.text)
+    .bind(&new.tags)
     .fetch_one(tx.conn())
     .await?;
     read(&row)
 }
 
-/// Makes a document wait for its next processing.
+/// Puts a document back to `pending` for another processing.
 pub(crate) async fn requeue(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<DocumentRow> {
     let row = sqlx::query(
         "update hub.documents
@@ -195,7 +223,7 @@ pub(crate) async fn requeue(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<D
     read(&row)
 }
 
-/// Hides a document for good; false when there is none.
+/// Hides a document permanently; false when there is none.
 pub(crate) async fn hide(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "update hub.documents set state = 'erasing', updated_at = now()
@@ -207,7 +235,7 @@ pub(crate) async fn hide(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<bool
     Ok(done.rows_affected() == 1)
 }
 
-/// Those of the documents that callers may see.
+/// The documents among these that are not deleted.
 pub(crate) async fn visible(
     tx: &mut TenantTx,
     ids: &[DocumentId],
@@ -230,10 +258,10 @@ fn read(row: &PgRow) -> sqlx::Result<DocumentRow> {
         description: row.try_get("description")?,
         tags: row.try_get("tags")?,
         filename: row.try_get("filename")?,
-        kind: word(row, "kind", DocumentKind::from_word)?,
+        kind: parse_enum(row, "kind", DocumentKind::from_name)?,
         file_size: row.try_get("file_size")?,
         content_hash: hash(row)?,
-        state: word(row, "state", DocumentState::from_word)?,
+        state: parse_enum(row, "state", DocumentState::from_name)?,
         version: row.try_get("version")?,
         chunk_count: row.try_get("chunk_count")?,
         error: code.map(|code| (code, reason.unwrap_or_default())),
@@ -246,9 +274,13 @@ fn read(row: &PgRow) -> sqlx::Result<DocumentRow> {
     })
 }
 
-fn word<T>(row: &PgRow, column: &'static str, meaning: fn(&str) -> Option<T>) -> sqlx::Result<T> {
-    let word: &str = row.try_get(column)?;
-    meaning(word).ok_or_else(|| unreadable(column, format!("unknown word {word}").into()))
+fn parse_enum<T>(
+    row: &PgRow,
+    column: &'static str,
+    parse: fn(&str) -> Option<T>,
+) -> sqlx::Result<T> {
+    let name: &str = row.try_get(column)?;
+    parse(name).ok_or_else(|| decode_error(column, format!("unknown value {name}").into()))
 }
 
 fn hash(row: &PgRow) -> sqlx::Result<ContentHash> {
@@ -256,10 +288,10 @@ fn hash(row: &PgRow) -> sqlx::Result<ContentHash> {
     let bytes: Result<[u8; 32], _> = bytes.try_into();
     bytes
         .map(ContentHash::from)
-        .map_err(|error| unreadable("content_hash", error.into()))
+        .map_err(|error| decode_error("content_hash", error.into()))
 }
 
-fn unreadable(column: &str, source: BoxDynError) -> sqlx::Error {
+fn decode_error(column: &str, source: BoxDynError) -> sqlx::Error {
     sqlx::Error::ColumnDecode {
         index: column.to_owned(),
         source,

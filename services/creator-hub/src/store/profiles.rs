@@ -5,7 +5,7 @@ use shared_db::TenantTx;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
-/// What a creator says about themselves.
+/// The fields of a profile.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ProfileFields {
     pub(crate) display_name: Option<String>,
@@ -42,7 +42,8 @@ pub(crate) async fn find(tx: &mut TenantTx) -> sqlx::Result<Option<ProfileRow>> 
     .transpose()
 }
 
-/// Saves a profile over that version; 0 is none. Nothing comes back when another version is there.
+/// Replaces that version of the profile, or creates it if the version is 0; none if another
+/// version is current.
 pub(crate) async fn save(
     tx: &mut TenantTx,
     fields: ProfileFields,

@@ -13,11 +13,11 @@ use axum::routing::{post, put};
 use axum::{Json, Router};
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;
-use shared_ai_client::{IngestionEvent, NewIngestion, SearchResults, Source};
+use shared_ai_client::{IngestionEvent, IngestionFailure, NewIngestion, SearchResults, Source};
+use shared_auth::TokenVerifier;
 use shared_config::Service;
-use shared_models::{CreatorId, DocumentId};
+use shared_models::{CreatorId, DocumentId, Retry};
 use shared_testkit::TokenMint;
-use shared_web::Verifier;
 use tokio::net::TcpListener;
 
 /// How a call is answered.
@@ -56,7 +56,7 @@ struct Script {
 pub(crate) struct Engine {
     pub(crate) url: String,
     script: Arc<Mutex<Script>>,
-    verifier: Verifier,
+    verifier: TokenVerifier,
 }
 
 impl Engine {
@@ -113,7 +113,7 @@ impl Engine {
         let token = value.strip_prefix("Bearer ").unwrap();
         let creator = self.verifier.verify(token).await.unwrap();
         assert_eq!(creator.service().unwrap(), Service::CreatorHub);
-        creator.id
+        creator.tenant
     }
 }
 
@@ -199,11 +199,10 @@ pub(crate) const fn progress(done: u32, total: u32) -> IngestionEvent {
     IngestionEvent::Progress { done, total }
 }
 
-pub(crate) fn failed(code: &str, retry: bool) -> IngestionEvent {
-    let reason = format!("it went wrong: {code}");
+pub(crate) fn failed(code: IngestionFailure, retry: Retry) -> IngestionEvent {
     IngestionEvent::Failed {
-        code: code.to_owned(),
-        reason,
+        code,
+        reason: format!("it went wrong: {}", code.as_str()),
         retry,
     }
 }

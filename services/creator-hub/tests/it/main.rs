@@ -17,6 +17,7 @@ mod test_progress;
 mod test_search;
 mod test_start;
 mod test_tenancy;
+mod test_tenant_data;
 mod test_upload;
 mod test_worker;
 mod test_worker_faults;

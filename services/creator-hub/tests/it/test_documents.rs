@@ -1,10 +1,11 @@
-//! Documents: listed, read, described, processed anew.
+//! Documents: listed, read, described, processed again.
 
 use std::collections::BTreeSet;
 
 use http::{Method, StatusCode, header};
 use serde_json::{Value, json};
-use shared_models::Role;
+use shared_ai_client::IngestionFailure;
+use shared_models::{Retry, Role};
 use shared_testkit::{Answer, TestClient};
 
 use crate::engine::{Reply, failed};
@@ -225,17 +226,15 @@ async fn a_failed_document_is_processed_anew_and_one_at_work_is_not() {
         (busy.status, busy.code()),
         (StatusCode::CONFLICT, "already_processing".into())
     );
-    world
-        .engine
-        .reply(Reply::Lines(vec![failed("too_many_chunks", false)]));
+    world.engine.reply(Reply::Lines(vec![failed(
+        IngestionFailure::EmptyDocument,
+        Retry::Never,
+    )]));
     world.work_off().await;
     let document = world.ana.get(&format!("{DOCUMENTS}/{id}")).await.json();
     assert_eq!(document["state"], "failed");
-    assert_eq!(document["error"]["code"], "too_many_chunks");
-    assert_eq!(
-        document["error"]["reason"],
-        "it went wrong: too_many_chunks"
-    );
+    assert_eq!(document["error"]["code"], "empty_document");
+    assert_eq!(document["error"]["reason"], "it went wrong: empty_document");
 
     let answer = reprocess(&world.ana, &id).await;
     assert_eq!(

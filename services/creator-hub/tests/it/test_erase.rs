@@ -110,7 +110,7 @@ async fn an_ai_engine_that_is_away_delays_the_erasure_and_does_not_prevent_it() 
 #[tokio::test]
 async fn a_document_that_is_deleted_under_work_is_not_finished() {
     let world = World::new().await;
-    let working = tokio::spawn(creator_hub_service::work(world.state.clone()));
+    let working = tokio::spawn(creator_hub_service::jobs::run(world.state.clone()));
     world.engine.reply(Reply::Stalls(vec![progress(1, 9)]));
     let id = world.uploaded("a.txt", "text").await;
     while world.engine.asked().is_empty() {
@@ -164,7 +164,7 @@ async fn an_erasure_that_died_after_forgetting_is_finished_by_another() {
     let world = World::new().await;
     let id = world.ready("a.txt", "text").await;
     delete(&world, &id).await;
-    shared_db::jobs::claim(&world.db(), "creator-hub")
+    shared_jobs::queue::claim(&world.db(), shared_config::Service::CreatorHub)
         .await
         .unwrap()
         .unwrap();

@@ -1,10 +1,10 @@
-//! A store that is away is named, and its return needs no restart.
+//! A store that is unavailable is named, and its return needs no restart.
 
 use std::fs;
 
 use http::StatusCode;
 use shared_config::Service;
-use shared_testkit::{Answer, Gate, Stores, TestDatabase};
+use shared_testkit::{Answer, Stores, TcpProxy, TestDatabase};
 
 use crate::world::{DOCUMENTS, World, upload};
 
@@ -37,7 +37,7 @@ async fn the_database_goes_and_comes_back() {
     let stores = Stores::from_env();
     let database = TestDatabase::new(&stores).await;
     let direct = database.settings(Service::CreatorHub);
-    let mut gate = Gate::shut((direct.host.clone(), direct.port));
+    let mut gate = TcpProxy::closed((direct.host.clone(), direct.port));
     let port = gate.port;
     let world = World::with(|config| {
         config.database.host = "127.0.0.1".to_owned();

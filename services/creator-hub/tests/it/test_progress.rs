@@ -6,7 +6,8 @@ use axum::body::Body;
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use shared_ai_client::IngestionEvent;
+use shared_ai_client::{IngestionEvent, IngestionFailure};
+use shared_models::Retry;
 use shared_testkit::Answer;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
@@ -89,9 +90,10 @@ async fn a_document_is_followed_until_it_is_done() {
 #[tokio::test]
 async fn a_failure_is_the_last_event_with_its_reason() {
     let world = World::new().await;
-    world
-        .engine
-        .reply(Reply::Lines(vec![failed("too_many_chunks", false)]));
+    world.engine.reply(Reply::Lines(vec![failed(
+        IngestionFailure::EmptyDocument,
+        Retry::Never,
+    )]));
     let id = world.uploaded("a.txt", "text").await;
     let stream = open(&world, &id).await;
     let (answer, ()) = tokio::join!(to_end(stream), world.work_off());
@@ -99,7 +101,7 @@ async fn a_failure_is_the_last_event_with_its_reason() {
     let last = &events[events.len() - 1];
     assert_eq!(
         (&last.0[..], &last.1["error"]["code"]),
-        ("error", &json!("too_many_chunks"))
+        ("error", &json!("empty_document"))
     );
 }
 
@@ -134,8 +136,9 @@ async fn progress_between_the_ends_is_shown_without_redis_too() {
     world.ana = world.service();
     world.engine.reply(Reply::Stalls(vec![progress(1, 2)]));
     let id = world.uploaded("a.txt", "text").await;
-    let worker = world.worker();
-    let stalled = tokio::spawn(async move { worker.step().await });
+    let (state, stop) = (world.state.clone(), world.stop.clone());
+    let stalled =
+        tokio::spawn(async move { creator_hub_service::jobs::runner(&state).step(&stop).await });
     let finish = async {
         while world.status(&id).await["stage"] != "indexing" {
             sleep(Duration::from_millis(20)).await;

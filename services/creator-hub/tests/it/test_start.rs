@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use shared_config::{Service, keys};
+use shared_rpc::http_client;
 use shared_testkit::TokenMint;
-use shared_web::outbound;
 use tokio::time::sleep;
 
 use crate::world::World;
@@ -141,7 +141,7 @@ async fn it_serves_works_and_ends_when_told() {
     let world = World::new().await;
     let auth = publish(&world.mint).await;
     let mut running = start(&world, &auth).await;
-    let (http, token) = (outbound::client().unwrap(), world.mint.owner(world.creator));
+    let (http, token) = (http_client::new().unwrap(), world.mint.owner(world.creator));
     let ready = http
         .get(format!("{}/readyz", running.base))
         .send()
@@ -194,7 +194,7 @@ async fn a_body_that_is_too_large_is_answered_over_a_real_connection() {
     let world = World::new().await;
     let auth = publish(&world.mint).await;
     let running = start(&world, &auth).await;
-    let (http, token) = (outbound::client().unwrap(), world.mint.owner(world.creator));
+    let (http, token) = (http_client::new().unwrap(), world.mint.owner(world.creator));
     let documents = format!("{}/creator-hub/v1/documents", running.base);
     let content = vec![b'a'; 50 * 1024 * 1024 + 1];
     let file = reqwest::multipart::Part::bytes(content).file_name("large.txt");

@@ -2,8 +2,10 @@
 
 use http::{Method, StatusCode};
 use serde_json::json;
+use shared_config::Service;
+use shared_jobs::{JobQueue, NewJob};
 use shared_models::{DocumentId, JobId};
-use shared_testkit::TestClient;
+use shared_testkit::{Stores, TestClient};
 
 use crate::world::{DOCUMENTS, World, without_trace};
 
@@ -65,11 +67,12 @@ async fn a_job_of_another_service_is_not_shown() {
     let world = World::new().await;
     let mut tx = world.db().tenant(world.creator).await.unwrap();
     let subject = DocumentId::new().as_uuid();
-    let job = shared_db::jobs::enqueue(&mut tx, "auth", "export_account", subject)
-        .await
-        .unwrap();
+    let queue = JobQueue::new(Service::Auth, Stores::from_env().cache());
+    let job = NewJob::new("export_account", subject);
+    let job = queue.enqueue(&mut tx, job).await.unwrap();
     tx.commit().await.unwrap();
-    let answer = world.ana.get(&format!("/creator-hub/v1/jobs/{job}")).await;
+    let path = format!("/creator-hub/v1/jobs/{}", job.id);
+    let answer = world.ana.get(&path).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
 }
 

@@ -302,7 +302,7 @@ async fn a_file_whose_process_died_before_its_row_is_swept() {
     fs::write(mark(&"ab".repeat(32)), "").unwrap();
     fs::write(mark(&hash), "").unwrap();
     fs::write(incoming.join("0193a5e0-part"), "half").unwrap();
-    world.worker().sweep(std::time::Duration::ZERO).await;
+    creator_hub_service::jobs::sweep(&world.state, std::time::Duration::ZERO).await;
     let stays = world
         .config
         .upload_dir

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared_ai_client::{IngestionEvent, TextKind};
-use shared_db::jobs;
+use shared_config::Service;
+use shared_jobs::queue;
 use shared_testkit::TestClient;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::engine::{Reply, progress};
 use crate::world::{DOCUMENTS, World, upload};
-
-const QUEUE: &str = "creator-hub";
 
 /// Waits until the document's state is one of them.
 async fn until(client: &TestClient, id: &str, wanted: &[&str]) -> serde_json::Value {
@@ -74,7 +73,7 @@ async fn an_upload_becomes_searchable() {
 #[tokio::test]
 async fn a_running_service_picks_an_upload_up_and_shows_how_far_it_is() {
     let world = World::new().await;
-    let working = tokio::spawn(creator_hub_service::work(world.state.clone()));
+    let working = tokio::spawn(creator_hub_service::jobs::run(world.state.clone()));
     world.engine.reply(Reply::Stalls(vec![progress(1, 4)]));
     let id = world.uploaded("a.txt", "text").await;
     let status = until(&world.ana, &id, &["processing"]).await;
@@ -102,7 +101,7 @@ async fn a_running_service_picks_an_upload_up_and_shows_how_far_it_is() {
         (&json!("processing"), &json!(0))
     );
     let (state, stop) = world.replica();
-    let working = tokio::spawn(creator_hub_service::work(state));
+    let working = tokio::spawn(creator_hub_service::jobs::run(state));
     let status = until(&world.ana, &id, &["ready"]).await;
     assert_eq!(status["attempts"], 1);
     stop.cancel();
@@ -113,8 +112,11 @@ async fn a_running_service_picks_an_upload_up_and_shows_how_far_it_is() {
 async fn another_worker_takes_over_from_one_that_died() {
     let world = World::new().await;
     let id = world.uploaded("a.txt", "text").await;
-    let dead = jobs::claim(&world.db(), QUEUE).await.unwrap().unwrap();
-    assert!(!world.worker().step().await.unwrap(), "the lease holds");
+    let dead = queue::claim(&world.db(), Service::CreatorHub)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!world.run_one_job().await, "the lease holds");
     world
         .execute("update platform.jobs set lease_until = now() - interval '1 s'")
         .await;
@@ -126,7 +128,7 @@ async fn another_worker_takes_over_from_one_that_died() {
     );
     let mut tx = world.db().tenant(world.creator).await.unwrap();
     assert!(
-        !jobs::succeed(&mut tx, &dead).await.unwrap(),
+        !queue::complete(&mut tx, &dead).await.unwrap(),
         "it comes too late"
     );
 }
@@ -137,8 +139,8 @@ async fn who_lost_the_lease_leaves_the_work_to_its_new_holder() {
     world.engine.reply(Reply::Stalls(vec![]));
     let id = world.uploaded("a.txt", "text").await;
     let slow = tokio::spawn({
-        let worker = world.worker();
-        async move { worker.step().await }
+        let (state, stop) = (world.state.clone(), world.stop.clone());
+        async move { creator_hub_service::jobs::runner(&state).step(&stop).await }
     });
     until(&world.ana, &id, &["processing"]).await;
     while world.engine.asked().is_empty() {
@@ -163,7 +165,7 @@ async fn a_lease_is_kept_while_ai_engine_is_slow() {
     let world = World::new().await;
     world.engine.reply(Reply::Stalls(vec![]));
     let id = world.uploaded("a.txt", "text").await;
-    let working = tokio::spawn(creator_hub_service::work(world.state.clone()));
+    let working = tokio::spawn(creator_hub_service::jobs::run(world.state.clone()));
     until(&world.ana, &id, &["processing"]).await;
     world
         .execute("update platform.jobs set lease_until = now() + interval '4 s'")
@@ -180,7 +182,7 @@ async fn a_text_that_kills_its_worker_fails_in_the_end() {
     let world = World::new().await;
     let id = world.uploaded("a.txt", "text").await;
     for _ in 0..8 {
-        jobs::claim(&world.db(), QUEUE)
+        queue::claim(&world.db(), Service::CreatorHub)
             .await
             .unwrap()
             .expect("it is due");
@@ -207,8 +209,8 @@ async fn two_replicas_process_each_document_once() {
     let other = upload(&world.ben, "b.txt", b"another tenant's").await;
     assert_eq!(other.status, 202);
     let (state, stop) = world.replica();
-    let one = tokio::spawn(creator_hub_service::work(world.state.clone()));
-    let two = tokio::spawn(creator_hub_service::work(state));
+    let one = tokio::spawn(creator_hub_service::jobs::run(world.state.clone()));
+    let two = tokio::spawn(creator_hub_service::jobs::run(state));
     for id in &ids {
         until(&world.ana, id, &["ready"]).await;
     }

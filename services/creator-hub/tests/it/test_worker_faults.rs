@@ -4,7 +4,8 @@ use std::fs;
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use shared_ai_client::IngestionEvent;
+use shared_ai_client::{IngestionEvent, IngestionFailure};
+use shared_models::Retry;
 
 use crate::engine::{Reply, failed, progress};
 use crate::world::World;
@@ -52,10 +53,7 @@ async fn an_ai_engine_that_says_503_is_asked_again() {
             .starts_with("ai-engine"),
         "{status}"
     );
-    assert!(
-        !world.worker().step().await.unwrap(),
-        "not before its wait is over"
-    );
+    assert!(!world.run_one_job().await, "not before its wait is over");
     then_it_works(&world, &id).await;
 }
 
@@ -103,7 +101,10 @@ async fn an_answer_that_ends_too_early_is_no_success() {
 #[tokio::test]
 async fn an_outage_that_is_told_within_the_answer_is_waited_for() {
     let world = World::new().await;
-    let away = failed("dependency_unavailable", true);
+    let away = failed(
+        IngestionFailure::DependencyUnavailable,
+        Retry::UntilAvailable,
+    );
     let (id, status) = attempted(&world, Reply::Lines(vec![progress(1, 2), away.clone()])).await;
     waits(&status, "dependency_unavailable");
     for _ in 0..12 {
@@ -118,19 +119,19 @@ async fn an_outage_that_is_told_within_the_answer_is_waited_for() {
 #[tokio::test]
 async fn what_another_attempt_cannot_help_fails_at_once_with_its_reason() {
     let world = World::new().await;
-    let refusal = failed("too_many_chunks", false);
+    let refusal = failed(IngestionFailure::EmptyDocument, Retry::Never);
     let (id, status) = attempted(&world, Reply::Lines(vec![progress(1, 9), refusal])).await;
     assert_eq!(
         (&status["state"], &status["stage"]),
         (&json!("failed"), &json!("failed"))
     );
-    assert_eq!(status["error"]["code"], "too_many_chunks");
-    assert_eq!(status["error"]["reason"], "it went wrong: too_many_chunks");
+    assert_eq!(status["error"]["code"], "empty_document");
+    assert_eq!(status["error"]["reason"], "it went wrong: empty_document");
     assert_eq!(status["chunk_count"], 0);
     world
         .execute("update platform.jobs set run_at = now()")
         .await;
-    assert!(!world.worker().step().await.unwrap(), "it stays failed");
+    assert!(!world.run_one_job().await, "it stays failed");
     assert_eq!(world.status(&id).await["state"], "failed");
 }
 
@@ -162,9 +163,10 @@ async fn a_failure_that_persists_fails_the_document_in_the_end() {
     .await;
     waits(&status, "ai_engine_failed");
     for _ in 1..8 {
-        world
-            .engine
-            .reply(Reply::Lines(vec![failed("vector_store_failed", true)]));
+        world.engine.reply(Reply::Lines(vec![failed(
+            IngestionFailure::VectorStoreFailed,
+            Retry::Limited,
+        )]));
         world.work_next().await;
     }
     let status = world.status(&id).await;
@@ -212,9 +214,10 @@ async fn a_failed_processing_leaves_the_passages_of_the_one_before() {
         .send(request.body("".into()).unwrap())
         .await
         .expect(StatusCode::ACCEPTED);
-    world
-        .engine
-        .reply(Reply::Lines(vec![failed("too_many_chunks", false)]));
+    world.engine.reply(Reply::Lines(vec![failed(
+        IngestionFailure::EmptyDocument,
+        Retry::Never,
+    )]));
     world.work_off().await;
     let status = world.status(&id).await;
     assert_eq!(
@@ -228,7 +231,7 @@ async fn an_event_after_the_end_changes_nothing() {
     let world = World::new().await;
     let late = vec![
         IngestionEvent::Done { chunks: 2 },
-        failed("too_late", false),
+        failed(IngestionFailure::Superseded, Retry::Never),
     ];
     let (_, status) = attempted(&world, Reply::Lines(late)).await;
     assert_eq!(

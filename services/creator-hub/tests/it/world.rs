@@ -5,14 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use axum::extract::FromRef as _;
-use creator_hub_service::{AppState, Config, Worker};
+use creator_hub_service::{AppState, Config, jobs};
 use http::{Method, StatusCode, header};
 use serde_json::Value;
+use shared_auth::TokenVerifier;
 use shared_config::{Reader, Service, keys};
 use shared_db::Db;
 use shared_models::CreatorId;
 use shared_testkit::{Answer, Stores, TestClient, TestDatabase, TokenMint};
-use shared_web::Verifier;
 use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -83,20 +83,22 @@ impl World {
         (state(&self.config, &self.mint, &stop), stop)
     }
 
-    pub(crate) fn worker(&self) -> Worker {
-        Worker::new(self.state.clone())
+    /// Runs one job that is due; false when there is none.
+    pub(crate) async fn run_one_job(&self) -> bool {
+        let runner = jobs::runner(&self.state);
+        runner.step(&self.stop).await.unwrap()
     }
 
     /// Does every job that is due.
     pub(crate) async fn work_off(&self) {
-        while self.worker().step().await.unwrap() {}
+        while self.run_one_job().await {}
     }
 
     /// Does one job as soon as its wait is over.
     pub(crate) async fn work_next(&self) {
         self.execute("update platform.jobs set run_at = now() where state = 'queued'")
             .await;
-        assert!(self.worker().step().await.unwrap(), "a job is due");
+        assert!(self.run_one_job().await, "a job is due");
     }
 
     pub(crate) fn db(&self) -> Db {
@@ -133,7 +135,9 @@ impl World {
     /// The same account, called by another service: Redis has no say in whether that may be.
     pub(crate) fn service(&self) -> TestClient {
         let channel = self.mint.verifier(Service::Channel);
-        let token = channel.internal_token(Service::CreatorHub, self.creator);
+        let token = channel
+            .signer()
+            .tenant_token(Service::CreatorHub, self.creator);
         self.anonymous.with_token(&token.unwrap())
     }
 
@@ -173,7 +177,7 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
 
 fn state(config: &Config, mint: &TokenMint, stop: &CancellationToken) -> AppState {
     let state = AppState::new(config, stop.clone()).unwrap();
-    Verifier::from_ref(&state).learn(&mint.key_set());
+    TokenVerifier::from_ref(&state).replace_keys(&mint.key_set());
     state
 }
 

@@ -1,4 +1,4 @@
-//! The reader names every fault, and no value.
+//! The reader reports every problem, and never a value.
 
 use super::*;
 use crate::keys;

@@ -1,4 +1,4 @@
-//! Migrates the database and exits; Kubernetes runs it as a Job.
+//! The `migrate` binary: migrates the database and exits. Kubernetes runs it as a Job.
 
 use std::process::ExitCode;
 
@@ -17,11 +17,11 @@ async fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_current_span(false)
         .init();
-    // The crates around us may bring a second provider; ours is ring.
+    // Dependencies may bring a second TLS provider; ours is ring.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match work(reader).await {
         Ok(number) => {
-            tracing::info!(migration = number, "the database is up to date");
+            tracing::info!(migration = number, "database migrated");
             say(
                 &last_words,
                 &serde_json::json!({ "migration": number }).to_string(),
@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(message) => {
-            tracing::error!(error = message, "the database could not be migrated");
+            tracing::error!(error = message, "migration failed");
             say(&last_words, &message);
             ExitCode::FAILURE
         }
@@ -43,9 +43,9 @@ async fn work(reader: Reader) -> Result<i64, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Kubernetes lifts this file into the pod's status, and the operator into its condition.
+/// Kubernetes copies this file into the pod's status, the operator into its condition.
 fn say(path: &str, message: &str) {
     if let Err(error) = std::fs::write(path, message) {
-        tracing::debug!(%error, path, "no termination log here");
+        tracing::debug!(%error, path, "cannot write the termination message");
     }
 }

@@ -1,4 +1,4 @@
-//! The catalogue holds together.
+//! The catalogue is consistent.
 
 use super::*;
 

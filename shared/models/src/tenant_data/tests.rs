@@ -1,10 +1,10 @@
-//! Tallies add up, and read as plain JSON.
+//! Counts add up and serialise as plain JSON.
 
 use super::*;
 
 #[test]
 fn tallies_add_up_by_kind() {
-    let (mut all, mut one) = (Tally::default(), Tally::default());
+    let (mut all, mut one) = (RowCounts::default(), RowCounts::default());
     one.count("hub.files", 2);
     one.count("hub.documents", 0);
     all.add(&one);

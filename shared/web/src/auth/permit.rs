@@ -1,30 +1,30 @@
-//! A caller who has a permission: the extractor that every guarded handler asks for.
+//! A caller with a permission: the extractor of every guarded handler.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
+use shared_auth::TokenVerifier;
 use shared_models::Permission;
 
-use super::creator::Creator;
-use super::verifier::Verifier;
+use super::caller::Caller;
 use crate::error::ApiError;
 
 /// Names a permission in a handler's signature.
-pub trait Needed {
+pub trait RequiredPermission {
     /// The permission.
     const PERMISSION: Permission;
 }
 
-/// The proven tenant, and the proof that its caller has the permission `P`.
+/// The verified caller, who has the permission `P`.
 #[derive(Debug, Clone)]
-pub struct Permit<P>(Creator, PhantomData<P>);
+pub struct Permit<P>(Caller, PhantomData<P>);
 
 impl<P> Deref for Permit<P> {
-    type Target = Creator;
+    type Target = Caller;
 
-    fn deref(&self) -> &Creator {
+    fn deref(&self) -> &Caller {
         &self.0
     }
 }
@@ -32,32 +32,32 @@ impl<P> Deref for Permit<P> {
 impl<S, P> FromRequestParts<S> for Permit<P>
 where
     S: Send + Sync,
-    Verifier: FromRef<S>,
-    P: Needed,
+    TokenVerifier: FromRef<S>,
+    P: RequiredPermission,
 {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let creator = Creator::from_request_parts(parts, state).await?;
-        creator.require(P::PERMISSION)?;
-        Ok(Self(creator, PhantomData))
+        let caller = Caller::from_request_parts(parts, state).await?;
+        caller.require(P::PERMISSION)?;
+        Ok(Self(caller, PhantomData))
     }
 }
 
-/// Declares a type for each permission, under the permission's name.
-macro_rules! needed {
+/// Declares a marker type for each permission.
+macro_rules! permission_types {
     ($($name:ident)*) => {$(
         #[doc = concat!("[`Permission::", stringify!($name), "`]")]
         #[derive(Debug, Clone, Copy)]
         pub struct $name;
 
-        impl Needed for $name {
+        impl RequiredPermission for $name {
             const PERMISSION: Permission = Permission::$name;
         }
     )*};
 }
 
-needed! {
+permission_types! {
     AccountRead AccountManage AnswersCreate ApiKeysManage AuditRead ChannelsRead ChannelsWrite
     ConversationsRead ConversationsWrite DocumentsRead DocumentsWrite GenerationsRead
     InvitesManage KnowledgeSearch MembersRead MembersManage ModelsRead PrivacyManage ProfileRead

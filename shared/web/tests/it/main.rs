@@ -1,4 +1,4 @@
-//! What every service answers before its own handlers have a say.
+//! Tests of what the shared layers answer for every service.
 #![expect(
     clippy::panic,
     clippy::unwrap_used,
@@ -9,5 +9,6 @@
 mod test_app;
 mod test_cors;
 mod test_limit;
+mod test_method;
 mod test_revocation;
 mod test_verifier;

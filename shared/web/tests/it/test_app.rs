@@ -1,4 +1,4 @@
-//! One shape of failure, request ids, probes, documents.
+//! Problem documents, request ids, probes, OpenAPI documents.
 
 use axum::Json;
 use axum::body::Body as HttpBody;
@@ -88,7 +88,7 @@ async fn a_wrong_field_is_named() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_refused_by_its_kind() {
+async fn an_unreadable_body_is_refused_with_its_reason() {
     let client = client(true);
     let request = |kind: &str, body: String| {
         let request = client.request(Method::POST, "/auth/v1/notes");
@@ -136,7 +136,7 @@ async fn what_cannot_be_read_is_refused_by_its_kind() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_said_to_be_unreadable() {
+async fn a_truncated_body_is_unreadable() {
     let client = client(true);
     let broken = futures_util::stream::iter([
         Ok::<_, std::io::Error>("{\"title\":"),
@@ -153,7 +153,7 @@ async fn a_body_that_breaks_off_is_said_to_be_unreadable() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_problem_document_without_its_words() {
+async fn a_panic_is_a_problem_document_without_its_message() {
     let answer = client(true).get("/auth/v1/panic").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(answer.code(), "internal");
@@ -161,7 +161,7 @@ async fn a_panic_is_a_problem_document_without_its_words() {
 }
 
 #[tokio::test]
-async fn a_request_id_is_taken_over_only_when_it_is_well_formed() {
+async fn a_request_id_is_accepted_only_if_well_formed() {
     let client = client(true);
     let path = format!("/auth/v1/notes/{}", Uuid::now_v7());
     let with = |id: &str| {
@@ -182,7 +182,7 @@ async fn a_request_id_is_taken_over_only_when_it_is_well_formed() {
 }
 
 #[tokio::test]
-async fn readiness_names_the_dependency_and_keeps_its_words_inside() {
+async fn readiness_names_the_dependency_and_hides_its_error() {
     client(true)
         .get("/auth/readyz")
         .await
@@ -213,7 +213,7 @@ async fn the_document_and_its_page_are_served() {
 }
 
 #[tokio::test]
-async fn a_value_that_no_store_can_hold_is_refused() {
+async fn a_nul_character_is_refused() {
     let client = client(true);
     let answer = client.get("/auth/v1/notes?tag=a%00b").await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -223,7 +223,7 @@ async fn a_value_that_no_store_can_hold_is_refused() {
 }
 
 #[tokio::test]
-async fn the_document_says_what_the_shared_layers_answer() {
+async fn the_document_has_the_responses_of_the_shared_layers() {
     let document = app::document(Service::Auth, "test", v1());
     let document: Value = serde_json::from_str(&document).unwrap();
     assert!(document["paths"]["/auth/v1/notes"]["post"].is_object());

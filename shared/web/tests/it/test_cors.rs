@@ -1,4 +1,4 @@
-//! Pages of other origins: those that are named may, all others pass as if nothing were said.
+//! CORS: listed origins are answered; requests of other origins pass unchanged.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn ask(method: Method, origin: &str) -> Response {
 }
 
 #[tokio::test]
-async fn a_named_origin_may_and_another_is_not_answered_for() {
+async fn a_listed_origin_is_allowed_and_another_is_not() {
     let preflight = ask(Method::OPTIONS, APP).await;
     assert_eq!(preflight.status(), StatusCode::OK);
     assert_eq!(preflight.headers()["access-control-allow-origin"], APP);

@@ -1,27 +1,27 @@
-//! What is counted, what it says, and that replicas count together.
+//! Rate limits: what is counted, the headers, and that replicas share the counts.
 
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use shared_cache::{Cache, CacheSettings, Key, Leases, Limit, Verdict};
+use shared_cache::{Cache, CacheSettings, Decision, Key, Limit, PrefetchingLimiter};
 use shared_config::Service;
 use shared_models::CreatorId;
 use shared_testkit::{Answer, Stores, TestClient, TokenMint};
-use shared_web::{Creator, Limiter, limit};
+use shared_web::{Caller, Limiter, rate_limit};
 
-/// A service with a route that reads and one that changes, both for whoever is known.
+/// A service with a GET and a POST route, both for verified callers.
 fn service(mint: &TokenMint, settings: &CacheSettings) -> TestClient {
     let cache = Cache::new(settings).unwrap();
     let verifier = mint.verifier(Service::CreatorHub);
     let limiter = Limiter::new(cache, verifier.clone());
-    let known = |_: Creator| async { "known" };
+    let known = |_: Caller| async { "known" };
     let router = Router::new()
         .route("/thing", get(known))
         .route("/thing", post(known))
         .route("/open", get(|| async { "open" }))
-        .layer(middleware::from_fn_with_state(limiter, limit::count))
+        .layer(middleware::from_fn_with_state(limiter, rate_limit::enforce))
         .with_state::<()>(verifier);
     TestClient::new(router)
 }
@@ -31,7 +31,7 @@ fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn every_answer_says_what_is_left_and_a_refusal_how_long_to_wait() {
+async fn every_response_states_the_limit_and_a_refusal_the_wait() {
     let (mint, settings) = (TokenMint::new(), Stores::from_env().cache_settings());
     let client = service(&mint, &settings);
     let known = client.with_token(&mint.owner(CreatorId::new()));
@@ -49,7 +49,7 @@ async fn every_answer_says_what_is_left_and_a_refusal_how_long_to_wait() {
         }
         allowed += 1;
     };
-    // The burst, and what came back meanwhile: twenty a second.
+    // The burst, and what was refilled meanwhile: twenty a second.
     let most = 301.0 + 20.0 * began.elapsed().as_secs_f64();
     assert!(
         allowed >= 300 && f64::from(allowed) <= most,
@@ -59,7 +59,7 @@ async fn every_answer_says_what_is_left_and_a_refusal_how_long_to_wait() {
     assert_eq!(refused.code(), "rate_limited");
     assert_eq!(header(&refused, "retry-after"), "1");
     assert!(header(&refused, "ratelimit").starts_with("\"caller\";r=0;t="));
-    // Neither somebody else nor an answer without credential is in the way of that.
+    // Another caller and an anonymous request are not affected.
     let other = client.with_token(&mint.owner(CreatorId::new()));
     assert_eq!(other.get("/thing").await.status, StatusCode::OK);
     let open = client.get("/open").await;
@@ -67,7 +67,7 @@ async fn every_answer_says_what_is_left_and_a_refusal_how_long_to_wait() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_good_credential_counts_for_its_address() {
+async fn a_request_without_a_valid_credential_is_limited_by_address() {
     let (mint, settings) = (TokenMint::new(), Stores::from_env().cache_settings());
     let stranger = service(&mint, &settings).with_token("not.a.token");
     let refused = stranger.post("/thing", &serde_json::json!({})).await;
@@ -76,11 +76,12 @@ async fn a_request_without_a_good_credential_counts_for_its_address() {
 }
 
 #[tokio::test]
-async fn services_are_not_counted_and_nobody_is_while_redis_is_away() {
+async fn services_are_not_limited_and_nobody_is_without_redis() {
     let (mint, mut settings) = (TokenMint::new(), Stores::from_env().cache_settings());
     let token = mint
         .verifier(Service::Channel)
-        .internal_token(Service::CreatorHub, CreatorId::new());
+        .signer()
+        .tenant_token(Service::CreatorHub, CreatorId::new());
     let client = service(&mint, &settings).with_token(&token.unwrap());
     let answer = client.get("/thing").await;
     assert_eq!(answer.status, StatusCode::OK);
@@ -93,7 +94,7 @@ async fn services_are_not_counted_and_nobody_is_while_redis_is_away() {
 }
 
 #[tokio::test]
-async fn four_replicas_let_through_what_one_would() {
+async fn four_replicas_allow_as_many_requests_as_one() {
     let settings = Stores::from_env().cache_settings();
     let limit = Limit {
         count: 100,
@@ -102,12 +103,12 @@ async fn four_replicas_let_through_what_one_would() {
     };
     let began = Instant::now();
     let replicas = (0..4).map(|_| {
-        let leases = Leases::new(Cache::new(&settings).unwrap());
+        let limiter = PrefetchingLimiter::new(Cache::new(&settings).unwrap());
         tokio::spawn(async move {
             let (limits, mut allowed) = ([(Key::limit("exact", "one"), limit)], 0);
             while began.elapsed().as_secs() < 2 {
-                let verdict = leases.take(&limits).await.unwrap();
-                allowed += u32::from(matches!(verdict, Verdict::Allowed { .. }));
+                let verdict = limiter.take(&limits).await.unwrap();
+                allowed += u32::from(matches!(verdict, Decision::Allowed { .. }));
             }
             allowed
         })
@@ -127,11 +128,11 @@ async fn four_replicas_let_through_what_one_would() {
     );
 }
 
-/// What is left of a limit that nothing comes back to.
-async fn left(leases: &Leases, limits: &[(Key, Limit)]) -> u32 {
-    match leases.take(limits).await.unwrap() {
-        Verdict::Allowed { remaining, .. } => remaining,
-        Verdict::Refused { .. } => panic!("the limit is used up"),
+/// The permits left of a limit that is not refilled during the test.
+async fn left(limiter: &PrefetchingLimiter, limits: &[(Key, Limit)]) -> u32 {
+    match limiter.take(limits).await.unwrap() {
+        Decision::Allowed { remaining, .. } => remaining,
+        Decision::Refused { .. } => panic!("the limit is used up"),
     }
 }
 
@@ -146,10 +147,10 @@ fn hundred(subject: &str) -> [(Key, Limit); 1] {
 }
 
 #[tokio::test]
-async fn a_burst_takes_in_advance_and_other_replicas_see_it_taken() {
+async fn a_burst_prefetches_and_other_replicas_see_it() {
     let settings = Stores::from_env().cache_settings();
-    let [one, other] = [0, 1].map(|_| Leases::new(Cache::new(&settings).unwrap()));
-    // A machine that pauses longer than a lease lasts is given another chance.
+    let [one, other] = [0, 1].map(|_| PrefetchingLimiter::new(Cache::new(&settings).unwrap()));
+    // On a machine that pauses longer than a prefetch lives, try again.
     let mut seen = Vec::new();
     for chance in 0..10 {
         let (limits, began) = (hundred(&format!("burst-{chance}")), Instant::now());
@@ -161,9 +162,9 @@ async fn a_burst_takes_in_advance_and_other_replicas_see_it_taken() {
             break;
         }
     }
-    // One; one, and one in advance, which the other replica sees taken; and that one.
+    // One; then one and one prefetched, which the other replica sees as taken; then that one.
     assert_eq!(seen, [99, 98, 96, 97]);
-    // It lapses unused: whoever asks now and then is counted one by one.
+    // It expires unused: an occasional caller is counted one request at a time.
     let limits = hundred("now-and-then");
     for expected in [99, 98, 97] {
         assert_eq!(left(&one, &limits).await, expected);
@@ -172,21 +173,21 @@ async fn a_burst_takes_in_advance_and_other_replicas_see_it_taken() {
 }
 
 #[tokio::test]
-async fn what_is_taken_in_advance_is_let_through_and_no_more() {
+async fn prefetched_permits_are_all_used_and_never_exceeded() {
     let settings = Stores::from_env().cache_settings();
-    let leases = Leases::new(Cache::new(&settings).unwrap());
+    let limiter = PrefetchingLimiter::new(Cache::new(&settings).unwrap());
     let (limits, mut allowed) = (hundred("whole"), 0);
-    while let Verdict::Allowed { .. } = leases.take(&limits).await.unwrap() {
+    while let Decision::Allowed { .. } = limiter.take(&limits).await.unwrap() {
         allowed += 1;
     }
     assert_eq!(allowed, 100);
-    // Side by side, too, nothing of what was taken is lost.
+    // No prefetched permit is lost when requests run in parallel.
     let limits = hundred("side-by-side");
-    let (leases, limits) = (&leases, &limits);
-    let asks = (0..150).map(async |_| leases.take(limits).await.unwrap());
+    let (limiter, limits) = (&limiter, &limits);
+    let asks = (0..150).map(async |_| limiter.take(limits).await.unwrap());
     let verdicts = futures_util::future::join_all(asks).await;
     let allowed = verdicts
         .iter()
-        .filter(|verdict| matches!(verdict, Verdict::Allowed { .. }));
+        .filter(|verdict| matches!(verdict, Decision::Allowed { .. }));
     assert_eq!(allowed.count(), 100);
 }

@@ -1,4 +1,4 @@
-//! What is revoked ends everywhere at once; API keys are asked for once and fall the same way.
+//! A revocation takes effect in every service; API keys are resolved once and revoked likewise.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,22 +6,22 @@ use std::time::{Duration, Instant};
 
 use axum::http::Method;
 use futures_util::future::BoxFuture;
+use shared_auth::Principal;
+use shared_auth::api_key::{KeyIdentity, ResolveKey};
+use shared_auth::{AuthError, Revocations, Subject, TokenVerifier};
 use shared_cache::{Cache, CacheSettings};
 use shared_config::Service;
 use shared_models::{ApiKeyId, CreatorId, Permission, Role, UserId};
-use shared_testkit::{Stores, TokenMint, Wire};
-use shared_web::auth::Caller;
-use shared_web::auth::api_key::{KeyIdentity, ResolveKey};
-use shared_web::{ApiError, Revocations, Subject, Verifier};
+use shared_testkit::{DeadConnectionProxy, Stores, TokenMint};
 
 const LIFE: Duration = Duration::from_mins(15);
 
-/// Waits until the answer is that code, and says how long it took.
-async fn until(verifier: &Verifier, token: &str, code: Option<&str>) -> Duration {
+/// Waits until verification fails with that code, or succeeds, and returns how long it took.
+async fn until(verifier: &TokenVerifier, token: &str, code: Option<&str>) -> Duration {
     let began = Instant::now();
     loop {
         let answer = verifier.verify(token).await;
-        if answer.as_ref().err().map(ApiError::code) == code {
+        if answer.as_ref().err().map(AuthError::code) == code {
             return began.elapsed();
         }
         assert!(began.elapsed() < Duration::from_secs(5), "{answer:?}");
@@ -30,12 +30,12 @@ async fn until(verifier: &Verifier, token: &str, code: Option<&str>) -> Duration
 }
 
 #[tokio::test]
-async fn a_revoked_subject_ends_in_every_service_within_a_second() {
+async fn a_revocation_takes_effect_in_every_service_within_a_second() {
     let (mint, settings) = (TokenMint::new(), Stores::from_env().cache_settings());
     let cache = || Cache::new(&settings).unwrap();
-    let services = Service::ALL.map(|service| mint.verifier(service).heeding(cache()));
+    let services = Service::ALL.map(|service| mint.verifier(service).with_revocations(cache()));
     let auth = Revocations::listen(cache());
-    let subjects: [fn(&shared_web::token::AccessClaims) -> Subject; 3] = [
+    let subjects: [fn(&shared_auth::AccessClaims) -> Subject; 3] = [
         |claims| Subject::Session(claims.sid),
         |claims| Subject::User(claims.sub),
         |claims| Subject::Tenant(claims.creator_id),
@@ -44,7 +44,7 @@ async fn a_revoked_subject_ends_in_every_service_within_a_second() {
         let claims = mint.claims(CreatorId::new(), Role::Owner);
         let (token, subject) = (mint.sign(&claims), subject(&claims));
         for service in &services {
-            // Twice: the second time out of the memory.
+            // Twice: the second time from the cache.
             until(service, &token, None).await;
             until(service, &token, None).await;
         }
@@ -62,9 +62,9 @@ async fn a_revoked_subject_ends_in_every_service_within_a_second() {
 }
 
 #[tokio::test]
-async fn a_lifted_account_works_again_and_a_user_gets_new_tokens() {
+async fn a_resumed_account_works_and_a_user_gets_new_tokens() {
     let (mint, cache) = (TokenMint::new(), Stores::from_env().cache());
-    let verifier = mint.verifier(Service::CreatorHub).heeding(cache);
+    let verifier = mint.verifier(Service::CreatorHub).with_revocations(cache);
     let revocations = verifier.revocations().unwrap();
     let mut claims = mint.claims(CreatorId::new(), Role::Owner);
     let token = mint.sign(&claims);
@@ -86,26 +86,26 @@ async fn a_lifted_account_works_again_and_a_user_gets_new_tokens() {
 }
 
 #[tokio::test]
-async fn what_was_revoked_before_a_service_listened_counts_too() {
+async fn a_revocation_before_the_subscription_counts() {
     let (mint, settings) = (TokenMint::new(), Stores::from_env().cache_settings());
     let verifier = mint
         .verifier(Service::Channel)
-        .heeding(Cache::new(&settings).unwrap());
+        .with_revocations(Cache::new(&settings).unwrap());
     let claims = mint.claims(CreatorId::new(), Role::Owner);
     let token = mint.sign(&claims);
     until(&verifier, &token, None).await;
-    // Nobody is told: the key alone is there, as after a break of the subscription.
+    // Only the key is set and nothing published, as after an interrupted subscription.
     let key = shared_cache::Key::revoked("session", claims.sid.as_uuid());
     let cache = Cache::new(&settings).unwrap();
     cache.write(&key, &1_i64, LIFE).await.unwrap();
     let other = mint
         .verifier(Service::Channel)
-        .heeding(Cache::new(&settings).unwrap());
+        .with_revocations(Cache::new(&settings).unwrap());
     until(&other, &token, Some("session_ended")).await;
 }
 
 #[tokio::test]
-async fn while_redis_is_away_what_reads_goes_on_and_what_changes_does_not() {
+async fn without_redis_reads_pass_and_writes_are_refused() {
     let (mint, nowhere) = (TokenMint::new(), closed_port());
     let settings = CacheSettings {
         host: "127.0.0.1".to_owned(),
@@ -113,7 +113,7 @@ async fn while_redis_is_away_what_reads_goes_on_and_what_changes_does_not() {
         ..CacheSettings::default()
     };
     let cache = Cache::new(&settings).unwrap();
-    let verifier = mint.verifier(Service::AiEngine).heeding(cache);
+    let verifier = mint.verifier(Service::AiEngine).with_revocations(cache);
     let token = mint.owner(CreatorId::new());
     verifier.verify_for(&token, &Method::GET).await.unwrap();
     let refused = verifier.verify_for(&token, &Method::POST).await;
@@ -121,9 +121,9 @@ async fn while_redis_is_away_what_reads_goes_on_and_what_changes_does_not() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_died_without_an_end_hides_nothing_for_long() {
+async fn a_dead_subscription_is_detected() {
     let (mint, settings) = (TokenMint::new(), Stores::from_env().cache_settings());
-    let wire = Wire::to(&settings.host, settings.port).await;
+    let wire = DeadConnectionProxy::to(&settings.host, settings.port).await;
     let far = CacheSettings {
         host: "127.0.0.1".to_owned(),
         port: wire.port,
@@ -131,7 +131,7 @@ async fn a_subscription_that_died_without_an_end_hides_nothing_for_long() {
     };
     let verifier = mint
         .verifier(Service::CreatorHub)
-        .heeding(Cache::new(&far).unwrap());
+        .with_revocations(Cache::new(&far).unwrap());
     let revocations = verifier.revocations().unwrap();
     let claims = mint.claims(CreatorId::new(), Role::Owner);
     let token = mint.sign(&claims);
@@ -157,7 +157,7 @@ fn closed_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// Knows one key, and counts the questions.
+/// Resolves one key and counts the calls.
 #[derive(Debug)]
 struct OneKey {
     identity: KeyIdentity,
@@ -165,14 +165,14 @@ struct OneKey {
 }
 
 impl ResolveKey for OneKey {
-    fn resolve(&self, _: [u8; 32]) -> BoxFuture<'_, Result<Option<KeyIdentity>, ApiError>> {
+    fn resolve(&self, _: [u8; 32]) -> BoxFuture<'_, Result<Option<KeyIdentity>, AuthError>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         Box::pin(async { Ok(Some(self.identity.clone())) })
     }
 }
 
 #[tokio::test]
-async fn an_api_key_is_asked_for_once_and_again_when_its_maker_changes() {
+async fn an_api_key_is_resolved_once_and_again_when_its_creator_changes() {
     let (mint, cache) = (TokenMint::new(), Stores::from_env().cache());
     let maker = UserId::new();
     let keys = Arc::new(OneKey {
@@ -186,11 +186,11 @@ async fn an_api_key_is_asked_for_once_and_again_when_its_maker_changes() {
     });
     let verifier = mint
         .verifier(Service::Auth)
-        .heeding(cache)
-        .resolving(Arc::clone(&keys) as Arc<dyn ResolveKey>);
+        .with_revocations(cache)
+        .with_api_key_resolver(Arc::clone(&keys) as Arc<dyn ResolveKey>);
     let revocations = verifier.revocations().unwrap();
     let asked = || keys.asked.load(Ordering::Relaxed);
-    // Until the subscription stands, nothing is remembered.
+    // Nothing is cached until the subscription is up.
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(5) {
         let before = asked();
@@ -203,7 +203,7 @@ async fn an_api_key_is_asked_for_once_and_again_when_its_maker_changes() {
     let before = asked();
     let caller = verifier.verify("cpk_one").await.unwrap();
     assert_eq!(asked(), before, "out of the memory");
-    assert!(matches!(caller.caller, Caller::ApiKey { .. }));
+    assert!(matches!(caller.principal, Principal::ApiKey { .. }));
     assert!(caller.has(Permission::DocumentsRead) && !caller.has(Permission::DocumentsWrite));
     assert_eq!(caller.user().unwrap_err().code(), "users_only");
 

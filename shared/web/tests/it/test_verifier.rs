@@ -1,16 +1,17 @@
-//! Whose token is believed.
+//! Which tokens are accepted.
 
 use axum::routing::get;
 use axum::{Json, Router};
+use shared_auth::Principal;
+use shared_auth::TokenVerifier;
 use shared_config::Service;
 use shared_models::{CreatorId, Permission, Role};
+use shared_rpc::http_client;
 use shared_testkit::TokenMint;
-use shared_web::auth::Caller;
-use shared_web::{Verifier, outbound};
 use tokio::net::TcpListener;
 
 #[tokio::test]
-async fn a_good_token_names_tenant_and_role() {
+async fn a_valid_token_yields_tenant_and_role() {
     let (mint, creator) = (TokenMint::new(), CreatorId::new());
     let token = mint.sign(&mint.claims(creator, Role::Viewer));
     let caller = mint
@@ -18,7 +19,7 @@ async fn a_good_token_names_tenant_and_role() {
         .verify(&token)
         .await
         .unwrap();
-    assert_eq!(caller.id, creator);
+    assert_eq!(caller.tenant, creator);
     assert_eq!(caller.user().unwrap().1, Role::Viewer);
     assert_eq!(
         caller
@@ -34,7 +35,7 @@ async fn a_good_token_names_tenant_and_role() {
 async fn a_token_that_is_not_for_us_is_refused() {
     let (mint, creator) = (TokenMint::new(), CreatorId::new());
     let verifier = mint.verifier(Service::CreatorHub);
-    let with = |change: fn(&mut shared_web::token::AccessClaims)| {
+    let with = |change: fn(&mut shared_auth::AccessClaims)| {
         let mut claims = mint.claims(creator, Role::Owner);
         change(&mut claims);
         mint.sign(&claims)
@@ -59,24 +60,28 @@ async fn a_token_that_is_not_for_us_is_refused() {
     assert_eq!(
         error.code(),
         "dependency_unavailable",
-        "the key is unknown and auth is away"
+        "the key is unknown and auth is unavailable"
     );
 }
 
 #[tokio::test]
-async fn a_service_token_is_good_for_its_target_only() {
+async fn a_service_token_is_valid_for_its_target_only() {
     let (mint, creator) = (TokenMint::new(), CreatorId::new());
     let token = mint
         .verifier(Service::Channel)
-        .internal_token(Service::AiEngine, creator)
+        .signer()
+        .tenant_token(Service::AiEngine, creator)
         .unwrap();
     let caller = mint
         .verifier(Service::AiEngine)
         .verify(&token)
         .await
         .unwrap();
-    assert!(matches!(caller.caller, Caller::Service(Service::Channel)));
-    assert_eq!(caller.id, creator);
+    assert!(matches!(
+        caller.principal,
+        Principal::Service(Service::Channel)
+    ));
+    assert_eq!(caller.tenant, creator);
     let elsewhere = mint
         .verifier(Service::CreatorHub)
         .verify(&token)
@@ -96,18 +101,18 @@ async fn an_unknown_key_is_fetched_once_from_auth() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
-    let verifier = Verifier::new(
+    let verifier = TokenVerifier::new(
         Service::Channel,
         mint.settings(&url),
-        outbound::client().unwrap(),
+        http_client::new().unwrap(),
     );
     assert_eq!(
-        verifier.verify(&mint.owner(creator)).await.unwrap().id,
+        verifier.verify(&mint.owner(creator)).await.unwrap().tenant,
         creator
     );
     server.abort();
     assert_eq!(
-        verifier.verify(&mint.owner(creator)).await.unwrap().id,
+        verifier.verify(&mint.owner(creator)).await.unwrap().tenant,
         creator,
         "it is known now"
     );

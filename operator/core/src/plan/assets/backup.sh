@@ -1,5 +1,5 @@
-# Dumps the database into the backup volume and keeps the newest. A dump gets its name last, so
-# that one that was cut short never counts as a backup.
+# Dumps the database to the backup volume and deletes old dumps. A dump gets its final name only
+# after it was verified, so that an interrupted dump never counts as a backup.
 set -eu
 umask 077
 file="/backup/$BACKUP_NAME-$(date -u +%Y%m%dT%H%M%SZ).dump"

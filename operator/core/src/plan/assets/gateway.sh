@@ -1,5 +1,5 @@
-# Fills in the resolver and the domain of the cluster, then starts nginx. Services are looked up
-# at each request, so that one that was made anew is followed.
+# Fills in the cluster's DNS server and domain, then starts nginx. nginx resolves the Services at
+# run time, so that it follows one that was deleted and created again.
 set -eu
 resolver=
 domain=cluster.local

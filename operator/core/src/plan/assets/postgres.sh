@@ -1,9 +1,9 @@
-# Starts PostgreSQL; on an empty volume makes the cluster first. The folder gets its name last, so
-# that a start that was cut short begins anew instead of running on half a cluster.
+# Starts PostgreSQL; initializes the data directory first if the volume is empty. The directory gets
+# its final name last, so that an interrupted initialization is repeated instead of used.
 set -eu
 umask 077
-# A pod deleted by force may still run beside its successor. Two servers on one folder lose what was
-# committed, and PostgreSQL's own lock does not see into another container: wait for the end.
+# The container of a force-deleted pod may still be running. Two servers on one data directory lose
+# committed data, and PostgreSQL's own lock does not work across containers: wait until it exits.
 exec 9> /data/.lock
 flock 9
 if [ ! -s "$PGDATA/PG_VERSION" ]; then

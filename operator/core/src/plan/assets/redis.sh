@@ -1,4 +1,4 @@
-# Writes one ACL user per service, then starts Redis. The probe may say PING and nothing else.
+# Writes one ACL user per service, then starts Redis. The probe's user can run PING only.
 set -eu
 umask 077
 {
@@ -6,7 +6,7 @@ umask 077
   echo "user probe on nopass resetkeys resetchannels -@all +ping"
 @USERS@
 } > /tmp/users.acl
-# A pod deleted by force may still write to the folder beside its successor: wait for its end.
+# The container of a force-deleted pod may still write to the volume: wait until it exits.
 exec 9> /data/.lock
 flock 9
 exec redis-server --port 6379 --dir /data --appendonly yes --appendfsync everysec --save "" \

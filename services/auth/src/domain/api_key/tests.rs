@@ -1,10 +1,13 @@
-//! Keys and their hashes.
+//! API keys and their hashes.
 
 use super::*;
 
 #[test]
-fn a_key_shows_its_beginning_and_is_found_by_its_hash() {
-    let (key, other) = (NewKey::random().unwrap(), NewKey::random().unwrap());
+fn a_key_has_a_visible_prefix_and_a_hash() {
+    let (key, other) = (
+        ApiKeySecret::random().unwrap(),
+        ApiKeySecret::random().unwrap(),
+    );
     assert_ne!(key.hash(), other.hash());
     let (prefix, hash) = (key.prefix().to_owned(), key.hash());
     let text = key.into_text();
@@ -15,7 +18,7 @@ fn a_key_shows_its_beginning_and_is_found_by_its_hash() {
 }
 
 #[test]
-fn what_is_no_hash_is_none() {
+fn text_that_is_not_a_hash_is_not_parsed() {
     for text in [
         "",
         "ab",

@@ -1,4 +1,4 @@
-//! Each rule by what breaks it and by what does not.
+//! Each rule with passwords that break it and passwords that do not.
 
 use proptest::prelude::*;
 
@@ -17,7 +17,7 @@ fn a_good_password_breaks_no_rule() {
         "Lantern-7-Harbour",
         "gJ#9vQ2!mX4z",
         "Über-Straße-42-Äpfel",
-        "understand First 88 Hijacks!", // plain words hold runs of three
+        "understand First 88 Hijacks!", // normal words contain runs of three
     ] {
         assert_eq!(
             broken(password, &["ana@example.com", "Ana Lima"]),
@@ -50,7 +50,7 @@ fn each_rule_is_broken_by_its_example_alone() {
 }
 
 #[test]
-fn what_is_known_of_the_owner_is_refused_also_in_disguise() {
+fn personal_information_is_refused_also_with_substitutions() {
     let owner = ["ana.lima@studio.example", "Anabel Lima", "Harbour Coaching"];
     for password in [
         "xX9#anabel-Q",
@@ -69,7 +69,7 @@ fn what_is_known_of_the_owner_is_refused_also_in_disguise() {
 }
 
 #[test]
-fn the_length_is_the_one_that_the_platform_asks_for() {
+fn the_minimum_length_is_the_configured_one() {
     let assessed = PasswordRules::new(14).assess("gJ#9vQ2!mX4z", &[]);
     assert_eq!(assessed.violations, [Violation::TooShort { min: 14 }]);
     assert!(Violation::TooShort { min: 14 }.message().contains("14"));
@@ -85,7 +85,7 @@ fn more_length_scores_higher_and_a_broken_rule_stays_below_sixty() {
 }
 
 #[test]
-fn every_violation_comes_with_advice() {
+fn every_violation_comes_with_a_suggestion() {
     let assessed = RULES.assess("aaa", &[]);
     assert!(assessed.violations.len() >= 4);
     assert!(!assessed.suggestions().is_empty());
@@ -98,7 +98,7 @@ fn every_violation_comes_with_advice() {
 }
 
 #[test]
-fn the_list_of_common_passwords_is_folded_and_without_blanks() {
+fn the_list_of_common_passwords_is_lower_case_and_trimmed() {
     assert!(COMMON.len() > 370, "{}", COMMON.len());
     assert!(
         COMMON
@@ -109,7 +109,7 @@ fn the_list_of_common_passwords_is_folded_and_without_blanks() {
 
 proptest! {
     #[test]
-    fn no_text_breaks_the_rules_themselves(password in ".{0,140}", personal in ".{0,60}") {
+    fn every_text_has_a_consistent_score(password in ".{0,140}", personal in ".{0,60}") {
         let assessed = RULES.assess(&password, &[&personal]);
         prop_assert!(assessed.score <= 100);
         prop_assert!(assessed.violations.is_empty() || assessed.score < 60);

@@ -1,4 +1,4 @@
-//! The origin table: apex, label boundary, port, scheme, `null`, punycode.
+//! Origins: apex, label boundary, port, scheme, `null`, punycode.
 
 use super::{AllowedOrigins, Origin, OriginPattern};
 
@@ -47,19 +47,19 @@ fn a_wildcard_admits_names_below_the_domain_on_label_boundaries() {
 }
 
 #[test]
-fn a_name_with_other_letters_is_matched_in_punycode() {
+fn an_internationalized_name_is_matched_in_punycode() {
     let pattern = OriginPattern::parse("https://*.bücher.example").unwrap();
     assert_eq!(pattern.to_string(), "https://*.xn--bcher-kva.example");
     assert!(admits(
         "https://bücher.example",
         "https://xn--bcher-kva.example"
     ));
-    // Browsers send punycode; a header with other letters was not written by one.
+    // Browsers send punycode, so another spelling does not come from a browser.
     assert!(Origin::parse("https://bücher.example").is_none());
 }
 
 #[test]
-fn a_header_that_no_browser_sends_is_no_origin() {
+fn a_header_that_no_browser_sends_is_not_an_origin() {
     for header in [
         "null",
         "",
@@ -79,7 +79,7 @@ fn a_header_that_no_browser_sends_is_no_origin() {
 }
 
 #[test]
-fn a_pattern_that_names_no_origin_is_refused() {
+fn a_pattern_that_is_not_an_origin_is_refused() {
     for text in [
         "",
         "*",
@@ -97,21 +97,21 @@ fn a_pattern_that_names_no_origin_is_refused() {
         "null ",
         "https://",
     ] {
-        // `null` alone would be a host name like any other, and no browser is there.
+        // `null` parses as a host name; no browser sends that origin.
         let refused = OriginPattern::parse(text).is_err() || text.trim() == "null";
         assert!(refused, "{text}");
     }
 }
 
 #[test]
-fn a_long_spelling_of_a_short_origin_is_refused() {
+fn an_overlong_spelling_of_a_short_origin_is_refused() {
     let of = |zeros: usize| OriginPattern::parse(&format!("https://{}", "0".repeat(zeros)));
     assert_eq!(of(292).unwrap().to_string(), "https://0.0.0.0");
     assert!(of(293).is_err());
 }
 
 #[test]
-fn a_widget_names_one_to_twenty_origins() {
+fn a_widget_has_one_to_twenty_origins() {
     let of = |count: usize| {
         let patterns = (0..count).map(|n| format!("https://site-{n}.example"));
         let patterns = patterns.map(|text| OriginPattern::parse(&text).unwrap());

@@ -39,14 +39,14 @@ async fn put(at: &Fixture, text: &[u8]) {
     let mut incoming = at.store.begin().await.unwrap();
     incoming.write(text).await.unwrap();
     incoming.finish().await.unwrap();
-    incoming.keep(at.creator, at.hash).await.unwrap();
+    incoming.promote(at.creator, at.hash).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_file_that_was_kept_reads_back_until_it_is_removed() {
     let at = fixture();
     put(&at, b"calm").await;
-    at.store.settle(at.creator, at.hash).await.unwrap();
+    at.store.confirm(at.creator, at.hash).await.unwrap();
     let expected = at
         .root
         .path()
@@ -70,7 +70,7 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_sweep_clears_old_parts_and_names_what_is_unsettled() {
+async fn a_sweep_clears_old_parts_and_names_what_is_unconfirmed() {
     let at = fixture();
     put(&at, b"calm").await;
     let part = at.store.incoming().join(Uuid::new_v4().to_string());
@@ -82,7 +82,7 @@ async fn a_sweep_clears_old_parts_and_names_what_is_unsettled() {
         [(at.creator, at.hash)]
     );
     assert!(!part.exists());
-    at.store.settle(at.creator, at.hash).await.unwrap();
+    at.store.confirm(at.creator, at.hash).await.unwrap();
     assert_eq!(at.store.sweep(Duration::ZERO).await.unwrap(), []);
 }
 

@@ -1,4 +1,4 @@
-//! Reads the form of an upload, part by part.
+//! Reads the multipart form of an upload.
 
 #[cfg(test)]
 mod tests;
@@ -8,78 +8,103 @@ use std::time::Duration;
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::http::StatusCode;
 use sha2::{Digest as _, Sha256};
-use shared_models::text::{Line, Prose};
+use shared_models::text::{MultiLine, SingleLine};
 use shared_web::{IdempotencyKey, Idempotent};
 use tokio::time::timeout;
 
+use crate::app::library;
+use crate::domain::bounded_list::BoundedList;
 use crate::domain::content::ContentHash;
-use crate::domain::document::{DESCRIPTION, DocumentKind, TAG, TAGS, TITLE, shown_filename};
-use crate::domain::listed::Listed;
+use crate::domain::document::{
+    DESCRIPTION, DocumentKind, TAG, TAGS, TITLE, shown_filename, title_of,
+};
 use crate::domain::text::{NotText, TextCheck};
 use crate::error::Error;
-use crate::files::{FileStore, Incoming};
+use crate::files::{FileStore, PendingUpload};
+use crate::store::documents::NewDocument;
 
 /// Longest wait for the next bytes.
-const STALL: Duration = Duration::from_secs(30);
-/// Longest time that the rest of a refused form is read for.
-const DRAIN: Duration = Duration::from_secs(5);
-/// Largest field beside the file, bytes.
-const FIELD: usize = 16 * 1024;
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest time for reading the rest of a refused form.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// Largest field other than the file, bytes.
+const MAX_FIELD: usize = 16 * 1024;
 
-/// A whole form.
+/// A complete form.
 pub(super) struct Form {
-    pub(super) file: ReceivedFile,
-    pub(super) title: Option<Line<TITLE>>,
-    pub(super) description: Option<Prose<DESCRIPTION>>,
-    pub(super) tags: Listed<TAGS, TAG>,
+    pub(super) file: UploadedFile,
+    pub(super) title: Option<SingleLine<TITLE>>,
+    pub(super) description: Option<MultiLine<DESCRIPTION>>,
+    pub(super) tags: BoundedList<TAGS, TAG>,
 }
 
 impl Form {
-    /// What the request is called by its caller, and what it asks for.
-    pub(super) fn named(&self, key: IdempotencyKey) -> Idempotent {
-        let title = self.title.as_ref().map_or("", Line::as_str);
-        let description = self.description.as_ref().map_or("", Prose::as_str);
-        let mut asked = vec![
+    /// Binds the idempotency key to the content of the form.
+    pub(super) fn idempotent(&self, key: IdempotencyKey) -> Idempotent {
+        let title = self.title.as_ref().map_or("", SingleLine::as_str);
+        let description = self.description.as_ref().map_or("", MultiLine::as_str);
+        let mut content = vec![
             self.file.hash.as_bytes(),
             self.file.filename.as_bytes(),
             title.as_bytes(),
             description.as_bytes(),
         ];
-        asked.extend(self.tags.iter().map(str::as_bytes));
-        key.of(&asked)
+        content.extend(self.tags.iter().map(str::as_bytes));
+        key.of(&content)
+    }
+
+    /// The file, and the document that it becomes.
+    pub(super) fn into_document(self) -> (library::ReceivedFile, NewDocument) {
+        let UploadedFile {
+            incoming,
+            filename,
+            kind,
+            size,
+            hash,
+        } = self.file;
+        let document = NewDocument {
+            title: self.title.map_or_else(|| title_of(&filename), String::from),
+            description: self.description.map(String::from),
+            tags: self.tags.into(),
+            filename,
+            kind,
+            file_size: i64::try_from(size).unwrap_or(i64::MAX),
+            content_hash: hash,
+        };
+        (library::ReceivedFile { incoming, hash }, document)
     }
 }
 
-/// A file that is written, and not yet in its place.
-pub(super) struct ReceivedFile {
-    pub(super) incoming: Box<dyn Incoming>,
+/// A received file that is not in its place yet.
+pub(super) struct UploadedFile {
+    pub(super) incoming: Box<dyn PendingUpload>,
     pub(super) filename: String,
     pub(super) kind: DocumentKind,
     pub(super) size: u64,
     pub(super) hash: ContentHash,
 }
 
-/// What has come so far.
+/// The fields received so far.
 #[derive(Default)]
 struct Parts {
-    file: Option<ReceivedFile>,
-    title: Option<Line<TITLE>>,
-    description: Option<Prose<DESCRIPTION>>,
-    tags: Vec<Line<TAG>>,
+    file: Option<UploadedFile>,
+    title: Option<SingleLine<TITLE>>,
+    description: Option<MultiLine<DESCRIPTION>>,
+    tags: Vec<SingleLine<TAG>>,
 }
 
-/// Reads a form whose file has at most `most` bytes.
+/// Reads a form whose file has at most `max_bytes` bytes.
 pub(super) async fn receive(
     files: &dyn FileStore,
     mut multipart: Multipart,
-    most: u64,
+    max_bytes: u64,
 ) -> Result<Form, Error> {
-    let read = receive_parts(files, &mut multipart, most).await;
+    let read = receive_parts(files, &mut multipart, max_bytes).await;
     if read.is_err() {
-        // Whoever still sends would see a broken connection instead of the reason. The body limit
-        // bounds what is read here.
+        // A client that is still sending would see a broken connection instead of the reason. The
+        // body limit bounds what is read here.
         let rest = async { while let Ok(Some(_)) = multipart.next_field().await {} };
-        let _ = timeout(DRAIN, rest).await;
+        let _ = timeout(DRAIN_TIMEOUT, rest).await;
     }
     let Parts {
         file,
@@ -88,7 +113,8 @@ pub(super) async fn receive(
         tags,
     } = read?;
     let file = file.ok_or_else(|| Error::Field("file", "is missing".to_owned()))?;
-    let tags = Listed::try_from(tags).map_err(|error| Error::Field("tags", error.to_string()))?;
+    let tags =
+        BoundedList::try_from(tags).map_err(|error| Error::Field("tags", error.to_string()))?;
     Ok(Form {
         file,
         title,
@@ -100,26 +126,26 @@ pub(super) async fn receive(
 async fn receive_parts(
     files: &dyn FileStore,
     multipart: &mut Multipart,
-    most: u64,
+    max_bytes: u64,
 ) -> Result<Parts, Error> {
     let mut parts = Parts::default();
-    while let Some(field) = in_time(multipart.next_field(), most).await? {
+    while let Some(field) = in_time(multipart.next_field(), max_bytes).await? {
         match field.name().unwrap_or_default() {
             "file" if parts.file.is_some() => {
                 return Err(Error::Field("file", "must be there once".to_owned()));
             }
-            "file" => parts.file = Some(receive_file(files, field, most).await?),
+            "file" => parts.file = Some(receive_file(files, field, max_bytes).await?),
             "title" => {
-                let title = text(field, "title", most).await?;
-                parts.title = parsed("title", &title, Line::parse)?;
+                let title = text(field, "title", max_bytes).await?;
+                parts.title = parsed("title", &title, SingleLine::parse)?;
             }
             "description" => {
-                let description = text(field, "description", most).await?;
-                parts.description = parsed("description", &description, Prose::parse)?;
+                let description = text(field, "description", max_bytes).await?;
+                parts.description = parsed("description", &description, MultiLine::parse)?;
             }
             "tags" => {
-                for tag in text(field, "tags", most).await?.split(',') {
-                    parts.tags.extend(parsed("tags", tag, Line::parse)?);
+                for tag in text(field, "tags", max_bytes).await?.split(',') {
+                    parts.tags.extend(parsed("tags", tag, SingleLine::parse)?);
                 }
             }
             _ => {
@@ -134,16 +160,16 @@ async fn receive_parts(
 async fn receive_file(
     files: &dyn FileStore,
     mut field: Field<'_>,
-    most: u64,
-) -> Result<ReceivedFile, Error> {
+    max_bytes: u64,
+) -> Result<UploadedFile, Error> {
     let filename = shown_filename(field.file_name().unwrap_or_default());
     let kind = DocumentKind::of_filename(&filename).ok_or(Error::UnsupportedMediaType)?;
     let mut incoming = files.begin().await?;
     let (mut check, mut hasher, mut size) = (TextCheck::default(), Sha256::new(), 0);
-    while let Some(chunk) = in_time(field.chunk(), most).await? {
+    while let Some(chunk) = in_time(field.chunk(), max_bytes).await? {
         size += chunk.len() as u64;
-        if size > most {
-            return Err(Error::TooLarge(most));
+        if size > max_bytes {
+            return Err(Error::TooLarge(max_bytes));
         }
         check.push(&chunk)?;
         hasher.update(&chunk);
@@ -155,7 +181,7 @@ async fn receive_file(
     check.finish()?;
     incoming.finish().await?;
     let digest: [u8; 32] = hasher.finalize().into();
-    Ok(ReceivedFile {
+    Ok(UploadedFile {
         incoming,
         filename,
         kind,
@@ -170,19 +196,19 @@ impl From<NotText> for Error {
     }
 }
 
-/// A short field; what is longer than any field may be is refused while it comes.
-async fn text(mut field: Field<'_>, name: &'static str, most: u64) -> Result<String, Error> {
+/// Reads a short field; a longer one is refused while it is received.
+async fn text(mut field: Field<'_>, name: &'static str, max_bytes: u64) -> Result<String, Error> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = in_time(field.chunk(), most).await? {
+    while let Some(chunk) = in_time(field.chunk(), max_bytes).await? {
         bytes.extend_from_slice(&chunk);
-        if bytes.len() > FIELD {
+        if bytes.len() > MAX_FIELD {
             return Err(Error::Field(name, "is too long".to_owned()));
         }
     }
     String::from_utf8(bytes).map_err(|_| Error::Field(name, "must be UTF-8".to_owned()))
 }
 
-/// A field that is left blank counts as absent, as forms send it.
+/// A blank field counts as absent: that is how forms send empty fields.
 fn parsed<T, E: std::fmt::Display>(
     name: &'static str,
     text: &str,
@@ -196,24 +222,24 @@ fn parsed<T, E: std::fmt::Display>(
         .map_err(|error| Error::Field(name, error.to_string()))
 }
 
-/// Waits for the next part or chunk, but not for ever.
+/// Waits for the next part or chunk, with a timeout.
 async fn in_time<T>(
     reading: impl Future<Output = Result<T, MultipartError>>,
-    most: u64,
+    max_bytes: u64,
 ) -> Result<T, Error> {
-    within(STALL, reading, most).await
+    within(READ_TIMEOUT, reading, max_bytes).await
 }
 
 async fn within<T>(
     patience: Duration,
     reading: impl Future<Output = Result<T, MultipartError>>,
-    most: u64,
+    max_bytes: u64,
 ) -> Result<T, Error> {
     let read = timeout(patience, reading)
         .await
         .map_err(|_| Error::Stalled)?;
     read.map_err(|error| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge(most),
+        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge(max_bytes),
         _ => Error::MalformedForm(error.body_text()),
     })
 }

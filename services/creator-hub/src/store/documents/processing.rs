@@ -1,14 +1,14 @@
-//! `hub.documents`, as the worker sees them.
+//! `hub.documents` from the view of its jobs.
 
 use shared_db::TenantTx;
 use shared_models::DocumentId;
 use sqlx::Row as _;
 
-use super::{hash, word};
+use super::{hash, parse_enum};
 use crate::domain::content::ContentHash;
 use crate::domain::document::DocumentKind;
 
-/// What one processing works on.
+/// The document of one processing.
 #[derive(Debug, Clone)]
 pub(crate) struct Work {
     pub(crate) id: DocumentId,
@@ -18,7 +18,7 @@ pub(crate) struct Work {
     pub(crate) content_hash: ContentHash,
 }
 
-/// Begins, or begins again; nothing comes back when nobody wants the document processed any more.
+/// Begins or resumes processing; none when the document is not to be processed any more.
 pub(crate) async fn begin(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<Option<Work>> {
     let row = sqlx::query(
         "update hub.documents set state = 'processing', updated_at = now()
@@ -33,7 +33,7 @@ pub(crate) async fn begin(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<Opt
         id: row.try_get("id")?,
         version: row.try_get("version")?,
         title: row.try_get("title")?,
-        kind: word(&row, "kind", DocumentKind::from_word)?,
+        kind: parse_enum(&row, "kind", DocumentKind::from_name)?,
         content_hash: hash(&row)?,
     }))
 }
@@ -47,18 +47,18 @@ pub(crate) async fn is_wanted(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result
         .try_get(0)
 }
 
-/// How a processing that went well leaves the document.
+/// The state of a document after successful processing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Finish {
     /// It is searchable.
     Ready,
-    /// Its title has changed since, and citations would show the old one: it has to go again.
+    /// Its title changed meanwhile and citations would show the old one: process it again.
     Renamed,
     /// It is being erased.
     Unwanted,
 }
 
-/// Makes the document searchable as it was worked on.
+/// Marks the document as searchable.
 pub(crate) async fn finish(tx: &mut TenantTx, work: &Work, chunks: i32) -> sqlx::Result<Finish> {
     let row = sqlx::query(
         "update hub.documents
@@ -83,7 +83,7 @@ pub(crate) async fn finish(tx: &mut TenantTx, work: &Work, chunks: i32) -> sqlx:
     })
 }
 
-/// Records that the document could not be made searchable.
+/// Records that processing failed.
 pub(crate) async fn fail(
     tx: &mut TenantTx,
     id: DocumentId,
@@ -104,8 +104,8 @@ pub(crate) async fn fail(
     .map(|_| ())
 }
 
-/// Removes a document that is being erased; gives the name of its file. Nothing comes back when
-/// that was done before.
+/// Deletes the row of a document that is being erased and returns the hash of its file; none when
+/// it was deleted before.
 pub(crate) async fn remove(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<Option<ContentHash>> {
     sqlx::query(
         "delete from hub.documents where id = $1 and state = 'erasing' returning content_hash",

@@ -1,0 +1,6 @@
+//! Use cases: indexing and search, answers, models, and the data of a tenant.
+
+pub(crate) mod answer;
+pub(crate) mod index;
+pub(crate) mod models;
+pub(crate) mod tenant_data;

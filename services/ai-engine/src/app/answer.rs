@@ -1,0 +1,244 @@
+//! Answers a question: retrieves passages, decides how to answer, streams the answer, records it.
+
+mod compose;
+mod generate;
+pub(crate) mod generations;
+
+use std::time::{Duration, Instant};
+
+use shared_ai_client::answer::Failure;
+use shared_ai_client::{AnswerEvent, AnswerMode, Done, Question, Source, Usage};
+use shared_models::{CreatorId, GenerationId};
+use tokio::sync::mpsc;
+use tracing::Instrument as _;
+
+use crate::app::index::search::{RetrievedPassage, retrieve};
+use crate::clients::ollama::OllamaError;
+use crate::clients::ollama::bulkhead::BulkheadPermit;
+use crate::domain::answer::{canned_replies, safety};
+use crate::domain::index::keywords::{self, Language};
+use crate::error::Error;
+use crate::state::AppState;
+use crate::store::generations::{GenerationMode, GenerationState};
+use compose::AnswerWriter;
+
+/// Passages of a question that sets no number.
+const DEFAULT_PASSAGES: usize = 4;
+/// For the chat model, if the answer must be generative.
+const GENERATIVE_QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
+/// For the chat model, if an extractive answer is good enough.
+const AUTO_QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Events that a slow reader may be behind; then the model waits.
+const MAX_BUFFERED_EVENTS: usize = 32;
+
+/// An answer for which everything that can be refused has been decided.
+#[derive(Debug)]
+struct PreparedAnswer {
+    tenant: CreatorId,
+    started: Instant,
+    question: Question,
+    language: Language,
+    passages: Vec<RetrievedPassage>,
+    strategy: Strategy,
+}
+
+/// How the answer is made.
+#[derive(Debug)]
+enum Strategy {
+    /// A text of the platform.
+    Canned(&'static str),
+    /// Quotations of the passages.
+    Extractive { fell_back: bool },
+    /// A text of the chat model. If `may_fall_back` and the model fails before its first token, the
+    /// answer becomes extractive.
+    Generative {
+        permit: BulkheadPermit,
+        may_fall_back: bool,
+    },
+}
+
+/// How an answer ended.
+#[derive(Debug, Default)]
+struct AnswerOutcome {
+    generative: bool,
+    fell_back: bool,
+    citations: Vec<u32>,
+    usage: Usage,
+    failure: Option<Failure>,
+    cancelled: bool,
+}
+
+/// Answers a question. An error is returned before the first event, so it can become the status of
+/// the response. The model stops when the receiver is dropped.
+pub(crate) async fn start(
+    app: AppState,
+    tenant: CreatorId,
+    question: Question,
+) -> Result<mpsc::Receiver<AnswerEvent>, Error> {
+    let prepared = prepare(&app, tenant, question).await?;
+    let (sender, receiver) = mpsc::channel(MAX_BUFFERED_EVENTS);
+    // A separate task writes the record even after the caller has closed the connection.
+    tokio::spawn(run(app, prepared, sender).in_current_span());
+    Ok(receiver)
+}
+
+async fn prepare(
+    app: &AppState,
+    tenant: CreatorId,
+    question: Question,
+) -> Result<PreparedAnswer, Error> {
+    let started = Instant::now();
+    let text = question.question.as_str();
+    let language = keywords::detect_language(text);
+    let (passages, strategy) = if safety::is_crisis(text) {
+        metrics::counter!("ai_engine_crisis_replies_total").increment(1);
+        (
+            Vec::new(),
+            Strategy::Canned(canned_replies::crisis(language)),
+        )
+    } else {
+        let limit = question.passages.map_or(DEFAULT_PASSAGES, usize::from);
+        let passages = retrieve(app, tenant, text, limit).await?;
+        let mode = question.mode.unwrap_or(app.answer_mode);
+        let strategy = if passages.is_empty() {
+            Strategy::Canned(canned_replies::nothing_found(language))
+        } else {
+            choose_strategy(app, mode).await?
+        };
+        (passages, strategy)
+    };
+    Ok(PreparedAnswer {
+        tenant,
+        started,
+        question,
+        language,
+        passages,
+        strategy,
+    })
+}
+
+async fn choose_strategy(app: &AppState, mode: AnswerMode) -> Result<Strategy, Error> {
+    match mode {
+        AnswerMode::Extractive => Ok(Strategy::Extractive { fell_back: false }),
+        AnswerMode::Generative => {
+            let permit = acquire_chat_model(app, GENERATIVE_QUEUE_TIMEOUT).await?;
+            Ok(Strategy::Generative {
+                permit,
+                may_fall_back: false,
+            })
+        }
+        AnswerMode::Auto => match acquire_chat_model(app, AUTO_QUEUE_TIMEOUT).await {
+            Ok(permit) => Ok(Strategy::Generative {
+                permit,
+                may_fall_back: true,
+            }),
+            Err(error) => {
+                log_fallback(&error);
+                Ok(Strategy::Extractive { fell_back: true })
+            }
+        },
+    }
+}
+
+fn log_fallback(cause: &dyn std::fmt::Display) {
+    tracing::warn!(%cause, "chat model unavailable; answering with quotations");
+}
+
+/// Acquires a slot of the chat model and checks that Ollama has the model.
+async fn acquire_chat_model(
+    app: &AppState,
+    queue_timeout: Duration,
+) -> Result<BulkheadPermit, Error> {
+    let permit = app.chat_bulkhead.acquire(queue_timeout).await?;
+    let model = &app.chat_model;
+    let error = match app.ollama.has_model(model).await {
+        // Not reported as a success: only the chat itself proves that the model works.
+        Ok(true) => return Ok(permit),
+        Ok(false) => OllamaError::NotFound(model.clone()),
+        Err(error) => error,
+    };
+    permit.report(Some(&error));
+    Err(error.into())
+}
+
+/// Streams the answer. Records it before the last event, and also if the caller leaves.
+async fn run(app: AppState, prepared: PreparedAnswer, events: mpsc::Sender<AnswerEvent>) {
+    let PreparedAnswer {
+        tenant,
+        started,
+        question,
+        language,
+        passages,
+        strategy,
+    } = prepared;
+    let id = GenerationId::new();
+    let sources: Vec<Source> = passages.iter().map(|found| found.source.clone()).collect();
+    let is_started = events.send(AnswerEvent::Sources(sources)).await.is_ok();
+    let writer = AnswerWriter {
+        app: &app,
+        events: &events,
+        question: &question,
+        language,
+        passages: &passages,
+        id,
+    };
+    let outcome = match strategy {
+        _ if !is_started => AnswerOutcome::cancelled(),
+        Strategy::Canned(text) => writer.canned(text).await,
+        Strategy::Extractive { fell_back } => writer.extractive(fell_back).await,
+        Strategy::Generative {
+            permit,
+            may_fall_back,
+        } => writer.generative(permit, may_fall_back).await,
+    };
+    let row = generations::row(id, &outcome, &app.chat_model, passages.len(), started);
+    let labels = [("mode", row.mode.as_str()), ("state", row.state.as_str())];
+    metrics::counter!("ai_engine_answers_total", &labels).increment(1);
+    // The caller already has the answer, so a failure to record it does not fail the answer.
+    if let Err(error) = generations::record(&app, tenant, &row).await {
+        tracing::error!(%error, generation = %id, "answer not recorded");
+    }
+    if let Some(event) = outcome.into_last_event(id) {
+        let _ = events.send(event).await;
+    }
+}
+
+impl AnswerOutcome {
+    fn cancelled() -> Self {
+        Self {
+            cancelled: true,
+            ..Self::default()
+        }
+    }
+
+    const fn mode(&self) -> GenerationMode {
+        if self.generative {
+            GenerationMode::Generative
+        } else {
+            GenerationMode::Extractive
+        }
+    }
+
+    const fn state(&self) -> GenerationState {
+        match &self.failure {
+            _ if self.cancelled => GenerationState::Cancelled,
+            Some(_) => GenerationState::Failed,
+            None => GenerationState::Completed,
+        }
+    }
+
+    fn into_last_event(self, id: GenerationId) -> Option<AnswerEvent> {
+        let mode = self.mode().into();
+        match self.failure {
+            _ if self.cancelled => None,
+            Some(failure) => Some(AnswerEvent::Error(failure)),
+            None => Some(AnswerEvent::Done(Done {
+                generation_id: id,
+                mode,
+                fell_back: self.fell_back,
+                citations: self.citations,
+                usage: self.usage,
+            })),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Writes canned and extractive answers as events.
+
+use shared_ai_client::answer::Token;
+use shared_ai_client::{AnswerEvent, Question, Source};
+use shared_models::GenerationId;
+use tokio::sync::mpsc;
+
+use super::AnswerOutcome;
+use crate::app::index::search::RetrievedPassage;
+use crate::domain::answer::extractive::{self, Quotations};
+use crate::domain::index::keywords::Language;
+use crate::state::AppState;
+
+/// A passage is quoted if its similarity is at least this part of the best passage's similarity.
+const QUOTE_SIMILARITY_RATIO: f32 = 0.8;
+
+/// Writes one answer to the channel of its events.
+pub(super) struct AnswerWriter<'a> {
+    pub(super) app: &'a AppState,
+    pub(super) events: &'a mpsc::Sender<AnswerEvent>,
+    pub(super) question: &'a Question,
+    pub(super) language: Language,
+    pub(super) passages: &'a [RetrievedPassage],
+    pub(super) id: GenerationId,
+}
+
+impl AnswerWriter<'_> {
+    pub(super) async fn canned(&self, text: &str) -> AnswerOutcome {
+        AnswerOutcome {
+            cancelled: !self.send_text(text.to_owned()).await,
+            ..AnswerOutcome::default()
+        }
+    }
+
+    pub(super) async fn extractive(&self, fell_back: bool) -> AnswerOutcome {
+        let question = self.question.question.as_str();
+        let Quotations { pieces, citations } =
+            extractive::quote(self.quotable(), question, self.language);
+        let mut outcome = AnswerOutcome {
+            fell_back,
+            citations,
+            ..AnswerOutcome::default()
+        };
+        for piece in pieces {
+            if !self.send_text(piece).await {
+                outcome.cancelled = true;
+                break;
+            }
+        }
+        outcome
+    }
+
+    /// The sources that are about as similar to the question as the best one. If no similarity is
+    /// known, all of them.
+    fn quotable(&self) -> impl Iterator<Item = &Source> {
+        let best = self.passages.iter().find_map(|found| found.similarity);
+        self.passages
+            .iter()
+            .filter(move |found| match (found.similarity, best) {
+                (Some(similarity), Some(best)) => similarity >= best * QUOTE_SIMILARITY_RATIO,
+                (None, Some(_)) => false,
+                (_, None) => true,
+            })
+            .map(|found| &found.source)
+    }
+
+    /// False if the caller has closed the connection.
+    pub(super) async fn send_text(&self, text: String) -> bool {
+        if text.is_empty() {
+            return true;
+        }
+        let token = AnswerEvent::Token(Token { text });
+        self.events.send(token).await.is_ok()
+    }
+}

@@ -1,0 +1,64 @@
+//! The records of answers: how each ended and how many tokens it used.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+use shared_db::usage;
+use shared_models::{CreatorId, GenerationId, UsageKind};
+
+use super::AnswerOutcome;
+use crate::error::Error;
+use crate::state::AppState;
+use crate::store::generations::{self, GenerationRow};
+
+/// Reads the record of an answer.
+pub(crate) async fn read(
+    app: &AppState,
+    tenant: CreatorId,
+    id: GenerationId,
+) -> Result<GenerationRow, Error> {
+    let mut tx = app.db.tenant_read(tenant).await?;
+    let row = generations::find(&mut tx, id).await?;
+    row.ok_or(Error::UnknownGeneration)
+}
+
+/// Stores the record of an answer and the usage that the tenant is charged for.
+pub(super) async fn record(
+    app: &AppState,
+    tenant: CreatorId,
+    row: &GenerationRow,
+) -> sqlx::Result<()> {
+    let mut tx = app.db.tenant(tenant).await?;
+    generations::insert(&mut tx, row).await?;
+    let used = [
+        (UsageKind::Answers, 1),
+        (UsageKind::PromptTokens, row.prompt_tokens.into()),
+        (UsageKind::CompletionTokens, row.completion_tokens.into()),
+    ];
+    usage::record(&mut tx, &used).await?;
+    tx.commit().await
+}
+
+pub(super) fn row(
+    id: GenerationId,
+    outcome: &AnswerOutcome,
+    chat_model: &str,
+    sources: usize,
+    started: Instant,
+) -> GenerationRow {
+    let saturating = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    GenerationRow {
+        id,
+        mode: outcome.mode(),
+        fell_back: outcome.fell_back,
+        state: outcome.state(),
+        error_code: outcome.failure.as_ref().map(|failure| failure.code.clone()),
+        model: outcome.generative.then(|| chat_model.to_owned()),
+        sources: i32::try_from(sources).unwrap_or(i32::MAX),
+        citations: outcome.citations.iter().map(|n| saturating(*n)).collect(),
+        prompt_tokens: saturating(outcome.usage.prompt_tokens),
+        completion_tokens: saturating(outcome.usage.completion_tokens),
+        milliseconds: i32::try_from(started.elapsed().as_millis()).unwrap_or(i32::MAX),
+        created_at: Timestamp::now(),
+    }
+}

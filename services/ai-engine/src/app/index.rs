@@ -1,0 +1,24 @@
+//! Indexing and search: a text becomes searchable, and a question finds its passages.
+
+pub(crate) mod embed;
+pub(crate) mod ingest;
+pub(crate) mod ingest_error;
+pub(crate) mod search;
+
+use shared_models::{CreatorId, DocumentId};
+
+use crate::error::Error;
+use crate::state::AppState;
+use crate::store::indexed_documents;
+
+/// Deletes a document from the index. The rows go first: search ignores vectors without a row.
+pub(crate) async fn delete_document(
+    app: &AppState,
+    tenant: CreatorId,
+    document: DocumentId,
+) -> Result<(), Error> {
+    let mut tx = app.db.tenant(tenant).await?;
+    indexed_documents::delete(&mut tx, document).await?;
+    tx.commit().await?;
+    Ok(app.vectors.delete_document(tenant, document).await?)
+}

@@ -1,0 +1,234 @@
+//! Makes vectors of texts in small batches; a text that the model refuses does not fail the others.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+
+use crate::clients::ollama::bulkhead::{Bulkhead, BulkheadLimits, Overloaded};
+use crate::clients::ollama::{Ollama, OllamaError};
+use crate::domain::index::embedding_model::EmbeddingModel;
+
+/// Texts in one call. Ollama handles texts in order of arrival, so a question waits behind all
+/// texts of earlier calls. Therefore batches are small and sent one at a time.
+pub(crate) const BATCH_SIZE: usize = 8;
+/// For batches of passages.
+const PASSAGE_LIMITS: BulkheadLimits = BulkheadLimits {
+    max_concurrent: 1,
+    max_queued: 256,
+};
+/// For questions.
+const QUERY_LIMITS: BulkheadLimits = BulkheadLimits {
+    max_concurrent: 8,
+    max_queued: 64,
+};
+/// For the queue and for the call of a question. Ollama may have to load the model first.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
+/// For the queue of batches.
+const PASSAGE_QUEUE_TIMEOUT: Duration = Duration::from_mins(5);
+/// Attempts of a batch while Ollama is busy or its model has crashed.
+const MAX_ATTEMPTS: u32 = 3;
+/// Multiplied by the number of the attempt.
+const RETRY_BACKOFF: Duration = Duration::from_millis(300);
+/// How often a text that exceeds the context window is split in half.
+const MAX_SPLITS: u32 = 5;
+
+/// Makes vectors with one embedding model.
+#[derive(Debug, Clone)]
+pub struct Embedder {
+    ollama: Ollama,
+    model: Arc<EmbeddingModel>,
+    passages: Bulkhead,
+    queries: Bulkhead,
+    dimension: Arc<OnceCell<usize>>,
+}
+
+/// Why no vectors were made.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbedError {
+    #[error(transparent)]
+    Ollama(#[from] OllamaError),
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
+}
+
+impl Embedder {
+    pub(crate) fn new(ollama: Ollama, model: &str) -> Self {
+        Self {
+            ollama,
+            model: Arc::new(EmbeddingModel::named(model)),
+            passages: Bulkhead::new(PASSAGE_LIMITS),
+            queries: Bulkhead::new(QUERY_LIMITS),
+            dimension: Arc::default(),
+        }
+    }
+
+    pub(crate) fn model(&self) -> &EmbeddingModel {
+        &self.model
+    }
+
+    /// The length of the model's vectors.
+    pub(crate) async fn dimension(&self) -> Result<usize, OllamaError> {
+        let query = || self.ollama.embedding_dimension(&self.model.name);
+        self.dimension.get_or_try_init(query).await.copied()
+    }
+
+    /// Makes the vector of a question.
+    pub async fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
+        let permit = self.queries.acquire(QUERY_TIMEOUT).await?;
+        let input = self.model.query_input(text);
+        let inputs = std::slice::from_ref(&input);
+        let embedded = self
+            .ollama
+            .embed(&self.model.name, inputs, Some(QUERY_TIMEOUT))
+            .await;
+        let vector = match embedded {
+            Err(OllamaError::TooLong) => self.embed_split(&input).await,
+            Ok(vectors) => Ok(vectors.into_iter().next().unwrap_or_default()),
+            Err(error) => Err(error),
+        };
+        permit.report(vector.as_ref().err());
+        Ok(vector?)
+    }
+
+    /// Makes the vectors of passages; none for a passage that the model refuses. Fails if Ollama is
+    /// unavailable or the model refuses every passage.
+    pub(crate) async fn embed_passages(
+        &self,
+        texts: &[String],
+    ) -> Result<Vec<Option<Vec<f32>>>, EmbedError> {
+        let permit = self.passages.acquire(PASSAGE_QUEUE_TIMEOUT).await?;
+        let inputs: Vec<String> = texts
+            .iter()
+            .map(|text| self.model.passage_input(text))
+            .collect();
+        let vectors = self.embed_bisecting(&inputs).await;
+        permit.report(vectors.as_ref().err());
+        Ok(vectors?)
+    }
+
+    /// Bisects a failing batch until the failing text is alone.
+    async fn embed_bisecting(
+        &self,
+        texts: &[String],
+    ) -> Result<Vec<Option<Vec<f32>>>, OllamaError> {
+        let mut vectors = vec![None; texts.len()];
+        let mut pending: Vec<Range<usize>> = std::iter::once(0..texts.len()).collect();
+        let mut last_refusal = None;
+        while let Some(range) = pending.pop() {
+            let part = texts.get(range.clone()).unwrap_or_default();
+            match self.embed_with_retry(part).await {
+                Ok(found) => {
+                    for (slot, vector) in vectors[range].iter_mut().zip(found) {
+                        *slot = Some(vector);
+                    }
+                }
+                Err(error) if error.is_unavailable() => return Err(error),
+                Err(error) if range.len() > 1 => {
+                    tracing::debug!(%error, texts = range.len(), "batch failed; bisecting it");
+                    let middle = range.start + range.len() / 2;
+                    pending.extend([middle..range.end, range.start..middle]);
+                }
+                Err(OllamaError::TooLong) => {
+                    let text = part.first().map_or("", String::as_str);
+                    vectors[range.start] = Some(self.embed_split(text).await?);
+                }
+                Err(error) => {
+                    metrics::counter!("ai_engine_passages_refused_total").increment(1);
+                    tracing::warn!(%error, "embedding model refused a passage");
+                    last_refusal = Some(error);
+                }
+            }
+        }
+        match last_refusal {
+            Some(error) if vectors.iter().all(Option::is_none) => Err(error),
+            _ => Ok(vectors),
+        }
+    }
+
+    async fn embed_with_retry(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, OllamaError> {
+        let mut attempt = 1;
+        loop {
+            match self.ollama.embed(&self.model.name, texts, None).await {
+                Err(OllamaError::Busy | OllamaError::ModelFailed(_)) if attempt < MAX_ATTEMPTS => {
+                    tokio::time::sleep(RETRY_BACKOFF * attempt).await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Splits a text that exceeds the context window and returns the mean of its parts' vectors.
+    async fn embed_split(&self, text: &str) -> Result<Vec<f32>, OllamaError> {
+        let mut parts = vec![text.to_owned()];
+        for _ in 0..MAX_SPLITS {
+            parts = parts.iter().flat_map(|part| split_in_half(part)).collect();
+            match self.embed_with_retry(&parts).await {
+                Ok(vectors) => return Ok(normalised_mean(&vectors)),
+                Err(OllamaError::TooLong) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(OllamaError::TooLong)
+    }
+}
+
+/// Splits a text in half, between words if possible.
+fn split_in_half(text: &str) -> Vec<String> {
+    let middle = text
+        .char_indices()
+        .nth(text.chars().count() / 2)
+        .map_or(0, |(offset, _)| offset);
+    let gap = text[middle..].find(char::is_whitespace);
+    let boundary = gap.map_or(middle, |gap| middle + gap);
+    let (first, second) = text.split_at(boundary);
+    [first, second]
+        .into_iter()
+        .filter(|part| !part.trim().is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The mean, scaled to length 1 like the vectors of Ollama.
+fn normalised_mean(vectors: &[Vec<f32>]) -> Vec<f32> {
+    let mut sum = vec![0.0_f32; vectors.first().map_or(0, Vec::len)];
+    for vector in vectors {
+        for (total, number) in sum.iter_mut().zip(vector) {
+            *total += number;
+        }
+    }
+    let length = sum.iter().map(|n| n * n).sum::<f32>().sqrt();
+    if length > 0.0 {
+        for number in &mut sum {
+            *number /= length;
+        }
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splitting_loses_no_text_and_no_word() {
+        let text = "one two three four five six";
+        let parts = split_in_half(text);
+        assert_eq!(parts.concat(), text);
+        assert_eq!(parts.len(), 2);
+        assert_eq!(split_in_half(&"é".repeat(9)).concat(), "é".repeat(9));
+        assert_eq!(split_in_half("x"), ["x"]);
+    }
+
+    #[test]
+    fn a_mean_has_length_one() {
+        assert_eq!(
+            normalised_mean(&[vec![1.0, 0.0], vec![1.0, 0.0]]),
+            [1.0, 0.0]
+        );
+        let mixed = normalised_mean(&[vec![1.0, 0.0], vec![0.0, 1.0]]);
+        assert!((mixed.iter().map(|n| n * n).sum::<f32>() - 1.0).abs() < 1e-6);
+    }
+}

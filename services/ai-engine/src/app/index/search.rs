@@ -1,0 +1,199 @@
+//! Hybrid search: vector search and keyword search, fused, then read under row-level security.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest as _, Sha256};
+use shared_ai_client::{SearchRequest, SearchResults, Source};
+use shared_cache::Key;
+use shared_models::{ChunkId, CreatorId};
+
+use crate::domain::index::fusion::{self, Candidate, KeywordHit, MAX_HITS, VectorHit};
+use crate::domain::index::keywords::Keywords;
+use crate::error::Error;
+use crate::state::AppState;
+use crate::store::chunks::{self, PassageRow};
+
+/// Results of a search that sets no limit.
+const DEFAULT_RESULTS: usize = 5;
+const QUERY_VECTOR_TTL: Duration = Duration::from_hours(1);
+/// A slower cache would cost more time than it saves.
+const CACHE_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// A passage that is relevant to a question.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RetrievedPassage {
+    /// The passage, numbered from 1.
+    pub(crate) source: Source,
+    /// Cosine similarity to the question; none if only the keyword search found the passage.
+    pub(crate) similarity: Option<f32>,
+}
+
+/// Answers a search request.
+pub(crate) async fn search(
+    app: &AppState,
+    tenant: CreatorId,
+    request: SearchRequest,
+) -> Result<SearchResults, Error> {
+    let started = Instant::now();
+    let SearchRequest { query, limit } = request;
+    let limit = limit.map_or(DEFAULT_RESULTS, usize::from);
+    let passages = retrieve(app, tenant, query.as_str(), limit).await?;
+    let milliseconds = started.elapsed().as_millis();
+    Ok(SearchResults {
+        results: passages.into_iter().map(|found| found.source).collect(),
+        processing_time_ms: u64::try_from(milliseconds).unwrap_or(u64::MAX),
+    })
+}
+
+/// Finds the tenant's passages that are relevant to a question, best first.
+pub(crate) async fn retrieve(
+    app: &AppState,
+    tenant: CreatorId,
+    question: &str,
+    limit: usize,
+) -> Result<Vec<RetrievedPassage>, Error> {
+    let started = Instant::now();
+    let keywords = Keywords::from_text(question);
+    let (vector_hits, keyword_hits) = tokio::try_join!(
+        vector_search(app, tenant, question),
+        keyword_search(app, tenant, &keywords)
+    )?;
+    let threshold = app.embedder.model().threshold();
+    let mut candidates = fusion::fuse(&vector_hits, &keyword_hits);
+    candidates.retain(|candidate| candidate.is_relevant(threshold, keywords.is_specific()));
+    let passages = load_visible(app, tenant, candidates, limit).await?;
+    metrics::histogram!("ai_engine_retrieval_seconds").record(started.elapsed().as_secs_f64());
+    Ok(passages)
+}
+
+async fn vector_search(
+    app: &AppState,
+    tenant: CreatorId,
+    question: &str,
+) -> Result<Vec<VectorHit>, Error> {
+    let vector = query_vector(app, tenant, question).await?;
+    Ok(app.vectors.nearest(tenant, &vector, MAX_HITS).await?)
+}
+
+async fn keyword_search(
+    app: &AppState,
+    tenant: CreatorId,
+    keywords: &Keywords,
+) -> Result<Vec<KeywordHit>, Error> {
+    let mut tx = app.db.tenant_read(tenant).await?;
+    Ok(chunks::keyword_search(&mut tx, keywords, MAX_HITS).await?)
+}
+
+/// The vector of a question, from the cache if that responds in time.
+async fn query_vector(
+    app: &AppState,
+    tenant: CreatorId,
+    question: &str,
+) -> Result<Vec<f32>, Error> {
+    let hash = format!("{:x}", Sha256::digest(question));
+    let key = Key::query_vector(tenant, &app.embedder.model().name, &hash);
+    let read = tokio::time::timeout(CACHE_TIMEOUT, app.cache.read::<String>(&key)).await;
+    if let Ok(Ok(Some(text))) = read
+        && let Some(vector) = decode(&text)
+    {
+        return Ok(vector);
+    }
+    let vector = app.embedder.embed_query(question).await?;
+    let text = encode(&vector);
+    let write = app.cache.write(&key, &text, QUERY_VECTOR_TTL);
+    if !matches!(tokio::time::timeout(CACHE_TIMEOUT, write).await, Ok(Ok(()))) {
+        metrics::counter!("ai_engine_cache_skipped_total").increment(1);
+    }
+    Ok(vector)
+}
+
+/// Reads the candidates under row-level security. Drops those that the tenant does not own,
+/// whatever Chroma returned, and those of a version that is not active.
+async fn load_visible(
+    app: &AppState,
+    tenant: CreatorId,
+    candidates: Vec<Candidate>,
+    limit: usize,
+) -> Result<Vec<RetrievedPassage>, Error> {
+    if candidates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<ChunkId> = candidates.iter().map(|candidate| candidate.id).collect();
+    let mut tx = app.db.tenant_read(tenant).await?;
+    let rows = chunks::read(&mut tx, &ids).await?;
+    drop(tx);
+    let mut rows_by_id: HashMap<ChunkId, PassageRow> =
+        rows.into_iter().map(|row| (row.id, row)).collect();
+    let mut passages = Vec::new();
+    for candidate in candidates {
+        match rows_by_id.remove(&candidate.id) {
+            Some(row) if row.is_active => {
+                let number = passages.len() + 1;
+                passages.push(numbered(number, row, &candidate));
+            }
+            Some(_) => count_dropped("stale"),
+            None => count_dropped("unknown"),
+        }
+    }
+    passages.truncate(limit);
+    Ok(passages)
+}
+
+fn count_dropped(reason: &'static str) {
+    metrics::counter!("ai_engine_candidates_dropped_total", "reason" => reason).increment(1);
+}
+
+fn numbered(number: usize, row: PassageRow, candidate: &Candidate) -> RetrievedPassage {
+    let PassageRow {
+        id,
+        document,
+        title,
+        ordinal,
+        heading,
+        content,
+        is_active: _,
+    } = row;
+    let source = Source {
+        number: u32::try_from(number).unwrap_or(u32::MAX),
+        document_id: document,
+        title,
+        chunk_id: id,
+        ordinal,
+        heading,
+        text: content,
+        score: candidate.score,
+    };
+    RetrievedPassage {
+        source,
+        similarity: candidate.similarity,
+    }
+}
+
+fn encode(vector: &[f32]) -> String {
+    let bytes: Vec<u8> = vector.iter().flat_map(|n| n.to_le_bytes()).collect();
+    BASE64_STANDARD.encode(bytes)
+}
+
+fn decode(text: &str) -> Option<Vec<f32>> {
+    let bytes = BASE64_STANDARD.decode(text).ok()?;
+    let (numbers, rest) = bytes.as_chunks::<4>();
+    let vector: Vec<f32> = numbers.iter().map(|n| f32::from_le_bytes(*n)).collect();
+    (rest.is_empty() && !vector.is_empty()).then_some(vector)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cached_vector_is_decoded_and_an_invalid_one_is_ignored() {
+        let vector = vec![0.25, -1.5, 3.0e-9];
+        assert_eq!(decode(&encode(&vector)), Some(vector));
+        for invalid in ["", "AAA", "AAAAAAA=", "not base64"] {
+            assert_eq!(decode(invalid), None);
+        }
+    }
+}

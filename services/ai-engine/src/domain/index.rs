@@ -1,0 +1,8 @@
+//! Rules for indexing and search: sections, passages and their ids, embedding models, ranking.
+
+pub(crate) mod chunk_ids;
+pub(crate) mod chunking;
+pub(crate) mod embedding_model;
+pub(crate) mod fusion;
+pub(crate) mod keywords;
+pub(crate) mod sections;

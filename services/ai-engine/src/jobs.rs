@@ -1,0 +1,3 @@
+//! Work that runs outside of requests.
+
+pub mod model_pull;

@@ -1,0 +1,4 @@
+//! Endpoints for other services. Their extractor says which service may call.
+
+pub(super) mod documents;
+pub(super) mod tenant_data;

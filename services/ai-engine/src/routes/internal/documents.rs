@@ -1,0 +1,66 @@
+//! Indexing and deletion of documents, called by creator-hub.
+
+use std::convert::Infallible;
+
+use axum::body::{Body as ResponseBody, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
+use shared_ai_client::{IngestionEvent, NewIngestion};
+use shared_models::DocumentId;
+use shared_web::{Body, Id, ServiceCall, called_by};
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::app::index::{self, ingest};
+use crate::error::Error;
+use crate::state::AppState;
+
+/// Bytes of the request: the document's text as JSON.
+pub(in crate::routes) const MAX_BODY: usize = 64 * 1024 * 1024;
+/// Characters; a longer title is truncated.
+const MAX_TITLE: usize = 300;
+
+/// Makes a document searchable. The lines of the response report the progress.
+pub(in crate::routes) async fn index_document(
+    State(app): State<AppState>,
+    call: ServiceCall<called_by::CreatorHub>,
+    Id(document): Id<DocumentId>,
+    Body(body): Body<NewIngestion>,
+) -> Result<Response, Error> {
+    let events = ingest::start(app, call.tenant, document, validate(body)?);
+    let lines = ReceiverStream::new(events).map(|event| Ok::<_, Infallible>(to_line(&event)));
+    let media_type = HeaderValue::from_static("application/x-ndjson");
+    let headers = [(header::CONTENT_TYPE, media_type)];
+    Ok((headers, ResponseBody::from_stream(lines)).into_response())
+}
+
+/// Deletes a document from the index. Idempotent.
+pub(in crate::routes) async fn delete_document(
+    State(app): State<AppState>,
+    call: ServiceCall<called_by::CreatorHub>,
+    Id(document): Id<DocumentId>,
+) -> Result<StatusCode, Error> {
+    index::delete_document(&app, call.tenant, document).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn validate(mut new: NewIngestion) -> Result<NewIngestion, Error> {
+    let invalid = |field, message| Err(Error::InvalidField { field, message });
+    if new.version < 1 {
+        return invalid("version", "must be at least 1");
+    }
+    // Citations show the title on one line, but a file name may contain line breaks.
+    let parts: Vec<&str> = new.title.split(|c: char| c.is_control()).collect();
+    new.title = parts.join(" ").trim().chars().take(MAX_TITLE).collect();
+    if new.title.is_empty() {
+        return invalid("title", "must not be empty");
+    }
+    Ok(new)
+}
+
+fn to_line(event: &IngestionEvent) -> Bytes {
+    let mut text = serde_json::to_string(event).unwrap_or_default();
+    text.push('\n');
+    Bytes::from(text)
+}

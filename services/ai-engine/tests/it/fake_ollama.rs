@@ -1,0 +1,247 @@
+//! A fake Ollama: forwards calls to the real one and injects the faults that a test sets.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::{Json, Router};
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+use shared_rpc::http_client;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// The vectors that the real Ollama made in this run, by model and input. All tests index the same
+/// handbook, so it is embedded only once.
+static CACHED_VECTORS: LazyLock<Mutex<HashMap<String, Value>>> = LazyLock::new(Mutex::default);
+
+/// The response to a chat.
+#[derive(Debug, Clone)]
+pub(crate) enum ChatScript {
+    /// The response of the real Ollama.
+    Real,
+    /// An error with that status.
+    Status(u16),
+    /// Streams each element as a separate network chunk and ends the response properly.
+    Chunks(Vec<Bytes>),
+    /// Streams each element and breaks the connection.
+    Truncated(Vec<Bytes>),
+    /// Streams one token, then nothing until the client closes the connection.
+    Endless,
+}
+
+#[derive(Clone)]
+pub(crate) struct FakeOllama(Arc<Inner>);
+
+struct Inner {
+    url: String,
+    real_url: String,
+    http: reqwest::Client,
+    chat: Mutex<ChatScript>,
+    failing_word: Mutex<Option<String>>,
+    tags: Mutex<Option<String>>,
+    embedded_texts: AtomicUsize,
+    batches: AtomicUsize,
+    allowed_batches: watch::Sender<usize>,
+    client_left: AtomicBool,
+}
+
+impl FakeOllama {
+    /// A fake before the Ollama at that URL.
+    pub(crate) async fn before(url: &str) -> Self {
+        http_client::install_tls_provider();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let inner = Inner {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            real_url: url.to_owned(),
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            chat: Mutex::new(ChatScript::Real),
+            failing_word: Mutex::default(),
+            tags: Mutex::default(),
+            embedded_texts: AtomicUsize::new(0),
+            batches: AtomicUsize::new(0),
+            allowed_batches: watch::channel(usize::MAX).0,
+            client_left: AtomicBool::new(false),
+        };
+        let this = Self(Arc::new(inner));
+        let router = Router::new().fallback(serve).with_state(this.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        this
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.0.url.clone()
+    }
+
+    /// Sets the response to further chats.
+    pub(crate) fn script_chat(&self, chat: ChatScript) {
+        *self.0.chat.lock().unwrap() = chat;
+    }
+
+    /// Lets every batch that contains this word fail with status 500, like Ollama does for a vector
+    /// that is not a number.
+    pub(crate) fn fail_on_word(&self, word: &str) {
+        *self.0.failing_word.lock().unwrap() = Some(word.to_owned());
+    }
+
+    /// Sets the response of `/api/tags`.
+    pub(crate) fn script_models(&self, body: &str) {
+        *self.0.tags.lock().unwrap() = Some(body.to_owned());
+    }
+
+    /// Handles only the first `batches` batches; further ones wait.
+    pub(crate) fn allow_batches(&self, batches: usize) {
+        self.0.allowed_batches.send_replace(batches);
+    }
+
+    /// The number of texts that were embedded.
+    pub(crate) fn embedded_texts(&self) -> usize {
+        self.0.embedded_texts.load(Ordering::SeqCst)
+    }
+
+    /// The number of batches that were received.
+    pub(crate) fn batches(&self) -> usize {
+        self.0.batches.load(Ordering::SeqCst)
+    }
+
+    /// Whether the client of an endless chat has closed the connection.
+    pub(crate) fn client_left(&self) -> bool {
+        self.0.client_left.load(Ordering::SeqCst)
+    }
+}
+
+/// A line of a chat with text.
+pub(crate) fn delta(text: &str) -> Bytes {
+    let content = serde_json::to_string(text).unwrap();
+    let line = format!("{{\"message\":{{\"role\":\"assistant\",\"content\":{content}}}}}\n");
+    Bytes::from(line)
+}
+
+/// The last line of a chat.
+pub(crate) fn done_line() -> Bytes {
+    let counts = r#""prompt_eval_count":26,"eval_count":7"#;
+    Bytes::from(format!(
+        "{{\"message\":{{\"content\":\"\"}},\"done\":true,{counts}}}\n"
+    ))
+}
+
+async fn serve(State(this): State<FakeOllama>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    if path == "/api/chat" {
+        let chat = this.0.chat.lock().unwrap().clone();
+        if let Some(response) = scripted(&this, chat) {
+            return response;
+        }
+    }
+    if path == "/api/tags" {
+        let tags = this.0.tags.lock().unwrap().clone();
+        if let Some(tags) = tags {
+            return tags.into_response();
+        }
+    }
+    if path == "/api/embed" {
+        let number = this.0.batches.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut allowed = this.0.allowed_batches.subscribe();
+        allowed.wait_for(|last| number <= *last).await.unwrap();
+        let failing_word = this.0.failing_word.lock().unwrap().clone();
+        let text = String::from_utf8_lossy(&body).into_owned();
+        if failing_word.is_some_and(|word| text.contains(&word)) {
+            let error = r#"{"error":"unsupported value: NaN"}"#;
+            return (StatusCode::INTERNAL_SERVER_ERROR, error).into_response();
+        }
+        let parsed: Value = serde_json::from_slice(&body).unwrap();
+        let texts = parsed["input"].as_array().map_or(1, Vec::len);
+        this.0.embedded_texts.fetch_add(texts, Ordering::SeqCst);
+        return embed(&this, parsed, body).await;
+    }
+    forward(&this, &parts.method, &path, body).await
+}
+
+/// Responds with cached vectors, or with those of the real Ollama.
+async fn embed(this: &FakeOllama, mut request: Value, body: Bytes) -> Response {
+    let model = request["model"].to_string();
+    let inputs = request["input"].as_array_mut().unwrap();
+    let keys: Vec<String> = inputs.iter().map(|text| format!("{model}{text}")).collect();
+    let cached = |keys: &[String]| {
+        let vectors = CACHED_VECTORS.lock().unwrap();
+        keys.iter()
+            .map(|key| vectors.get(key).cloned())
+            .collect::<Option<Vec<_>>>()
+    };
+    if let Some(vectors) = cached(&keys) {
+        return Json(json!({"embeddings": vectors})).into_response();
+    }
+    let response = forward(this, &Method::POST, "/api/embed", body).await;
+    if response.status() != StatusCode::OK {
+        return response;
+    }
+    let bytes = axum::body::to_bytes(response.into_body(), usize::MAX)
+        .await
+        .unwrap();
+    let answer: Value = serde_json::from_slice(&bytes).unwrap();
+    let vectors = answer["embeddings"].as_array().unwrap().clone();
+    CACHED_VECTORS
+        .lock()
+        .unwrap()
+        .extend(keys.into_iter().zip(vectors));
+    Json(answer).into_response()
+}
+
+fn scripted(this: &FakeOllama, chat: ChatScript) -> Option<Response> {
+    let ok = |chunks: Vec<Bytes>| {
+        futures_util::stream::iter(chunks.into_iter().map(Ok::<_, std::io::Error>)).then(
+            |chunk| async move {
+                // Without a pause, two chunks would be sent as one.
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                chunk
+            },
+        )
+    };
+    let body = match chat {
+        ChatScript::Real => return None,
+        ChatScript::Status(status) => {
+            let status = StatusCode::from_u16(status).unwrap();
+            return Some((status, r#"{"error":"injected by a test"}"#).into_response());
+        }
+        ChatScript::Chunks(chunks) => Body::from_stream(ok(chunks)),
+        ChatScript::Truncated(chunks) => {
+            let broken = std::io::Error::other("connection broken by the test");
+            let last = futures_util::stream::once(async move { Err::<Bytes, _>(broken) });
+            Body::from_stream(ok(chunks).chain(last))
+        }
+        ChatScript::Endless => Body::from_stream(endless(this.clone())),
+    };
+    Some(Response::new(body))
+}
+
+/// Records when the client closes the connection.
+fn endless(this: FakeOllama) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> {
+    struct DropGuard(FakeOllama);
+    impl Drop for DropGuard {
+        fn drop(&mut self) {
+            self.0.0.client_left.store(true, Ordering::SeqCst);
+        }
+    }
+    let start = (DropGuard(this), false);
+    futures_util::stream::unfold(start, |(guard, started)| async move {
+        if started {
+            std::future::pending::<()>().await;
+        }
+        Some((Ok(delta("word ")), (guard, true)))
+    })
+}
+
+async fn forward(this: &FakeOllama, method: &Method, path: &str, body: Bytes) -> Response {
+    let url = format!("{}{path}", this.0.real_url);
+    let call = this.0.http.request(method.clone(), url).body(body);
+    let response = call.send().await.unwrap();
+    let status = response.status();
+    (status, Body::from_stream(response.bytes_stream())).into_response()
+}

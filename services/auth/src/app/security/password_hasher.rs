@@ -1,0 +1,194 @@
+//! Hashes passwords off the request threads, with bounded concurrency and a bounded queue.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use shared_config::Secret;
+use tokio::sync::Semaphore;
+
+use crate::config::HashingSettings;
+
+/// Queued hashes per running one: at 20 ms a hash (the minimum cost), well below a second.
+const MAX_QUEUED_PER_LANE: usize = 32;
+
+/// `Retry-After` of a request that finds the queue full.
+pub(crate) const BUSY_BACKOFF: Duration = Duration::from_secs(1);
+
+/// Hashes and verifies passwords. Clones share the bounds.
+#[derive(Debug, Clone)]
+pub(crate) struct PasswordHasher {
+    argon2: Argon2<'static>,
+    running: Arc<Semaphore>,
+    /// Permits of running and queued hashes together.
+    admitted: Arc<Semaphore>,
+    memory_pool: Arc<Mutex<Vec<Memory>>>,
+}
+
+/// The working memory of one hash. It is pooled: the allocator would otherwise keep a copy for each
+/// thread that has hashed.
+type Memory = Vec<Block>;
+
+/// A password was not hashed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HashError {
+    /// The queue is full.
+    #[error("too many passwords are being hashed")]
+    Busy,
+    /// A stored hash is damaged, or the system failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// The result of a comparison.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum PasswordCheck {
+    Mismatch,
+    /// `rehashed` is a new hash when the stored one was made with other parameters than the
+    /// current ones.
+    Match {
+        rehashed: Option<String>,
+    },
+}
+
+impl PasswordHasher {
+    pub(crate) fn new(settings: HashingSettings) -> Result<Self, argon2::Error> {
+        let params = Params::new(settings.memory_kib, settings.iterations, 1, None)?;
+        Ok(Self {
+            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            running: Arc::new(Semaphore::new(settings.concurrency)),
+            admitted: Arc::new(Semaphore::new(
+                settings.concurrency * (1 + MAX_QUEUED_PER_LANE),
+            )),
+            memory_pool: Arc::default(),
+        })
+    }
+
+    /// Hashes a new password, in the PHC format.
+    pub(crate) async fn hash(&self, password: Secret<String>) -> Result<String, HashError> {
+        let argon2 = self.argon2.clone();
+        self.run(move |memory| hash(&argon2, password.expose(), memory))
+            .await
+    }
+
+    /// Compares a password with a stored hash. Without a stored hash it does the same work, so that
+    /// timing does not reveal which accounts exist.
+    pub(crate) async fn verify(
+        &self,
+        password: Secret<String>,
+        stored: Option<String>,
+    ) -> Result<PasswordCheck, HashError> {
+        let argon2 = self.argon2.clone();
+        self.run(move |memory| match stored {
+            Some(stored) => compare(&argon2, password.expose(), &stored, memory),
+            None => hash(&argon2, password.expose(), memory).map(|_| PasswordCheck::Mismatch),
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Memory) -> Result<T, HashError> + Send + 'static,
+    ) -> Result<T, HashError> {
+        let admission = Arc::clone(&self.admitted)
+            .try_acquire_owned()
+            .map_err(|_| HashError::Busy)?;
+        let slot = Arc::clone(&self.running).acquire_owned().await;
+        let pool = Arc::clone(&self.memory_pool);
+        let task = move || {
+            let started = Instant::now();
+            let pooled = pool.lock().ok().and_then(|mut memories| memories.pop());
+            let mut memory = pooled.unwrap_or_default();
+            let result = work(&mut memory);
+            if let Ok(mut memories) = pool.lock() {
+                memories.push(memory);
+            }
+            // The permits last until the hash is computed, even when the caller is gone.
+            drop((admission, slot));
+            metrics::histogram!("auth_password_hash_seconds").record(started.elapsed());
+            result
+        };
+        tokio::task::spawn_blocking(task)
+            .await
+            .map_err(|error| HashError::Failed(error.to_string()))?
+    }
+}
+
+fn hash(argon2: &Argon2<'_>, password: &str, memory: &mut Memory) -> Result<String, HashError> {
+    let mut salt_bytes = [0_u8; 16];
+    getrandom::fill(&mut salt_bytes).map_err(failed)?;
+    let salt = SaltString::encode_b64(&salt_bytes).map_err(failed)?;
+    let length = Params::DEFAULT_OUTPUT_LEN;
+    let output = derive(argon2, password, &salt_bytes, length, memory)?;
+    let phc = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(argon2.params()).map_err(failed)?,
+        salt: Some(salt.as_salt()),
+        hash: Some(output),
+    };
+    Ok(phc.to_string())
+}
+
+fn compare(
+    argon2: &Argon2<'_>,
+    password: &str,
+    stored: &str,
+    memory: &mut Memory,
+) -> Result<PasswordCheck, HashError> {
+    let parsed = PasswordHash::new(stored).map_err(failed)?;
+    let (Some(encoded_salt), Some(expected)) = (parsed.salt, parsed.hash) else {
+        return Err(failed("a stored hash is incomplete"));
+    };
+    let mut buffer = [0_u8; Salt::MAX_LENGTH];
+    let salt = encoded_salt.decode_b64(&mut buffer).map_err(failed)?;
+    let algorithm = Algorithm::try_from(parsed.algorithm).map_err(failed)?;
+    let version = parsed.version.map_or(Ok(Version::V0x13), Version::try_from);
+    let params = Params::try_from(&parsed).map_err(failed)?;
+    let stored_argon2 = Argon2::new(algorithm, version.map_err(failed)?, params);
+    // Outputs compare in constant time.
+    if derive(&stored_argon2, password, salt, expected.len(), memory)? != expected {
+        return Ok(PasswordCheck::Mismatch);
+    }
+    let rehashed = if is_current(argon2, &parsed) {
+        None
+    } else {
+        Some(hash(argon2, password, memory)?)
+    };
+    Ok(PasswordCheck::Match { rehashed })
+}
+
+fn derive(
+    argon2: &Argon2<'_>,
+    password: &str,
+    salt: &[u8],
+    length: usize,
+    memory: &mut Memory,
+) -> Result<Output, HashError> {
+    let blocks = argon2.params().block_count();
+    if memory.len() < blocks {
+        memory.resize(blocks, Block::default());
+    }
+    let derived = Output::init_with(length, |output| {
+        let password = password.as_bytes();
+        Ok(argon2.hash_password_into_with_memory(password, salt, output, &mut memory[..])?)
+    });
+    derived.map_err(failed)
+}
+
+fn is_current(argon2: &Argon2<'_>, stored: &PasswordHash<'_>) -> bool {
+    let current = argon2.params();
+    let same = |params: Params| {
+        (params.m_cost(), params.t_cost(), params.p_cost())
+            == (current.m_cost(), current.t_cost(), current.p_cost())
+    };
+    stored.algorithm == Algorithm::Argon2id.ident() && Params::try_from(stored).is_ok_and(same)
+}
+
+fn failed(error: impl std::fmt::Display) -> HashError {
+    HashError::Failed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

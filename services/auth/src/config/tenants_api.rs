@@ -1,0 +1,27 @@
+//! The listener of the tenants API.
+
+use std::net::SocketAddr;
+
+use shared_config::{Reader, Secret, keys, wiring};
+
+/// Settings of the tenants API.
+#[derive(Debug, Clone)]
+pub struct TenantsApiSettings {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// The bearer token of the operator.
+    pub token: Secret<String>,
+}
+
+impl TenantsApiSettings {
+    /// Reads the settings; without a token the API is not served.
+    pub(super) fn from_reader(reader: &mut Reader) -> Option<Self> {
+        let default = SocketAddr::from(([0, 0, 0, 0], wiring::AUTH_INTERNAL_PORT));
+        let listen = reader.parsed(keys::INTERNAL_LISTEN_ADDR, default);
+        if reader.optional(keys::PROVISIONING_TOKEN, "").is_empty() {
+            return None;
+        }
+        let token = reader.secret(keys::PROVISIONING_TOKEN);
+        Some(Self { listen, token })
+    }
+}

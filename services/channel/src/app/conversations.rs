@@ -1,0 +1,51 @@
+//! Conversations and transcripts, for the creator.
+
+pub(crate) mod answer;
+pub(crate) mod receive;
+
+use shared_models::{ChannelId, ConversationId, CreatorId};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::state::AppState;
+use crate::store::{conversations, messages};
+
+pub(crate) use crate::store::conversations::ConversationRow;
+pub(crate) use crate::store::messages::MessageRow;
+
+/// Up to `limit` conversations after that one, newest first.
+pub(crate) async fn list(
+    app: &AppState,
+    tenant: CreatorId,
+    channel: Option<ChannelId>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<ConversationRow>, Error> {
+    let mut tx = app.db.tenant_read(tenant).await?;
+    Ok(conversations::list(&mut tx, channel, after, limit).await?)
+}
+
+pub(crate) async fn find(
+    app: &AppState,
+    tenant: CreatorId,
+    id: ConversationId,
+) -> Result<ConversationRow, Error> {
+    let mut tx = app.db.tenant_read(tenant).await?;
+    let row = conversations::find(&mut tx, id).await?;
+    row.ok_or(Error::UnknownConversation)
+}
+
+/// Up to `limit` messages after that number, oldest first.
+pub(crate) async fn transcript(
+    app: &AppState,
+    tenant: CreatorId,
+    id: ConversationId,
+    after_seq: i64,
+    limit: i64,
+) -> Result<Vec<MessageRow>, Error> {
+    let mut tx = app.db.tenant_read(tenant).await?;
+    if conversations::find(&mut tx, id).await?.is_none() {
+        return Err(Error::UnknownConversation);
+    }
+    Ok(messages::after(&mut tx, id, after_seq, limit).await?)
+}

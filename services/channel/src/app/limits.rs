@@ -1,0 +1,68 @@
+//! Rate limits for visitors, addresses and channels.
+
+use std::time::Duration;
+
+use shared_cache::{Cache, Decision, Key, Limit};
+use shared_models::ChannelId;
+
+use crate::domain::visitor_token::SessionClaims;
+use crate::domain::widget_settings::MessagesPerMinute;
+use crate::error::Error;
+
+const MINUTE: Duration = Duration::from_mins(1);
+/// Sessions per minute from one address, which an office may share.
+const MAX_SESSIONS: Limit = Limit {
+    count: 120,
+    window: MINUTE,
+    burst: 120,
+};
+/// Messages per minute on one channel.
+const MAX_CHANNEL_MESSAGES: Limit = Limit {
+    count: 1200,
+    window: MINUTE,
+    burst: 600,
+};
+
+/// Charges one session. Fails closed: without Redis, no session starts.
+pub(crate) async fn charge_session(
+    cache: &Cache,
+    channel: ChannelId,
+    address: &str,
+) -> Result<(), Error> {
+    let key = Key::limit("widget-session", &format!("{channel}:{address}"));
+    let decision = cache.take(&key, &MAX_SESSIONS, 1).await;
+    match decision.map_err(Error::Cache)? {
+        Decision::Allowed { .. } => Ok(()),
+        Decision::Refused { retry_after, .. } => Err(Error::RateLimited(retry_after)),
+    }
+}
+
+/// Charges one message and returns the time to wait if there were too many. Fails open: visitors
+/// have a token and get one answer at a time, and without Redis no message must be lost.
+pub(crate) async fn charge_message(
+    cache: &Cache,
+    session: &SessionClaims,
+    rate: MessagesPerMinute,
+) -> Option<Duration> {
+    let count = u32::from(rate);
+    let max_visitor_messages = Limit {
+        count,
+        window: MINUTE,
+        burst: count,
+    };
+    let visitor = Key::limit("widget-message", &session.visitor.to_string());
+    let channel = Key::limit("widget-messages", &session.channel.to_string());
+    for (key, limit) in [
+        (visitor, max_visitor_messages),
+        (channel, MAX_CHANNEL_MESSAGES),
+    ] {
+        match cache.take(&key, &limit, 1).await {
+            Ok(Decision::Allowed { .. }) => {}
+            Ok(Decision::Refused { retry_after, .. }) => return Some(retry_after),
+            Err(error) => {
+                tracing::warn!(%error, "Redis unavailable; message not rate-limited");
+            }
+        }
+    }
+    None
+}

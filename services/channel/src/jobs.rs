@@ -1,0 +1,3 @@
+//! Background work.
+
+pub(crate) mod answer;

@@ -1,0 +1,6 @@
+//! The use cases of this service. Only they begin transactions.
+
+pub(crate) mod library;
+pub(crate) mod privacy;
+pub(crate) mod profile;
+pub(crate) mod search;

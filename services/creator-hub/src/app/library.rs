@@ -1,0 +1,185 @@
+//! The documents of a tenant: upload, list, describe, process, delete.
+
+use std::time::Duration;
+
+use shared_db::usage;
+use shared_jobs::{Job as _, JobRow, queue};
+use shared_models::{CreatorId, DocumentId, JobId, UsageKind};
+use shared_web::{Created, Idempotent, Once};
+use tokio::time::timeout;
+
+use crate::domain::content::ContentHash;
+use crate::domain::document::DocumentState;
+use crate::error::Error;
+use crate::files::PendingUpload;
+use crate::jobs::erase_document::EraseDocument;
+use crate::jobs::ingest_document::IngestDocument;
+use crate::state::AppState;
+use crate::store::documents::{self, Description, DocumentRow, NewDocument, Selection};
+
+/// Longest wait for ai-engine when a document is deleted; after that the job alone does it.
+const INDEX_DELETION_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A page of documents, newest first.
+pub(crate) async fn list(
+    app: &AppState,
+    tenant: CreatorId,
+    selection: &Selection<'_>,
+) -> Result<Vec<DocumentRow>, Error> {
+    let mut tx = app.db.tenant_read(tenant).await?;
+    Ok(documents::list(&mut tx, selection).await?)
+}
+
+/// One document.
+pub(crate) async fn read(
+    app: &AppState,
+    tenant: CreatorId,
+    id: DocumentId,
+) -> Result<DocumentRow, Error> {
+    let mut tx = app.db.tenant_read(tenant).await?;
+    let row = documents::find(&mut tx, id).await?;
+    row.ok_or(Error::UnknownDocument)
+}
+
+/// A document and its newest job.
+pub(crate) async fn read_with_job(
+    app: &AppState,
+    tenant: CreatorId,
+    id: DocumentId,
+) -> Result<(DocumentRow, Option<JobRow>), Error> {
+    let mut tx = app.db.tenant_read(tenant).await?;
+    let row = documents::find(&mut tx, id).await?;
+    let row = row.ok_or(Error::UnknownDocument)?;
+    let job = queue::newest(&mut tx, id.as_uuid()).await?;
+    Ok((row, job))
+}
+
+/// One job of this service.
+pub(crate) async fn read_job(
+    app: &AppState,
+    tenant: CreatorId,
+    id: JobId,
+) -> Result<JobRow, Error> {
+    let mut tx = app.db.tenant_read(tenant).await?;
+    let row = queue::find(&mut tx, id).await?.ok_or(Error::UnknownJob)?;
+    let kinds = [IngestDocument::KIND, EraseDocument::KIND];
+    if kinds.contains(&row.kind.as_str()) {
+        Ok(row)
+    } else {
+        Err(Error::UnknownJob)
+    }
+}
+
+/// A file that was received and is not in its place yet.
+pub(crate) struct ReceivedFile {
+    pub(crate) incoming: Box<dyn PendingUpload>,
+    pub(crate) hash: ContentHash,
+}
+
+/// Adds a document: its row, its job and its file appear together.
+pub(crate) async fn upload<T: serde::Serialize + Sync>(
+    app: &AppState,
+    tenant: CreatorId,
+    file: ReceivedFile,
+    new: NewDocument,
+    request: &Idempotent,
+    respond: impl FnOnce(DocumentRow, JobRow) -> Created<T>,
+) -> Result<Once<T>, Error> {
+    let ReceivedFile { incoming, hash } = file;
+    let mut tx = app.db.tenant(tenant).await?;
+    if let Some(replayed) = request.replay(&mut tx).await? {
+        return Ok(Once::Replayed(replayed));
+    }
+    documents::lock_content(&mut tx, hash).await?;
+    if let Some(existing) = documents::with_content(&mut tx, hash).await? {
+        return Err(Error::Duplicate(existing));
+    }
+    let used = [
+        (UsageKind::DocumentsUploaded, 1),
+        (UsageKind::BytesUploaded, new.file_size),
+    ];
+    usage::record(&mut tx, &used).await?;
+    let row = documents::insert(&mut tx, new).await?;
+    let job = IngestDocument::of(row.id);
+    let job = app.jobs.enqueue(&mut tx, job).await?;
+    let created = respond(row, job);
+    request.store(&mut tx, &created).await?;
+    incoming.promote(tenant, hash).await?;
+    tx.commit().await?;
+    if let Err(error) = app.files.confirm(tenant, hash).await {
+        tracing::warn!(%error, "upload not confirmed; the next sweep checks it");
+    }
+    Ok(Once::New(created))
+}
+
+/// Changes title, description or tags. A searchable document is processed again under a new title,
+/// since its passages cite the old one.
+pub(crate) async fn describe(
+    app: &AppState,
+    tenant: CreatorId,
+    id: DocumentId,
+    change: impl FnOnce(&DocumentRow) -> Description,
+) -> Result<DocumentRow, Error> {
+    let mut tx = app.db.tenant(tenant).await?;
+    let old = documents::find_to_change(&mut tx, id).await?;
+    let old = old.ok_or(Error::UnknownDocument)?;
+    let new = change(&old);
+    let mut row = documents::describe(&mut tx, id, &new).await?;
+    // A job that is running notices the new title itself.
+    if old.state == DocumentState::Ready && new.title != old.title {
+        row = documents::requeue(&mut tx, id).await?;
+        app.jobs.enqueue(&mut tx, IngestDocument::of(id)).await?;
+    }
+    tx.commit().await?;
+    Ok(row)
+}
+
+/// Processes a document again from its uploaded file.
+pub(crate) async fn reprocess<T: serde::Serialize + Sync>(
+    app: &AppState,
+    tenant: CreatorId,
+    id: DocumentId,
+    request: &Idempotent,
+    respond: impl FnOnce(DocumentRow, JobRow) -> Created<T>,
+) -> Result<Once<T>, Error> {
+    let mut tx = app.db.tenant(tenant).await?;
+    if let Some(replayed) = request.replay(&mut tx).await? {
+        return Ok(Once::Replayed(replayed));
+    }
+    let old = documents::find_to_change(&mut tx, id).await?;
+    if old.ok_or(Error::UnknownDocument)?.state.is_moving() {
+        return Err(Error::AlreadyProcessing);
+    }
+    let row = documents::requeue(&mut tx, id).await?;
+    let job = app.jobs.enqueue(&mut tx, IngestDocument::of(id)).await?;
+    let created = respond(row, job);
+    request.store(&mut tx, &created).await?;
+    tx.commit().await?;
+    Ok(Once::New(created))
+}
+
+/// Deletes a document: it is hidden at once, and a job removes passages, vectors and file.
+///
+/// ai-engine is also called before the response, so that no later answer cites the document. If it
+/// does not answer soon, the job does it alone.
+pub(crate) async fn delete(
+    app: &AppState,
+    tenant: CreatorId,
+    id: DocumentId,
+) -> Result<JobRow, Error> {
+    let mut tx = app.db.tenant(tenant).await?;
+    if !documents::hide(&mut tx, id).await? {
+        return Err(Error::UnknownDocument);
+    }
+    let job = app.jobs.enqueue(&mut tx, EraseDocument::of(id)).await?;
+    tx.commit().await?;
+    let deletion = app.ai.delete_from_index(tenant, id);
+    match timeout(INDEX_DELETION_TIMEOUT, deletion).await {
+        Ok(Ok(())) => {}
+        Ok(Err(cause)) => {
+            tracing::info!(%cause, "document not deleted from the index yet; the job will");
+        }
+        Err(_) => tracing::info!("ai-engine slow; the job will delete the document from the index"),
+    }
+    Ok(job)
+}

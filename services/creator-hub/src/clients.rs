@@ -1,0 +1,3 @@
+//! Other systems that this service calls, one file each.
+
+pub(crate) mod ai_engine;

@@ -1,0 +1,3 @@
+//! Endpoints for other services; the gateway does not route them.
+
+pub(crate) mod tenant_data;

@@ -1,0 +1,76 @@
+//! API keys: accepted wherever an access token is, and known to auth alone.
+
+use std::fmt::{Debug, Write as _};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use shared_config::Service;
+use shared_models::{ApiKeyId, CreatorId, Permission, UserId};
+use shared_rpc::TokenSource as _;
+
+use crate::error::AuthError;
+use crate::signer::ServiceTokenSigner;
+
+/// How the text of a key begins.
+pub const PREFIX: &str = "cpk_";
+/// Auth's introspection endpoint, below its own address; the gateway does not route it.
+pub const INTROSPECT: &str = "/auth/internal/v1/api-keys/introspect";
+/// Longest wait for auth.
+const INTROSPECTION_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What a service asks auth about a key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyQuestion {
+    /// SHA-256 of the whole key, lower-case hexadecimal: the key itself stays where it arrived.
+    pub key_hash: String,
+}
+
+/// The identity behind a key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KeyIdentity {
+    /// The tenant.
+    pub creator_id: CreatorId,
+    /// The key.
+    pub id: ApiKeyId,
+    /// Its permissions now: its scopes, limited to what its creator still has.
+    pub scopes: Vec<Permission>,
+    /// Who created it; a change of that user's role changes the key.
+    pub created_by: Option<UserId>,
+}
+
+/// Resolves the hash of an API key.
+pub trait ResolveKey: Debug + Send + Sync {
+    /// The identity behind a SHA-256 hash, or none.
+    fn resolve(&self, hash: [u8; 32]) -> BoxFuture<'_, Result<Option<KeyIdentity>, AuthError>>;
+}
+
+/// Asks auth to resolve the hash of a key.
+pub(crate) async fn introspect(
+    http: &reqwest::Client,
+    auth_url: &str,
+    signer: &ServiceTokenSigner,
+    hash: [u8; 32],
+) -> Result<Option<KeyIdentity>, AuthError> {
+    let unavailable = |cause: reqwest::Error| AuthError::unavailable("auth", cause);
+    let question = KeyQuestion {
+        key_hash: hash.iter().fold(String::new(), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        }),
+    };
+    let request = http
+        .post(format!("{auth_url}{INTROSPECT}"))
+        .bearer_auth(signer.token(Service::Auth, None)?)
+        .json(&question)
+        .timeout(INTROSPECTION_TIMEOUT);
+    let response = request.send().await.map_err(unavailable)?;
+    if response.status() == StatusCode::NOT_FOUND {
+        return Ok(None);
+    }
+    let response = response.error_for_status().map_err(unavailable)?;
+    response.json().await.map(Some).map_err(unavailable)
+}

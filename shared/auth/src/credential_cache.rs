@@ -1,0 +1,94 @@
+//! Caches verified credentials, so that a request costs a hash and a lookup, not a signature.
+
+use std::time::Duration;
+
+use moka::sync::Cache;
+use sha2::{Digest as _, Sha256};
+
+use crate::identity::{Identity, Principal};
+use crate::revocation::{Revocations, Subject};
+
+/// A credential is verified again after this time in any case.
+const CREDENTIAL_TTL: Duration = Duration::from_mins(1);
+/// Most credentials cached, about 4 MB.
+const CAPACITY: u64 = 10_000;
+
+/// A verified credential.
+#[derive(Debug, Clone)]
+pub(crate) struct Credential {
+    pub(crate) identity: Identity,
+    /// A revocation of any of these may end the credential.
+    pub(crate) subjects: Vec<Subject>,
+    /// When it was signed or resolved, milliseconds since the epoch.
+    pub(crate) issued_at: i64,
+    /// When it expires, seconds since the epoch.
+    pub(crate) expires_at: i64,
+}
+
+impl Credential {
+    /// The subjects to look up in Redis. The creator of an API key is left out: auth has just
+    /// answered with what that user may do now, and a later revocation has auth asked again.
+    pub(crate) fn subjects_to_look_up(&self) -> Vec<Subject> {
+        let by_key = matches!(self.identity.principal, Principal::ApiKey { .. });
+        let answered = |subject: &Subject| by_key && matches!(subject, Subject::User(_));
+        let all = self.subjects.iter().copied();
+        all.filter(|subject| !answered(subject)).collect()
+    }
+
+    /// The subject whose revocation ends this credential, given when each was revoked.
+    pub(crate) fn ended_by(&self, revoked: &[(Subject, i64)]) -> Option<Subject> {
+        let ends = |(subject, revoked_at): &(Subject, i64)| match subject {
+            Subject::User(_) => *revoked_at >= self.issued_at,
+            Subject::Session(_)
+            | Subject::Tenant(_)
+            | Subject::ApiKey(_)
+            | Subject::SigningKey(_) => true,
+        };
+        revoked
+            .iter()
+            .find(|entry| ends(entry))
+            .map(|entry| entry.0)
+    }
+}
+
+/// The verified credentials, keyed by the hash of their text: a memory dump reveals no token.
+#[derive(Debug, Clone)]
+pub(crate) struct CredentialCache(Cache<[u8; 32], (u64, Credential)>);
+
+impl Default for CredentialCache {
+    fn default() -> Self {
+        let cache = Cache::builder()
+            .max_capacity(CAPACITY)
+            .time_to_live(CREDENTIAL_TTL);
+        Self(cache.build())
+    }
+}
+
+impl CredentialCache {
+    /// The key of a credential.
+    pub(crate) fn key(token: &str) -> [u8; 32] {
+        Sha256::digest(token).into()
+    }
+
+    /// The cached identity, unless a revocation arrived or may have been missed since.
+    pub(crate) fn find(
+        &self,
+        key: &[u8; 32],
+        revocations: &Revocations,
+        now: i64,
+    ) -> Option<Identity> {
+        let (epoch, credential) = self.0.get(key)?;
+        let current = revocations.epoch() == Some(epoch) && credential.expires_at > now;
+        let received: Vec<_> = credential
+            .subjects
+            .iter()
+            .filter_map(|subject| Some((*subject, revocations.received(*subject)?)))
+            .collect();
+        (current && credential.ended_by(&received).is_none()).then_some(credential.identity)
+    }
+
+    /// Caches what was verified during that epoch of the subscription.
+    pub(crate) fn insert(&self, key: [u8; 32], epoch: u64, credential: Credential) {
+        self.0.insert(key, (epoch, credential));
+    }
+}

@@ -1,0 +1,50 @@
+//! Bounds that the gateway and the services share. Each stands here once; `docs/limits.md` lists
+//! them together with those that one service has alone.
+
+use crate::Service;
+
+/// The HTTP methods that the platform answers; the gateway and every service refuse all others.
+///
+/// A method becomes a label of metrics and a field of log lines. The caller chooses it, so only a
+/// fixed list keeps the number of time series fixed.
+pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+/// What metrics and log lines call a method outside of [`METHODS`].
+pub const OTHER_METHOD: &str = "other";
+
+/// Characters of a request's path that the gateway writes to its access log.
+pub const LOGGED_PATH: u32 = 256;
+
+/// Requests of one address that one replica of the gateway serves at the same time.
+pub const CONNECTIONS_PER_ADDRESS: i32 = 200;
+/// WebSocket connections and event streams of one address that one replica of the gateway holds
+/// open. An office or a mobile network may share one address, and a widget connects when its chat
+/// is opened.
+pub const SOCKETS_PER_ADDRESS: i32 = 100;
+/// WebSocket connections and event streams of all addresses that one replica of the gateway holds
+/// open.
+pub const SOCKETS_PER_GATEWAY: i32 = 2_000;
+/// Connections that each worker process of the gateway has beyond those of sockets: sockets cannot
+/// use up what ordinary requests need.
+pub const RESERVED_CONNECTIONS: i32 = 4_096;
+
+/// A path that is answered by an event stream (`text/event-stream`), as in the OpenAPI documents.
+pub type StreamPath = (Service, &'static str);
+
+/// Every path that is answered by an event stream. The gateway counts them together with
+/// WebSocket connections, since both last for minutes.
+pub const STREAMS: [StreamPath; 2] = [
+    (Service::CreatorHub, "/v1/documents/{id}/events"),
+    (Service::AiEngine, "/v1/answers"),
+];
+
+/// Sockets that one process of channel accepts behind gateways of that budget: three quarters, so
+/// that the service refuses with a reason before a gateway has no place left.
+pub const fn sockets_per_process(sockets_per_gateway: i32) -> i32 {
+    sockets_per_gateway / 4 * 3
+}
+
+/// The name that metrics and log lines have for a method.
+pub fn method_name(method: &str) -> &'static str {
+    let known = METHODS.into_iter().find(|known| *known == method);
+    known.unwrap_or(OTHER_METHOD)
+}

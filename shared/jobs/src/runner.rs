@@ -1,0 +1,299 @@
+//! Claims the due jobs of one queue and runs them: the only lease loop of the platform.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use shared_cache::Key;
+use shared_db::{Db, TenantTx};
+use shared_models::Retry;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::JobContext;
+use crate::job::{Job, JobError, Outcome};
+use crate::queue::{self, ClaimedJob, Failure, JobQueue, Lease};
+
+/// How often an idle worker looks for due jobs: retries, schedules, expired leases.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the lease of a running job is renewed and its cancellation checked.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
+/// Longest delay before a job that waits for a dependency is tried again.
+const MAX_OUTAGE_BACKOFF: Duration = Duration::from_secs(30);
+
+/// Runs the jobs of one queue.
+#[derive(Clone)]
+pub struct Runner {
+    db: Db,
+    queue: JobQueue,
+    kinds: Arc<HashMap<&'static str, Arc<dyn ErasedJob>>>,
+    concurrency: usize,
+}
+
+impl std::fmt::Debug for Runner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runner")
+            .field("queue", &self.queue)
+            .field("kinds", &self.kinds.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Runner {
+    /// A runner without any kind; `concurrency` jobs run at once in this process.
+    pub fn new(db: Db, queue: JobQueue, concurrency: usize) -> Self {
+        Self {
+            db,
+            queue,
+            kinds: Arc::default(),
+            concurrency,
+        }
+    }
+
+    /// Adds a kind of work.
+    #[must_use]
+    pub fn with<J: Job>(mut self, job: J) -> Self {
+        let mut kinds = (*self.kinds).clone();
+        kinds.insert(J::KIND, Arc::new(job));
+        self.kinds = Arc::new(kinds);
+        self
+    }
+
+    /// Works until `stop` is cancelled. Jobs that run then go back to the queue.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut tasks = JoinSet::new();
+        for _ in 0..self.concurrency {
+            let (worker, stop) = (self.clone(), stop.clone());
+            tasks.spawn(async move { worker.work(&stop).await });
+        }
+        let listener = self.clone();
+        tasks.spawn(async move {
+            let _ = stop.run_until_cancelled(listener.listen()).await;
+        });
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// Runs one due job; false when there is none.
+    pub async fn step(&self, stop: &CancellationToken) -> sqlx::Result<bool> {
+        let Some(job) = queue::claim(&self.db, self.queue.service()).await? else {
+            return Ok(false);
+        };
+        self.attempt(job, stop).await?;
+        Ok(true)
+    }
+
+    async fn work(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.step(stop).await {
+                Ok(true) => continue, // the next one may be due already
+                Ok(false) => {}
+                // A claimed job is run again when its lease has expired.
+                Err(error) => tracing::warn!(%error, "database unavailable; jobs wait"),
+            }
+            tokio::select! {
+                () = self.queue.woken() => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Wakes workers when another process enqueues; without Redis they poll.
+    async fn listen(&self) {
+        let channel = Key::queue_wake(self.queue.service().name());
+        loop {
+            match self.queue.cache().subscribe(&channel).await {
+                Ok(subscription) => {
+                    let mut messages = subscription.into_on_message();
+                    while messages.next().await.is_some() {
+                        self.queue.wake_local();
+                    }
+                }
+                Err(error) => tracing::debug!(%error, "cannot subscribe to job wake-ups; polling"),
+            }
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    async fn attempt(&self, job: ClaimedJob, stop: &CancellationToken) -> sqlx::Result<()> {
+        let started = Instant::now();
+        let context = JobContext {
+            db: self.db.clone(),
+            queue: self.queue.clone(),
+            cancelled: CancellationToken::new(),
+            job,
+        };
+        let kind = self.kinds.get(context.job.kind.as_str());
+        let label = kind.map_or("unknown", |kind| kind.name());
+        let outcome = match kind {
+            Some(kind) => self.run_kind(kind.as_ref(), &context, stop).await?,
+            None => self.fail(&context, None, &unknown_kind()).await?,
+        };
+        let labels = [
+            ("queue", self.queue.service().name()),
+            ("kind", label),
+            ("outcome", outcome),
+        ];
+        metrics::counter!("jobs_total", &labels).increment(1);
+        metrics::histogram!("job_seconds", &labels).record(started.elapsed().as_secs_f64());
+        tracing::info!(
+            job = %context.job.id, kind = context.job.kind, attempt = context.job.attempt,
+            outcome, "job attempt finished"
+        );
+        self.queue.notify_progress(context.job.tenant);
+        Ok(())
+    }
+
+    async fn run_kind(
+        &self,
+        kind: &dyn ErasedJob,
+        context: &JobContext,
+        stop: &CancellationToken,
+    ) -> sqlx::Result<&'static str> {
+        // Work that kills its process would otherwise be claimed forever.
+        if !kind.never_fails() && context.job.attempt > context.job.max_attempts {
+            return self.fail(context, Some(kind), &interrupted()).await;
+        }
+        let result = tokio::select! {
+            result = tokio::time::timeout(kind.timeout(), kind.run(context)) => {
+                result.unwrap_or_else(|_| Err(timed_out()))
+            }
+            () = self.hold_lease(context) => Ok(Outcome::LeaseLost),
+            () = stop.cancelled() => Ok(Outcome::Continue(Duration::ZERO)),
+        };
+        match result {
+            Ok(outcome) => self.finish(context, outcome).await,
+            Err(error) => self.fail(context, Some(kind), &error).await,
+        }
+    }
+
+    /// Renews the lease; returns when it was lost.
+    async fn hold_lease(&self, context: &JobContext) {
+        loop {
+            tokio::time::sleep(HEARTBEAT_INTERVAL).await;
+            match queue::heartbeat(&self.db, &context.job).await {
+                Ok(Lease::Held { cancel_requested }) => {
+                    if cancel_requested {
+                        context.cancelled.cancel();
+                    }
+                }
+                Ok(Lease::Lost) => return,
+                // The lease outlives a short outage of the database.
+                Err(error) => tracing::warn!(%error, "lease not renewed; will retry"),
+            }
+        }
+    }
+
+    async fn finish(&self, context: &JobContext, outcome: Outcome) -> sqlx::Result<&'static str> {
+        let mut tx = context.begin().await?;
+        let ours = match outcome {
+            Outcome::Done | Outcome::Cancelled => queue::complete(&mut tx, &context.job).await?,
+            Outcome::Continue(wait) => queue::release(&mut tx, &context.job, wait).await?,
+            Outcome::Completed | Outcome::LeaseLost => return Ok(outcome.as_str()),
+        };
+        tx.commit().await?;
+        Ok(if ours {
+            outcome.as_str()
+        } else {
+            Outcome::LeaseLost.as_str()
+        })
+    }
+
+    async fn fail(
+        &self,
+        context: &JobContext,
+        kind: Option<&dyn ErasedJob>,
+        error: &JobError,
+    ) -> sqlx::Result<&'static str> {
+        let job = &context.job;
+        let mut tx = context.begin().await?;
+        let retry = match kind {
+            Some(kind) if kind.never_fails() => Retry::UntilAvailable,
+            _ => error.retry,
+        };
+        let failure = match retry {
+            Retry::UntilAvailable => {
+                let (code, reason) = (&error.code, &error.reason);
+                queue::reschedule(&mut tx, job, code, reason, MAX_OUTAGE_BACKOFF).await?
+            }
+            Retry::Limited => queue::fail(&mut tx, job, &error.code, &error.reason, true).await?,
+            Retry::Never => queue::fail(&mut tx, job, &error.code, &error.reason, false).await?,
+        };
+        if let (Some(kind), Failure::Retried | Failure::Failed) = (kind, failure) {
+            let failed = failure == Failure::Failed;
+            kind.on_failure(&mut tx, context, error, failed).await?;
+        }
+        tx.commit().await?;
+        let retried = failure == Failure::Retried;
+        tracing::warn!(job = %job.id, kind = job.kind, %error, retried, "job attempt failed");
+        Ok(failure.as_str())
+    }
+}
+
+fn unknown_kind() -> JobError {
+    let reason = "this version of the service does not know this kind of job";
+    JobError::new("unknown_job_kind", reason, Retry::Never)
+}
+
+fn interrupted() -> JobError {
+    let reason = "processing was interrupted too often";
+    JobError::new("interrupted", reason, Retry::Never)
+}
+
+fn timed_out() -> JobError {
+    JobError::new("timed_out", "the attempt took too long", Retry::Limited)
+}
+
+/// A [`Job`] without its types, so that kinds can be kept in one map.
+trait ErasedJob: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn timeout(&self) -> Duration;
+    fn never_fails(&self) -> bool;
+    fn run<'a>(&'a self, context: &'a JobContext) -> BoxFuture<'a, Result<Outcome, JobError>>;
+    fn on_failure<'a>(
+        &'a self,
+        tx: &'a mut TenantTx,
+        context: &'a JobContext,
+        error: &'a JobError,
+        failed: bool,
+    ) -> Pin<Box<dyn Future<Output = sqlx::Result<()>> + Send + 'a>>;
+}
+
+impl<J: Job> ErasedJob for J {
+    fn name(&self) -> &'static str {
+        J::KIND
+    }
+
+    fn timeout(&self) -> Duration {
+        J::TIMEOUT
+    }
+
+    fn never_fails(&self) -> bool {
+        J::NEVER_FAILS
+    }
+
+    fn run<'a>(&'a self, context: &'a JobContext) -> BoxFuture<'a, Result<Outcome, JobError>> {
+        Box::pin(async move {
+            let payload = serde_json::from_value(context.job.payload.clone());
+            let payload = payload.map_err(|error| {
+                let reason = format!("the payload of the job is invalid: {error}");
+                JobError::new("invalid_payload", reason, Retry::Never)
+            })?;
+            Job::run(self, context, payload).await
+        })
+    }
+
+    fn on_failure<'a>(
+        &'a self,
+        tx: &'a mut TenantTx,
+        context: &'a JobContext,
+        error: &'a JobError,
+        failed: bool,
+    ) -> Pin<Box<dyn Future<Output = sqlx::Result<()>> + Send + 'a>> {
+        Box::pin(Job::on_failure(self, tx, context, error, failed))
+    }
+}

@@ -1,0 +1,118 @@
+//! Enqueueing and claiming: fairness, priority, deduplication, leases, and who may claim.
+
+use std::time::Duration;
+
+use shared_config::Service;
+use shared_jobs::{JobState, queue};
+use shared_models::CreatorId;
+
+use crate::test_app::{SERVICE, Script, Scripted, TestApp};
+
+#[tokio::test]
+async fn a_tenant_with_many_jobs_delays_another_by_one_job() {
+    let app = TestApp::new().await;
+    for _ in 0..50 {
+        app.enqueue(app.tenant, Scripted::job(Script::Succeed))
+            .await;
+    }
+    let first = queue::claim(&app.db, SERVICE).await.unwrap().unwrap();
+    assert_eq!(first.tenant, app.tenant);
+    let other = CreatorId::new();
+    app.enqueue(other, Scripted::job(Script::Succeed)).await;
+    let second = queue::claim(&app.db, SERVICE).await.unwrap().unwrap();
+    assert_eq!(second.tenant, other, "it has no running job yet");
+    let third = queue::claim(&app.db, SERVICE).await.unwrap().unwrap();
+    assert_eq!(third.tenant, app.tenant);
+}
+
+#[tokio::test]
+async fn workers_that_claim_at_the_same_time_get_different_jobs() {
+    let app = TestApp::new().await;
+    for _ in 0..4 {
+        app.enqueue(app.tenant, Scripted::job(Script::Succeed))
+            .await;
+    }
+    let claims = (0..4).map(|_| queue::claim(&app.db, SERVICE));
+    let claimed = futures_util::future::join_all(claims).await;
+    let mut ids: Vec<_> = claimed
+        .into_iter()
+        .map(|job| job.unwrap().unwrap().id)
+        .collect();
+    ids.sort_by_key(shared_models::JobId::as_uuid);
+    ids.dedup();
+    assert_eq!(ids.len(), 4);
+}
+
+#[tokio::test]
+async fn a_higher_priority_is_claimed_first() {
+    let app = TestApp::new().await;
+    app.enqueue(app.tenant, Scripted::job(Script::Succeed))
+        .await;
+    let urgent = Scripted::job(Script::Succeed).priority(5);
+    let urgent = app.enqueue(app.tenant, urgent).await;
+    let claimed = queue::claim(&app.db, SERVICE).await.unwrap().unwrap();
+    assert_eq!(claimed.id, urgent.id);
+}
+
+#[tokio::test]
+async fn a_dedupe_key_holds_until_the_job_has_ended() {
+    let app = TestApp::new().await;
+    let job = || Scripted::job(Script::Succeed).dedupe("sync");
+    let first = app.enqueue(app.tenant, job()).await;
+    assert_eq!(app.enqueue(app.tenant, job()).await.id, first.id);
+    let of_another = app.enqueue(CreatorId::new(), job()).await;
+    assert_ne!(of_another.id, first.id, "a key is the tenant's own");
+    let runner = app.runner(Scripted::default());
+    while runner.step(&app.stop).await.unwrap() {}
+    assert_ne!(app.enqueue(app.tenant, job()).await.id, first.id);
+}
+
+#[tokio::test]
+async fn a_delayed_job_is_not_due_yet() {
+    let app = TestApp::new().await;
+    let later = Scripted::job(Script::Succeed).after(Duration::from_mins(1));
+    app.enqueue(app.tenant, later).await;
+    assert!(queue::claim(&app.db, SERVICE).await.unwrap().is_none());
+    app.make_due().await;
+    assert!(queue::claim(&app.db, SERVICE).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn an_expired_lease_is_lost_to_the_next_worker() {
+    let app = TestApp::new().await;
+    let job = app
+        .enqueue(app.tenant, Scripted::job(Script::Succeed))
+        .await;
+    let dead = queue::claim(&app.db, SERVICE).await.unwrap().unwrap();
+    assert!(queue::claim(&app.db, SERVICE).await.unwrap().is_none());
+    app.make_due().await;
+    let alive = queue::claim(&app.db, SERVICE).await.unwrap().unwrap();
+    assert_eq!((alive.id, alive.attempt), (job.id, 2));
+    let mut tx = app.db.tenant(app.tenant).await.unwrap();
+    assert!(!queue::complete(&mut tx, &dead).await.unwrap());
+    assert!(queue::complete(&mut tx, &alive).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(app.find(job.id).await.state, JobState::Succeeded);
+}
+
+#[tokio::test]
+async fn a_service_claims_only_from_its_own_queue() {
+    let app = TestApp::new().await;
+    app.enqueue(app.tenant, Scripted::job(Script::Succeed))
+        .await;
+    let channel = app.database.as_service(Service::Channel);
+    assert!(queue::claim(&channel, SERVICE).await.unwrap().is_none());
+    assert!(queue::claim(&app.db, SERVICE).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_rolled_back_job_is_neither_visible_nor_announced() {
+    let app = TestApp::new().await;
+    let mut tx = app.db.tenant(app.tenant).await.unwrap();
+    app.queue
+        .enqueue(&mut tx, Scripted::job(Script::Succeed))
+        .await
+        .unwrap();
+    drop(tx);
+    assert!(queue::claim(&app.db, SERVICE).await.unwrap().is_none());
+}
