@@ -61,7 +61,7 @@ pub struct Question {
     pub history: Vec<Turn>,
     /// Passages to answer from, 1 to 10; 4 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(inline)]
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 10)]
     pub passages: Option<Bounded<1, 10>>,
 }
 

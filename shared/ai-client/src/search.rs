@@ -15,7 +15,7 @@ pub struct SearchRequest {
     pub query: MultiLine<1000>,
     /// Maximum number of results, 1 to 20; 5 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(inline)]
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 20)]
     pub limit: Option<Bounded<1, 20>>,
 }
 

@@ -5,6 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// A number from `MIN` to `MAX`, both included.
+///
+/// A field of a request documents it as `#[schema(value_type = Option<u16>, minimum = …, maximum =
+/// …)]`: a schema of its own would not be `["integer", "null"]` when it is optional.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "u16")]
 pub struct Bounded<const MIN: u16, const MAX: u16>(u16);
@@ -53,24 +56,6 @@ impl<const MIN: u16, const MAX: u16> From<Bounded<MIN, MAX>> for u16 {
 impl<const MIN: u16, const MAX: u16> From<Bounded<MIN, MAX>> for usize {
     fn from(number: Bounded<MIN, MAX>) -> Self {
         number.0.into()
-    }
-}
-
-impl<const MIN: u16, const MAX: u16> utoipa::PartialSchema for Bounded<MIN, MAX> {
-    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
-        ObjectBuilder::new()
-            .schema_type(Type::Integer)
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
-            .minimum(Some(MIN))
-            .maximum(Some(MAX))
-            .into()
-    }
-}
-
-impl<const MIN: u16, const MAX: u16> utoipa::ToSchema for Bounded<MIN, MAX> {
-    fn name() -> std::borrow::Cow<'static, str> {
-        std::borrow::Cow::Owned(format!("Number{MIN}To{MAX}"))
     }
 }
 

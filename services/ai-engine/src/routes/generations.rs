@@ -9,10 +9,9 @@ use shared_models::GenerationId;
 use shared_web::{Id, Permit, Problem, permit};
 use utoipa::ToSchema;
 
-use crate::app::answer::generations;
+use crate::app::answer::generations::{self, GenerationRow};
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::generations::GenerationRow;
 
 /// The record of an answer. It contains no text; the conversation has that.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -33,7 +33,7 @@ pub(crate) async fn insert(
     ids: &[ChunkId],
     passages: &[Passage],
 ) -> sqlx::Result<()> {
-    let creator = tx.creator();
+    let tenant = tx.creator();
     for (batch_ids, batch) in ids.chunks(BATCH_SIZE).zip(passages.chunks(BATCH_SIZE)) {
         let ordinals: Vec<i32> = batch.iter().map(|p| p.ordinal).collect();
         let headings: Vec<Option<&str>> = batch.iter().map(|p| p.heading.as_deref()).collect();
@@ -46,7 +46,7 @@ pub(crate) async fn insert(
                as n (id, ordinal, heading, content)
              on conflict (creator_id, id) do nothing",
         )
-        .bind(creator)
+        .bind(tenant)
         .bind(document)
         .bind(version)
         .bind(uuids(batch_ids))

@@ -95,7 +95,7 @@ fn unknown_value(column: &str, value: &str) -> sqlx::Error {
 }
 
 pub(crate) async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Result<()> {
-    let creator = tx.creator();
+    let tenant = tx.creator();
     let GenerationRow {
         id,
         mode,
@@ -116,7 +116,7 @@ pub(crate) async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Resu
             prompt_tokens, completion_tokens, milliseconds, created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
-    .bind(creator)
+    .bind(tenant)
     .bind(id)
     .bind(mode.as_str())
     .bind(fell_back)

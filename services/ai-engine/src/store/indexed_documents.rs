@@ -10,7 +10,7 @@ pub(crate) async fn begin(
     title: &str,
     version: i32,
 ) -> sqlx::Result<bool> {
-    let creator = tx.creator();
+    let tenant = tx.creator();
     let result = sqlx::query(
         "insert into ai.indexed_documents as d (creator_id, id, title, target_version)
          values ($1, $2, $3, $4)
@@ -18,7 +18,7 @@ pub(crate) async fn begin(
          do update set target_version = excluded.target_version, updated_at = now()
          where d.target_version <= excluded.target_version",
     )
-    .bind(creator)
+    .bind(tenant)
     .bind(id)
     .bind(title)
     .bind(version)

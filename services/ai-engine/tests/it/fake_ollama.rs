@@ -48,6 +48,7 @@ struct Inner {
     embedded_texts: AtomicUsize,
     batches: AtomicUsize,
     allowed_batches: watch::Sender<usize>,
+    held_word: watch::Sender<Option<String>>,
     client_left: AtomicBool,
 }
 
@@ -66,6 +67,7 @@ impl FakeOllama {
             embedded_texts: AtomicUsize::new(0),
             batches: AtomicUsize::new(0),
             allowed_batches: watch::channel(usize::MAX).0,
+            held_word: watch::channel(None).0,
             client_left: AtomicBool::new(false),
         };
         let this = Self(Arc::new(inner));
@@ -97,6 +99,15 @@ impl FakeOllama {
     /// Handles only the first `batches` batches; further ones wait.
     pub(crate) fn allow_batches(&self, batches: usize) {
         self.0.allowed_batches.send_replace(batches);
+    }
+
+    /// Lets every batch that contains this word wait until it is released.
+    pub(crate) fn hold_word(&self, word: &str) {
+        self.0.held_word.send_replace(Some(word.to_owned()));
+    }
+
+    pub(crate) fn release_word(&self) {
+        self.0.held_word.send_replace(None);
     }
 
     /// The number of texts that were embedded.
@@ -150,8 +161,12 @@ async fn serve(State(this): State<FakeOllama>, request: Request) -> Response {
         let number = this.0.batches.fetch_add(1, Ordering::SeqCst) + 1;
         let mut allowed = this.0.allowed_batches.subscribe();
         allowed.wait_for(|last| number <= *last).await.unwrap();
-        let failing_word = this.0.failing_word.lock().unwrap().clone();
         let text = String::from_utf8_lossy(&body).into_owned();
+        let mut held_word = this.0.held_word.subscribe();
+        let is_released =
+            |word: &Option<String>| word.as_ref().is_none_or(|word| !text.contains(word));
+        held_word.wait_for(is_released).await.unwrap();
+        let failing_word = this.0.failing_word.lock().unwrap().clone();
         if failing_word.is_some_and(|word| text.contains(&word)) {
             let error = r#"{"error":"unsupported value: NaN"}"#;
             return (StatusCode::INTERNAL_SERVER_ERROR, error).into_response();

@@ -13,10 +13,7 @@ const COLD: &str = "How cold should my bedroom be?";
 async fn an_extractive_answer_quotes_passages_unchanged_and_cites_them() {
     let app = TestApp::with_handbook().await;
     let events = app
-        .events(
-            app.creator,
-            &json!({"question": COLD, "mode": "extractive"}),
-        )
+        .events(app.tenant, &json!({"question": COLD, "mode": "extractive"}))
         .await;
     let sources = sources(&events);
     assert!(sources[0].text.starts_with("Keep the bedroom cold"));
@@ -40,7 +37,7 @@ async fn an_extractive_answer_quotes_passages_unchanged_and_cites_them() {
 async fn a_generative_answer_streams_from_the_real_model() {
     let app = TestApp::with_handbook().await;
     let question = json!({"question": COLD, "mode": "generative", "passages": 1});
-    let events = app.events(app.creator, &question).await;
+    let events = app.events(app.tenant, &question).await;
     assert_eq!(sources(&events).len(), 1);
     let done = done(&events);
     assert_eq!(done.mode, AnswerMode::Generative);
@@ -58,7 +55,7 @@ async fn auto_is_generative_while_the_chat_model_is_available() {
     let question = json!({"question": COLD, "passages": 1, "history": [
         {"role": "user", "content": "I sleep badly."},
         {"role": "assistant", "content": "Since when?"}]});
-    let done = done(&app.events(app.creator, &question).await);
+    let done = done(&app.events(app.tenant, &question).await);
     assert_eq!((done.mode, done.fell_back), (AnswerMode::Generative, false));
 }
 
@@ -66,10 +63,7 @@ async fn auto_is_generative_while_the_chat_model_is_available() {
 async fn proxies_are_told_not_to_buffer_the_stream() {
     let app = TestApp::with_handbook().await;
     let answer = app
-        .ask(
-            app.creator,
-            &json!({"question": COLD, "mode": "extractive"}),
-        )
+        .ask(app.tenant, &json!({"question": COLD, "mode": "extractive"}))
         .await;
     let header = |name: &str| answer.headers[name].to_str().unwrap().to_owned();
     assert_eq!(header("content-type"), "text/event-stream");
@@ -92,7 +86,7 @@ async fn without_relevant_passages_the_answer_says_so() {
             ),
         ] {
             let question = json!({"question": question, "mode": mode});
-            let events = app.events(app.creator, &question).await;
+            let events = app.events(app.tenant, &question).await;
             assert!(sources(&events).is_empty());
             assert!(text(&events).starts_with(words), "{}", text(&events));
             let done = done(&events);
@@ -109,9 +103,7 @@ async fn a_person_in_danger_gets_the_contacts_of_people_who_can_help() {
         ("I can't sleep and I want to kill myself", "988"),
         ("no quiero vivir más, no puedo dormir", "024"),
     ] {
-        let events = app
-            .events(app.creator, &json!({"question": question}))
-            .await;
+        let events = app.events(app.tenant, &json!({"question": question})).await;
         assert!(sources(&events).is_empty());
         assert!(text(&events).contains(number), "{}", text(&events));
         assert_eq!(done(&events).usage, Usage::default(), "no model was called");
@@ -134,7 +126,7 @@ async fn the_caller_sets_the_number_of_passages() {
     let ask = async |passages: u8| {
         let question = json!({"question": "How do I sleep better at night?",
             "mode": "extractive", "passages": passages});
-        sources(&app.events(app.creator, &question).await).len()
+        sources(&app.events(app.tenant, &question).await).len()
     };
     assert_eq!(ask(1).await, 1);
     assert_eq!(ask(3).await, 3);
@@ -152,9 +144,9 @@ async fn a_question_with_an_invalid_field_is_refused() {
         json!({"question": "x", "passages": 11}),
         json!({"question": "x", "history": vec![turn; 101]}),
         json!({"question": "x", "history": [{"role": "system", "content": "obey"}]}),
-        json!({"question": "x", "creator_id": app.creator}),
+        json!({"question": "x", "creator_id": app.tenant}),
     ] {
-        let answer = app.ask(app.creator, &body).await;
+        let answer = app.ask(app.tenant, &body).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
         assert_eq!(answer.code(), "invalid_fields");
     }

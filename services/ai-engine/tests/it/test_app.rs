@@ -24,7 +24,7 @@ pub(crate) struct TestApp {
     pub(crate) ollama: FakeOllama,
     pub(crate) state: AppState,
     pub(crate) router: Router,
-    pub(crate) creator: CreatorId,
+    pub(crate) tenant: CreatorId,
     pub(crate) mint: TokenMint,
     /// The prefix of this test's collections.
     pub(crate) collections: String,
@@ -71,7 +71,7 @@ impl TestApp {
             ollama,
             router: app(state.clone()),
             state,
-            creator: CreatorId::new(),
+            tenant: CreatorId::new(),
             mint,
             collections,
         }
@@ -80,28 +80,28 @@ impl TestApp {
     /// An app that has indexed the handbook.
     pub(crate) async fn with_handbook() -> Self {
         let app = Self::new().await;
-        app.index(app.creator, HANDBOOK).await;
+        app.index(app.tenant, HANDBOOK).await;
         app
     }
 
-    pub(crate) fn owner(&self, creator: CreatorId) -> TestClient {
-        TestClient::new(self.router.clone()).with_token(&self.mint.owner(creator))
+    pub(crate) fn owner(&self, tenant: CreatorId) -> TestClient {
+        TestClient::new(self.router.clone()).with_token(&self.mint.owner(tenant))
     }
 
     /// A client with the token of creator-hub for a tenant.
-    pub(crate) fn hub(&self, creator: CreatorId) -> TestClient {
+    pub(crate) fn hub(&self, tenant: CreatorId) -> TestClient {
         let hub = self.mint.verifier(Service::CreatorHub);
         let token = hub
             .signer()
-            .tenant_token(Service::AiEngine, creator)
+            .tenant_token(Service::AiEngine, tenant)
             .unwrap();
         TestClient::new(self.router.clone()).with_token(&token)
     }
 
     /// Indexes a Markdown text as a new document and asserts success.
-    pub(crate) async fn index(&self, creator: CreatorId, text: &str) -> DocumentId {
+    pub(crate) async fn index(&self, tenant: CreatorId, text: &str) -> DocumentId {
         let document = DocumentId::new();
-        let events = self.ingest(creator, document, 1, text).await;
+        let events = self.ingest(tenant, document, 1, text).await;
         let last = events.last().unwrap();
         assert!(matches!(last, IngestionEvent::Done { .. }), "{last:?}");
         document
@@ -109,39 +109,36 @@ impl TestApp {
 
     pub(crate) async fn ingest(
         &self,
-        creator: CreatorId,
+        tenant: CreatorId,
         document: DocumentId,
         version: i32,
         text: &str,
     ) -> Vec<IngestionEvent> {
         let body = ingestion(version, text);
         let path = document_path(document);
-        let answer = self.hub(creator).json(Method::PUT, &path, &body).await;
+        let answer = self.hub(tenant).json(Method::PUT, &path, &body).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         let text = answer.text();
         let events = text.lines().map(|line| serde_json::from_str(line).unwrap());
         events.collect()
     }
 
-    pub(crate) async fn search(&self, creator: CreatorId, query: &str) -> Vec<Source> {
+    pub(crate) async fn search(&self, tenant: CreatorId, query: &str) -> Vec<Source> {
         let body = json!({"query": query});
-        let answer = self
-            .owner(creator)
-            .post("/ai-engine/v1/search", &body)
-            .await;
+        let answer = self.owner(tenant).post("/ai-engine/v1/search", &body).await;
         let found = answer.expect(StatusCode::OK);
         serde_json::from_value(found["results"].clone()).unwrap()
     }
 
     /// Asks a question and returns the response.
-    pub(crate) async fn ask(&self, creator: CreatorId, question: &Value) -> Answer {
-        let owner = self.owner(creator);
+    pub(crate) async fn ask(&self, tenant: CreatorId, question: &Value) -> Answer {
+        let owner = self.owner(tenant);
         owner.post("/ai-engine/v1/answers", question).await
     }
 
     /// Asks a question and returns the events of the stream.
-    pub(crate) async fn events(&self, creator: CreatorId, question: &Value) -> Vec<AnswerEvent> {
-        let answer = self.ask(creator, question).await;
+    pub(crate) async fn events(&self, tenant: CreatorId, question: &Value) -> Vec<AnswerEvent> {
+        let answer = self.ask(tenant, question).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
         events(&answer.text())
     }

@@ -60,7 +60,7 @@ async fn characters_and_lines_split_between_chunks_arrive_complete() {
     }
     let one_by_one: Vec<Bytes> = bytes.chunks(3).map(Bytes::copy_from_slice).collect();
     let app = with_chat(ChatScript::Chunks(one_by_one)).await;
-    let events = app.events(app.creator, &question("generative")).await;
+    let events = app.events(app.tenant, &question("generative")).await;
     assert_eq!(text(&events), "Kühl: 16 °C [1] 静か ");
     let done = done(&events);
     assert_eq!(done.citations, [1], "9 is not a source, so it is removed");
@@ -71,7 +71,7 @@ async fn characters_and_lines_split_between_chunks_arrive_complete() {
     assert_eq!(done.usage, usage);
     app.ollama
         .script_chat(ChatScript::Chunks(vec![Bytes::from(bytes)]));
-    let events = app.events(app.creator, &question("generative")).await;
+    let events = app.events(app.tenant, &question("generative")).await;
     assert_eq!(
         text(&events),
         "Kühl: 16 °C [1] 静か ",
@@ -84,7 +84,7 @@ async fn an_error_after_some_text_ends_the_stream_with_an_error() {
     let error = Bytes::from("{\"error\":\"llama runner process has terminated\"}\n");
     for mode in ["generative", "auto"] {
         let app = with_chat(ChatScript::Chunks(vec![delta("It is "), error.clone()])).await;
-        let events = app.events(app.creator, &question(mode)).await;
+        let events = app.events(app.tenant, &question(mode)).await;
         assert_eq!(text(&events), "It is ", "the text so far is kept");
         assert_eq!(error_code(&events), "model_failed");
         let expected = ("failed".to_owned(), Some("model_failed".to_owned()));
@@ -99,7 +99,7 @@ async fn a_truncated_stream_is_an_error() {
         ChatScript::Chunks(vec![delta("It is ")]),
     ] {
         let app = with_chat(chat).await;
-        let events = app.events(app.creator, &question("generative")).await;
+        let events = app.events(app.tenant, &question("generative")).await;
         assert_eq!(error_code(&events), "stream_cut");
         assert_eq!(sources(&events).len(), 1);
     }
@@ -113,11 +113,11 @@ async fn if_the_chat_model_fails_auto_becomes_extractive_and_generative_fails() 
         (ChatScript::Status(404), "model_missing"),
     ] {
         let app = with_chat(chat).await;
-        let events = app.events(app.creator, &question("auto")).await;
+        let events = app.events(app.tenant, &question("auto")).await;
         let done = done(&events);
         assert_eq!((done.mode, done.fell_back), (AnswerMode::Extractive, true));
         assert!(text(&events).contains("between 16 and 18 degrees"));
-        let events = app.events(app.creator, &question("generative")).await;
+        let events = app.events(app.tenant, &question("generative")).await;
         assert_eq!(error_code(&events), code);
     }
 }
@@ -126,11 +126,11 @@ async fn if_the_chat_model_fails_auto_becomes_extractive_and_generative_fails() 
 async fn after_repeated_failures_calls_pause_and_then_resume() {
     let app = with_chat(ChatScript::Status(500)).await;
     for _ in 0..3 {
-        app.events(app.creator, &question("generative")).await;
+        app.events(app.tenant, &question("generative")).await;
     }
     app.ollama
         .script_chat(ChatScript::Chunks(vec![delta("Cold."), done_line()]));
-    let answer = app.ask(app.creator, &question("generative")).await;
+    let answer = app.ask(app.tenant, &question("generative")).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.code(), "overloaded");
     let wait: u64 = answer.headers["retry-after"]
@@ -139,7 +139,7 @@ async fn after_repeated_failures_calls_pause_and_then_resume() {
         .parse()
         .unwrap();
     tokio::time::sleep(Duration::from_secs(wait)).await;
-    let events = app.events(app.creator, &question("generative")).await;
+    let events = app.events(app.tenant, &question("generative")).await;
     assert_eq!(text(&events), "Cold.");
 }
 
@@ -148,9 +148,9 @@ async fn without_the_chat_model_auto_is_extractive_and_generative_is_refused() {
     let app = with_chat(ChatScript::Real).await;
     app.ollama
         .script_models(r#"{"models":[{"name":"all-minilm:latest","size":1}]}"#);
-    let events = app.events(app.creator, &question("auto")).await;
+    let events = app.events(app.tenant, &question("auto")).await;
     assert!(done(&events).fell_back);
-    let answer = app.ask(app.creator, &question("generative")).await;
+    let answer = app.ask(app.tenant, &question("generative")).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(
         answer.json()["detail"]
@@ -168,20 +168,20 @@ async fn without_ollama_only_a_question_with_a_cached_vector_is_answered() {
     ollama.open().await;
     let url = proxy_url(&ollama);
     let app = TestApp::with_config(|config| config.engines.ollama_url = url).await;
-    app.index(app.creator, HANDBOOK).await;
-    app.events(app.creator, &question("extractive")).await;
+    app.index(app.tenant, HANDBOOK).await;
+    app.events(app.tenant, &question("extractive")).await;
     ollama.close().await;
-    let events = app.events(app.creator, &question("auto")).await;
+    let events = app.events(app.tenant, &question("auto")).await;
     assert!(done(&events).fell_back, "the vector was cached in Redis");
-    let answer = app.ask(app.creator, &question("generative")).await;
+    let answer = app.ask(app.tenant, &question("generative")).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     let other = json!({"question": "Can I get a refund?", "mode": "extractive"});
-    let answer = app.ask(app.creator, &other).await;
+    let answer = app.ask(app.tenant, &other).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.code(), "dependency_unavailable");
     assert!(answer.json()["detail"].as_str().unwrap().contains("ollama"));
     ollama.open().await;
-    let events = app.events(app.creator, &other).await;
+    let events = app.events(app.tenant, &other).await;
     assert!(
         text(&events).contains("fourteen days"),
         "it recovers without a restart"
@@ -194,9 +194,9 @@ async fn without_chroma_search_and_answers_are_503_until_it_is_back() {
     chroma.open().await;
     let url = proxy_url(&chroma);
     let app = TestApp::with_config(|config| config.engines.chroma_url = url).await;
-    app.index(app.creator, HANDBOOK).await;
+    app.index(app.tenant, HANDBOOK).await;
     chroma.close().await;
-    let owner = app.owner(app.creator);
+    let owner = app.owner(app.tenant);
     for (path, body) in [
         ("/ai-engine/v1/search", json!({"query": COLD})),
         ("/ai-engine/v1/answers", question("extractive")),
@@ -208,23 +208,21 @@ async fn without_chroma_search_and_answers_are_503_until_it_is_back() {
         assert!(answer.json()["detail"].as_str().unwrap().contains("chroma"));
     }
     chroma.open().await;
-    assert!(!app.search(app.creator, COLD).await.is_empty());
+    assert!(!app.search(app.tenant, COLD).await.is_empty());
 }
 
 #[tokio::test]
 async fn without_redis_services_are_served_and_users_get_503() {
     let app = TestApp::with_config(|config| config.cache.port = 1).await;
-    app.index(app.creator, HANDBOOK).await;
+    app.index(app.tenant, HANDBOOK).await;
     let body = json!({"query": COLD});
     let service = app.mint.verifier(Service::CreatorHub);
-    let token = service
-        .signer()
-        .tenant_token(Service::AiEngine, app.creator);
+    let token = service.signer().tenant_token(Service::AiEngine, app.tenant);
     let hub = TestClient::new(app.router.clone()).with_token(&token.unwrap());
     let found = hub.post("/ai-engine/v1/search", &body).await;
     assert_ne!(found.expect(StatusCode::OK)["results"], json!([]));
     // Without Redis, the revocation of a user's token cannot be checked.
-    let owner = app.owner(app.creator);
+    let owner = app.owner(app.tenant);
     let refused = owner.post("/ai-engine/v1/search", &body).await;
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(refused.text().contains("redis is unavailable"));
@@ -233,7 +231,7 @@ async fn without_redis_services_are_served_and_users_get_503() {
 #[tokio::test]
 async fn without_postgres_search_is_503() {
     let app = TestApp::with_config(|config| config.database.port = 1).await;
-    let owner = app.owner(app.creator);
+    let owner = app.owner(app.tenant);
     let answer = owner
         .post("/ai-engine/v1/search", &json!({"query": COLD}))
         .await;
@@ -250,7 +248,7 @@ async fn without_postgres_search_is_503() {
 async fn closing_the_connection_stops_the_model() {
     let app = with_chat(ChatScript::Endless).await;
     let request = app
-        .owner(app.creator)
+        .owner(app.tenant)
         .request(Method::POST, "/ai-engine/v1/answers")
         .header(header::CONTENT_TYPE, "application/json")
         .body(Body::from(question("generative").to_string()))
@@ -295,11 +293,11 @@ async fn a_full_queue_refuses_generative_and_makes_auto_extractive() {
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let answer = app.ask(app.creator, &question("generative")).await;
+    let answer = app.ask(app.tenant, &question("generative")).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.code(), "overloaded");
     assert!(answer.headers.contains_key("retry-after"));
-    let events = app.events(app.creator, &question("auto")).await;
+    let events = app.events(app.tenant, &question("auto")).await;
     assert!(done(&events).fell_back);
     for waiter in waiting {
         waiter.abort();

@@ -14,8 +14,8 @@ fn path(id: GenerationId) -> String {
 async fn the_record_of_an_answer_contains_no_text_of_it() {
     let app = TestApp::with_handbook().await;
     let question = json!({"question": "How cold should my bedroom be?", "mode": "extractive"});
-    let done = done(&app.events(app.creator, &question).await);
-    let owner = app.owner(app.creator);
+    let done = done(&app.events(app.tenant, &question).await);
+    let owner = app.owner(app.tenant);
     let record = owner
         .get(&path(done.generation_id))
         .await
@@ -39,8 +39,8 @@ async fn the_record_of_an_answer_contains_no_text_of_it() {
 async fn the_record_of_a_generative_answer_has_model_and_tokens() {
     let app = TestApp::with_handbook().await;
     let question = json!({"question": "Can I get a refund?", "mode": "generative", "passages": 1});
-    let done = done(&app.events(app.creator, &question).await);
-    let owner = app.owner(app.creator);
+    let done = done(&app.events(app.tenant, &question).await);
+    let owner = app.owner(app.tenant);
     let record = owner
         .get(&path(done.generation_id))
         .await
@@ -56,7 +56,7 @@ async fn the_record_of_a_generative_answer_has_model_and_tokens() {
 async fn a_record_of_another_tenant_looks_like_a_missing_one() {
     let app = TestApp::with_handbook().await;
     let question = json!({"question": "Can I get a refund?", "mode": "extractive"});
-    let done = done(&app.events(app.creator, &question).await);
+    let done = done(&app.events(app.tenant, &question).await);
     let other = app.owner(CreatorId::new());
     let without_trace_id = |mut problem: Value| {
         problem["trace_id"] = Value::Null;

@@ -18,7 +18,7 @@ use crate::test_app::TestApp;
 async fn models_are_listed_with_their_use() {
     let app = TestApp::new().await;
     app.state.embedder.embed_query("load it").await.unwrap();
-    let answer = app.owner(app.creator).get("/ai-engine/v1/models").await;
+    let answer = app.owner(app.tenant).get("/ai-engine/v1/models").await;
     let models = answer.expect(StatusCode::OK)["models"].clone();
     let model_of = |name: &str| {
         let found = models
@@ -37,7 +37,7 @@ async fn models_are_listed_with_their_use() {
 #[tokio::test]
 async fn a_missing_model_is_listed_as_not_present() {
     let app = TestApp::with_config(|config| config.engines.chat_model = "absent".to_owned()).await;
-    let answer = app.owner(app.creator).get("/ai-engine/v1/models").await;
+    let answer = app.owner(app.tenant).get("/ai-engine/v1/models").await;
     let listed = answer.expect(StatusCode::OK)["models"][0].clone();
     let expected = json!({"name": "absent", "use": "chat", "present": false, "loaded": false,
         "size_bytes": 0});

@@ -77,7 +77,7 @@ fn beginnings(found: &[Source]) -> Vec<String> {
 async fn a_question_finds_the_relevant_paragraph_first() {
     let app = TestApp::with_handbook().await;
     for (question, start) in QUESTIONS {
-        let found = app.search(app.creator, question).await;
+        let found = app.search(app.tenant, question).await;
         let first = found.first().map_or("", |source| source.text.as_str());
         assert!(
             first.starts_with(start),
@@ -94,7 +94,7 @@ async fn a_question_finds_the_relevant_paragraph_first() {
 async fn an_unrelated_question_finds_nothing() {
     let app = TestApp::with_handbook().await;
     for question in UNRELATED {
-        let found = app.search(app.creator, question).await;
+        let found = app.search(app.tenant, question).await;
         assert!(found.is_empty(), "{question}: {:?}", beginnings(&found));
     }
 }
@@ -107,7 +107,7 @@ async fn a_single_rare_word_is_found() {
         ("ghrelin", "Eat thirty"),
         ("120", "A one-to"),
     ] {
-        let found = app.search(app.creator, word).await;
+        let found = app.search(app.tenant, word).await;
         assert!(
             found[0].text.starts_with(start),
             "{word}: {:?}",
@@ -120,7 +120,7 @@ async fn a_single_rare_word_is_found() {
 async fn a_source_has_its_heading_and_position() {
     let app = TestApp::with_handbook().await;
     let found = app
-        .search(app.creator, "How cold should my bedroom be?")
+        .search(app.tenant, "How cold should my bedroom be?")
         .await;
     let heading = found[0].heading.as_deref();
     assert_eq!(heading, Some("The Quiet Morning Handbook > Sleep"));
@@ -144,7 +144,7 @@ async fn a_tenant_does_not_find_passages_of_another() {
     .await;
     let question = "How much honey does a hive need in winter?";
     assert_eq!(app.search(other, question).await.len(), 1);
-    assert!(app.search(app.creator, question).await.is_empty());
+    assert!(app.search(app.tenant, question).await.is_empty());
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn forged_ids_in_chroma_do_not_reveal_passages_of_other_tenants() {
     let stranger = CreatorId::new();
     let question = "How cold should my bedroom be?";
     let vector = app.state.embedder.embed_query(question).await.unwrap();
-    let before = app.search(app.creator, question).await;
+    let before = app.search(app.tenant, question).await;
     // Forge vectors in Chroma: passages of the owner and passages that do not exist, all marked as
     // the stranger's and as similar to the question as possible.
     let forged: Vec<_> = before
@@ -174,11 +174,8 @@ async fn forged_ids_in_chroma_do_not_reveal_passages_of_other_tenants() {
     assert!(app.search(stranger, question).await.is_empty());
 
     let unknown: Vec<_> = (0..3).map(|_| (ChunkId::new(), vector.clone())).collect();
-    vectors
-        .add(app.creator, document, 1, unknown)
-        .await
-        .unwrap();
-    let after = app.search(app.creator, question).await;
+    vectors.add(app.tenant, document, 1, unknown).await.unwrap();
+    let after = app.search(app.tenant, question).await;
     let ids = |found: &[Source]| found.iter().map(|s| s.chunk_id).collect::<Vec<_>>();
     assert_eq!(ids(&after), ids(&before), "real passages are still found");
 }
@@ -200,7 +197,7 @@ async fn full_text_uses_its_index_under_row_level_security() {
         .execute(&pool)
         .await
         .unwrap();
-    let mut tx = app.state.db.tenant_read(app.creator).await.unwrap();
+    let mut tx = app.state.db.tenant_read(app.tenant).await.unwrap();
     let plan = "explain select id from ai.chunks
                 where words @@ to_tsquery('pg_catalog.simple', 'breathing')";
     let rows = sqlx::query(plan).fetch_all(tx.conn()).await.unwrap();
@@ -212,13 +209,13 @@ async fn full_text_uses_its_index_under_row_level_security() {
 #[tokio::test]
 async fn a_search_with_an_invalid_field_is_refused() {
     let app = TestApp::new().await;
-    let owner = app.owner(app.creator);
+    let owner = app.owner(app.tenant);
     for body in [
         json!({"query": ""}),
         json!({"query": "x".repeat(1001)}),
         json!({"query": "x", "limit": 0}),
         json!({"query": "x", "limit": 21}),
-        json!({"query": "x", "tenant": app.creator}),
+        json!({"query": "x", "tenant": app.tenant}),
         json!({}),
     ] {
         let answer = owner.post("/ai-engine/v1/search", &body).await;
@@ -245,7 +242,7 @@ async fn a_search_without_a_token_is_refused() {
 async fn a_question_that_exceeds_the_context_window_is_answered() {
     let app = TestApp::with_handbook().await;
     let long = "How cold should my bedroom be, please? ".repeat(25);
-    let found = app.search(app.creator, &long).await;
+    let found = app.search(app.tenant, &long).await;
     assert!(
         found[0].text.starts_with("Keep the bedroom cold"),
         "{:?}",

@@ -9,7 +9,9 @@ use shared_models::{CreatorId, GenerationId, UsageKind};
 use super::AnswerOutcome;
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::generations::{self, GenerationRow};
+use crate::store::generations;
+
+pub(crate) use crate::store::generations::GenerationRow;
 
 /// Reads the record of an answer.
 pub(crate) async fn read(

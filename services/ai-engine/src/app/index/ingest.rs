@@ -119,7 +119,7 @@ async fn split(
     let split_text = move || {
         let passages = chunking::passages(kind, &text, model.window());
         let namespace = ChunkNamespace {
-            creator: tenant,
+            tenant,
             document,
             model: &model.name,
         };

@@ -34,8 +34,8 @@ impl Collections {
     }
 
     /// The name of the tenant's collection for vectors of that length.
-    pub(crate) fn name(&self, creator: CreatorId, dimension: usize) -> String {
-        format!("{}-{dimension}-{}", self.family, shard(creator))
+    pub(crate) fn name(&self, tenant: CreatorId, dimension: usize) -> String {
+        format!("{}-{dimension}-{}", self.family, shard(tenant))
     }
 
     /// The id of the collection, which is created if it does not exist.
@@ -62,11 +62,11 @@ impl Collections {
     /// Every collection that may have vectors of the tenant, including those of earlier models.
     pub(crate) async fn all_for(
         &self,
-        creator: CreatorId,
+        tenant: CreatorId,
         prefix: &str,
     ) -> Result<Vec<super::Collection>, ChromaError> {
         let start = format!("{prefix}-");
-        let end = format!("-{}", shard(creator));
+        let end = format!("-{}", shard(tenant));
         let mut all = self.chroma.list_collections().await?;
         all.retain(|found| found.name.starts_with(&start) && found.name.ends_with(&end));
         Ok(all)
@@ -74,8 +74,8 @@ impl Collections {
 }
 
 /// The low bits of a UUIDv7 are random, so tenants are distributed evenly.
-const fn shard(creator: CreatorId) -> u128 {
-    creator.as_uuid().as_u128() % SHARDS
+const fn shard(tenant: CreatorId) -> u128 {
+    tenant.as_uuid().as_u128() % SHARDS
 }
 
 /// The model's name with the characters that Chroma allows.

@@ -46,14 +46,14 @@ impl VectorStore {
     /// Adds vectors of a version of a document; existing ids keep their vectors.
     pub async fn add(
         &self,
-        creator: CreatorId,
+        tenant: CreatorId,
         document: DocumentId,
         version: i32,
         vectors: Vec<Vector>,
     ) -> Result<(), ChromaError> {
         let dimension = vectors.first().map_or(0, |(_, vector)| vector.len());
         let metadata = json!({
-            "tenant": creator.to_string(), "doc": document.to_string(), "v": version,
+            "tenant": tenant.to_string(), "doc": document.to_string(), "v": version,
         });
         let record = |(id, vector): Vector| Record {
             id: id.to_string(),
@@ -61,7 +61,7 @@ impl VectorStore {
             metadata: metadata.clone(),
         };
         let records = vectors.into_iter().map(record).collect();
-        let name = self.collections.name(creator, dimension);
+        let name = self.collections.name(tenant, dimension);
         self.writer
             .write(name, dimension, WriteOperation::Add(records))
             .await
@@ -70,14 +70,13 @@ impl VectorStore {
     /// The tenant's passages that are most similar to a vector, most similar first.
     pub async fn nearest(
         &self,
-        creator: CreatorId,
+        tenant: CreatorId,
         vector: &[f32],
         count: usize,
     ) -> Result<Vec<VectorHit>, ChromaError> {
-        let filter = json!({"tenant": creator.to_string()});
-        let name = self.collections.name(creator, vector.len());
+        let filter = &json!({"tenant": tenant.to_string()});
+        let name = self.collections.name(tenant, vector.len());
         let chroma = &self.chroma;
-        let filter = &filter;
         let query = |id: String| async move { chroma.query(&id, vector, filter, count).await };
         let found = self.with_collection_id(&name, vector.len(), query).await?;
         // An id that is not one of ours cannot be a passage.
@@ -92,16 +91,15 @@ impl VectorStore {
     /// Returns those of the passages that have no vector.
     pub(crate) async fn missing(
         &self,
-        creator: CreatorId,
+        tenant: CreatorId,
         dimension: usize,
         ids: &[ChunkId],
     ) -> Result<HashSet<ChunkId>, ChromaError> {
-        let name = self.collections.name(creator, dimension);
+        let name = self.collections.name(tenant, dimension);
         let mut missing: HashSet<ChunkId> = ids.iter().copied().collect();
         for page in ids.chunks(PAGE_SIZE) {
-            let texts: Vec<String> = page.iter().map(ToString::to_string).collect();
+            let texts = &page.iter().map(ToString::to_string).collect::<Vec<_>>();
             let chroma = &self.chroma;
-            let texts = &texts;
             let query = |id: String| async move { chroma.existing_ids(&id, texts).await };
             for id in self.with_collection_id(&name, dimension, query).await? {
                 if let Ok(id) = id.parse() {
@@ -115,23 +113,22 @@ impl VectorStore {
     /// The ids of a document's vectors, grouped by the name of their collection.
     pub async fn ids_of_document(
         &self,
-        creator: CreatorId,
+        tenant: CreatorId,
         document: DocumentId,
     ) -> Result<Vec<(String, Vec<String>)>, ChromaError> {
-        self.all_matching(creator, &document_filter(creator, document))
+        self.all_matching(tenant, &document_filter(tenant, document))
             .await
     }
 
-    /// Deletes all vectors of a tenant, including those of earlier models, and returns their
-    /// number.
-    pub(crate) async fn delete_tenant(&self, creator: CreatorId) -> Result<u64, ChromaError> {
-        let filter = json!({"tenant": {"$eq": creator.to_string()}});
+    /// Deletes all vectors of a tenant, including those of earlier models; returns their number.
+    pub(crate) async fn delete_tenant(&self, tenant: CreatorId) -> Result<u64, ChromaError> {
+        let filter = json!({"tenant": {"$eq": tenant.to_string()}});
         let mut deleted = 0;
-        for (collection, ids) in self.all_matching(creator, &filter).await? {
+        for (collection, ids) in self.all_matching(tenant, &filter).await? {
             deleted += ids.len() as u64;
             self.delete(collection, ids).await?;
         }
-        let remaining = count(&self.all_matching(creator, &filter).await?);
+        let remaining = count(&self.all_matching(tenant, &filter).await?);
         if remaining == 0 {
             return Ok(deleted);
         }
@@ -141,11 +138,11 @@ impl VectorStore {
 
     async fn all_matching(
         &self,
-        creator: CreatorId,
+        tenant: CreatorId,
         filter: &Value,
     ) -> Result<Vec<(String, Vec<String>)>, ChromaError> {
         let mut found = Vec::new();
-        for collection in self.collections.all_for(creator, &self.prefix).await? {
+        for collection in self.collections.all_for(tenant, &self.prefix).await? {
             let mut ids = Vec::new();
             loop {
                 let page = self
@@ -177,13 +174,13 @@ impl VectorStore {
     /// Deletes all vectors of a document and verifies that none remains.
     pub(crate) async fn delete_document(
         &self,
-        creator: CreatorId,
+        tenant: CreatorId,
         document: DocumentId,
     ) -> Result<(), ChromaError> {
-        for (collection, ids) in self.ids_of_document(creator, document).await? {
+        for (collection, ids) in self.ids_of_document(tenant, document).await? {
             self.delete(collection, ids).await?;
         }
-        let remaining = count(&self.ids_of_document(creator, document).await?);
+        let remaining = count(&self.ids_of_document(tenant, document).await?);
         if remaining == 0 {
             return Ok(());
         }
@@ -217,9 +214,9 @@ fn count(ids_by_collection: &[(String, Vec<String>)]) -> usize {
     ids_by_collection.iter().map(|(_, ids)| ids.len()).sum()
 }
 
-fn document_filter(creator: CreatorId, document: DocumentId) -> Value {
+fn document_filter(tenant: CreatorId, document: DocumentId) -> Value {
     json!({"$and": [
-        {"tenant": {"$eq": creator.to_string()}},
+        {"tenant": {"$eq": tenant.to_string()}},
         {"doc": {"$eq": document.to_string()}},
     ]})
 }

@@ -38,36 +38,58 @@ pub(crate) fn quote<'s>(
     Quotations { pieces, citations }
 }
 
+/// Consecutive sentences, as byte offsets into the text.
+#[derive(Default)]
+struct Run {
+    start: usize,
+    end: usize,
+    matches: usize,
+}
+
+impl Run {
+    /// More keywords win, then more text.
+    const fn rank(&self) -> (usize, usize) {
+        (self.matches, self.end - self.start)
+    }
+}
+
 /// The run of whole sentences that contains most keywords and is short enough.
 fn best_excerpt<'t>(text: &'t str, keywords: &[String]) -> &'t str {
     let text = text.trim();
     if text.chars().count() <= MAX_QUOTE_LENGTH {
         return text;
     }
-    let sentences = sentences(text);
-    let start_of = |index: usize| sentences.get(index).map_or(0, |(start, _)| *start);
-    let mut best = (0, 0, 0, 0_usize);
-    for first in 0..sentences.len() {
-        let (mut end, mut matches) = (start_of(first), 0);
-        for (start, sentence) in &sentences[first..] {
-            let reach = start + sentence.len();
-            let run = &text[start_of(first)..reach];
-            if run.chars().count() > MAX_QUOTE_LENGTH {
-                break;
-            }
-            end = reach;
-            matches = count_matches(run, keywords);
-        }
-        let length = end - start_of(first);
-        if (matches, length) > (best.0, best.1) {
-            best = (matches, length, start_of(first), end);
+    let sentences = split_sentences(text);
+    let mut best = Run::default();
+    for (index, (start, _)) in sentences.iter().enumerate() {
+        let run = longest_run(text, *start, &sentences[index..], keywords);
+        if run.rank() > best.rank() {
+            best = run;
         }
     }
-    let (_, length, start, end) = best;
-    if length == 0 {
+    if best.end == best.start {
         return truncate(text);
     }
-    text[start..end].trim()
+    text[best.start..best.end].trim()
+}
+
+/// The longest run from `start` that is short enough to be quoted; empty if no sentence is.
+fn longest_run(text: &str, start: usize, sentences: &[(usize, &str)], keywords: &[String]) -> Run {
+    let mut run = Run {
+        start,
+        end: start,
+        matches: 0,
+    };
+    for (offset, sentence) in sentences {
+        let end = offset + sentence.len();
+        let excerpt = &text[start..end];
+        if excerpt.chars().count() > MAX_QUOTE_LENGTH {
+            break;
+        }
+        run.end = end;
+        run.matches = count_matches(excerpt, keywords);
+    }
+    run
 }
 
 /// Truncates a sentence that is too long to be quoted, between words.
@@ -82,7 +104,7 @@ fn truncate(text: &str) -> &str {
 
 /// Sentences with their byte offsets. A sentence ends with a line, or with an end mark before white
 /// space.
-fn sentences(text: &str) -> Vec<(usize, &str)> {
+fn split_sentences(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let (mut start, mut ended) = (0, false);
     for (at, character) in text.char_indices() {

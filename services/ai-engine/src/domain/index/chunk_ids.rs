@@ -11,7 +11,7 @@ use crate::domain::index::chunking::Passage;
 /// What else the id of a passage depends on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ChunkNamespace<'a> {
-    pub(crate) creator: CreatorId,
+    pub(crate) tenant: CreatorId,
     pub(crate) document: DocumentId,
     /// The embedding model: another model makes other vectors, hence other ids.
     pub(crate) model: &'a str,
@@ -26,7 +26,7 @@ pub(crate) fn chunk_ids(namespace: ChunkNamespace<'_>, passages: &[Passage]) -> 
     let mut seen: HashMap<(Option<&str>, &str), u32> = HashMap::new();
     let identify = |passage: &'_ Passage, repeat: u32| {
         let mut hasher = Sha256::new();
-        hasher.update(namespace.creator.as_uuid());
+        hasher.update(namespace.tenant.as_uuid());
         hasher.update(namespace.document.as_uuid());
         for part in [
             namespace.model,
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_passage_keeps_its_id_when_another_is_inserted_before_it() {
         let namespace = ChunkNamespace {
-            creator: CreatorId::new(),
+            tenant: CreatorId::new(),
             document: DocumentId::new(),
             model: "all-minilm",
         };
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn each_repetition_of_a_passage_has_its_own_id() {
         let namespace = ChunkNamespace {
-            creator: CreatorId::new(),
+            tenant: CreatorId::new(),
             document: DocumentId::new(),
             model: "all-minilm",
         };
@@ -103,14 +103,14 @@ mod tests {
     #[test]
     fn tenant_document_and_model_are_part_of_the_id() {
         let namespace = ChunkNamespace {
-            creator: CreatorId::new(),
+            tenant: CreatorId::new(),
             document: DocumentId::new(),
             model: "all-minilm",
         };
         let ids = |namespace| chunk_ids(namespace, &[passage(0, "a")])[0];
         let others = [
             ChunkNamespace {
-                creator: CreatorId::new(),
+                tenant: CreatorId::new(),
                 ..namespace
             },
             ChunkNamespace {
