@@ -4,6 +4,7 @@ mod connection;
 pub mod constraint;
 mod dead_peers;
 mod detach_on_drop;
+pub mod effect;
 pub mod fault;
 pub mod idempotency;
 pub mod migrate;
@@ -16,6 +17,7 @@ mod transaction;
 pub mod usage;
 
 pub use constraint::on_constraint;
+pub use effect::Effect;
 pub use fault::{is_conflict, is_unavailable};
 pub use settings::DatabaseSettings;
 pub use system::SystemTx;

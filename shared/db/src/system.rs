@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 
 use crate::Db;
+use crate::effect::{AfterCommit, Effect};
 use crate::transaction::OpenTransaction;
 
 /// A transaction without a tenant. Row-level security hides every tenant row from it; it may call
@@ -10,6 +11,7 @@ use crate::transaction::OpenTransaction;
 #[derive(Debug)]
 pub struct SystemTx {
     inner: OpenTransaction,
+    after_commit: AfterCommit,
 }
 
 impl SystemTx {
@@ -20,11 +22,27 @@ impl SystemTx {
 
     /// Commits.
     pub async fn commit(self) -> sqlx::Result<()> {
-        self.inner.commit().await
+        self.inner.commit().await?;
+        self.after_commit.run();
+        Ok(())
+    }
+
+    /// Writes an effect in this transaction; what follows it happens after the commit by itself.
+    pub async fn apply<E: Effect<Self>>(&mut self, effect: E) -> sqlx::Result<E::Output> {
+        effect.write(self).await
+    }
+
+    /// Runs `action` after a successful commit, and never otherwise. For the `write` of an
+    /// [`Effect`]: a caller would forget it.
+    pub fn after_commit(&mut self, action: impl FnOnce() + Send + Sync + 'static) {
+        self.after_commit.push(action);
     }
 }
 
 pub(crate) async fn begin(db: &Db) -> sqlx::Result<SystemTx> {
     let inner = OpenTransaction::begin(db, "BEGIN".to_owned()).await?;
-    Ok(SystemTx { inner })
+    Ok(SystemTx {
+        inner,
+        after_commit: AfterCommit::default(),
+    })
 }
