@@ -66,6 +66,11 @@ impl Key {
         Self(format!("wake:{queue}"))
     }
 
+    /// The channel that wakes subscriptions to events; a message names the type of the event.
+    pub fn event_wake() -> Self {
+        Self("wake:events".to_owned())
+    }
+
     /// The channel of a tenant's job progress.
     pub fn job_events(creator: CreatorId) -> Self {
         Self(format!("{{{creator}}}:jobs"))

@@ -2,6 +2,7 @@
 
 pub mod bounded;
 pub mod email;
+pub mod event;
 pub mod id;
 pub mod page;
 pub mod permission;
@@ -13,6 +14,7 @@ pub mod usage;
 
 pub use bounded::Bounded;
 pub use email::Email;
+pub use event::{Event, EventType};
 pub use id::{
     ApiKeyId, ChannelId, ChunkId, ConversationId, CreatorId, DocumentId, GenerationId, JobId,
     MessageId, SessionId, UserId, VisitorId,
