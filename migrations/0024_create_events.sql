@@ -24,6 +24,11 @@ CREATE INDEX events_by_time ON platform.events (occurred_at);
 GRANT SELECT, INSERT (creator_id, id, type, version, payload) ON platform.events
   TO hub_app, ai_app, channel_app, auth_app;
 
+-- Usage is recorded by one service now, from events of the others. The right of the others to insert
+-- and of auth to read messages go with the release after this one: older replicas still use them.
+GRANT INSERT (creator_id, id, service, kind, quantity, at) ON platform.usage_events TO auth_app;
+CREATE INDEX usage_events_by_time ON platform.usage_events (creator_id, at);
+
 -- The last position of each tenant. Its row lock, held from numbering to the end of the commit,
 -- makes the order of positions the order of commits: whoever sees a position sees all before it.
 CREATE TABLE platform.event_streams (

@@ -5,9 +5,22 @@ use std::path::{Path, PathBuf};
 use crate::{files_ending, none};
 
 /// The folders of a service, and its root modules.
-const ROOMS: [&str; 14] = [
-    "main.rs", "lib.rs", "config", "state", "error", "routes", "app", "jobs", "clients", "domain",
-    "store", "files", "live", "widget",
+const ROOMS: [&str; 15] = [
+    "main.rs",
+    "lib.rs",
+    "config",
+    "state",
+    "error",
+    "routes",
+    "app",
+    "jobs",
+    "subscriptions",
+    "clients",
+    "domain",
+    "store",
+    "files",
+    "live",
+    "widget",
 ];
 
 /// The path below `services/NAME/src`, and the service.
@@ -64,7 +77,7 @@ fn every_service_has_the_same_rooms() {
         }
     }
     none(
-        "put it into routes, app, jobs, clients, domain or store",
+        "put it into routes, app, jobs, subscriptions, clients, domain or store",
         &faults,
     );
 }
@@ -89,6 +102,7 @@ fn sql_knows_the_domain_and_nothing_above_it() {
         "crate::app",
         "crate::routes",
         "crate::jobs",
+        "crate::subscriptions",
         "crate::clients",
         "crate::config",
         "crate::state",

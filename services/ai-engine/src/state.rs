@@ -6,6 +6,7 @@ use shared_auth::TokenVerifier;
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
+use shared_events::EventBus;
 use shared_rpc::http_client;
 use shared_web::serve::StartError;
 
@@ -28,6 +29,8 @@ pub struct AppState {
     pub db: Db,
     /// Redis.
     pub cache: Cache,
+    /// Where events are published.
+    pub events: EventBus,
     /// Verifies the tokens of callers.
     pub verifier: TokenVerifier,
     /// The client of Ollama.
@@ -65,6 +68,7 @@ impl AppState {
             db: Db::new(&database),
             verifier: TokenVerifier::new(Service::AiEngine, verifier, http)
                 .with_revocations(cache.clone()),
+            events: EventBus::new(cache.clone()),
             cache,
             embedder: Embedder::new(ollama.clone(), model),
             vectors: VectorStore::new(chroma, &engines.collections, model),

@@ -8,6 +8,7 @@ use shared_cache::Cache;
 use shared_config::Service;
 use shared_crypto::Encryptor;
 use shared_db::Db;
+use shared_events::EventBus;
 use shared_jobs::JobQueue;
 use shared_rpc::http_client;
 use shared_web::serve::StartError;
@@ -32,6 +33,7 @@ pub struct AppState {
     pub(crate) db: Db,
     pub(crate) cache: Cache,
     pub(crate) jobs: JobQueue,
+    pub(crate) events: EventBus,
     pub(crate) verifier: TokenVerifier,
     pub(crate) signer: Signer,
     pub(crate) key_ring: KeyRing,
@@ -108,6 +110,7 @@ impl AppState {
         Ok(Self {
             db,
             jobs: JobQueue::new(Service::Auth, cache.clone()),
+            events: EventBus::new(cache.clone()),
             cache,
             verifier,
             signer,

@@ -8,6 +8,7 @@ use shared_auth::TokenVerifier;
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
+use shared_events::EventBus;
 use shared_rpc::http_client;
 use shared_web::serve::{DRAIN_TIMEOUT, StartError};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,7 @@ use crate::domain::visitor_token::VisitorTokens;
 pub struct AppState {
     pub(crate) db: Db,
     pub(crate) cache: Cache,
+    pub(crate) events: EventBus,
     pub(crate) verifier: TokenVerifier,
     pub(crate) ai: AiClient,
     pub(crate) tokens: VisitorTokens,
@@ -46,6 +48,7 @@ impl AppState {
         let tokens = Arc::new(verifier.signer().clone());
         Ok(Self {
             db: Db::new(&config.database),
+            events: EventBus::new(cache.clone()),
             broadcaster: Broadcaster::new(cache.clone()),
             ai: AiClient::new(&config.ai_engine_url, http, tokens),
             verifier,

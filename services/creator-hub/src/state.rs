@@ -8,6 +8,7 @@ use shared_auth::TokenVerifier;
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
+use shared_events::EventBus;
 use shared_jobs::JobQueue;
 use shared_rpc::http_client;
 use shared_web::serve::StartError;
@@ -22,6 +23,7 @@ pub struct AppState {
     pub(crate) db: Db,
     pub(crate) cache: Cache,
     pub(crate) jobs: JobQueue,
+    pub(crate) events: EventBus,
     pub(crate) verifier: TokenVerifier,
     pub(crate) ai: AiClient,
     pub(crate) files: Arc<dyn FileStore>,
@@ -43,6 +45,7 @@ impl AppState {
             ai: AiClient::new(&config.ai_engine_url, http, tokens),
             verifier,
             jobs: JobQueue::new(Service::CreatorHub, cache.clone()),
+            events: EventBus::new(cache.clone()),
             cache,
             files: Arc::new(Directory::new(config.upload_dir.clone())),
             upload_max_bytes: config.upload_max_bytes,

@@ -14,7 +14,6 @@ pub mod system;
 pub mod tenant;
 pub mod tenant_data;
 mod transaction;
-pub mod usage;
 
 pub use constraint::on_constraint;
 pub use effect::Effect;

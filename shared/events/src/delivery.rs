@@ -139,6 +139,7 @@ impl Delivery<'_> {
             tenant: self.turn.tenant,
             id: stored.id,
             position: stored.position,
+            source: stored.source.clone(),
             occurred_at: stored.occurred_at,
             event,
         })

@@ -100,6 +100,7 @@ pub(crate) struct StoredEvent {
     pub(crate) name: String,
     pub(crate) version: i16,
     pub(crate) payload: Value,
+    pub(crate) source: String,
     pub(crate) occurred_at: Timestamp,
 }
 
@@ -122,7 +123,7 @@ pub(crate) async fn read_batch(db: &Db, turn: &Turn, limit: i64) -> sqlx::Result
     let mut tx = db.tenant_read(turn.tenant).await?;
     let rows = sqlx::query(
         "select c.position as reached, c.attempts, c.outages, s.last_position,
-                e.id, e.position, e.type, e.version, e.payload, e.occurred_at
+                e.id, e.position, e.type, e.version, e.payload, e.source, e.occurred_at
          from platform.event_cursors c
          join platform.event_streams s using (creator_id)
          left join lateral (
@@ -164,6 +165,7 @@ fn stored_event(id: Uuid, row: &PgRow) -> sqlx::Result<StoredEvent> {
         name: row.try_get("type")?,
         version: row.try_get("version")?,
         payload: row.try_get("payload")?,
+        source: row.try_get("source")?,
         occurred_at: occurred_at.to_jiff(),
     })
 }

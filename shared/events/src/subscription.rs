@@ -49,6 +49,8 @@ pub struct PublishedEvent {
     pub id: Uuid,
     /// Its place among the events of the tenant, from 1 and without gaps.
     pub position: i64,
+    /// The database role of the service that published it.
+    pub source: String,
     /// When it was published.
     pub occurred_at: Timestamp,
     /// What happened.

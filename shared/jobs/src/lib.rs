@@ -7,5 +7,5 @@ pub mod runner;
 
 pub use context::JobContext;
 pub use job::{Job, JobError, Outcome};
-pub use queue::{ClaimedJob, JobQueue, JobRow, JobState, NewJob};
+pub use queue::{ClaimedJob, Enqueue, JobQueue, JobRow, JobState, NewJob};
 pub use runner::Runner;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use shared_cache::{Cache, Key};
 use shared_config::Service;
-use shared_db::{Db, TenantTx};
+use shared_db::{Db, Effect, TenantTx};
 use shared_models::{CreatorId, JobId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -186,13 +186,15 @@ impl JobQueue {
     /// Enqueues a job. After the commit, and only then, a worker is woken. A job with the dedupe
     /// key of a waiting or running one returns that one.
     pub async fn enqueue(&self, tx: &mut TenantTx, job: NewJob) -> sqlx::Result<JobRow> {
-        let row = insert(tx, self.service, &job).await?;
-        let queue = self.clone();
-        // A delayed job is found by polling when its time has come.
-        if job.delay.is_zero() {
-            tx.after_commit(move || queue.wake());
+        tx.apply(self.enqueueing(job)).await
+    }
+
+    /// The effect of enqueueing a job, for code that is given its effects.
+    pub fn enqueueing(&self, job: NewJob) -> Enqueue {
+        Enqueue {
+            queue: self.clone(),
+            job,
         }
-        Ok(row)
     }
 
     /// Announces the progress of a tenant's jobs after the commit.
@@ -231,6 +233,27 @@ impl JobQueue {
                 tracing::debug!(%error, %channel, "job notification not published");
             }
         });
+    }
+}
+
+/// A job to be enqueued in a transaction.
+#[derive(Debug, Clone)]
+pub struct Enqueue {
+    queue: JobQueue,
+    job: NewJob,
+}
+
+impl Effect for Enqueue {
+    type Output = JobRow;
+
+    async fn write(self, tx: &mut TenantTx) -> sqlx::Result<JobRow> {
+        let Self { queue, job } = self;
+        let row = insert(tx, queue.service, &job).await?;
+        // A delayed job is found by polling when its time has come.
+        if job.delay.is_zero() {
+            tx.after_commit(move || queue.wake());
+        }
+        Ok(row)
     }
 }
 

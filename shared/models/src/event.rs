@@ -84,7 +84,7 @@ catalogue! {
     MemberRoleChanged = "member.role_changed", version 1;
     /// A user is no longer a member.
     MemberRemoved = "member.removed", version 1;
-    /// Something was used that is counted.
+    /// Something was used that is counted and that no other event tells of.
     UsageRecorded = "usage.recorded", version 1;
     /// An end user has written a message.
     MessageReceived = "message.received", version 1;
@@ -173,6 +173,14 @@ pub struct MessageAnswered {
     pub message: MessageId,
     /// The number within the conversation of the message that is answered.
     pub reply_to: i64,
+}
+
+impl UsageRecorded {
+    /// These quantities, without those of zero; none if nothing is left.
+    pub fn of(used: &[(UsageKind, i64)]) -> Option<Self> {
+        let used: BTreeMap<_, _> = used.iter().copied().filter(|(_, q)| *q > 0).collect();
+        (!used.is_empty()).then_some(Self { used })
+    }
 }
 
 impl EventType {

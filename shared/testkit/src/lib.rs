@@ -17,7 +17,7 @@ pub mod tcp_proxy;
 pub mod tokens;
 
 pub use client::{Answer, TestClient};
-pub use database::TestDatabase;
+pub use database::{TestDatabase, published_events};
 pub use dead_connection_proxy::DeadConnectionProxy;
 pub use golden::assert_golden;
 pub use sample::Sample;

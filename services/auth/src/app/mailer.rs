@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shared_crypto::Encryptor;
-use shared_db::TenantTx;
+use shared_db::{SystemTx, TenantTx};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -34,8 +34,7 @@ impl Mailer {
         })
     }
 
-    /// Adds an email to the outbox; it is sent once the transaction is committed. Call
-    /// [`Self::wake`] after the commit, otherwise it waits for the next poll of the outbox job.
+    /// Adds an email to the outbox; the commit wakes the outbox job, which sends it.
     pub(crate) async fn enqueue(
         &self,
         tx: &mut TenantTx,
@@ -45,6 +44,8 @@ impl Mailer {
         let text = email.message.text.as_bytes();
         let encrypted = self.encryptor.encrypt(&context(id), text)?;
         mail_outbox::insert(tx, id, email, &encrypted).await?;
+        let wake = Arc::clone(&self.wake);
+        tx.after_commit(move || wake.notify_one());
         Ok(())
     }
 
@@ -54,12 +55,13 @@ impl Mailer {
         Ok(String::from_utf8_lossy(decrypted.plaintext.expose()).into_owned())
     }
 
-    /// Wakes the outbox job.
-    pub(crate) fn wake(&self) {
-        self.wake.notify_one();
+    /// Wakes the outbox job after the commit of a reset request, which becomes an email there.
+    pub(crate) fn wake_on_commit(&self, tx: &mut SystemTx) {
+        let wake = Arc::clone(&self.wake);
+        tx.after_commit(move || wake.notify_one());
     }
 
-    /// Waits for [`Self::wake`].
+    /// Waits until an email or a request may be waiting.
     pub(crate) async fn woken(&self) {
         self.wake.notified().await;
     }

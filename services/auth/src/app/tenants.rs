@@ -2,14 +2,16 @@
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use shared_auth::Subject;
 use shared_config::Secret;
 use shared_db::TenantTx;
-use shared_models::{CreatorId, Role, UserId};
+use shared_models::{CreatorId, Role, UsageKind, UserId};
 use shared_web::ApiError;
 use uuid::Uuid;
 
 use super::privacy::{self, Erasure};
+use super::team::members;
 use super::{audit, revocation};
 use crate::domain::audit::Action;
 use crate::domain::owner_invitation;
@@ -17,7 +19,7 @@ use crate::domain::tenant::{DesiredTenant, TenantUsage};
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::owner_invitations::{self, OwnerInvitationRow};
-use crate::store::{login_lookup, memberships, tenants, usage_of_other_services, users};
+use crate::store::{document_usage, login_lookup, tenants, usage_events, users};
 
 pub(crate) use crate::store::tenants::TenantRow;
 
@@ -162,8 +164,19 @@ async fn describe(tx: &mut TenantTx, uid: Uuid) -> Result<Option<Tenant>, Error>
         settings,
         owner_accepted: invitation.is_some_and(|invitation| invitation.accepted),
         invitation: None,
-        usage: usage_of_other_services::count(tx).await?,
+        usage: usage(tx).await?,
     }))
+}
+
+async fn usage(tx: &mut TenantTx) -> sqlx::Result<TenantUsage> {
+    let stored = document_usage::count(tx).await?;
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let first = today.first_of_month();
+    Ok(TenantUsage {
+        documents: stored.documents,
+        storage_bytes: stored.bytes,
+        messages_this_month: usage_events::sum(tx, UsageKind::Messages, first).await?,
+    })
 }
 
 /// Creates the account and its owner in one transaction; none when the resource has one already.
@@ -183,7 +196,7 @@ async fn create(
     if !login_lookup::claim_login(&mut tx, &owner.email, user).await? {
         return Err(Error::EmailTaken);
     }
-    memberships::insert(&mut tx, user, Role::Owner).await?;
+    members::add(app, &mut tx, user, Role::Owner).await?;
     audit::append(&mut tx, audit::operator_event(Action::Provisioned)).await?;
     invite(app, &mut tx, user).await?;
     let creator = tx.creator();

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use shared_db::usage;
 use shared_jobs::{Job as _, JobRow, queue};
-use shared_models::{CreatorId, DocumentId, JobId, UsageKind};
+use shared_models::event::{DocumentDeleted, DocumentUploaded};
+use shared_models::{CreatorId, DocumentId, JobId};
 use shared_web::{Created, Idempotent, Once};
 use tokio::time::timeout;
 
@@ -94,12 +94,12 @@ pub(crate) async fn upload<T: serde::Serialize + Sync>(
     if let Some(existing) = documents::with_content(&mut tx, hash).await? {
         return Err(Error::Duplicate(existing));
     }
-    let used = [
-        (UsageKind::DocumentsUploaded, 1),
-        (UsageKind::BytesUploaded, new.file_size),
-    ];
-    usage::record(&mut tx, &used).await?;
     let row = documents::insert(&mut tx, new).await?;
+    let uploaded = DocumentUploaded {
+        document: row.id,
+        bytes: row.file_size,
+    };
+    app.events.publish(&mut tx, uploaded).await?;
     let job = IngestDocument::of(row.id);
     let job = app.jobs.enqueue(&mut tx, job).await?;
     let created = respond(row, job);
@@ -168,9 +168,12 @@ pub(crate) async fn delete(
     id: DocumentId,
 ) -> Result<JobRow, Error> {
     let mut tx = app.db.tenant(tenant).await?;
-    if !documents::hide(&mut tx, id).await? {
-        return Err(Error::UnknownDocument);
-    }
+    let hidden = documents::hide(&mut tx, id).await?;
+    let deleted = DocumentDeleted {
+        document: id,
+        bytes: hidden.ok_or(Error::UnknownDocument)?,
+    };
+    app.events.publish(&mut tx, deleted).await?;
     let job = app.jobs.enqueue(&mut tx, EraseDocument::of(id)).await?;
     tx.commit().await?;
     let deletion = app.ai.delete_from_index(tenant, id);

@@ -223,16 +223,18 @@ pub(crate) async fn requeue(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<D
     read(&row)
 }
 
-/// Hides a document permanently; false when there is none.
-pub(crate) async fn hide(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<bool> {
-    let done = sqlx::query(
+/// Hides a document permanently and returns the length of its file; none when there is no such
+/// document.
+pub(crate) async fn hide(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<Option<i64>> {
+    sqlx::query(
         "update hub.documents set state = 'erasing', updated_at = now()
-         where id = $1 and state <> 'erasing'",
+         where id = $1 and state <> 'erasing' returning file_size",
     )
     .bind(id)
-    .execute(tx.conn())
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .fetch_optional(tx.conn())
+    .await?
+    .map(|row| row.try_get(0))
+    .transpose()
 }
 
 /// The documents among these that are not deleted.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{StatusCode, header};
 use serde_json::{Value, json};
+use shared_testkit::published_events;
 use tokio::time::{sleep, timeout};
 
 use crate::engine::{Reply, progress};
@@ -38,6 +39,20 @@ async fn is_hidden(world: &World, id: &str) {
     assert_eq!(world.ana.get(DOCUMENTS).await.json(), json!({"items": []}));
     let again = world.ana.delete(&format!("{DOCUMENTS}/{id}")).await;
     assert_eq!(again.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn an_upload_and_a_deletion_are_published_without_any_text() {
+    let world = World::new().await;
+    let id = world.uploaded("a.txt", "text").await;
+    delete(&world, &id).await;
+    let events = published_events(&world.admin().await, world.creator).await;
+    let payload = json!({"document": id, "bytes": 4});
+    let expected = ["document.uploaded", "document.deleted"];
+    assert_eq!(
+        events,
+        expected.map(|name| (name.to_owned(), payload.clone()))
+    );
 }
 
 async fn nothing_is_left(world: &World) {

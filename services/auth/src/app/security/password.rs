@@ -106,7 +106,6 @@ pub(crate) async fn change(
     let message = email::password_changed(&known.email, &known.full_name);
     app.mailer.enqueue(&mut tx, &message).await?;
     tx.commit().await?;
-    app.mailer.wake();
     let subjects: Vec<_> = ended.into_iter().map(Subject::Session).collect();
     revocation::publish_or_log(app, &subjects).await;
     Ok(())
@@ -124,8 +123,8 @@ pub(crate) async fn request_reset(
     limits::enforce(&app.cache, limits::RESET_BY_ACCOUNT, &account).await?;
     let mut tx = app.db.system().await?;
     reset_requests::insert(&mut tx, email).await?;
+    app.mailer.wake_on_commit(&mut tx);
     tx.commit().await?;
-    app.mailer.wake();
     Ok(())
 }
 
@@ -161,7 +160,6 @@ pub(crate) async fn confirm_reset(
     let message = email::password_changed(&known.email, &known.full_name);
     app.mailer.enqueue(&mut tx, &message).await?;
     tx.commit().await?;
-    app.mailer.wake();
     revocation::publish_or_log(app, &[Subject::User(user)]).await;
     Ok(())
 }

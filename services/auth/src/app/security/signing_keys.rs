@@ -65,7 +65,6 @@ impl KeyRing {
         signing_keys::lock(&mut tx).await?;
         let kid = self.add(&mut tx, ROTATION_DELAY_SECONDS).await?;
         tx.commit().await?;
-        self.notify_replicas(&kid).await;
         self.reload().await?;
         Ok(kid)
     }
@@ -90,7 +89,6 @@ impl KeyRing {
             return Err(error);
         }
         tracing::warn!(kid, "all other signing keys revoked");
-        self.notify_replicas(&kid).await;
         self.reload().await?;
         Ok(kid)
     }
@@ -118,12 +116,6 @@ impl KeyRing {
                 let kid = &row.kid;
                 tracing::error!(%cause, kid, "signing key still revoked; tokens may be refused");
             }
-        }
-    }
-
-    async fn notify_replicas(&self, kid: &str) {
-        if let Err(cause) = self.cache.publish(&Key::signing_keys(), kid).await {
-            tracing::warn!(%cause, "replicas not notified of a new signing key; they poll for it");
         }
     }
 
@@ -182,12 +174,16 @@ impl KeyRing {
         successors.take_while(is_long_active).count()
     }
 
-    /// Adds a random key, and returns its id.
+    /// Adds a random key, and returns its id. The commit notifies the other replicas.
     async fn add(&self, tx: &mut SystemTx, delay_seconds: f64) -> Result<String, Error> {
         let mut seed = [0_u8; 32];
         getrandom::fill(&mut seed)?;
         let kid = self.insert(tx, &seed, delay_seconds).await?;
         tracing::info!(kid, "signing key added");
+        let (cache, added) = (self.cache.clone(), kid.clone());
+        tx.after_commit(move || {
+            tokio::spawn(notify_replicas(cache, added));
+        });
         Ok(kid)
     }
 
@@ -292,4 +288,10 @@ pub(crate) async fn rotate(
     audit::append(&mut tx, audit_event).await?;
     tx.commit().await?;
     Ok(app.signer.keys())
+}
+
+async fn notify_replicas(cache: Cache, kid: String) {
+    if let Err(cause) = cache.publish(&Key::signing_keys(), &kid).await {
+        tracing::warn!(%cause, "replicas not notified of a new signing key; they poll for it");
+    }
 }

@@ -1,6 +1,8 @@
 //! Members of the account.
 
 use shared_auth::Subject;
+use shared_db::TenantTx;
+use shared_models::event::{MemberJoined, MemberRemoved, MemberRoleChanged};
 use shared_models::{Page, PageRequest, Permission, Role, UserId};
 use shared_web::{ApiError, Caller, ClientIp, Paging};
 
@@ -25,6 +27,17 @@ pub(crate) async fn list(
     Ok(paging.page(rows, window, |row| row.id.as_uuid()))
 }
 
+/// Makes a user a member, in the transaction that creates the user.
+pub(crate) async fn add(
+    app: &AppState,
+    tx: &mut TenantTx,
+    user: UserId,
+    role: Role,
+) -> sqlx::Result<()> {
+    memberships::insert(tx, user, role).await?;
+    app.events.publish(tx, MemberJoined { user, role }).await
+}
+
 /// Changes the role of a member and revokes the access tokens with the former role.
 pub(crate) async fn change_role(
     app: &AppState,
@@ -38,6 +51,8 @@ pub(crate) async fn change_role(
     check(memberships::change_role(&mut tx, member, role, below_owner).await?)?;
     let audit_event = audit::event(&caller.principal, Action::RoleChanged, ip).on(member);
     audit::append(&mut tx, audit_event).await?;
+    let changed = MemberRoleChanged { user: member, role };
+    app.events.publish(&mut tx, changed).await?;
     tx.commit().await?;
     revocation::publish_once(app, Subject::User(member)).await
 }
@@ -54,6 +69,9 @@ pub(crate) async fn remove(
     check(memberships::remove(&mut tx, member, below_owner).await?)?;
     let audit_event = audit::event(&caller.principal, Action::MemberRemoved, ip).on(member);
     audit::append(&mut tx, audit_event).await?;
+    app.events
+        .publish(&mut tx, MemberRemoved { user: member })
+        .await?;
     tx.commit().await?;
     revocation::publish_once(app, Subject::User(member)).await
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use shared_ai_client::Done;
+use shared_models::event::MessageAnswered;
 use uuid::Uuid;
 
 use crate::app::live::broadcast::ConversationKey;
@@ -83,6 +84,12 @@ pub(crate) async fn complete(
         done,
     };
     let row = messages::insert_answer(&mut tx, key.conversation, seq, answer).await?;
+    let answered = MessageAnswered {
+        conversation: key.conversation,
+        message: row.id,
+        reply_to,
+    };
+    app.events.publish(&mut tx, answered).await?;
     tx.commit().await?;
     Ok(Some(row))
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use shared_db::{TenantTx, usage};
-use shared_models::UsageKind;
+use shared_db::TenantTx;
+use shared_models::event::MessageReceived;
 use uuid::Uuid;
 
 use crate::app::limits;
@@ -58,7 +58,12 @@ pub(crate) async fn receive_message(
         return Ok(Outcome::Duplicate(stored_seq));
     }
     let row = messages::insert_question(&mut tx, conversation, seq, client_msg_id, content).await?;
-    usage::record(&mut tx, &[(UsageKind::Messages, 1)]).await?;
+    let received = MessageReceived {
+        channel: session.channel,
+        conversation,
+        message: row.id,
+    };
+    app.events.publish(&mut tx, received).await?;
     tx.commit().await?;
     metrics::counter!("channel_messages_total", "role" => "user").increment(1);
     Ok(Outcome::Stored(Box::new(row)))
