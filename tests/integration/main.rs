@@ -9,6 +9,7 @@ mod test_catalogue;
 mod test_compose;
 mod test_copies;
 mod test_dead_connections;
+mod test_effects;
 mod test_environment;
 mod test_login_load;
 mod test_matrix;
