@@ -164,6 +164,9 @@ impl Delivery<'_> {
             Ok(Err(_)) => return Err(panicked()),
             Err(_) => return Err(timed_out()),
         }
+        if self.turn.interruptions > 0 {
+            store::forget_interruptions(&mut tx, self.turn).await?;
+        }
         tx.commit().await?;
         Ok(true)
     }

@@ -191,6 +191,20 @@ pub(crate) async fn advance(
     Ok(updated.rows_affected() == 1)
 }
 
+/// Forgets interruptions that an event has survived: only those at one event in a row count.
+pub(crate) async fn forget_interruptions(tx: &mut TenantTx, turn: &Turn) -> sqlx::Result<()> {
+    sqlx::query(
+        "update platform.event_backlog set interruptions = 0
+         where creator_id = $1 and subscription = $2 and lease_token = $3",
+    )
+    .bind(turn.tenant)
+    .bind(turn.subscription)
+    .bind(turn.token)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
 /// Counts a failure at the next event.
 pub(crate) async fn count_failure(
     tx: &mut TenantTx,
