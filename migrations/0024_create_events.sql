@@ -24,8 +24,8 @@ CREATE INDEX events_by_time ON platform.events (occurred_at);
 GRANT SELECT, INSERT (creator_id, id, type, version, payload) ON platform.events
   TO hub_app, ai_app, channel_app, auth_app;
 
--- Usage is recorded by one service now, from events of the others. The right of the others to insert
--- and of auth to read messages go with the release after this one: older replicas still use them.
+-- Usage is recorded by one service now, from events of the others. The right of the others to
+-- insert, and that of auth to read messages, go with the next release: older replicas use them.
 GRANT INSERT (creator_id, id, service, kind, quantity, at) ON platform.usage_events TO auth_app;
 CREATE INDEX usage_events_by_time ON platform.usage_events (creator_id, at);
 
@@ -62,10 +62,7 @@ CREATE TABLE platform.event_cursors (
   PRIMARY KEY (creator_id, service, subscription)
 );
 SELECT platform.protect('platform.event_cursors');
-CREATE POLICY own_subscription ON platform.event_cursors AS RESTRICTIVE TO platform_app
-  USING (service = current_user);
-GRANT SELECT, UPDATE (position, attempts, outages) ON platform.event_cursors
-  TO hub_app, ai_app, channel_app, auth_app;
+GRANT SELECT ON platform.event_cursors TO hub_app, ai_app, channel_app, auth_app;
 
 -- The tenants that have events for a subscription. A row appears with the first event and goes when
 -- all are delivered, so that looking for work costs nothing for tenants without any.
@@ -83,12 +80,9 @@ CREATE TABLE platform.event_backlog (
   PRIMARY KEY (creator_id, service, subscription)
 );
 SELECT platform.protect('platform.event_backlog');
-CREATE POLICY own_subscription ON platform.event_backlog AS RESTRICTIVE TO platform_app
-  USING (service = current_user);
 CREATE INDEX event_backlog_due ON platform.event_backlog (service, subscription, due_at);
 CREATE INDEX event_backlog_oldest ON platform.event_backlog (service, subscription, since);
-GRANT SELECT, UPDATE (since, due_at, lease_token, interruptions) ON platform.event_backlog
-  TO hub_app, ai_app, channel_app, auth_app;
+GRANT SELECT ON platform.event_backlog TO hub_app, ai_app, channel_app, auth_app;
 
 -- Events that a subscription cannot handle, set aside so that they block no other. A copy, since
 -- the event itself goes with its retention.
@@ -113,7 +107,8 @@ GRANT SELECT, INSERT (creator_id, subscription, event_id, position, type, versio
                       attempts, code, reason)
   ON platform.event_failures TO hub_app, ai_app, channel_app, auth_app;
 
--- What the functions below may do, and no service.
+-- What the functions below may do, and no service: they act for the calling service's own
+-- subscriptions only, which they know by the session's role.
 CREATE POLICY dispatch ON platform.events TO event_dispatcher USING (true) WITH CHECK (true);
 CREATE POLICY dispatch ON platform.event_streams TO event_dispatcher USING (true) WITH CHECK (true);
 CREATE POLICY dispatch ON platform.event_subscriptions TO event_dispatcher
@@ -127,7 +122,8 @@ GRANT SELECT (creator_id, id, position, type, occurred_at), UPDATE (position), D
 -- The whole table, since LOCK TABLE asks for that.
 GRANT SELECT, INSERT, UPDATE ON platform.event_streams TO event_dispatcher;
 GRANT SELECT, INSERT, UPDATE (types, seen_at) ON platform.event_subscriptions TO event_dispatcher;
-GRANT SELECT, INSERT, UPDATE (position) ON platform.event_cursors TO event_dispatcher;
+GRANT SELECT, INSERT, UPDATE (position, attempts, outages) ON platform.event_cursors
+  TO event_dispatcher;
 GRANT SELECT, INSERT, UPDATE (since, due_at, lease_token, interruptions), DELETE
   ON platform.event_backlog TO event_dispatcher;
 GRANT SELECT (creator_id, service, subscription, event_id, failed_at), DELETE
@@ -233,6 +229,61 @@ GRANT EXECUTE ON FUNCTION platform.claim_event_backlog(text, interval, uuid)
   TO hub_app, ai_app, channel_app, auth_app;
 SELECT platform.hand_over(
   'platform.claim_event_backlog(text, interval, uuid)', 'event_dispatcher');
+
+-- Moves a position of the caller from one event to the next; false when it is elsewhere by now. The
+-- row stays locked until the end of the transaction. Interruptions count for one event in a row.
+CREATE FUNCTION platform.move_event_cursor(wanted text, token uuid, old bigint, new bigint)
+RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  mine constant uuid := nullif(current_setting('app.current_creator_id', true), '')::uuid;
+BEGIN
+  UPDATE platform.event_cursors c SET position = new, attempts = 0, outages = 0
+  WHERE c.creator_id = mine AND c.service = session_user AND c.subscription = wanted
+    AND c.position = old;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  UPDATE platform.event_backlog b SET interruptions = 0
+  WHERE b.creator_id = mine AND b.service = session_user AND b.subscription = wanted
+    AND b.lease_token = token AND b.interruptions > 0;
+  RETURN true;
+END
+$$;
+GRANT EXECUTE ON FUNCTION platform.move_event_cursor(text, uuid, bigint, bigint)
+  TO hub_app, ai_app, channel_app, auth_app;
+SELECT platform.hand_over(
+  'platform.move_event_cursor(text, uuid, bigint, bigint)', 'event_dispatcher');
+
+-- Counts a failure at the event behind a position of the caller.
+CREATE FUNCTION platform.count_event_failure(wanted text, at bigint, outage boolean) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE platform.event_cursors c
+  SET attempts = c.attempts + (NOT outage)::integer, outages = c.outages + outage::integer
+  WHERE c.creator_id = nullif(current_setting('app.current_creator_id', true), '')::uuid
+    AND c.service = session_user AND c.subscription = wanted AND c.position = at
+$$;
+GRANT EXECUTE ON FUNCTION platform.count_event_failure(text, bigint, boolean)
+  TO hub_app, ai_app, channel_app, auth_app;
+SELECT platform.hand_over(
+  'platform.count_event_failure(text, bigint, boolean)', 'event_dispatcher');
+
+-- Ends the turn of a tenant with events left, which may be claimed again after `delay`. They are
+-- younger than the last one that was delivered.
+CREATE FUNCTION platform.release_event_backlog(
+  wanted text, token uuid, delay interval, delivered timestamptz)
+RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE platform.event_backlog b
+  SET lease_token = NULL, interruptions = 0, due_at = now() + delay,
+      since = greatest(b.since, delivered)
+  WHERE b.creator_id = nullif(current_setting('app.current_creator_id', true), '')::uuid
+    AND b.service = session_user AND b.subscription = wanted AND b.lease_token = token
+$$;
+GRANT EXECUTE ON FUNCTION platform.release_event_backlog(text, uuid, interval, timestamptz)
+  TO hub_app, ai_app, channel_app, auth_app;
+SELECT platform.hand_over(
+  'platform.release_event_backlog(text, uuid, interval, timestamptz)', 'event_dispatcher');
 
 -- Ends the turn of a tenant, none of whose events up to `reached` is left. The lock on the stream
 -- decides whether more have come: a publisher that is about to commit is waited for, and one that

@@ -164,9 +164,6 @@ impl Delivery<'_> {
             Ok(Err(_)) => return Err(panicked()),
             Err(_) => return Err(timed_out()),
         }
-        if self.turn.interruptions > 0 {
-            store::forget_interruptions(&mut tx, self.turn).await?;
-        }
         tx.commit().await?;
         Ok(true)
     }
@@ -183,8 +180,8 @@ impl Delivery<'_> {
         let mut tx = self.db.tenant(self.turn.tenant).await?;
         let attempts = failures.attempts + 1;
         if let Some(delay) = failures.backoff(error.retry) {
-            let counts = error.retry == Retry::Limited;
-            store::count_failure(&mut tx, self.turn, position, counts).await?;
+            let is_outage = error.retry == Retry::UntilAvailable;
+            store::count_failure(&mut tx, self.turn, position, is_outage).await?;
             tx.commit().await?;
             tracing::warn!(
                 subscription, event = %event.id, event_type = event.name, attempts, %error,

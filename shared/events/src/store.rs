@@ -62,7 +62,7 @@ pub(crate) async fn register(
 pub(crate) struct Turn {
     pub(crate) tenant: CreatorId,
     pub(crate) subscription: &'static str,
-    /// Leases in a row whose holders fell silent.
+    /// Leases in a row that have expired.
     pub(crate) interruptions: i32,
     /// The types of all versions of the service that run.
     types: Vec<String>,
@@ -130,7 +130,7 @@ pub(crate) async fn read_batch(db: &Db, turn: &Turn, limit: i64) -> sqlx::Result
            select * from platform.events e
            where e.creator_id = c.creator_id and e.position > c.position and e.type = any($3)
            order by e.position limit $4) e on true
-         where c.creator_id = $1 and c.subscription = $2
+         where c.creator_id = $1 and c.service = current_user and c.subscription = $2
          order by e.position",
     )
     .bind(turn.tenant)
@@ -178,52 +178,30 @@ pub(crate) async fn advance(
     from: i64,
     to: i64,
 ) -> sqlx::Result<bool> {
-    let updated = sqlx::query(
-        "update platform.event_cursors set position = $4, attempts = 0, outages = 0
-         where creator_id = $1 and subscription = $2 and position = $3",
-    )
-    .bind(turn.tenant)
-    .bind(turn.subscription)
-    .bind(from)
-    .bind(to)
-    .execute(tx.conn())
-    .await?;
-    Ok(updated.rows_affected() == 1)
+    sqlx::query("select platform.move_event_cursor($1, $2, $3, $4)")
+        .bind(turn.subscription)
+        .bind(turn.token)
+        .bind(from)
+        .bind(to)
+        .fetch_one(tx.conn())
+        .await?
+        .try_get(0)
 }
 
-/// Forgets interruptions that an event has survived: only those at one event in a row count.
-pub(crate) async fn forget_interruptions(tx: &mut TenantTx, turn: &Turn) -> sqlx::Result<()> {
-    sqlx::query(
-        "update platform.event_backlog set interruptions = 0
-         where creator_id = $1 and subscription = $2 and lease_token = $3",
-    )
-    .bind(turn.tenant)
-    .bind(turn.subscription)
-    .bind(turn.token)
-    .execute(tx.conn())
-    .await
-    .map(|_| ())
-}
-
-/// Counts a failure at the next event.
+/// Counts a failure at the next event. An outage does not count towards the last attempt.
 pub(crate) async fn count_failure(
     tx: &mut TenantTx,
     turn: &Turn,
     position: i64,
-    counts: bool,
+    is_outage: bool,
 ) -> sqlx::Result<()> {
-    sqlx::query(
-        "update platform.event_cursors
-         set attempts = attempts + $4::integer, outages = outages + 1 - $4::integer
-         where creator_id = $1 and subscription = $2 and position = $3",
-    )
-    .bind(turn.tenant)
-    .bind(turn.subscription)
-    .bind(position)
-    .bind(i32::from(counts))
-    .execute(tx.conn())
-    .await
-    .map(|_| ())
+    sqlx::query("select platform.count_event_failure($1, $2, $3)")
+        .bind(turn.subscription)
+        .bind(position)
+        .bind(is_outage)
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
 }
 
 /// Keeps a copy of an event that is not delivered.
@@ -264,20 +242,14 @@ pub(crate) async fn release(
     delay: Duration,
     delivered: Option<Timestamp>,
 ) -> sqlx::Result<()> {
-    sqlx::query(
-        "update platform.event_backlog
-         set lease_token = null, interruptions = 0, due_at = now() + $4,
-             since = greatest(since, $5)
-         where creator_id = $1 and subscription = $2 and lease_token = $3",
-    )
-    .bind(turn.tenant)
-    .bind(turn.subscription)
-    .bind(turn.token)
-    .bind(interval(delay))
-    .bind(delivered.map(ToSqlx::to_sqlx))
-    .execute(tx.conn())
-    .await
-    .map(|_| ())
+    sqlx::query("select platform.release_event_backlog($1, $2, $3, $4)")
+        .bind(turn.subscription)
+        .bind(turn.token)
+        .bind(interval(delay))
+        .bind(delivered.map(ToSqlx::to_sqlx))
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
 }
 
 /// Ends a turn with no event up to `reached` left.

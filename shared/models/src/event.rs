@@ -1,4 +1,4 @@
-//! The catalogue of events: what happened to a tenant's objects, for whoever wants to follow.
+//! The catalogue of events: what happened to a tenant's objects, for features that follow it.
 //!
 //! A payload has ids, counts and states; never a text, a name or an address of a person, because
 //! events are kept and delivered long after the object is gone. A field may be added to a version
@@ -54,7 +54,11 @@ macro_rules! catalogue {
             }
 
             /// Reads a stored event.
-            pub fn decode(name: &str, version: i16, payload: Value) -> Result<Self, UnreadableEvent> {
+            pub fn decode(
+                name: &str,
+                version: i16,
+                payload: Value,
+            ) -> Result<Self, UnreadableEvent> {
                 match (name, version) {
                     $(($name, $version) => read(payload).map(Self::$variant),)*
                     $(($name, _) => Err(UnreadableEvent::UnknownVersion),)*

@@ -1,8 +1,8 @@
 //! What a tenant stores in creator-hub.
 //!
-//! The only query that reads a table of another service. A projection of document events replaces it
-//! once no replica is left that changes documents without publishing: in the release after the one
-//! that began to (ADR 25).
+//! The only query that reads a table of another service. A projection of document events replaces
+//! it once no replica is left that changes documents without publishing: in the release after the
+//! one that began to (ADR 25).
 
 use shared_db::TenantTx;
 use sqlx::Row as _;

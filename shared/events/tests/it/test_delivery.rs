@@ -1,5 +1,7 @@
 //! Delivery: catching up, fairness, where subscriptions begin, several workers, waking.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use shared_events::{Dispatcher, EventBus, EventError};
@@ -107,30 +109,40 @@ async fn types_that_nobody_wants_are_passed() {
 #[tokio::test]
 async fn a_worker_whose_lease_expired_delivers_nothing_twice() {
     let app = TestApp::new().await;
-    let slow = Recorder::failing_with(|| {
-        std::thread::sleep(Duration::from_millis(300));
+    let entered = Arc::new(AtomicU32::new(0));
+    let is_released = Arc::new(AtomicBool::new(false));
+    let (counter, gate) = (Arc::clone(&entered), Arc::clone(&is_released));
+    let dispatcher = app.dispatcher(Recorder::failing_with(move || {
+        counter.fetch_add(1, Ordering::SeqCst);
+        while !gate.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         Ok(())
-    });
-    let dispatcher = app.dispatcher(slow);
+    }));
     dispatcher.register().await.unwrap();
     app.publish(app.tenant, poison()).await;
-    let steps = || {
-        let (worker, stop) = (dispatcher.clone(), app.stop.clone());
+    // A thread each, since the handler blocks its own.
+    let worker = || {
+        let (dispatcher, stop) = (dispatcher.clone(), app.stop.clone());
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime = { runtime }.enable_all().build().unwrap();
-            runtime.block_on(worker.step(&stop)).unwrap()
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_all().build().unwrap();
+            runtime.block_on(dispatcher.step(&stop)).unwrap()
         })
     };
-    let first = steps();
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    // As if the first one had been silent for longer than its lease.
+    let first = worker();
+    eventually(async || entered.load(Ordering::SeqCst) == 1).await;
+    // As if the first one had said nothing for longer than its lease.
     app.make_due().await;
-    let second = steps();
+    let second = worker();
+    let claimed = "select count(*) from platform.event_backlog where interruptions = 1";
+    eventually(async || app.count(claimed).await == 1).await;
+    is_released.store(true, Ordering::SeqCst);
     let both = tokio::task::spawn_blocking(move || (first.join(), second.join()));
     let (first, second) = both.await.unwrap();
     assert!(first.unwrap() && second.unwrap());
     assert_eq!(app.handled(app.tenant).await, [1]);
+    assert_eq!(entered.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
@@ -145,11 +157,13 @@ async fn a_service_gets_only_its_own_subscriptions() {
     let other = Dispatcher::new(app.publisher.clone(), app.bus.clone()).with(Recorder::default());
     assert!(!other.step(&app.stop).await.unwrap());
     let mut tx = app.publisher.tenant(app.tenant).await.unwrap();
-    let stolen = sqlx::query("update platform.event_backlog set due_at = now()")
-        .execute(tx.conn())
-        .await
-        .unwrap();
-    assert_eq!(stolen.rows_affected(), 0);
+    let moved: bool = sqlx::query_scalar(
+        "select platform.move_event_cursor('recorder', gen_random_uuid(), 0, 1)",
+    )
+    .fetch_one(tx.conn())
+    .await
+    .unwrap();
+    assert!(!moved);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared_db::TenantTx;
 use shared_models::CreatorId;
 
-use crate::test_app::{Recorder, TestApp, uploaded};
+use crate::test_app::{Recorder, TestApp, eventually, uploaded};
 
 /// Numbers the events of a transaction before its commit, which then holds the tenant's stream.
 async fn number_now(tx: &mut TenantTx) {
@@ -67,8 +67,8 @@ async fn the_end_of_a_turn_waits_for_a_publisher_that_is_about_to_commit() {
     number_now(&mut late).await;
     let (turn, stop) = (dispatcher.clone(), app.stop.clone());
     let turn = tokio::spawn(async move { turn.step(&stop).await });
+    eventually(async || app.handled(app.tenant).await == [1]).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(app.handled(app.tenant).await, [1]);
     assert!(!turn.is_finished(), "it would miss the number 2");
     late.commit().await.unwrap();
     assert!(turn.await.unwrap().unwrap());
