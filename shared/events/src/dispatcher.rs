@@ -148,10 +148,9 @@ impl Dispatcher {
 
     /// Measures lag. Every replica reports the same figures.
     async fn report(&self) {
-        let mut clock = tokio::time::interval(REPORT_INTERVAL);
-        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            clock.tick().await;
+            // First of all the process has better uses for its connections: workers register.
+            tokio::time::sleep(REPORT_INTERVAL).await;
             for subscription in &self.subscriptions {
                 if let Err(error) = self.report_lag(subscription.as_ref()).await {
                     tracing::debug!(%error, "lag of events not measured");
