@@ -106,7 +106,8 @@ async fn types_that_nobody_wants_are_passed() {
     assert_eq!(app.handled(app.tenant).await, [2]);
 }
 
-#[tokio::test]
+// The handler blocks a thread of the runtime.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_worker_whose_lease_expired_delivers_nothing_twice() {
     let app = TestApp::new().await;
     let entered = Arc::new(AtomicU32::new(0));
@@ -121,14 +122,9 @@ async fn a_worker_whose_lease_expired_delivers_nothing_twice() {
     }));
     dispatcher.register().await.unwrap();
     app.publish(app.tenant, poison()).await;
-    // A thread each, since the handler blocks its own.
     let worker = || {
         let (dispatcher, stop) = (dispatcher.clone(), app.stop.clone());
-        std::thread::spawn(move || {
-            let mut runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime = runtime.enable_all().build().unwrap();
-            runtime.block_on(dispatcher.step(&stop)).unwrap()
-        })
+        tokio::spawn(async move { dispatcher.step(&stop).await.unwrap() })
     };
     let first = worker();
     eventually(async || entered.load(Ordering::SeqCst) == 1).await;
@@ -138,9 +134,7 @@ async fn a_worker_whose_lease_expired_delivers_nothing_twice() {
     let claimed = "select count(*) from platform.event_backlog where interruptions = 1";
     eventually(async || app.count(claimed).await == 1).await;
     is_released.store(true, Ordering::SeqCst);
-    let both = tokio::task::spawn_blocking(move || (first.join(), second.join()));
-    let (first, second) = both.await.unwrap();
-    assert!(first.unwrap() && second.unwrap());
+    assert!(first.await.unwrap() && second.await.unwrap());
     assert_eq!(app.handled(app.tenant).await, [1]);
     assert_eq!(entered.load(Ordering::SeqCst), 1);
 }
