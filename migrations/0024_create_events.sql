@@ -217,9 +217,14 @@ BEGIN
   IF NOT FOUND THEN
     RETURN;
   END IF;
-  INSERT INTO platform.event_cursors (creator_id, service, subscription)
-  VALUES (claim_event_backlog.creator_id, session_user, wanted)
-  ON CONFLICT DO NOTHING;
+  -- Looked for first: the insert alone would wait for a worker that is handling an event.
+  IF NOT EXISTS (SELECT FROM platform.event_cursors c
+                 WHERE c.creator_id = claim_event_backlog.creator_id
+                   AND c.service = session_user AND c.subscription = wanted) THEN
+    INSERT INTO platform.event_cursors (creator_id, service, subscription)
+    VALUES (claim_event_backlog.creator_id, session_user, wanted)
+    ON CONFLICT DO NOTHING;
+  END IF;
   SELECT s.types INTO types FROM platform.event_subscriptions s
   WHERE s.service = session_user AND s.name = wanted;
   RETURN NEXT;
