@@ -26,7 +26,7 @@ GRANT SELECT, INSERT (creator_id, id, type, version, payload) ON platform.events
 
 -- Usage is recorded by one service now, from events of the others. The right of the others to
 -- insert, and that of auth to read messages, go with the next release: older replicas use them.
-GRANT INSERT (creator_id, id, service, kind, quantity, at) ON platform.usage_events TO auth_app;
+GRANT INSERT ON platform.usage_events TO auth_app;
 CREATE INDEX usage_events_by_time ON platform.usage_events (creator_id, at);
 
 -- The last position of each tenant. Its row lock, held from numbering to the end of the commit,
