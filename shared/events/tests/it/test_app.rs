@@ -171,7 +171,8 @@ impl Subscription for Newcomer {
     }
 }
 
-async fn record(tx: &mut TenantTx, event: &PublishedEvent) -> sqlx::Result<()> {
+/// Writes an event down, in the transaction of its handling.
+pub(crate) async fn record(tx: &mut TenantTx, event: &PublishedEvent) -> sqlx::Result<()> {
     sqlx::query("insert into public.handled (creator_id, event, position) values ($1, $2, $3)")
         .bind(event.tenant)
         .bind(event.id)

@@ -1,14 +1,16 @@
 //! Delivery: catching up, fairness, where subscriptions begin, several workers, waking.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use shared_events::{Dispatcher, EventBus, EventError};
+use shared_db::TenantTx;
+use shared_events::{Dispatcher, EventBus, EventError, PublishedEvent, Start, Subscription};
 use shared_models::event::MemberJoined;
-use shared_models::{CreatorId, Retry, Role, UserId};
+use shared_models::{CreatorId, EventType, Retry, Role, UserId};
+use tokio::sync::Semaphore;
 
-use crate::test_app::{Newcomer, Recorder, TestApp, eventually, poison, uploaded};
+use crate::test_app::{Newcomer, Recorder, TestApp, eventually, record, uploaded};
 
 #[tokio::test]
 async fn a_subscriber_that_was_away_catches_up_in_order_and_once() {
@@ -106,22 +108,38 @@ async fn types_that_nobody_wants_are_passed() {
     assert_eq!(app.handled(app.tenant).await, [2]);
 }
 
-// The handler blocks a thread of the runtime.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+/// Waits in the middle of handling until the test opens the gate.
+#[derive(Clone)]
+struct Slow {
+    entered: Arc<AtomicU32>,
+    gate: Arc<Semaphore>,
+}
+
+impl Subscription for Slow {
+    const NAME: &'static str = "slow";
+    const TYPES: &'static [EventType] = &[EventType::DocumentUploaded];
+    const START: Start = Start::Beginning;
+    const TIMEOUT: Duration = Duration::from_secs(9);
+
+    async fn handle(&self, tx: &mut TenantTx, event: &PublishedEvent) -> Result<(), EventError> {
+        record(tx, event).await?;
+        self.entered.fetch_add(1, Ordering::SeqCst);
+        let _pass = self.gate.acquire().await;
+        Ok(())
+    }
+}
+
+#[tokio::test]
 async fn a_worker_whose_lease_expired_delivers_nothing_twice() {
     let app = TestApp::new().await;
-    let entered = Arc::new(AtomicU32::new(0));
-    let is_released = Arc::new(AtomicBool::new(false));
-    let (counter, gate) = (Arc::clone(&entered), Arc::clone(&is_released));
-    let dispatcher = app.dispatcher(Recorder::failing_with(move || {
-        counter.fetch_add(1, Ordering::SeqCst);
-        while !gate.load(Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        Ok(())
-    }));
+    let slow = Slow {
+        entered: Arc::default(),
+        gate: Arc::new(Semaphore::new(0)),
+    };
+    let (entered, gate) = (Arc::clone(&slow.entered), Arc::clone(&slow.gate));
+    let dispatcher = app.dispatcher(slow);
     dispatcher.register().await.unwrap();
-    app.publish(app.tenant, poison()).await;
+    app.publish(app.tenant, uploaded()).await;
     let worker = || {
         let (dispatcher, stop) = (dispatcher.clone(), app.stop.clone());
         tokio::spawn(async move { dispatcher.step(&stop).await.unwrap() })
@@ -133,7 +151,7 @@ async fn a_worker_whose_lease_expired_delivers_nothing_twice() {
     let second = worker();
     let claimed = "select count(*) from platform.event_backlog where interruptions = 1";
     eventually(async || app.count(claimed).await == 1).await;
-    is_released.store(true, Ordering::SeqCst);
+    gate.add_permits(2);
     assert!(first.await.unwrap() && second.await.unwrap());
     assert_eq!(app.handled(app.tenant).await, [1]);
     assert_eq!(entered.load(Ordering::SeqCst), 1);
