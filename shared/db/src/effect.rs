@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 
 use crate::TenantTx;
 
@@ -24,24 +25,44 @@ pub trait Effect<Tx = TenantTx>: Send {
 /// harmless: the process may end between the commit and this.
 type Action = Box<dyn FnOnce() + Send + Sync>;
 
+/// Like [`Action`], and the commit returns only after it: what the caller is promised to find done.
+/// It must end by itself within about a second.
+type AwaitedAction = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
 /// The actions of a transaction, in the order in which they were registered.
 #[derive(Default)]
-pub(crate) struct AfterCommit(Vec<Action>);
+pub(crate) struct AfterCommit {
+    actions: Vec<Action>,
+    awaited: Vec<AwaitedAction>,
+}
 
 impl fmt::Debug for AfterCommit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("AfterCommit").field(&self.0.len()).finish()
+        f.debug_struct("AfterCommit")
+            .field("actions", &self.actions.len())
+            .field("awaited", &self.awaited.len())
+            .finish()
     }
 }
 
 impl AfterCommit {
     pub(crate) fn push(&mut self, action: impl FnOnce() + Send + Sync + 'static) {
-        self.0.push(Box::new(action));
+        self.actions.push(Box::new(action));
     }
 
-    pub(crate) fn run(self) {
-        for action in self.0 {
+    pub(crate) fn push_awaited<F>(&mut self, action: impl FnOnce() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.awaited.push(Box::new(move || Box::pin(action())));
+    }
+
+    pub(crate) async fn run(self) {
+        for action in self.actions {
             action();
+        }
+        for action in self.awaited {
+            action().await;
         }
     }
 }

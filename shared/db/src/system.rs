@@ -1,5 +1,7 @@
 //! Transactions before a tenant is known: login, refresh, widget sessions, the job queue.
 
+use std::future::Future;
+
 use sqlx::PgConnection;
 
 use crate::Db;
@@ -23,7 +25,7 @@ impl SystemTx {
     /// Commits.
     pub async fn commit(self) -> sqlx::Result<()> {
         self.inner.commit().await?;
-        self.after_commit.run();
+        self.after_commit.run().await;
         Ok(())
     }
 
@@ -36,6 +38,15 @@ impl SystemTx {
     /// [`Effect`]: a caller would forget it.
     pub fn after_commit(&mut self, action: impl FnOnce() + Send + Sync + 'static) {
         self.after_commit.push(action);
+    }
+
+    /// Like [`Self::after_commit`], and [`Self::commit`] returns only when `action` has ended. It
+    /// must end soon, whatever is unavailable.
+    pub fn after_commit_await<F>(&mut self, action: impl FnOnce() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.after_commit.push_awaited(action);
     }
 }
 

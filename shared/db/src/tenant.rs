@@ -1,5 +1,7 @@
 //! The tenant transaction: the only way to reach tenant tables.
 
+use std::future::Future;
+
 use shared_models::CreatorId;
 use sqlx::PgConnection;
 
@@ -32,7 +34,7 @@ impl TenantTx {
     /// Commits. Respond to a request only after this has returned.
     pub async fn commit(self) -> sqlx::Result<()> {
         self.inner.commit().await?;
-        self.after_commit.run();
+        self.after_commit.run().await;
         Ok(())
     }
 
@@ -45,6 +47,15 @@ impl TenantTx {
     /// [`Effect`]: a caller would forget it.
     pub fn after_commit(&mut self, action: impl FnOnce() + Send + Sync + 'static) {
         self.after_commit.push(action);
+    }
+
+    /// Like [`Self::after_commit`], and [`Self::commit`] returns only when `action` has ended. It
+    /// must end soon, whatever is unavailable.
+    pub fn after_commit_await<F>(&mut self, action: impl FnOnce() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.after_commit.push_awaited(action);
     }
 }
 
