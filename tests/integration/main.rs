@@ -1,6 +1,7 @@
 //! Contracts between parts, on real stores and without a cluster.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at faults")]
 
+mod own_redis;
 mod processes;
 mod rls;
 mod rows;
@@ -16,6 +17,7 @@ mod test_mutation;
 mod test_pool;
 mod test_privacy;
 mod test_revocation;
+mod test_revocation_loss;
 mod test_rights;
 mod test_swapped_ids;
 mod test_transactions;

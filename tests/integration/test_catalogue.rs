@@ -5,7 +5,7 @@ use shared_testkit::{Stores, TestDatabase};
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
 /// Tables without `creator_id`, each with the reason why no tenant owns its rows.
-const SHARED_TABLES: [(&str, &str); 8] = [
+const SHARED_TABLES: [(&str, &str); 9] = [
     (
         "platform.schema_migrations",
         "sqlx's record of migrations; no service may read it",
@@ -37,6 +37,10 @@ const SHARED_TABLES: [(&str, &str); 8] = [
     (
         "auth.erasures",
         "proves the erasure of a tenant that is gone, by a hash; definer functions only",
+    ),
+    (
+        "platform.revocations",
+        "loaded before a tenant is known, and outlives it; definer functions only",
     ),
 ];
 

@@ -111,15 +111,17 @@ fn word() -> String {
     format!("w{}", Uuid::new_v4().simple())
 }
 
-/// Every trace of an account in the stores, but for the revocation that shuts its tokens out.
+/// Every trace of an account in the stores, but for the revocation that shuts its tokens out until
+/// the last one has expired.
 async fn traces(all: &Processes, account: &Account, word: &str) -> Vec<String> {
     let creator = account.creator.to_string();
     let words = [word, creator.as_str()];
     let admin = all.database.admin().await;
     let mut found = in_postgres(&admin, &words).await;
+    found.retain(|trace| trace != "platform.revocations: 1");
     let keys = in_redis(&all.stores.redis, &words).await;
     let revocation = format!("{{{creator}}}:revoked:tenant");
-    found.extend(keys.into_iter().filter(|key| *key != revocation));
+    found.extend(keys.into_iter().filter(|key| !key.starts_with(&revocation)));
     found.extend(in_chroma(&all.http, &all.stores.chroma, &words).await);
     found.extend(in_files(all.uploads.path(), &words));
     found

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::processes::{Account, PASSWORD, Processes, call};
 
 /// What a viewer, and a key with these scopes, may read of each service.
-const READS: [(Service, &str); 4] = [
+pub(crate) const READS: [(Service, &str); 4] = [
     (Service::Auth, "/v1/members"),
     (Service::CreatorHub, "/v1/documents"),
     (Service::AiEngine, "/v1/models"),
@@ -31,13 +31,13 @@ const SCOPES: [&str; 4] = [
 /// So soon, says the design.
 const SOON: Duration = Duration::from_secs(1);
 
-async fn seen(all: &Processes, service: Service, path: &str, token: &str) -> StatusCode {
+pub(crate) async fn seen(all: &Processes, service: Service, path: &str, token: &str) -> StatusCode {
     let read = all.http.get(all.url(service, path)).bearer_auth(token);
     read.send().await.unwrap().status()
 }
 
 /// Every service lets the credential in, and remembers it.
-async fn is_let_in(all: &Processes, token: &str) {
+pub(crate) async fn is_let_in(all: &Processes, token: &str) {
     for (service, path) in [READS, READS].concat() {
         let status = seen(all, service, path, token).await;
         assert_eq!(status, StatusCode::OK, "{}", service.name());
@@ -65,14 +65,14 @@ async fn everywhere(all: &Processes, token: &str, status: StatusCode, began: Ins
     took
 }
 
-async fn post(all: &Processes, path: &str, token: &str, body: &Value) -> Value {
+pub(crate) async fn post(all: &Processes, path: &str, token: &str, body: &Value) -> Value {
     let request = all.http.post(all.url(Service::Auth, path));
     let answer = request.bearer_auth(token).json(body).send().await.unwrap();
     assert!(answer.status().is_success(), "{path}: {}", answer.status());
     answer.json().await.unwrap_or(Value::Null)
 }
 
-async fn sign_in(all: &Processes, email: &str) -> Account {
+pub(crate) async fn sign_in(all: &Processes, email: &str) -> Account {
     let body = json!({"email": email, "password": PASSWORD});
     Account::of(&post(all, "/v1/login", "", &body).await)
 }

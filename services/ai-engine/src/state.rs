@@ -60,11 +60,11 @@ impl AppState {
         let chroma = Chroma::new(&engines.chroma_url)
             .map_err(|error| StartError::setup("CHROMA_URL", error))?;
         let model = &engines.embedding_model;
-        let cache = Cache::new(&cache)?;
+        let (cache, db) = (Cache::new(&cache)?, Db::new(&database));
         Ok(Self {
-            db: Db::new(&database),
             verifier: TokenVerifier::new(Service::AiEngine, verifier, http)
-                .with_revocations(cache.clone()),
+                .with_revocations(cache.clone(), db.clone()),
+            db,
             cache,
             embedder: Embedder::new(ollama.clone(), model),
             vectors: VectorStore::new(chroma, &engines.collections, model),

@@ -36,7 +36,7 @@ fn job_error(error: &Error) -> JobError {
         Error::Database(cause) if shared_db::is_unavailable(cause) => {
             JobError::unavailable("postgres", cause)
         }
-        Error::Redis(cause) | Error::Revocation(cause) => JobError::unavailable("redis", cause),
+        Error::Redis(cause) => JobError::unavailable("redis", cause),
         error => JobError::internal(error),
     }
 }

@@ -91,12 +91,13 @@ pub fn openapi() -> String {
     web::document(Service::Auth, SUMMARY, routes::v1())
 }
 
-/// Runs the background jobs until `stop`: emails, signing keys, exports and erasures.
+/// Runs the background jobs until `stop`: emails, signing keys, revocations, exports and erasures.
 pub async fn run_jobs(state: AppState, stop: CancellationToken) {
     let keys = state.key_ring.clone().follow(stop.clone());
     tokio::join!(
         jobs::outbox::run(state.clone(), stop.clone()),
-        jobs::runner(&state).run(stop),
+        jobs::runner(&state).run(stop.clone()),
+        state.revocations.run(stop),
         keys
     );
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use shared_auth::TokenVerifier;
+use shared_auth::{RevocationPublisher, TokenVerifier};
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_crypto::Encryptor;
@@ -33,6 +33,7 @@ pub struct AppState {
     pub(crate) cache: Cache,
     pub(crate) jobs: JobQueue,
     pub(crate) verifier: TokenVerifier,
+    pub(crate) revocations: RevocationPublisher,
     pub(crate) signer: Signer,
     pub(crate) key_ring: KeyRing,
     pub(crate) password_hasher: PasswordHasher,
@@ -91,9 +92,10 @@ impl AppState {
         let db = Db::new(&config.database);
         let api_key_resolver = ApiKeyResolver::new(db.clone());
         let verifier = TokenVerifier::new(Service::Auth, rules.clone(), http)
-            .with_revocations(cache.clone())
+            .with_revocations(cache.clone(), db.clone())
             .with_api_key_resolver(Arc::new(api_key_resolver.clone()));
         verifier.replace_keys(&signer.key_set());
+        let revocations = RevocationPublisher::new(cache.clone(), db.clone(), signer.access_ttl());
         let key_ring = KeyRing {
             signer: signer.clone(),
             bootstrap: tokens.seed.clone(),
@@ -102,6 +104,7 @@ impl AppState {
             cache: cache.clone(),
             encryptor: encryptor.clone(),
             verifier: verifier.clone(),
+            revocations: revocations.clone(),
             loaded: Arc::default(),
             reload_lock: Arc::default(),
         };
@@ -110,6 +113,7 @@ impl AppState {
             jobs: JobQueue::new(Service::Auth, cache.clone()),
             cache,
             verifier,
+            revocations,
             signer,
             key_ring,
             password_hasher: PasswordHasher::new(config.hashing)

@@ -41,11 +41,12 @@ impl AppState {
     pub fn new(config: &Config, stop: CancellationToken) -> Result<Self, StartError> {
         let http = http_client::new()?;
         let cache = Cache::new(&config.cache)?;
+        let db = Db::new(&config.database);
         let verifier = TokenVerifier::new(Service::Channel, config.verifier.clone(), http.clone())
-            .with_revocations(cache.clone());
+            .with_revocations(cache.clone(), db.clone());
         let tokens = Arc::new(verifier.signer().clone());
         Ok(Self {
-            db: Db::new(&config.database),
+            db,
             broadcaster: Broadcaster::new(cache.clone()),
             ai: AiClient::new(&config.ai_engine_url, http, tokens),
             verifier,

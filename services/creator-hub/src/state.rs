@@ -35,11 +35,12 @@ impl AppState {
         let http = http_client::new()?;
         let rules = config.verifier.clone();
         let cache = Cache::new(&config.cache)?;
+        let db = Db::new(&config.database);
         let verifier = TokenVerifier::new(Service::CreatorHub, rules, http.clone())
-            .with_revocations(cache.clone());
+            .with_revocations(cache.clone(), db.clone());
         let tokens = Arc::new(verifier.signer().clone());
         Ok(Self {
-            db: Db::new(&config.database),
+            db,
             ai: AiClient::new(&config.ai_engine_url, http, tokens),
             verifier,
             jobs: JobQueue::new(Service::CreatorHub, cache.clone()),

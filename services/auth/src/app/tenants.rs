@@ -9,8 +9,8 @@ use shared_models::{CreatorId, Role, UserId};
 use shared_web::ApiError;
 use uuid::Uuid;
 
+use super::audit;
 use super::privacy::{self, Erasure};
-use super::{audit, revocation};
 use crate::domain::audit::Action;
 use crate::domain::owner_invitation;
 use crate::domain::tenant::{DesiredTenant, TenantUsage};
@@ -50,6 +50,8 @@ pub(crate) async fn provision(
 ) -> Result<(StatusCode, Tenant), Error> {
     let (status, creator) = find_or_create(app, uid, desired).await?;
     let mut tx = app.db.tenant(creator).await?;
+    // A concurrent request would otherwise decide by the state before this change.
+    tenants::lock(&mut tx).await?;
     let before = tenants::read(&mut tx).await?;
     tenants::save(&mut tx, desired).await?;
     let invitation = if desired.invite {
@@ -58,13 +60,21 @@ pub(crate) async fn provision(
         None
     };
     let mut tenant = describe(&mut tx, uid).await?.ok_or(Error::Inconsistent)?;
+    let was_suspended = before.as_ref().is_some_and(|before| before.suspended);
     if let Some(action) = before.and_then(|before| change(&before, &tenant.settings)) {
         audit::append(&mut tx, audit::operator_event(action)).await?;
     }
     tenant.invitation = invitation;
+    if was_suspended != desired.suspended {
+        let subject = Subject::Tenant(creator);
+        tx.apply(if desired.suspended {
+            app.revocations.revoke([subject])
+        } else {
+            app.revocations.lift(subject)
+        })
+        .await?;
+    }
     tx.commit().await?;
-    // Published after the commit, and each time, because a failed attempt is repeated.
-    publish_suspension(app, creator, desired.suspended).await?;
     Ok((status, tenant))
 }
 
@@ -243,19 +253,6 @@ async fn open_invitation(
         token: key.token_of(row.id),
         expires_at: row.expires_at,
     }))
-}
-
-/// Makes every service refuse the access tokens of a suspended account, or accept them again.
-async fn publish_suspension(
-    app: &AppState,
-    creator: CreatorId,
-    suspended: bool,
-) -> Result<(), Error> {
-    let subject = Subject::Tenant(creator);
-    if suspended {
-        return revocation::publish_once(app, subject).await;
-    }
-    revocation::lift(app, subject).await
 }
 
 fn unknown() -> Error {

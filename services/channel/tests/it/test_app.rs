@@ -33,7 +33,7 @@ pub(crate) struct TestApp {
     /// The account that the test's requests belong to.
     pub(crate) creator: CreatorId,
     pub(crate) replica: Replica,
-    database: TestDatabase,
+    pub(crate) database: TestDatabase,
 }
 
 /// One process of the service, except that replicas share the test's process.
@@ -98,7 +98,9 @@ impl TestApp {
     /// Replaces the replica by one that checks revocations.
     pub(crate) async fn use_revocations(&mut self) {
         let cache = Cache::new(&self.config.cache).unwrap();
-        let verifier = self.mint.verifier(Service::Channel).with_revocations(cache);
+        let db = self.database.as_service(Service::Channel);
+        let verifier = self.mint.verifier(Service::Channel);
+        let verifier = verifier.with_revocations(cache, db);
         self.replica = Replica::with_verifier(&self.config, verifier).await;
     }
 

@@ -5,7 +5,7 @@ use shared_models::{CreatorId, Email, UserId};
 use shared_web::{Caller, ClientIp};
 
 use super::password_hasher::PasswordCheck;
-use crate::app::{audit, limits, revocation};
+use crate::app::{audit, limits};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::credentials::PasswordText;
 use crate::domain::email;
@@ -105,10 +105,12 @@ pub(crate) async fn change(
     audit::append(&mut tx, audit_event).await?;
     let message = email::password_changed(&known.email, &known.full_name);
     app.mailer.enqueue(&mut tx, &message).await?;
+    let revoked = app
+        .revocations
+        .revoke(ended.into_iter().map(Subject::Session));
+    tx.apply(revoked).await?;
     tx.commit().await?;
     app.mailer.wake();
-    let subjects: Vec<_> = ended.into_iter().map(Subject::Session).collect();
-    revocation::publish_or_log(app, &subjects).await;
     Ok(())
 }
 
@@ -160,8 +162,9 @@ pub(crate) async fn confirm_reset(
     audit::append(&mut tx, audit_event).await?;
     let message = email::password_changed(&known.email, &known.full_name);
     app.mailer.enqueue(&mut tx, &message).await?;
+    let revoked = app.revocations.revoke([Subject::User(user)]);
+    tx.apply(revoked).await?;
     tx.commit().await?;
     app.mailer.wake();
-    revocation::publish_or_log(app, &[Subject::User(user)]).await;
     Ok(())
 }

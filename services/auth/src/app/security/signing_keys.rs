@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
-use shared_auth::{Subject, TokenVerifier};
+use shared_auth::{RevocationPublisher, Subject, TokenVerifier};
 use shared_cache::{Cache, Key};
 use shared_config::Secret;
 use shared_crypto::Encryptor;
@@ -47,6 +47,7 @@ pub(crate) struct KeyRing {
     pub(crate) cache: Cache,
     pub(crate) encryptor: Encryptor,
     pub(crate) verifier: TokenVerifier,
+    pub(crate) revocations: RevocationPublisher,
     pub(crate) loaded: Arc<OnceCell<()>>,
     /// Serializes reloads: an older one must not restore keys that a newer one found removed.
     pub(crate) reload_lock: Arc<Mutex<()>>,
@@ -80,45 +81,14 @@ impl KeyRing {
             signing_keys::remove(&mut tx, &row.kid).await?;
         }
         let kid = self.add(&mut tx, 0.0).await?;
-        // Before the commit, which removes the ids of these keys.
-        let replaced = match self.revoke(&old).await {
-            Ok(()) => tx.commit().await.map_err(Error::from),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = replaced {
-            self.lift_revocations(&old).await;
-            return Err(error);
-        }
+        let subjects = old.iter().map(|row| Subject::signing_key(&row.kid));
+        let revoked = self.revocations.revoke_for(subjects, KEY_REVOCATION_TTL);
+        tx.apply(revoked).await?;
+        tx.commit().await?;
         tracing::warn!(kid, "all other signing keys revoked");
         self.notify_replicas(&kid).await;
         self.reload().await?;
         Ok(kid)
-    }
-
-    async fn revoke(&self, keys: &[SigningKeyRow]) -> Result<(), Error> {
-        let Some(revocations) = self.verifier.revocations() else {
-            return Ok(());
-        };
-        for row in keys {
-            revocations
-                .revoke(Subject::signing_key(&row.kid), KEY_REVOCATION_TTL)
-                .await
-                .map_err(|cause| Error::Revocation(Box::new(cause)))?;
-        }
-        Ok(())
-    }
-
-    /// Undoes [`Self::revoke`].
-    async fn lift_revocations(&self, keys: &[SigningKeyRow]) {
-        let Some(revocations) = self.verifier.revocations() else {
-            return;
-        };
-        for row in keys {
-            if let Err(cause) = revocations.lift(Subject::signing_key(&row.kid)).await {
-                let kid = &row.kid;
-                tracing::error!(%cause, kid, "signing key still revoked; tokens may be refused");
-            }
-        }
     }
 
     async fn notify_replicas(&self, kid: &str) {

@@ -4,7 +4,7 @@ use shared_auth::Subject;
 use shared_models::{Page, PageRequest, Permission, Role, UserId};
 use shared_web::{ApiError, Caller, ClientIp, Paging};
 
-use crate::app::{audit, revocation};
+use crate::app::audit;
 use crate::domain::audit::Action;
 use crate::error::Error;
 use crate::state::AppState;
@@ -38,8 +38,9 @@ pub(crate) async fn change_role(
     check(memberships::change_role(&mut tx, member, role, below_owner).await?)?;
     let audit_event = audit::event(&caller.principal, Action::RoleChanged, ip).on(member);
     audit::append(&mut tx, audit_event).await?;
-    tx.commit().await?;
-    revocation::publish_once(app, Subject::User(member)).await
+    let revoked = app.revocations.revoke([Subject::User(member)]);
+    tx.apply(revoked).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Removes a member and revokes the member's access tokens.
@@ -54,8 +55,9 @@ pub(crate) async fn remove(
     check(memberships::remove(&mut tx, member, below_owner).await?)?;
     let audit_event = audit::event(&caller.principal, Action::MemberRemoved, ip).on(member);
     audit::append(&mut tx, audit_event).await?;
-    tx.commit().await?;
-    revocation::publish_once(app, Subject::User(member)).await
+    let revoked = app.revocations.revoke([Subject::User(member)]);
+    tx.apply(revoked).await?;
+    Ok(tx.commit().await?)
 }
 
 fn check(change: MemberChange) -> Result<(), ApiError> {
