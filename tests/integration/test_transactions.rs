@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use shared_config::Service;
 use shared_db::{DatabaseSettings, Db};
-use shared_jobs::queue;
+use shared_jobs::rows;
 use shared_models::CreatorId;
 use shared_testkit::{Stores, TestDatabase};
 use sqlx::Row as _;
@@ -163,5 +163,5 @@ async fn a_panic_and_a_drop_between_context_and_commit_roll_back() {
     assert!(task.await.is_err());
     assert_eq!(visible(&db).await, 0);
     let mut tx = db.tenant_read(creator).await.unwrap();
-    assert!(queue::newest(&mut tx, Uuid::nil()).await.unwrap().is_none());
+    assert!(rows::newest(&mut tx, Uuid::nil()).await.unwrap().is_none());
 }

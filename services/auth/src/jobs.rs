@@ -6,7 +6,7 @@ pub(crate) mod outbox;
 
 use std::time::Duration;
 
-use shared_jobs::{JobContext, JobError, NewJob, Runner, queue};
+use shared_jobs::{JobContext, JobError, NewJob, Runner, lease};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -46,7 +46,7 @@ async fn save_progress(context: &JobContext, progress: &Progress) -> sqlx::Resul
     let done = progress.values().filter(|part| part.done).count();
     let percent = i16::try_from(done * 20).unwrap_or(100).min(90);
     let mut tx = context.begin().await?;
-    if !queue::report_progress(&mut tx, context.job(), "running", percent).await? {
+    if !lease::report_progress(&mut tx, context.job(), "running", percent).await? {
         return Ok(false);
     }
     privacy_requests::save(&mut tx, context.subject(), progress).await?;

@@ -5,7 +5,8 @@ use shared_models::CreatorId;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::queue::{self, ClaimedJob, JobQueue};
+use crate::lease::{self, ClaimedJob};
+use crate::queue::JobQueue;
 
 /// One attempt at a job.
 #[derive(Debug, Clone)]
@@ -45,7 +46,7 @@ impl JobContext {
     /// Reports progress (0 to 100) in a transaction of its own; false when the lease was lost.
     pub async fn progress(&self, stage: &str, percent: i16) -> sqlx::Result<bool> {
         let mut tx = self.begin().await?;
-        let ours = queue::report_progress(&mut tx, &self.job, stage, percent).await?;
+        let ours = lease::report_progress(&mut tx, &self.job, stage, percent).await?;
         self.queue.notify_progress_on_commit(&mut tx);
         tx.commit().await?;
         Ok(ours)
@@ -55,7 +56,7 @@ impl JobContext {
     /// back then.
     pub async fn complete(&self, tx: &mut TenantTx) -> sqlx::Result<bool> {
         self.queue.notify_progress_on_commit(tx);
-        queue::complete(tx, &self.job).await
+        lease::complete(tx, &self.job).await
     }
 
     /// Whether somebody has asked to cancel the job. Long work checks this between steps.

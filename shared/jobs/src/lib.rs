@@ -2,10 +2,14 @@
 
 pub mod context;
 pub mod job;
+pub mod lease;
 pub mod queue;
+pub mod rows;
 pub mod runner;
 
 pub use context::JobContext;
 pub use job::{Job, JobError, Outcome};
-pub use queue::{ClaimedJob, JobQueue, JobRow, JobState, NewJob};
+pub use lease::ClaimedJob;
+pub use queue::JobQueue;
+pub use rows::{JobRow, JobState, NewJob};
 pub use runner::Runner;

@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::JobContext;
 use crate::job::{Job, JobError, Outcome};
-use crate::queue::{self, ClaimedJob, Failure, JobQueue, Lease};
+use crate::lease::{self, ClaimedJob, Failure, Lease};
+use crate::queue::JobQueue;
 
 /// How often an idle worker looks for due jobs: retries, schedules, expired leases.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -79,7 +80,7 @@ impl Runner {
 
     /// Runs one due job; false when there is none.
     pub async fn step(&self, stop: &CancellationToken) -> sqlx::Result<bool> {
-        let Some(job) = queue::claim(&self.db, self.queue.service()).await? else {
+        let Some(job) = lease::claim(&self.db, self.queue.service()).await? else {
             return Ok(false);
         };
         self.attempt(job, stop).await?;
@@ -175,7 +176,7 @@ impl Runner {
     async fn hold_lease(&self, context: &JobContext) {
         loop {
             tokio::time::sleep(HEARTBEAT_INTERVAL).await;
-            match queue::heartbeat(&self.db, &context.job).await {
+            match lease::heartbeat(&self.db, &context.job).await {
                 Ok(Lease::Held { cancel_requested }) => {
                     if cancel_requested {
                         context.cancelled.cancel();
@@ -191,8 +192,8 @@ impl Runner {
     async fn finish(&self, context: &JobContext, outcome: Outcome) -> sqlx::Result<&'static str> {
         let mut tx = context.begin().await?;
         let ours = match outcome {
-            Outcome::Done | Outcome::Cancelled => queue::complete(&mut tx, &context.job).await?,
-            Outcome::Continue(wait) => queue::release(&mut tx, &context.job, wait).await?,
+            Outcome::Done | Outcome::Cancelled => lease::complete(&mut tx, &context.job).await?,
+            Outcome::Continue(wait) => lease::release(&mut tx, &context.job, wait).await?,
             Outcome::Completed | Outcome::LeaseLost => return Ok(outcome.as_str()),
         };
         tx.commit().await?;
@@ -218,10 +219,10 @@ impl Runner {
         let failure = match retry {
             Retry::UntilAvailable => {
                 let (code, reason) = (&error.code, &error.reason);
-                queue::reschedule(&mut tx, job, code, reason, MAX_OUTAGE_BACKOFF).await?
+                lease::reschedule(&mut tx, job, code, reason, MAX_OUTAGE_BACKOFF).await?
             }
-            Retry::Limited => queue::fail(&mut tx, job, &error.code, &error.reason, true).await?,
-            Retry::Never => queue::fail(&mut tx, job, &error.code, &error.reason, false).await?,
+            Retry::Limited => lease::fail(&mut tx, job, &error.code, &error.reason, true).await?,
+            Retry::Never => lease::fail(&mut tx, job, &error.code, &error.reason, false).await?,
         };
         if let (Some(kind), Failure::Retried | Failure::Failed) = (kind, failure) {
             let failed = failure == Failure::Failed;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared_auth::Subject;
 use shared_config::Service;
 use shared_db::tenant_data;
-use shared_jobs::{Job, JobContext, JobError, Outcome, queue};
+use shared_jobs::{Job, JobContext, JobError, Outcome, lease};
 use shared_models::RowCounts;
 
 use super::{job_error, save_progress};
@@ -69,7 +69,7 @@ impl EraseAccount {
         let mut own = RowCounts::default();
         own.count(REDIS_KEYS, self.delete_redis_keys(context).await?);
         let mut tx = context.begin().await?;
-        if !queue::renew_lease(&mut tx, context.job()).await? {
+        if !lease::renew_lease(&mut tx, context.job()).await? {
             return Ok(Outcome::LeaseLost);
         }
         own.add(&tenant_data::erase(&mut tx, Service::Auth).await?);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared_db::usage;
-use shared_jobs::{Job as _, JobRow, queue};
+use shared_jobs::{Job as _, JobRow, rows};
 use shared_models::{CreatorId, DocumentId, JobId, UsageKind};
 use shared_web::{Created, Idempotent, Once};
 use tokio::time::timeout;
@@ -50,7 +50,7 @@ pub(crate) async fn read_with_job(
     let mut tx = app.db.tenant_read(tenant).await?;
     let row = documents::find(&mut tx, id).await?;
     let row = row.ok_or(Error::UnknownDocument)?;
-    let job = queue::newest(&mut tx, id.as_uuid()).await?;
+    let job = rows::newest(&mut tx, id.as_uuid()).await?;
     Ok((row, job))
 }
 
@@ -61,7 +61,7 @@ pub(crate) async fn read_job(
     id: JobId,
 ) -> Result<JobRow, Error> {
     let mut tx = app.db.tenant_read(tenant).await?;
-    let row = queue::find(&mut tx, id).await?.ok_or(Error::UnknownJob)?;
+    let row = rows::find(&mut tx, id).await?.ok_or(Error::UnknownJob)?;
     let kinds = [IngestDocument::KIND, EraseDocument::KIND];
     if kinds.contains(&row.kind.as_str()) {
         Ok(row)

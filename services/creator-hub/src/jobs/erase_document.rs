@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared_config::Service;
-use shared_jobs::{Job, JobContext, JobError, NewJob, Outcome, queue};
+use shared_jobs::{Job, JobContext, JobError, NewJob, Outcome, rows};
 use shared_models::DocumentId;
 use tokio::time::timeout;
 
@@ -76,7 +76,7 @@ impl Job for EraseDocument {
 
     async fn run(&self, context: &JobContext, _: Self::Payload) -> Result<Outcome, JobError> {
         let mut tx = context.begin_read().await?;
-        let being_processed = queue::has_running_sibling(&mut tx, context.job()).await?;
+        let being_processed = rows::has_running_sibling(&mut tx, context.job()).await?;
         drop(tx);
         if being_processed {
             return Ok(Outcome::Continue(SIBLING_DELAY));

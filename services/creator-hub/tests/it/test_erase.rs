@@ -164,7 +164,7 @@ async fn an_erasure_that_died_after_forgetting_is_finished_by_another() {
     let world = World::new().await;
     let id = world.ready("a.txt", "text").await;
     delete(&world, &id).await;
-    shared_jobs::queue::claim(&world.db(), shared_config::Service::CreatorHub)
+    shared_jobs::lease::claim(&world.db(), shared_config::Service::CreatorHub)
         .await
         .unwrap()
         .unwrap();

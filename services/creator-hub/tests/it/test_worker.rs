@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use shared_ai_client::{IngestionEvent, TextKind};
 use shared_config::Service;
-use shared_jobs::queue;
+use shared_jobs::lease;
 use shared_testkit::TestClient;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -112,7 +112,7 @@ async fn a_running_service_picks_an_upload_up_and_shows_how_far_it_is() {
 async fn another_worker_takes_over_from_one_that_died() {
     let world = World::new().await;
     let id = world.uploaded("a.txt", "text").await;
-    let dead = queue::claim(&world.db(), Service::CreatorHub)
+    let dead = lease::claim(&world.db(), Service::CreatorHub)
         .await
         .unwrap()
         .unwrap();
@@ -128,7 +128,7 @@ async fn another_worker_takes_over_from_one_that_died() {
     );
     let mut tx = world.db().tenant(world.creator).await.unwrap();
     assert!(
-        !queue::complete(&mut tx, &dead).await.unwrap(),
+        !lease::complete(&mut tx, &dead).await.unwrap(),
         "it comes too late"
     );
 }
@@ -182,7 +182,7 @@ async fn a_text_that_kills_its_worker_fails_in_the_end() {
     let world = World::new().await;
     let id = world.uploaded("a.txt", "text").await;
     for _ in 0..8 {
-        queue::claim(&world.db(), Service::CreatorHub)
+        lease::claim(&world.db(), Service::CreatorHub)
             .await
             .unwrap()
             .expect("it is due");

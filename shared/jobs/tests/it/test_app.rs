@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use shared_config::Service;
 use shared_db::Db;
-use shared_jobs::{Job, JobContext, JobError, JobQueue, JobRow, NewJob, Outcome, Runner, queue};
+use shared_jobs::{Job, JobContext, JobError, JobQueue, JobRow, NewJob, Outcome, Runner, rows};
 use shared_models::{CreatorId, JobId, Retry};
 use shared_testkit::{Stores, TestDatabase};
 use tokio_util::sync::CancellationToken;
@@ -46,7 +46,7 @@ impl TestApp {
 
     pub(crate) async fn find(&self, id: JobId) -> JobRow {
         let mut tx = self.db.tenant_read(self.tenant).await.unwrap();
-        queue::find(&mut tx, id).await.unwrap().unwrap()
+        rows::find(&mut tx, id).await.unwrap().unwrap()
     }
 
     /// Makes a job due that waits for its next attempt or whose lease runs.

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use shared_jobs::{JobState, NewJob, Runner, queue};
+use shared_jobs::{JobState, NewJob, Runner, lease, rows};
 use shared_models::Retry;
 use uuid::Uuid;
 
@@ -86,7 +86,7 @@ async fn a_job_whose_workers_keep_dying_ends_as_interrupted() {
         .await;
     for _ in 0..8 {
         app.make_due().await;
-        queue::claim(&app.db, app.queue.service())
+        lease::claim(&app.db, app.queue.service())
             .await
             .unwrap()
             .unwrap();
@@ -128,7 +128,7 @@ async fn a_cancelled_job_stops_and_a_stopped_process_gives_its_job_back() {
     let stopped = app.enqueue(app.tenant, Scripted::job(Script::Wait)).await;
     eventually(|| scripted.attempts.load(Ordering::Relaxed) == 2).await;
     let mut tx = app.db.tenant(app.tenant).await.unwrap();
-    assert!(queue::request_cancel(&mut tx, cancelled.id).await.unwrap());
+    assert!(rows::request_cancel(&mut tx, cancelled.id).await.unwrap());
     tx.commit().await.unwrap();
     let started = Instant::now();
     while app.find(cancelled.id).await.state != JobState::Succeeded {
@@ -173,7 +173,7 @@ async fn a_failed_job_is_requeued_with_fresh_attempts() {
     let runner = app.runner(Scripted::default());
     runner.step(&app.stop).await.unwrap();
     let mut tx = app.db.tenant(app.tenant).await.unwrap();
-    assert!(queue::requeue(&mut tx, job.id).await.unwrap());
+    assert!(rows::requeue(&mut tx, job.id).await.unwrap());
     tx.commit().await.unwrap();
     let row = app.find(job.id).await;
     assert_eq!((row.state, row.attempts), (JobState::Queued, 0));
