@@ -39,6 +39,16 @@ impl JobQueue {
         self.service
     }
 
+    /// The queue of another service; this one for the same service.
+    #[must_use]
+    pub fn of(&self, service: Service) -> Self {
+        if service == self.service {
+            self.clone()
+        } else {
+            Self::new(service, self.cache.clone())
+        }
+    }
+
     /// Enqueues a job. After the commit, and only then, a worker is woken. A job with the dedupe
     /// key of a waiting or running one returns that one.
     pub async fn enqueue(&self, tx: &mut TenantTx, job: NewJob) -> sqlx::Result<JobRow> {

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use shared_cache::Key;
 use shared_db::{Db, TenantTx};
 use shared_models::Retry;
@@ -249,6 +251,21 @@ fn timed_out() -> JobError {
     JobError::new("timed_out", "the attempt took too long", Retry::Limited)
 }
 
+/// Reads a payload; one that is empty is `()`, too.
+fn payload<P: DeserializeOwned>(stored: &Value) -> Result<P, JobError> {
+    let empty = stored.as_object().is_some_and(serde_json::Map::is_empty);
+    let parsed = P::deserialize(stored);
+    let parsed = if empty {
+        parsed.or_else(|_| P::deserialize(Value::Null))
+    } else {
+        parsed
+    };
+    parsed.map_err(|error| {
+        let reason = format!("the payload of the job is invalid: {error}");
+        JobError::new("invalid_payload", reason, Retry::Never)
+    })
+}
+
 /// A [`Job`] without its types, so that kinds can be kept in one map.
 trait ErasedJob: Send + Sync {
     fn name(&self) -> &'static str;
@@ -278,14 +295,7 @@ impl<J: Job> ErasedJob for J {
     }
 
     fn run<'a>(&'a self, context: &'a JobContext) -> BoxFuture<'a, Result<Outcome, JobError>> {
-        Box::pin(async move {
-            let payload = serde_json::from_value(context.job.payload.clone());
-            let payload = payload.map_err(|error| {
-                let reason = format!("the payload of the job is invalid: {error}");
-                JobError::new("invalid_payload", reason, Retry::Never)
-            })?;
-            Job::run(self, context, payload).await
-        })
+        Box::pin(async move { Job::run(self, context, payload(&context.job.payload)?).await })
     }
 
     fn on_failure<'a>(
