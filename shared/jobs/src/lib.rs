@@ -4,8 +4,10 @@ pub mod context;
 pub mod job;
 pub mod lease;
 pub mod queue;
+pub mod retention;
 pub mod rows;
 pub mod runner;
+pub mod schedule;
 
 pub use context::JobContext;
 pub use job::{Job, JobError, Outcome};
@@ -13,3 +15,4 @@ pub use lease::ClaimedJob;
 pub use queue::JobQueue;
 pub use rows::{JobRow, JobState, NewJob};
 pub use runner::Runner;
+pub use schedule::{Progress, ScheduleError, ScheduledWork};

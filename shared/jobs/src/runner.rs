@@ -20,6 +20,7 @@ use crate::context::JobContext;
 use crate::job::{Job, JobError, Outcome};
 use crate::lease::{self, ClaimedJob, Failure, Lease};
 use crate::queue::JobQueue;
+use crate::schedule::{ScheduledWork, Schedules};
 
 /// How often an idle worker looks for due jobs: retries, schedules, expired leases.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -34,6 +35,7 @@ pub struct Runner {
     db: Db,
     queue: JobQueue,
     kinds: Arc<HashMap<&'static str, Arc<dyn ErasedJob>>>,
+    schedules: Schedules,
     concurrency: usize,
 }
 
@@ -49,10 +51,12 @@ impl std::fmt::Debug for Runner {
 impl Runner {
     /// A runner without any kind; `concurrency` jobs run at once in this process.
     pub fn new(db: Db, queue: JobQueue, concurrency: usize) -> Self {
+        let schedules = Schedules::new(db.clone(), queue.service());
         Self {
             db,
             queue,
             kinds: Arc::default(),
+            schedules,
             concurrency,
         }
     }
@@ -66,10 +70,24 @@ impl Runner {
         self
     }
 
+    /// Adds work that no tenant asked for, which one replica at a time runs.
+    #[must_use]
+    pub fn scheduled(mut self, work: impl ScheduledWork) -> Self {
+        self.schedules.add(work);
+        self
+    }
+
     /// Works until `stop` is cancelled. Jobs that run then go back to the queue.
     pub async fn run(self, stop: CancellationToken) {
         let mut tasks = JoinSet::new();
-        for _ in 0..self.concurrency {
+        tasks.spawn(self.schedules.clone().run(stop.clone()));
+        // A service without kinds must not claim a job: it would fail as unknown.
+        let workers = if self.kinds.is_empty() {
+            0
+        } else {
+            self.concurrency
+        };
+        for _ in 0..workers {
             let (worker, stop) = (self.clone(), stop.clone());
             tasks.spawn(async move { worker.work(&stop).await });
         }
@@ -87,6 +105,16 @@ impl Runner {
         };
         self.attempt(job, stop).await?;
         Ok(true)
+    }
+
+    /// Creates the rows of the scheduled work, as [`Runner::run`] does at its start.
+    pub async fn register_schedules(&self) -> sqlx::Result<()> {
+        self.schedules.register().await
+    }
+
+    /// Runs one kind of scheduled work that is due; false when there is none.
+    pub async fn scheduled_step(&self, stop: &CancellationToken) -> sqlx::Result<bool> {
+        self.schedules.step(stop).await
     }
 
     async fn work(&self, stop: &CancellationToken) {

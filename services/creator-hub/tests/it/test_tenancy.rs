@@ -65,7 +65,8 @@ async fn another_tenants_job_is_not_there() {
 #[tokio::test]
 async fn a_job_of_another_service_is_not_shown() {
     let world = World::new().await;
-    let mut tx = world.db().tenant(world.creator).await.unwrap();
+    let auth = world.database.as_service(Service::Auth);
+    let mut tx = auth.tenant(world.creator).await.unwrap();
     let subject = DocumentId::new().as_uuid();
     let queue = JobQueue::new(Service::Auth, Stores::from_env().cache());
     let job = NewJob::new("export_account", subject);

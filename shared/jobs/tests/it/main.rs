@@ -4,4 +4,6 @@
 mod test_app;
 mod test_chain;
 mod test_queue;
+mod test_retention;
 mod test_runner;
+mod test_schedule;
