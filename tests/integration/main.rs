@@ -15,6 +15,7 @@ mod test_matrix;
 mod test_mutation;
 mod test_pool;
 mod test_privacy;
+mod test_retention;
 mod test_revocation;
 mod test_rights;
 mod test_swapped_ids;

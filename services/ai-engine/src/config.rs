@@ -5,6 +5,7 @@ use shared_auth::VerifierSettings;
 use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Service, keys};
 use shared_db::DatabaseSettings;
+use shared_jobs::retention::RetentionSettings;
 use shared_web::serve::ServeSettings;
 
 /// Everything that ai-engine reads from its environment.
@@ -14,6 +15,8 @@ pub struct Config {
     pub serve: ServeSettings,
     /// PostgreSQL.
     pub database: DatabaseSettings,
+    /// How long rows that are over are kept.
+    pub retention: RetentionSettings,
     /// Redis.
     pub cache: CacheSettings,
     /// How tokens of callers are verified.
@@ -45,6 +48,7 @@ impl Config {
         let config = Self {
             serve: ServeSettings::from_reader(&mut reader, Service::AiEngine),
             database: DatabaseSettings::from_reader(&mut reader),
+            retention: RetentionSettings::from_reader(&mut reader, Service::AiEngine),
             cache: CacheSettings::from_reader(&mut reader),
             verifier: VerifierSettings::from_reader(&mut reader),
             engines: Engines {

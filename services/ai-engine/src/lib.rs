@@ -36,7 +36,9 @@ pub const DOCUMENT: &str = include_str!("../openapi.json");
 pub async fn run(process: Process) -> Result<(), StartError> {
     let config = Config::from_reader(process.reader)?;
     let settings = config.serve.clone();
-    let router = app(AppState::new(config)?);
+    let state = AppState::new(config)?;
+    let work = tokio::spawn(jobs::runner(&state).run(process.stop.clone()));
+    let router = app(state);
     serve::serve(
         &settings,
         Service::AiEngine,
@@ -44,7 +46,8 @@ pub async fn run(process: Process) -> Result<(), StartError> {
         process.metrics,
         process.stop,
     )
-    .await
+    .await?;
+    Ok(work.await?)
 }
 
 /// The router of the service.

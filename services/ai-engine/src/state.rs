@@ -6,6 +6,7 @@ use shared_auth::TokenVerifier;
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
+use shared_jobs::retention::RetentionSettings;
 use shared_rpc::http_client;
 use shared_web::serve::StartError;
 
@@ -26,6 +27,8 @@ const CHAT_LIMITS: BulkheadLimits = BulkheadLimits {
 pub struct AppState {
     /// PostgreSQL.
     pub db: Db,
+    /// How long rows that are over are kept.
+    pub retention: RetentionSettings,
     /// Redis.
     pub cache: Cache,
     /// Verifies the tokens of callers.
@@ -50,6 +53,7 @@ impl AppState {
         let Config {
             serve: _,
             database,
+            retention,
             cache,
             verifier,
             engines,
@@ -63,6 +67,7 @@ impl AppState {
         let cache = Cache::new(&cache)?;
         Ok(Self {
             db: Db::new(&database),
+            retention,
             verifier: TokenVerifier::new(Service::AiEngine, verifier, http)
                 .with_revocations(cache.clone()),
             cache,

@@ -6,6 +6,8 @@ pub(crate) mod outbox;
 
 use std::time::Duration;
 
+use shared_config::Service;
+use shared_jobs::retention::CleanUp;
 use shared_jobs::{JobContext, JobError, NewJob, Runner, lease};
 use uuid::Uuid;
 
@@ -18,11 +20,16 @@ use export_account::ExportAccount;
 /// Exports and erasures that one process runs at the same time.
 const CONCURRENCY: usize = 1;
 
-/// The runner of privacy jobs.
+/// The runner of privacy jobs and of scheduled work.
 pub(crate) fn runner(app: &AppState) -> Runner {
     Runner::new(app.db.clone(), app.jobs.clone(), CONCURRENCY)
         .with(ExportAccount::new(app.clone()))
         .with(EraseAccount::new(app.clone()))
+        .scheduled(CleanUp::new(
+            app.db.clone(),
+            Service::Auth,
+            app.retention.clone(),
+        ))
 }
 
 /// The job of a privacy request, to run after `delay`.

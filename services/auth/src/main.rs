@@ -1,4 +1,4 @@
-//! The binary of this service: `serve` (default), `openapi`, `healthcheck`, `outbox`,
+//! The binary of this service: `serve` (default), `openapi`, `healthcheck`, `jobs`, `outbox`,
 //! `grant-admin EMAIL`, `withdraw-admin EMAIL`.
 
 use std::fmt::Display;
@@ -9,8 +9,12 @@ use auth_service::{Config, commands};
 use shared_config::{Reader, Service};
 use shared_web::service::{self, Command};
 
-/// The commands that only this service has.
-const COMMANDS: [Command; 3] = [
+/// The commands besides those that `shared_web` has.
+const COMMANDS: [Command; 4] = [
+    Command {
+        name: "jobs",
+        run: shared_jobs::commands::main,
+    },
     Command {
         name: "outbox",
         run: |reader, _| Box::pin(async { print(outbox(reader).await) }),

@@ -9,6 +9,7 @@ use shared_config::Service;
 use shared_crypto::Encryptor;
 use shared_db::Db;
 use shared_jobs::JobQueue;
+use shared_jobs::retention::RetentionSettings;
 use shared_rpc::http_client;
 use shared_web::serve::StartError;
 use tokio::sync::OnceCell;
@@ -30,6 +31,7 @@ use crate::domain::registration::Registration;
 #[derive(Debug, Clone, FromRef)]
 pub struct AppState {
     pub(crate) db: Db,
+    pub(crate) retention: RetentionSettings,
     pub(crate) cache: Cache,
     pub(crate) jobs: JobQueue,
     pub(crate) verifier: TokenVerifier,
@@ -107,6 +109,7 @@ impl AppState {
         };
         Ok(Self {
             db,
+            retention: config.retention.clone(),
             jobs: JobQueue::new(Service::Auth, cache.clone()),
             cache,
             verifier,

@@ -66,7 +66,8 @@ pub async fn run(process: Process) -> Result<(), StartError> {
         stop.cancel();
         result
     };
-    tokio::join!(serving, state.drained()).0
+    let work = jobs::runner(&state).run(stop.clone());
+    tokio::join!(serving, state.drained(), work).0
 }
 
 /// The kernel's open file limit of this process; `None` where it is unknown.

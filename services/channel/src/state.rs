@@ -8,6 +8,7 @@ use shared_auth::TokenVerifier;
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
+use shared_jobs::retention::RetentionSettings;
 use shared_rpc::http_client;
 use shared_web::serve::{DRAIN_TIMEOUT, StartError};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ use crate::domain::visitor_token::VisitorTokens;
 #[derive(Clone)]
 pub struct AppState {
     pub(crate) db: Db,
+    pub(crate) retention: RetentionSettings,
     pub(crate) cache: Cache,
     pub(crate) verifier: TokenVerifier,
     pub(crate) ai: AiClient,
@@ -46,6 +48,7 @@ impl AppState {
         let tokens = Arc::new(verifier.signer().clone());
         Ok(Self {
             db: Db::new(&config.database),
+            retention: config.retention.clone(),
             broadcaster: Broadcaster::new(cache.clone()),
             ai: AiClient::new(&config.ai_engine_url, http, tokens),
             verifier,

@@ -6,6 +6,7 @@ use shared_auth::VerifierSettings;
 use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Service, keys};
 use shared_db::DatabaseSettings;
+use shared_jobs::retention::RetentionSettings;
 use shared_web::serve::ServeSettings;
 
 /// Default limit of an upload.
@@ -20,6 +21,8 @@ pub struct Config {
     pub serve: ServeSettings,
     /// PostgreSQL.
     pub database: DatabaseSettings,
+    /// How long rows that are over are kept.
+    pub retention: RetentionSettings,
     /// Redis.
     pub cache: CacheSettings,
     /// How callers are verified.
@@ -38,6 +41,7 @@ impl Config {
         let config = Self {
             serve: ServeSettings::from_reader(&mut reader, Service::CreatorHub),
             database: DatabaseSettings::from_reader(&mut reader),
+            retention: RetentionSettings::from_reader(&mut reader, Service::CreatorHub),
             cache: CacheSettings::from_reader(&mut reader),
             verifier: VerifierSettings::from_reader(&mut reader),
             ai_engine_url: reader.url(keys::AI_ENGINE_URL),

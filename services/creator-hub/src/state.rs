@@ -9,6 +9,7 @@ use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
 use shared_jobs::JobQueue;
+use shared_jobs::retention::RetentionSettings;
 use shared_rpc::http_client;
 use shared_web::serve::StartError;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ use crate::files::{Directory, FileStore};
 #[derive(Debug, Clone)]
 pub struct AppState {
     pub(crate) db: Db,
+    pub(crate) retention: RetentionSettings,
     pub(crate) cache: Cache,
     pub(crate) jobs: JobQueue,
     pub(crate) verifier: TokenVerifier,
@@ -40,6 +42,7 @@ impl AppState {
         let tokens = Arc::new(verifier.signer().clone());
         Ok(Self {
             db: Db::new(&config.database),
+            retention: config.retention.clone(),
             ai: AiClient::new(&config.ai_engine_url, http, tokens),
             verifier,
             jobs: JobQueue::new(Service::CreatorHub, cache.clone()),

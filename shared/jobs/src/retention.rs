@@ -7,16 +7,17 @@ use std::time::{Duration, Instant};
 
 use shared_config::{Reader, Retention, Service};
 use shared_db::Db;
+use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 
 use crate::rows::interval;
 use crate::schedule::{Progress, ScheduleError, ScheduledWork};
 
-pub use tables::{After, Kept, Owner, Rule, TABLES, Table};
+pub use tables::{After, By, Kept, Owner, Rule, TABLES, Table};
 
 /// Rows that one transaction deletes: few enough to hold no lock for long.
 const BATCH: i32 = 1_000;
 /// A run that has taken this long goes on in the next one.
-const RUN_BUDGET: Duration = Duration::from_secs(60);
+const RUN_BUDGET: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
 /// How long the service keeps what is over.
@@ -30,6 +31,13 @@ impl RetentionSettings {
     pub fn from_reader(reader: &mut Reader, service: Service) -> Self {
         let concerned = Retention::ALL.into_iter().filter(|r| r.concerns(service));
         let days = concerned.map(|r| (r, r.read(reader))).collect();
+        Self { days }
+    }
+
+    /// The settings of a service when none is given.
+    pub fn defaults(service: Service) -> Self {
+        let concerned = Retention::ALL.into_iter().filter(|r| r.concerns(service));
+        let days = concerned.map(|r| (r, r.days().default)).collect();
         Self { days }
     }
 
@@ -70,14 +78,7 @@ impl CleanUp {
             return Ok(Progress::Done);
         };
         loop {
-            let mut tx = self.db.system().await?;
-            let deleted: i64 = sqlx::query_scalar("select platform.delete_expired($1, $2, $3)")
-                .bind(rule.name)
-                .bind(interval(age))
-                .bind(BATCH)
-                .fetch_one(tx.conn())
-                .await?;
-            tx.commit().await?;
+            let deleted = self.delete_batch(rule.by, age).await?;
             metrics::counter!("retention_deleted_total", "table" => table.name)
                 .increment(deleted.unsigned_abs());
             if deleted < i64::from(BATCH) {
@@ -87,6 +88,28 @@ impl CleanUp {
                 return Ok(Progress::More);
             }
         }
+    }
+}
+
+impl CleanUp {
+    async fn delete_batch(&self, by: By, age: Duration) -> sqlx::Result<i64> {
+        let mut tx = self.db.system().await?;
+        let query = match by {
+            By::Rule(name) => {
+                sqlx::query_scalar("select platform.delete_expired($3, $1, $2)".into_sql_str())
+                    .bind(interval(age))
+                    .bind(BATCH)
+                    .bind(name)
+            }
+            // A name of the declaration, never of a caller.
+            By::Function(name) => {
+                let call = AssertSqlSafe(format!("select {name}($1, $2)")).into_sql_str();
+                sqlx::query_scalar(call).bind(interval(age)).bind(BATCH)
+            }
+        };
+        let deleted = query.fetch_one(tx.conn()).await?;
+        tx.commit().await?;
+        Ok(deleted)
     }
 }
 
@@ -105,8 +128,8 @@ impl ScheduledWork for CleanUp {
                 Ok(Progress::Done) => {}
                 Ok(Progress::More) => progress = Progress::More,
                 Err(error) => {
-                    let name = rule.name;
-                    failure.get_or_insert_with(|| format!("rule {name}: {error}"));
+                    let by = rule.by;
+                    failure.get_or_insert_with(|| format!("{by:?}: {error}"));
                 }
             }
         }

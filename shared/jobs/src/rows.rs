@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use shared_config::Service;
-use shared_db::TenantTx;
-use shared_models::JobId;
+use shared_db::{Db, TenantTx};
+use shared_models::{CreatorId, JobId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::postgres::types::PgInterval;
@@ -191,6 +191,56 @@ pub async fn requeue(tx: &mut TenantTx, id: JobId) -> sqlx::Result<bool> {
     .execute(tx.conn())
     .await?;
     Ok(updated.rows_affected() == 1)
+}
+
+/// A failed job as an operator of the platform sees it.
+#[derive(Debug, Clone)]
+pub struct FailedJob {
+    /// The tenant of the job.
+    pub tenant: CreatorId,
+    /// The job.
+    pub id: JobId,
+    /// The kind of work.
+    pub kind: String,
+    /// The id of the row that the work is about.
+    pub subject: Uuid,
+    /// Number of attempts started.
+    pub attempts: i32,
+    /// Stable code of the last failure.
+    pub error_code: String,
+    /// The last failure, for a person.
+    pub error_reason: String,
+    /// Age of the failure.
+    pub minutes_ago: i32,
+}
+
+/// The failed jobs of all tenants in the queue of the service that `db` is connected as, the newest
+/// first. [`requeue`] gives one another try.
+pub async fn failed(db: &Db, most: i32) -> sqlx::Result<Vec<FailedJob>> {
+    let mut tx = db.system().await?;
+    let rows = sqlx::query(
+        "select creator_id, id, kind, subject_id, attempts, coalesce(error_code, '') as code,
+                coalesce(error_reason, '') as reason,
+                (extract(epoch from now() - updated_at) / 60)::int as minutes_ago
+         from platform.failed_jobs($1)",
+    )
+    .bind(most)
+    .fetch_all(tx.conn())
+    .await?;
+    tx.commit().await?;
+    let failed = |row: &PgRow| -> sqlx::Result<FailedJob> {
+        Ok(FailedJob {
+            tenant: row.try_get("creator_id")?,
+            id: row.try_get("id")?,
+            kind: row.try_get("kind")?,
+            subject: row.try_get("subject_id")?,
+            attempts: row.try_get("attempts")?,
+            error_code: row.try_get("code")?,
+            error_reason: row.try_get("reason")?,
+            minutes_ago: row.try_get("minutes_ago")?,
+        })
+    };
+    rows.iter().map(failed).collect()
 }
 
 /// Whether another job about the same subject is running.

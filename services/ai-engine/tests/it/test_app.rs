@@ -7,6 +7,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared_ai_client::{AnswerEvent, AnswerMode, Done, IngestionEvent, Source};
 use shared_config::Service;
+use shared_jobs::retention::RetentionSettings;
 use shared_models::{CreatorId, DocumentId};
 use shared_testkit::{Answer, Stores, TcpProxy, TestClient, TestDatabase, TokenMint};
 use shared_web::cors::CorsOrigins;
@@ -51,6 +52,7 @@ impl TestApp {
                 cors: CorsOrigins::default(),
             },
             database: database.settings(Service::AiEngine),
+            retention: RetentionSettings::defaults(Service::AiEngine),
             cache: stores.cache_settings(),
             verifier: mint.settings("http://127.0.0.1:1"),
             engines: Engines {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use shared_auth::TokenVerifier;
 use shared_cache::Cache;
 use shared_config::{Secret, Service};
+use shared_jobs::retention::RetentionSettings;
 use shared_models::CreatorId;
 use shared_testkit::{Answer, Stores, TestClient, TestDatabase, TokenMint};
 use shared_web::cors::CorsOrigins;
@@ -70,6 +71,7 @@ impl TestApp {
                 cors: CorsOrigins::default(),
             },
             database: database.settings(Service::Channel),
+            retention: RetentionSettings::defaults(Service::Channel),
             cache: stores.cache_settings(),
             verifier: mint.settings("http://127.0.0.1:1"),
             ai_engine_url: ai_engine_url.to_owned(),

@@ -22,11 +22,21 @@ pub enum After {
     Setting(Retention),
 }
 
-/// A rule of `platform.retention_rules`, which says in SQL which rows are over since when.
+/// What deletes rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// A rule of `platform.retention_rules`, which says in SQL which rows are over since when.
+    Rule(&'static str),
+    /// A definer function `(age interval, most integer)` that returns how many it deleted, where
+    /// one condition on one table is not enough.
+    Function(&'static str),
+}
+
+/// Which rows of a table are deleted, when and by what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
-    /// The name of the rule.
-    pub name: &'static str,
+    /// What deletes them.
+    pub by: By,
     /// When the rows are deleted.
     pub after: After,
     /// The rows, for a reader.
@@ -65,7 +75,8 @@ const fn of(service: Service, name: &'static str, kept: Kept) -> Table {
 }
 
 const fn rule(name: &'static str, after: After, rows: &'static str) -> Rule {
-    Rule { name, after, rows }
+    let by = By::Rule(name);
+    Rule { by, after, rows }
 }
 
 const ENDED_ACCESS: After = After::Setting(Retention::EndedAccess);

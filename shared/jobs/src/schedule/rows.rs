@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::rows::interval;
 
 /// Claimed work goes to another replica when its lease is not renewed for this long.
-pub(super) const LEASE_TTL: Duration = Duration::from_secs(60);
+pub(super) const LEASE_TTL: Duration = Duration::from_mins(1);
 
 /// Work that this replica runs.
 #[derive(Debug, Clone)]

@@ -3,6 +3,7 @@
 
 mod test_app;
 mod test_chain;
+mod test_commands;
 mod test_queue;
 mod test_retention;
 mod test_runner;
