@@ -122,7 +122,7 @@ fn every_setting_is_read_by_the_owner_of_what_it_is_about() {
 
 /// `docs/retention.md`.
 fn page() -> String {
-    let mut page = String::from(include_str!("retention_intro.md"));
+    let mut page = String::from(include_str!("retention_intro.txt"));
     for setting in Retention::ALL {
         let (days, field) = (setting.days(), setting.field());
         let default = days
@@ -147,7 +147,7 @@ fn page() -> String {
             Kept::Deleted(rules) => rules.iter().map(sentence).collect::<Vec<_>>().join("; "),
             Kept::With(parent) => format!("go with those of `{parent}`"),
             Kept::Bounded(why) => format!("few: {why}"),
-            Kept::Content(why) => format!("kept until the account is erased: {why}"),
+            Kept::Content(why) => format!("kept: {why}"),
         };
         writeln!(page, "| `{}` | {owner} | {kept} |", table.name).unwrap();
     }

@@ -1,4 +1,4 @@
-//! What becomes of the rows of every table. One entry for each; `docs/retention.md` is made from it.
+//! What becomes of the rows of every table: one entry for each. `docs/retention.md` is made of them.
 
 use shared_config::{Retention, Service};
 
@@ -52,7 +52,7 @@ pub enum Kept {
     With(&'static str),
     /// The number of rows has a bound: why.
     Bounded(&'static str),
-    /// Kept until the creator deletes them or the account is erased: why.
+    /// Kept until somebody deletes them or the account is erased: why.
     Content(&'static str),
 }
 

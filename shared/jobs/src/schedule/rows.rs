@@ -113,7 +113,8 @@ pub struct ScheduleRow {
 pub async fn list(db: &Db) -> sqlx::Result<Vec<ScheduleRow>> {
     let mut tx = db.system().await?;
     let rows = sqlx::query(
-        r#"select name, to_char(next_run_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as due,
+        r#"select name,
+                  to_char(next_run_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as due,
                   coalesce(lease_until > now(), false) as running, succeeded, error_reason,
                   consecutive_failures,
                   extract(epoch from finished_at - started_at)::float8 as seconds
