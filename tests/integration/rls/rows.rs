@@ -44,7 +44,7 @@ fn of_a_service(column: &Column, service: Service) -> Option<String> {
     (column.name == "queue").then(|| format!("'{}'", service.name()))
 }
 
-/// Makes the rows of a table that service's, where rows have a service: others must not change them.
+/// Makes the rows of a table that service's, where rows have one: others must not change them.
 pub(crate) async fn give_to(admin: &PgPool, table: &Table, service: Service) {
     for column in &table.columns {
         if let Some(value) = of_a_service(column, service) {

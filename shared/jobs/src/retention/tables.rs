@@ -1,4 +1,4 @@
-//! What becomes of the rows of every table: one entry for each. `docs/retention.md` is made of them.
+//! What becomes of the rows of each table, by one entry each: the source of `docs/retention.md`.
 
 use shared_config::{Retention, Service};
 
