@@ -1,4 +1,4 @@
-//! The queue of one service: enqueue a job, wake a worker after the commit, announce progress.
+//! The queue of one service: enqueue a job, wake the workers after the commit, announce progress.
 
 use std::sync::Arc;
 
@@ -6,16 +6,26 @@ use shared_cache::{Cache, Key};
 use shared_config::Service;
 use shared_db::TenantTx;
 use shared_models::CreatorId;
-use tokio::sync::Notify;
+use tokio::sync::watch;
+use uuid::Uuid;
 
+use crate::lease;
+use crate::local::LocalRunners;
 use crate::rows::{self, JobRow, NewJob};
 
-/// The queue of one service. Clones share the wake-up of this process's workers.
+/// The tenant of the platform's own jobs: the nil id, which no account has.
+pub fn platform() -> CreatorId {
+    Uuid::nil().into()
+}
+
+/// The queue of one service. Clones share the runners of this process and their wake-up.
 #[derive(Clone)]
 pub struct JobQueue {
     service: Service,
     cache: Cache,
-    wake: Arc<Notify>,
+    /// A new version wakes every runner of this process, also one that is claiming just now.
+    wake: Arc<watch::Sender<()>>,
+    local: LocalRunners,
 }
 
 impl std::fmt::Debug for JobQueue {
@@ -30,7 +40,8 @@ impl JobQueue {
         Self {
             service,
             cache,
-            wake: Arc::default(),
+            wake: Arc::new(watch::Sender::new(())),
+            local: LocalRunners::default(),
         }
     }
 
@@ -51,6 +62,19 @@ impl JobQueue {
         Ok(row)
     }
 
+    /// Enqueues a job and, when a runner of this process has a free slot, starts it right after the
+    /// commit: it is inserted as claimed, so nobody has to look for it. Otherwise it waits for its
+    /// turn like any other. With the dedupe key of a waiting or running job, nothing happens.
+    pub async fn enqueue_here(&self, tx: &mut TenantTx, job: NewJob) -> sqlx::Result<()> {
+        let Some(slot) = self.local.reserve(job.kind) else {
+            return self.enqueue(tx, job).await.map(|_| ());
+        };
+        if let Some(claimed) = lease::insert_claimed(tx, self.service, job).await? {
+            tx.after_commit(move || slot.start(claimed));
+        }
+        Ok(())
+    }
+
     /// Announces the progress of a tenant's jobs after the commit.
     pub fn notify_progress_on_commit(&self, tx: &mut TenantTx) {
         let (queue, tenant) = (self.clone(), tx.creator());
@@ -62,19 +86,24 @@ impl JobQueue {
         self.publish(Key::job_events(tenant));
     }
 
-    pub(crate) async fn woken(&self) {
-        self.wake.notified().await;
+    /// The wake-ups from now on.
+    pub(crate) fn wakes(&self) -> watch::Receiver<()> {
+        self.wake.subscribe()
     }
 
     pub(crate) fn wake_local(&self) {
-        self.wake.notify_one();
+        self.wake.send_replace(());
+    }
+
+    pub(crate) const fn local(&self) -> &LocalRunners {
+        &self.local
     }
 
     pub(crate) const fn cache(&self) -> &Cache {
         &self.cache
     }
 
-    /// Wakes a worker, in this process or another. A hint: workers also poll.
+    /// Wakes the runners of all processes. A hint: they also poll.
     fn wake(&self) {
         self.wake_local();
         self.publish(Key::queue_wake(self.service.name()));

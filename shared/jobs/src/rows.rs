@@ -77,11 +77,11 @@ pub struct JobRow {
 /// A job to be enqueued.
 #[derive(Debug, Clone)]
 pub struct NewJob {
-    kind: &'static str,
-    subject: Uuid,
-    payload: Value,
-    priority: i16,
-    dedupe_key: Option<String>,
+    pub(crate) kind: &'static str,
+    pub(crate) subject: Uuid,
+    pub(crate) payload: Value,
+    pub(crate) priority: i16,
+    pub(crate) dedupe_key: Option<String>,
     pub(crate) delay: Duration,
 }
 

@@ -164,10 +164,9 @@ async fn an_erasure_that_died_after_forgetting_is_finished_by_another() {
     let world = World::new().await;
     let id = world.ready("a.txt", "text").await;
     delete(&world, &id).await;
-    shared_jobs::lease::claim(&world.db(), shared_config::Service::CreatorHub)
-        .await
-        .unwrap()
-        .unwrap();
+    let (hub, kinds) = (shared_config::Service::CreatorHub, ["erase_document"]);
+    let claimed = shared_jobs::lease::claim(&world.db(), hub, &kinds).await;
+    claimed.unwrap().unwrap();
     std::fs::remove_file(&world.files()[0]).unwrap();
     world
         .execute("update platform.jobs set lease_until = now() - interval '1 s'")

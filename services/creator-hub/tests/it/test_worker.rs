@@ -29,6 +29,9 @@ async fn until(client: &TestClient, id: &str, wanted: &[&str]) -> serde_json::Va
         .expect("the state is reached")
 }
 
+/// What these tests claim as workers that die.
+const KINDS: [&str; 1] = ["ingest_document"];
+
 #[tokio::test]
 async fn an_upload_becomes_searchable() {
     let world = World::new().await;
@@ -112,7 +115,7 @@ async fn a_running_service_picks_an_upload_up_and_shows_how_far_it_is() {
 async fn another_worker_takes_over_from_one_that_died() {
     let world = World::new().await;
     let id = world.uploaded("a.txt", "text").await;
-    let dead = lease::claim(&world.db(), Service::CreatorHub)
+    let dead = lease::claim(&world.db(), Service::CreatorHub, &KINDS)
         .await
         .unwrap()
         .unwrap();
@@ -182,7 +185,7 @@ async fn a_text_that_kills_its_worker_fails_in_the_end() {
     let world = World::new().await;
     let id = world.uploaded("a.txt", "text").await;
     for _ in 0..8 {
-        lease::claim(&world.db(), Service::CreatorHub)
+        lease::claim(&world.db(), Service::CreatorHub, &KINDS)
             .await
             .unwrap()
             .expect("it is due");

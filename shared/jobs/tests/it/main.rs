@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "tests stop at faults")]
 
 mod test_app;
+mod test_local;
 mod test_queue;
 mod test_runner;
