@@ -94,11 +94,7 @@ pub fn openapi() -> String {
 /// Runs the background jobs until `stop`: emails, signing keys, exports and erasures.
 pub async fn run_jobs(state: AppState, stop: CancellationToken) {
     let keys = state.key_ring.clone().follow(stop.clone());
-    tokio::join!(
-        jobs::outbox::run(state.clone(), stop.clone()),
-        jobs::runner(&state).run(stop),
-        keys
-    );
+    tokio::join!(jobs::run(&state, &stop), keys);
 }
 
 /// Until the signing keys were read once, this process can neither sign nor verify tokens.

@@ -9,7 +9,7 @@ use shared_config::Service;
 use shared_crypto::Encryptor;
 use shared_db::Db;
 use shared_jobs::JobQueue;
-use shared_rpc::http_client;
+use shared_rpc::{TokenSource, http_client};
 use shared_web::serve::StartError;
 use tokio::sync::OnceCell;
 
@@ -19,6 +19,7 @@ use crate::app::security::api_keys::ApiKeyResolver;
 use crate::app::security::password_hasher::PasswordHasher;
 use crate::app::security::signing_keys::KeyRing;
 use crate::clients::breached_passwords::BreachedPasswords;
+use crate::clients::tenant_data::TenantDataClients;
 use crate::config::Config;
 use crate::domain::access_token::Signer;
 use crate::domain::owner_invitation::InvitationKey;
@@ -87,13 +88,16 @@ impl AppState {
         let http = http_client::new()?;
         let cache = Cache::new(&config.cache)?;
         let breached_passwords = BreachedPasswords::new(config.breached.clone(), http.clone());
-        let privacy = Privacy::new(config.privacy.clone(), http.clone());
         let db = Db::new(&config.database);
+        let jobs = JobQueue::new(Service::Auth, cache.clone());
         let api_key_resolver = ApiKeyResolver::new(db.clone());
-        let verifier = TokenVerifier::new(Service::Auth, rules.clone(), http)
+        let verifier = TokenVerifier::new(Service::Auth, rules.clone(), http.clone())
             .with_revocations(cache.clone())
             .with_api_key_resolver(Arc::new(api_key_resolver.clone()));
         verifier.replace_keys(&signer.key_set());
+        let token_source: Arc<dyn TokenSource> = Arc::new(verifier.signer().clone());
+        let services = TenantDataClients::new(&config.privacy, &http, &token_source);
+        let privacy = Privacy::new(config.privacy.clone(), services);
         let key_ring = KeyRing {
             signer: signer.clone(),
             bootstrap: tokens.seed.clone(),
@@ -107,7 +111,6 @@ impl AppState {
         };
         Ok(Self {
             db,
-            jobs: JobQueue::new(Service::Auth, cache.clone()),
             cache,
             verifier,
             signer,
@@ -120,8 +123,9 @@ impl AppState {
             },
             accounts: AccountSettings::new(config),
             api_key_resolver,
-            mailer: Mailer::new(&config.mail, encryptor.clone())
+            mailer: Mailer::new(&config.mail, encryptor.clone(), jobs.clone())
                 .map_err(|error| StartError::setup("SMTP_*", error))?,
+            jobs,
             breached_passwords,
             privacy,
             encryptor,

@@ -105,6 +105,5 @@ async fn create(
     let audit_event = audit::event(actor, Action::Registered, device.ip);
     let signed_in = session::open(app, &mut tx, me, device, audit_event).await?;
     tx.commit().await?;
-    app.mailer.wake();
     Ok(signed_in)
 }

@@ -71,7 +71,6 @@ pub(crate) async fn create<B: Serialize + Sync>(
     let status = StatusCode::CREATED;
     let created = idempotency::store_encrypted(app, &mut tx, &request, status, body).await?;
     tx.commit().await?;
-    app.mailer.wake();
     Ok(created)
 }
 
@@ -172,6 +171,5 @@ async fn create_member(
     let audit_event = audit::event(actor, Action::MemberJoined, device.ip).on(id);
     let signed_in = session::open(app, &mut tx, me, device, audit_event).await?;
     tx.commit().await?;
-    app.mailer.wake();
     Ok(signed_in)
 }
