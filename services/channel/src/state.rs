@@ -8,6 +8,7 @@ use shared_auth::TokenVerifier;
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
+use shared_jobs::JobQueue;
 use shared_rpc::http_client;
 use shared_web::serve::{DRAIN_TIMEOUT, StartError};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,7 @@ use crate::domain::visitor_token::VisitorTokens;
 pub struct AppState {
     pub(crate) db: Db,
     pub(crate) cache: Cache,
+    pub(crate) jobs: JobQueue,
     pub(crate) verifier: TokenVerifier,
     pub(crate) ai: AiClient,
     pub(crate) tokens: VisitorTokens,
@@ -32,7 +34,7 @@ pub struct AppState {
     pub(crate) demo_page: bool,
     /// Cancelled when the process must stop.
     pub(crate) stop: CancellationToken,
-    /// Sockets and answers that the process drains before it ends.
+    /// Sockets that the process drains before it ends.
     pub(crate) tasks: TaskTracker,
 }
 
@@ -50,6 +52,7 @@ impl AppState {
             ai: AiClient::new(&config.ai_engine_url, http, tokens),
             verifier,
             socket_slots: SocketSlots::new(config.sockets),
+            jobs: JobQueue::new(Service::Channel, cache.clone()),
             cache,
             tokens: VisitorTokens::new(&config.widget_token_key),
             public_url: config.public_url.clone(),
@@ -66,7 +69,7 @@ impl AppState {
         self
     }
 
-    /// Waits for the stop signal, then until sockets and answers have ended.
+    /// Waits for the stop signal, then until sockets have ended.
     pub async fn drained(self) {
         self.stop.cancelled().await;
         self.tasks.close();

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::http::{Method, StatusCode, header};
+use axum::serve::ListenerExt as _;
 use channel_service::{AppState, Config, SocketCaps, app};
 use serde_json::{Value, json};
 use shared_auth::TokenVerifier;
@@ -179,6 +180,8 @@ impl Replica {
         let router = app(state.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        // As in the service: otherwise a frame after an ack waits 40 ms for the client's kernel.
+        let listener = listener.tap_io(|connection| connection.set_nodelay(true).unwrap());
         let client = TestClient::new(router.clone());
         let serving = axum::serve(
             listener,
@@ -186,7 +189,10 @@ impl Replica {
         )
         .with_graceful_shutdown(stop.clone().cancelled_owned());
         tokio::spawn(serving.into_future());
-        let drained = tokio::spawn(state.drained());
+        let jobs = channel_service::run_jobs(state.clone());
+        let drained = tokio::spawn(async move {
+            tokio::join!(state.drained(), jobs);
+        });
         Self {
             client,
             address,

@@ -1,22 +1,21 @@
 //! Answers the open questions of a conversation: one at a time, in their order, for all sockets.
 //!
-//! The lease on a conversation is a mode of its own beside the queue of `shared_db::jobs`. A
-//! question must reach ai-engine without waiting for a worker to poll, and its text streams to
-//! sockets of this process: enqueueing would add a hop and a round trip before the first word.
+//! The job starts in the process that has received the question, where the visitor's socket usually
+//! is, without being claimed (`JobQueue::enqueue_here`). Another process claims it when this one
+//! has no free slot, stops or dies.
 
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use shared_ai_client::client::Events;
 use shared_ai_client::{AiError, AnswerEvent, Done, Question, Turn, TurnRole};
+use shared_jobs::{Job, JobContext, JobError, Outcome};
 use shared_models::text::MultiLine;
 use tokio::time::{interval, sleep};
-use uuid::Uuid;
 
 use crate::app::conversations::MessageRow;
-use crate::app::conversations::answer::{self, Lease, LeasedQuestion, NextQuestion};
-use crate::app::live::broadcast::ConversationKey;
-use crate::domain::conversation::MessageRole;
+use crate::app::conversations::answer::{self, LeasedQuestion, NextQuestion};
+use crate::domain::conversation::{ConversationKey, MessageRole};
 use crate::domain::frame::{CitedSource, ErrorFrame, ServerFrame};
 use crate::state::AppState;
 
@@ -31,10 +30,15 @@ const ANSWER_TIMEOUT: Duration = Duration::from_mins(3);
 /// How often a waiting widget is notified that its answer is still being generated.
 const TYPING_INTERVAL: Duration = Duration::from_secs(4);
 const LEASE_RENEWAL_INTERVAL: Duration = Duration::from_secs(10);
-/// Waits this long after another worker's lease has expired, to let it finish.
+/// Waits this long after the lease of another process has expired, to let it finish.
 const TAKEOVER_BACKOFF: Duration = Duration::from_millis(500);
 /// An answer that is not finished this long after the stop signal is left to another replica.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// The job.
+pub(super) struct AnswerConversation {
+    app: AppState,
+}
 
 /// Why a question gets no answer from this worker.
 enum NoAnswer {
@@ -60,74 +64,84 @@ struct Draft {
     sources: Vec<CitedSource>,
 }
 
-/// Answers the open questions of a conversation in a task of its own, which continues when the
-/// visitor disconnects.
-pub(crate) fn wake(app: &AppState, key: ConversationKey) {
-    let app = app.clone();
-    let tasks = app.tasks.clone();
-    tasks.spawn(async move {
-        if let Err(error) = answer_open_questions(&app, key).await {
-            tracing::error!(%error, "question could not be answered: database error");
-        }
-    });
+impl AnswerConversation {
+    pub(super) const fn new(app: AppState) -> Self {
+        Self { app }
+    }
 }
 
-/// The lease loop.
-async fn answer_open_questions(app: &AppState, key: ConversationKey) -> sqlx::Result<()> {
-    let lease = Lease {
-        key,
-        worker: Uuid::new_v4(),
-    };
-    while !app.stop.is_cancelled() {
-        match answer::lease_next_question(app, lease).await? {
-            NextQuestion::Leased(question, history) => {
-                answer_question(app, lease, &question, &history).await?;
-            }
-            // If the other process dies, its lease expires and this one takes over. A second task
-            // of this process has nothing to wait for.
-            NextQuestion::LeasedElsewhere(remaining) if !app.broadcaster.is_answering(key) => {
-                tokio::select! {
-                    () = app.stop.cancelled() => return Ok(()),
-                    () = sleep(remaining + TAKEOVER_BACKOFF) => {}
+impl Job for AnswerConversation {
+    const KIND: &'static str = answer::ANSWER_CONVERSATION;
+    /// For all questions that arrive meanwhile; each answer has its own limit.
+    const TIMEOUT: Duration = Duration::from_hours(1);
+    /// After `SHUTDOWN_TIMEOUT`, the job still has to end its lease on the conversation.
+    const DRAIN: Duration = Duration::from_secs(9);
+    type Payload = serde_json::Map<String, serde_json::Value>;
+
+    async fn run(&self, context: &JobContext, _: Self::Payload) -> Result<Outcome, JobError> {
+        let app = &self.app;
+        while !app.stop.is_cancelled() {
+            match answer::lease_next_question(context).await? {
+                NextQuestion::Leased(question, history) => {
+                    answer_question(app, context, &question, &history).await?;
                 }
+                // If that process dies, its lease expires and this job takes over.
+                NextQuestion::LeasedElsewhere(remaining) => {
+                    return Ok(Outcome::Continue(remaining + TAKEOVER_BACKOFF));
+                }
+                NextQuestion::None => return Ok(Outcome::Completed),
+                NextQuestion::JobLost => return Ok(Outcome::LeaseLost),
             }
-            NextQuestion::LeasedElsewhere(_) | NextQuestion::None => return Ok(()),
         }
+        Ok(Outcome::Continue(Duration::ZERO))
     }
-    Ok(())
 }
 
 async fn answer_question(
     app: &AppState,
-    lease: Lease,
+    context: &JobContext,
     question: &LeasedQuestion,
     history: &[MessageRow],
 ) -> sqlx::Result<()> {
-    let reply_to = question.seq;
-    app.broadcaster.start_answer(lease.key, reply_to);
-    let generated = generate(app, lease, question, history).await;
-    let settled = settle(app, lease, reply_to, generated).await;
-    app.broadcaster.end_answer(lease.key);
+    let (key, reply_to) = (answer::conversation(context), question.seq);
+    // Also when this attempt is dropped, because another worker has the job by now.
+    let _ended = EndOnDrop { app, key };
+    app.broadcaster.start_answer(key, reply_to);
+    let generated = generate(app, context, question, history).await;
+    let settled = settle(app, context, reply_to, generated).await;
+    app.broadcaster.end_answer(key);
     if settled.is_err() {
         let failure = Failure::new(
             "dependency_unavailable",
             "postgres does not answer; try again shortly",
         );
         let frame = failure.frame(reply_to);
-        app.broadcaster.send_failure(lease.key, reply_to, &frame);
+        app.broadcaster.send_failure(key, reply_to, &frame);
     }
     settled
 }
 
-/// Streams an answer from ai-engine while renewing the lease.
+/// Forgets the pending answer of a conversation when it is dropped.
+struct EndOnDrop<'a> {
+    app: &'a AppState,
+    key: ConversationKey,
+}
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.app.broadcaster.end_answer(self.key);
+    }
+}
+
+/// Streams an answer from ai-engine while renewing the lease on the conversation.
 async fn generate(
     app: &AppState,
-    lease: Lease,
+    context: &JobContext,
     question: &LeasedQuestion,
     history: &[MessageRow],
 ) -> Result<(Draft, Done), NoAnswer> {
-    let started = Instant::now();
-    let mut streaming = std::pin::pin!(stream(app, lease.key, question, history));
+    let (started, key) = (Instant::now(), answer::conversation(context));
+    let mut streaming = std::pin::pin!(stream(app, key, question, history));
     let mut shutdown = std::pin::pin!(async {
         app.stop.cancelled().await;
         sleep(SHUTDOWN_TIMEOUT).await;
@@ -140,14 +154,14 @@ async fn generate(
         tokio::select! {
             streamed = &mut streaming => return streamed.map_err(NoAnswer::Failed),
             () = &mut shutdown => return Err(NoAnswer::Stopping),
-            _ = typing.tick() => app.broadcaster.repeat_start(lease.key),
+            _ = typing.tick() => app.broadcaster.repeat_start(key),
             _ = renewal.tick() => {
                 if started.elapsed() > ANSWER_TIMEOUT {
                     return Err(NoAnswer::Failed(Failure::new("answer_timeout",
                         "the answer took too long")));
                 }
                 // An unavailable database does not revoke the lease: only a lost one counts.
-                if !answer::renew(app, lease).await.unwrap_or(true) {
+                if !answer::renew(context).await.unwrap_or(true) {
                     return Err(NoAnswer::TakenOver);
                 }
             }
@@ -214,46 +228,48 @@ impl Draft {
 /// Stores the answer or reports the failure; ends the lease either way.
 async fn settle(
     app: &AppState,
-    lease: Lease,
+    context: &JobContext,
     reply_to: i64,
     generated: Result<(Draft, Done), NoAnswer>,
 ) -> sqlx::Result<()> {
     let (outcome, failure) = match generated {
         Ok((draft, done)) if !draft.text.trim().is_empty() => {
-            store(app, lease, reply_to, draft, &done).await?;
+            store(app, context, reply_to, draft, &done).await?;
             ("answered", None)
         }
         Ok(_) => ("failed", Some(Failure::interrupted())),
         Err(NoAnswer::Failed(failure)) => ("failed", Some(failure)),
         Err(NoAnswer::TakenOver) => ("taken_over", None),
         Err(NoAnswer::Stopping) => {
-            answer::release(app, lease, None).await?;
+            answer::release(context, None).await?;
             ("left", None)
         }
     };
     metrics::counter!("channel_answers_total", "outcome" => outcome).increment(1);
     if let Some(failure) = failure {
-        answer::release(app, lease, Some(reply_to)).await?;
-        app.broadcaster.end_answer(lease.key);
+        let key = answer::conversation(context);
+        answer::release(context, Some(reply_to)).await?;
+        app.broadcaster.end_answer(key);
         let frame = failure.frame(reply_to);
-        app.broadcaster.send_failure(lease.key, reply_to, &frame);
+        app.broadcaster.send_failure(key, reply_to, &frame);
     }
     Ok(())
 }
 
 async fn store(
     app: &AppState,
-    lease: Lease,
+    context: &JobContext,
     reply_to: i64,
     mut draft: Draft,
     done: &Done,
 ) -> sqlx::Result<()> {
     CitedSource::mark_cited(&mut draft.sources, &done.citations);
-    let stored = answer::complete(app, lease, reply_to, &draft.text, &draft.sources, done).await?;
+    let stored = answer::complete(context, reply_to, &draft.text, &draft.sources, done).await?;
     if let Some(row) = stored {
         metrics::counter!("channel_messages_total", "role" => "assistant").increment(1);
-        app.broadcaster.end_answer(lease.key);
-        app.broadcaster.send_stored(lease.key, &row);
+        let key = answer::conversation(context);
+        app.broadcaster.end_answer(key);
+        app.broadcaster.send_stored(key, &row);
     }
     Ok(())
 }
