@@ -10,6 +10,7 @@ mod test_compose;
 mod test_copies;
 mod test_dead_connections;
 mod test_environment;
+mod test_ingestion;
 mod test_login_load;
 mod test_matrix;
 mod test_mutation;

@@ -53,6 +53,11 @@ impl Restored {
     /// Restores what that version left, in a database and an upload folder of its own, and an
     /// empty Redis. Chroma is shared, and the ids in it are fixed, so tests take turns.
     pub(crate) async fn new(version: &str) -> Self {
+        Self::changed(version, "").await
+    }
+
+    /// The same after a change of what that version left, in SQL.
+    pub(crate) async fn changed(version: &str, change: &str) -> Self {
         let mut stores = Stores::from_env();
         let mut lock = PgConnectOptions::from_str(&stores.postgres)
             .unwrap()
@@ -66,6 +71,7 @@ impl Restored {
         let fixture = Fixture::read(version);
         let scripts = ["roles.sql", "database.sql", "ageing.sql"];
         let scripts = scripts.map(|name| fixture::text(version, name));
+        let scripts = [&scripts[..], &[change.to_owned()]].concat();
         let database = TestDatabase::upgraded(&stores, &scripts).await;
         let uploads = TempDir::new().unwrap();
         let copied = copy(&fixture::path(version, "files"), uploads.path());

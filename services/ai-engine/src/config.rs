@@ -18,6 +18,8 @@ pub struct Config {
     pub cache: CacheSettings,
     /// How tokens of callers are verified.
     pub verifier: VerifierSettings,
+    /// Base URL of creator-hub, which stores the texts to be indexed.
+    pub creator_hub_url: String,
     /// Ollama and Chroma.
     pub engines: Engines,
 }
@@ -47,6 +49,7 @@ impl Config {
             database: DatabaseSettings::from_reader(&mut reader),
             cache: CacheSettings::from_reader(&mut reader),
             verifier: VerifierSettings::from_reader(&mut reader),
+            creator_hub_url: reader.url(keys::CREATOR_HUB_URL),
             engines: Engines {
                 ollama_url: reader.url(keys::OLLAMA_URL),
                 chroma_url: reader.url(keys::CHROMA_URL),
@@ -75,6 +78,7 @@ mod tests {
             keys::REDIS_HOST,
             keys::AUTH_URL,
             keys::INTERNAL_TOKEN_KEY,
+            keys::CREATOR_HUB_URL,
             keys::OLLAMA_URL,
             keys::CHROMA_URL,
             keys::CHAT_MODEL,

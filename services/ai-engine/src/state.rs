@@ -1,11 +1,15 @@
 //! The state that all requests share.
 
+use std::sync::Arc;
+
 use axum::extract::FromRef;
 use shared_ai_client::AnswerMode;
 use shared_auth::TokenVerifier;
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
+use shared_hub_client::HubClient;
+use shared_jobs::JobQueue;
 use shared_rpc::http_client;
 use shared_web::serve::StartError;
 
@@ -30,6 +34,12 @@ pub struct AppState {
     pub cache: Cache,
     /// Verifies the tokens of callers.
     pub verifier: TokenVerifier,
+    /// This service's queue.
+    pub jobs: JobQueue,
+    /// creator-hub's queue, which learns how the indexing of a document ended.
+    pub hub_jobs: JobQueue,
+    /// Reads the texts of documents.
+    pub hub: HubClient,
     /// The client of Ollama.
     pub ollama: Ollama,
     /// Makes vectors of texts.
@@ -52,6 +62,7 @@ impl AppState {
             database,
             cache,
             verifier,
+            creator_hub_url,
             engines,
         } = config;
         let http = http_client::new()?;
@@ -61,10 +72,15 @@ impl AppState {
             .map_err(|error| StartError::setup("CHROMA_URL", error))?;
         let model = &engines.embedding_model;
         let cache = Cache::new(&cache)?;
+        let verifier = TokenVerifier::new(Service::AiEngine, verifier, http.clone())
+            .with_revocations(cache.clone());
+        let tokens = Arc::new(verifier.signer().clone());
         Ok(Self {
             db: Db::new(&database),
-            verifier: TokenVerifier::new(Service::AiEngine, verifier, http)
-                .with_revocations(cache.clone()),
+            jobs: JobQueue::new(Service::AiEngine, cache.clone()),
+            hub_jobs: JobQueue::new(Service::CreatorHub, cache.clone()),
+            hub: HubClient::new(&creator_hub_url, http, tokens),
+            verifier,
             cache,
             embedder: Embedder::new(ollama.clone(), model),
             vectors: VectorStore::new(chroma, &engines.collections, model),

@@ -6,12 +6,11 @@ use shared_auth::VerifierSettings;
 use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Service, keys};
 use shared_db::DatabaseSettings;
+use shared_models::limits;
 use shared_web::serve::ServeSettings;
 
 /// Default limit of an upload.
 const UPLOAD_MAX_BYTES: u64 = 50 * 1024 * 1024;
-/// A larger document's text would not fit into memory beside others.
-const UPLOAD_CEILING: u64 = 512 * 1024 * 1024;
 
 /// Everything that `serve` reads.
 #[derive(Debug, Clone)]
@@ -46,7 +45,7 @@ impl Config {
                 keys::UPLOAD_MAX_BYTES,
                 UPLOAD_MAX_BYTES,
                 1,
-                UPLOAD_CEILING,
+                limits::DOCUMENT_BYTES,
             ),
         };
         if !config.upload_dir.as_os_str().is_empty() && config.upload_dir.is_relative() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use shared_ai_client::AiClient;
 use shared_auth::TokenVerifier;
+use shared_blobs::Directory;
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
@@ -14,7 +15,7 @@ use shared_web::serve::StartError;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::files::{Directory, FileStore};
+use crate::files::Files;
 
 /// Clients and settings of a running service; clones share them.
 #[derive(Debug, Clone)]
@@ -22,9 +23,11 @@ pub struct AppState {
     pub(crate) db: Db,
     pub(crate) cache: Cache,
     pub(crate) jobs: JobQueue,
+    /// ai-engine's queue, which gets the second half of the work on a document.
+    pub(crate) indexing: JobQueue,
     pub(crate) verifier: TokenVerifier,
     pub(crate) ai: AiClient,
-    pub(crate) files: Arc<dyn FileStore>,
+    pub(crate) files: Files,
     pub(crate) upload_max_bytes: u64,
     pub(crate) stop: CancellationToken,
 }
@@ -43,6 +46,7 @@ impl AppState {
             ai: AiClient::new(&config.ai_engine_url, http, tokens),
             verifier,
             jobs: JobQueue::new(Service::CreatorHub, cache.clone()),
+            indexing: JobQueue::new(Service::AiEngine, cache.clone()),
             cache,
             files: Arc::new(Directory::new(config.upload_dir.clone())),
             upload_max_bytes: config.upload_max_bytes,

@@ -109,6 +109,21 @@ pub async fn renew_lease(tx: &mut TenantTx, job: &ClaimedJob) -> sqlx::Result<bo
     Ok(updated.rows_affected() == 1)
 }
 
+/// Renews the lease within a transaction; false when the lease was lost or the job is to be
+/// cancelled. Until the transaction ends, nobody can ask to cancel.
+pub async fn renew_if_wanted(tx: &mut TenantTx, job: &ClaimedJob) -> sqlx::Result<bool> {
+    let updated = sqlx::query(
+        "update platform.jobs set lease_until = now() + $3, updated_at = now()
+         where id = $1 and lease_token = $2 and state = 'running' and not cancel_requested",
+    )
+    .bind(job.id)
+    .bind(job.lease_token)
+    .bind(interval(LEASE_TTL))
+    .execute(tx.conn())
+    .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
 /// Reports progress and renews the lease; false when the lease was lost.
 pub async fn report_progress(
     tx: &mut TenantTx,

@@ -206,6 +206,69 @@ pub async fn has_running_sibling(tx: &mut TenantTx, job: &ClaimedJob) -> sqlx::R
     .try_get(0)
 }
 
+/// Stops all work about a subject, but for the job `except`: what waits fails as `cancelled` at
+/// once, and what runs is asked to stop. A worker whose lease has expired can no longer commit.
+pub async fn cancel_subject(
+    tx: &mut TenantTx,
+    subject: Uuid,
+    except: Option<JobId>,
+    reason: &str,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "update platform.jobs
+         set state = 'failed', error_code = 'cancelled', error_reason = $3, lease_until = null,
+             lease_token = null, updated_at = now()
+         where subject_id = $1 and id is distinct from $2
+           and (state = 'queued' or state = 'running' and lease_until < now())",
+    )
+    .bind(subject)
+    .bind(except)
+    .bind(reason)
+    .execute(tx.conn())
+    .await?;
+    sqlx::query(
+        "update platform.jobs set cancel_requested = true, updated_at = now()
+         where subject_id = $1 and id is distinct from $2 and state = 'running'",
+    )
+    .bind(subject)
+    .bind(except)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// A job and those that continue its work, in any queue: they name it as `root` in their payload.
+/// The newest comes first and the root last; empty when there is no such job.
+pub async fn chain(tx: &mut TenantTx, root: JobId) -> sqlx::Result<Vec<JobRow>> {
+    let rows = sqlx::query(
+        "select id, kind, subject_id, state, stage, progress, attempts, error_code, error_reason
+         from platform.jobs
+         where id = $1
+            or subject_id = (select r.subject_id from platform.jobs r where r.id = $1)
+               and payload ->> 'root' = $1::text
+         order by id = $1, id desc",
+    )
+    .bind(root)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter().map(job_row).collect()
+}
+
+/// The chain of the newest job about a subject that continues no other one.
+pub async fn newest_chain(tx: &mut TenantTx, subject: Uuid) -> sqlx::Result<Vec<JobRow>> {
+    let root = sqlx::query(
+        "select id from platform.jobs where subject_id = $1 and payload ->> 'root' is null
+         order by id desc limit 1",
+    )
+    .bind(subject)
+    .fetch_optional(tx.conn())
+    .await?;
+    match root {
+        Some(row) => chain(tx, row.try_get(0)?).await,
+        None => Ok(Vec::new()),
+    }
+}
+
 /// The newest job about a subject.
 pub async fn newest(tx: &mut TenantTx, subject: Uuid) -> sqlx::Result<Option<JobRow>> {
     let row = sqlx::query(

@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bounded;
+pub mod content_hash;
 pub mod email;
 pub mod id;
+pub mod limits;
 pub mod page;
 pub mod permission;
 pub mod retry;
@@ -12,6 +14,7 @@ pub mod text;
 pub mod usage;
 
 pub use bounded::Bounded;
+pub use content_hash::ContentHash;
 pub use email::Email;
 pub use id::{
     ApiKeyId, ChannelId, ChunkId, ConversationId, CreatorId, DocumentId, GenerationId, JobId,

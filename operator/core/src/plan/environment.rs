@@ -148,6 +148,7 @@ fn creator_hub(resolved: &Resolved) -> Vec<Value> {
 fn ai_engine(resolved: &Resolved) -> Vec<Value> {
     let mode = resolved.spec.services.ai_engine.answer_mode;
     vec![
+        pod::variable(keys::CREATOR_HUB_URL, url(resolved, Service::CreatorHub)),
         pod::variable(keys::OLLAMA_URL, ollama::url(resolved)),
         pod::variable(keys::CHROMA_URL, chroma::url(resolved)),
         pod::variable(keys::CHAT_MODEL, resolved.model(ModelUse::Chat)),

@@ -18,6 +18,7 @@ mod test_search;
 mod test_start;
 mod test_tenancy;
 mod test_tenant_data;
+mod test_texts;
 mod test_upload;
 mod test_worker;
 mod test_worker_faults;

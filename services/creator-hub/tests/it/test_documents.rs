@@ -8,7 +8,7 @@ use shared_ai_client::IngestionFailure;
 use shared_models::{Retry, Role};
 use shared_testkit::{Answer, TestClient};
 
-use crate::engine::{Reply, failed};
+use crate::engine::Reply;
 use crate::world::{DOCUMENTS, World};
 
 async fn change(client: &TestClient, id: &str, body: &Value) -> Answer {
@@ -212,7 +212,7 @@ async fn a_new_title_is_what_a_searchable_document_is_cited_by() {
     let asked = world.engine.asked();
     let seen: Vec<_> = asked
         .iter()
-        .map(|asked| (asked.ingestion.version, asked.ingestion.title.as_str()))
+        .map(|asked| (asked.wanted.version, asked.wanted.title.as_str()))
         .collect();
     assert_eq!(seen, [(1, "a"), (2, "Calm")]);
 }
@@ -226,15 +226,14 @@ async fn a_failed_document_is_processed_anew_and_one_at_work_is_not() {
         (busy.status, busy.code()),
         (StatusCode::CONFLICT, "already_processing".into())
     );
-    world.engine.reply(Reply::Lines(vec![failed(
-        IngestionFailure::EmptyDocument,
-        Retry::Never,
-    )]));
+    world
+        .engine
+        .reply(Reply::Fails(IngestionFailure::EmptyDocument, Retry::Never));
     world.work_off().await;
     let document = world.ana.get(&format!("{DOCUMENTS}/{id}")).await.json();
     assert_eq!(document["state"], "failed");
     assert_eq!(document["error"]["code"], "empty_document");
-    assert_eq!(document["error"]["reason"], "it went wrong: empty_document");
+    assert_eq!(document["error"]["reason"], "the document contains no text");
 
     let answer = reprocess(&world.ana, &id).await;
     assert_eq!(

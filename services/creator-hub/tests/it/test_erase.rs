@@ -6,7 +6,7 @@ use http::{StatusCode, header};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::engine::{Reply, progress};
+use crate::engine::{Reply, read_text};
 use crate::world::{DOCUMENTS, World, upload};
 
 async fn delete(world: &World, id: &str) -> Value {
@@ -51,7 +51,7 @@ async fn a_deleted_document_is_hidden_at_once_and_then_gone_everywhere() {
     let id = world.ready("a.txt", "text").await;
     let job = delete(&world, &id).await;
     is_hidden(&world, &id).await;
-    assert_eq!(world.files().len(), 1, "the job removes it");
+    assert_eq!(world.files().len(), 2, "the job removes file and text");
     assert_eq!(world.engine.forgotten().len(), 1, "no answer cites it");
     world.work_off().await;
     nothing_is_left(&world).await;
@@ -101,7 +101,7 @@ async fn an_ai_engine_that_is_away_delays_the_erasure_and_does_not_prevent_it() 
         );
         assert!(job["error"]["reason"].is_string(), "{job}");
         is_hidden(&world, &id).await;
-        assert_eq!(world.files().len(), 1);
+        assert_eq!(world.files().len(), 2);
     }
     world.work_next().await;
     nothing_is_left(&world).await;
@@ -110,8 +110,8 @@ async fn an_ai_engine_that_is_away_delays_the_erasure_and_does_not_prevent_it() 
 #[tokio::test]
 async fn a_document_that_is_deleted_under_work_is_not_finished() {
     let world = World::new().await;
-    let working = tokio::spawn(creator_hub_service::jobs::run(world.state.clone()));
-    world.engine.reply(Reply::Stalls(vec![progress(1, 9)]));
+    let working = world.work();
+    world.engine.reply(Reply::Stalls(20));
     let id = world.uploaded("a.txt", "text").await;
     while world.engine.asked().is_empty() {
         sleep(Duration::from_millis(20)).await;
@@ -150,8 +150,8 @@ async fn the_same_content_may_come_back_before_the_old_one_is_erased() {
     assert_eq!(world.status(new).await["state"], "ready");
     assert_eq!(
         world.files().len(),
-        1,
-        "its file is the new document's by now"
+        2,
+        "the file is the new document's by now, and so is its text"
     );
     assert_eq!(world.count("select count(*) from hub.documents").await, 1);
     delete(&world, new).await;
@@ -168,10 +168,62 @@ async fn an_erasure_that_died_after_forgetting_is_finished_by_another() {
         .await
         .unwrap()
         .unwrap();
-    std::fs::remove_file(&world.files()[0]).unwrap();
+    for file in world.files() {
+        std::fs::remove_file(file).unwrap();
+    }
     world
         .execute("update platform.jobs set lease_until = now() - interval '1 s'")
         .await;
     world.work_off().await;
     nothing_is_left(&world).await;
+}
+
+#[tokio::test]
+async fn a_document_that_waits_for_its_indexing_is_not_indexed_any_more() {
+    let world = World::new().await;
+    let id = world.uploaded("a.txt", "text").await;
+    assert!(world.run_own_job().await);
+    delete(&world, &id).await;
+    world.work_off().await;
+    nothing_is_left(&world).await;
+    assert!(world.engine.asked().is_empty(), "its job has ended");
+    let cancelled = "select count(*) from platform.jobs
+                     where kind = 'index_document' and error_code = 'cancelled'";
+    assert_eq!(world.count(cancelled).await, 1);
+}
+
+#[tokio::test]
+async fn an_indexing_whose_worker_died_does_not_come_back_after_the_erasure() {
+    let world = World::new().await;
+    let id = world.uploaded("a.txt", "text").await;
+    assert!(world.run_own_job().await);
+    let ai_engine = shared_config::Service::AiEngine;
+    let db = world.database.as_service(ai_engine);
+    let dead = shared_jobs::lease::claim(&db, ai_engine).await.unwrap();
+    assert!(dead.is_some());
+    delete(&world, &id).await;
+    world
+        .execute(
+            "update platform.jobs set lease_until = now() - interval '1 s' where state = 'running'",
+        )
+        .await;
+    world.work_off().await;
+    nothing_is_left(&world).await;
+    assert!(world.engine.asked().is_empty());
+}
+
+#[tokio::test]
+async fn the_text_of_a_deleted_document_is_not_given_any_more() {
+    let world = World::new().await;
+    let id = world.ready("a.txt", "text").await;
+    let asked = world.engine.asked().remove(0);
+    let read = async |creator| {
+        let (document, wanted) = (asked.document, &asked.wanted);
+        read_text(&world.engine, &world.anonymous, creator, document, wanted).await
+    };
+    assert_eq!(read(world.creator).await.0, StatusCode::PARTIAL_CONTENT);
+    let other = read(shared_models::CreatorId::new()).await;
+    assert_eq!(other.0, StatusCode::NOT_FOUND, "another tenant's");
+    delete(&world, &id).await;
+    assert_eq!(read(world.creator).await.0, StatusCode::NOT_FOUND);
 }

@@ -6,13 +6,13 @@ use axum::body::Body;
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use shared_ai_client::{IngestionEvent, IngestionFailure};
+use shared_ai_client::IngestionFailure;
 use shared_models::Retry;
 use shared_testkit::Answer;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 
-use crate::engine::{Reply, failed, progress};
+use crate::engine::Reply;
 use crate::world::{DOCUMENTS, World};
 
 /// The events of a stream: name and data.
@@ -90,10 +90,9 @@ async fn a_document_is_followed_until_it_is_done() {
 #[tokio::test]
 async fn a_failure_is_the_last_event_with_its_reason() {
     let world = World::new().await;
-    world.engine.reply(Reply::Lines(vec![failed(
-        IngestionFailure::EmptyDocument,
-        Retry::Never,
-    )]));
+    world
+        .engine
+        .reply(Reply::Fails(IngestionFailure::EmptyDocument, Retry::Never));
     let id = world.uploaded("a.txt", "text").await;
     let stream = open(&world, &id).await;
     let (answer, ()) = tokio::join!(to_end(stream), world.work_off());
@@ -134,22 +133,23 @@ async fn a_document_that_is_deleted_ends_its_stream() {
 async fn progress_between_the_ends_is_shown_without_redis_too() {
     let mut world = World::with(|config| config.cache.port = 1).await;
     world.ana = world.service();
-    world.engine.reply(Reply::Stalls(vec![progress(1, 2)]));
+    world.engine.reply(Reply::Stalls(50));
     let id = world.uploaded("a.txt", "text").await;
-    let (state, stop) = (world.state.clone(), world.stop.clone());
-    let stalled =
-        tokio::spawn(async move { creator_hub_service::jobs::runner(&state).step(&stop).await });
+    assert!(world.run_own_job().await);
+    let (indexing, stop) = (world.indexing(), world.stop.clone());
+    let stalled = tokio::spawn(async move { indexing.step(&stop).await });
     let finish = async {
         while world.status(&id).await["stage"] != "indexing" {
             sleep(Duration::from_millis(20)).await;
         }
         sleep(Duration::from_millis(1500)).await;
         world
-            .execute("update platform.jobs set lease_until = now() - interval '1 s'")
+            .execute(
+                "update platform.jobs set lease_until = now() - interval '1 s'
+                 where state = 'running'",
+            )
             .await;
-        world
-            .engine
-            .reply(Reply::Lines(vec![IngestionEvent::Done { chunks: 1 }]));
+        world.engine.reply(Reply::Done(1));
         world.work_off().await;
     };
     let stream = open(&world, &id).await;

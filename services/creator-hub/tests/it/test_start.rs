@@ -141,6 +141,7 @@ async fn it_serves_works_and_ends_when_told() {
     let world = World::new().await;
     let auth = publish(&world.mint).await;
     let mut running = start(&world, &auth).await;
+    let indexing = tokio::spawn(world.indexing().run(world.stop.clone()));
     let (http, token) = (http_client::new().unwrap(), world.mint.owner(world.creator));
     let ready = http
         .get(format!("{}/readyz", running.base))
@@ -170,6 +171,8 @@ async fn it_serves_works_and_ends_when_told() {
         .send();
     let text = events.await.unwrap().text().await.unwrap();
     assert!(text.contains("event: done"), "{text}");
+    world.stop.cancel();
+    indexing.await.unwrap();
 
     let pid = running.process.id().to_string();
     assert!(
@@ -213,23 +216,39 @@ async fn a_body_that_is_too_large_is_answered_over_a_real_connection() {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the administrator holds a lock over several statements"
+)]
 async fn one_that_is_killed_is_followed_by_one_that_finishes_its_work() {
     let world = World::new().await;
     let auth = publish(&world.mint).await;
-    world.engine.reply(crate::engine::Reply::Stalls(vec![]));
+    // It cannot commit what it has extracted, until it is killed.
+    let admin = world.admin().await;
+    let mut blocked = admin.acquire().await.unwrap();
+    for statement in ["begin", "lock table hub.artefacts in access exclusive mode"] {
+        let done = sqlx::query(statement).execute(&mut *blocked).await;
+        done.unwrap();
+    }
     let id = world.uploaded("a.txt", "text").await;
     let mut killed = start(&world, &auth).await;
-    while world.engine.asked().is_empty() {
+    let running = "select count(*) from platform.jobs where state = 'running'";
+    while world.count(running).await == 0 {
         sleep(Duration::from_millis(20)).await;
     }
     killed.process.kill().unwrap();
     killed.process.wait().unwrap();
-    assert_eq!(world.status(&id).await["state"], "processing");
+    let freed = sqlx::query("rollback").execute(&mut *blocked).await;
+    freed.unwrap();
     // Nobody waits for the whole lease here.
     world
-        .execute("update platform.jobs set lease_until = now() - interval '1 s'")
+        .execute(
+            "update platform.jobs set lease_until = now() - interval '1 s'
+             where state = 'running'",
+        )
         .await;
     let _next = start(&world, &auth).await;
+    let indexing = tokio::spawn(world.indexing().run(world.stop.clone()));
     let begun = Instant::now();
     while world.status(&id).await["state"] != "ready" {
         assert!(
@@ -240,4 +259,6 @@ async fn one_that_is_killed_is_followed_by_one_that_finishes_its_work() {
         sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(world.status(&id).await["attempts"], 2);
+    world.stop.cancel();
+    indexing.await.unwrap();
 }

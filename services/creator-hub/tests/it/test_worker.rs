@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use serde_json::json;
-use shared_ai_client::{IngestionEvent, TextKind};
+use shared_ai_client::TextKind;
 use shared_config::Service;
 use shared_jobs::lease;
 use shared_testkit::TestClient;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::engine::{Reply, progress};
+use crate::engine::Reply;
 use crate::world::{DOCUMENTS, World, upload};
 
 /// Waits until the document's state is one of them.
@@ -64,17 +64,17 @@ async fn an_upload_becomes_searchable() {
         (asked.creator, asked.document.to_string()),
         (world.creator, id)
     );
-    assert_eq!(asked.ingestion.text, "# Sleep\n\nBreathe.\n");
-    assert_eq!(asked.ingestion.title, "Sleep");
-    assert_eq!(asked.ingestion.kind, TextKind::Markdown);
-    assert_eq!(asked.ingestion.version, 1);
+    assert_eq!(asked.text, "# Sleep\n\nBreathe.\n");
+    assert_eq!(asked.wanted.title.as_str(), "Sleep");
+    assert_eq!(asked.wanted.kind, TextKind::Markdown);
+    assert_eq!(asked.wanted.version, 1);
 }
 
 #[tokio::test]
 async fn a_running_service_picks_an_upload_up_and_shows_how_far_it_is() {
     let world = World::new().await;
-    let working = tokio::spawn(creator_hub_service::jobs::run(world.state.clone()));
-    world.engine.reply(Reply::Stalls(vec![progress(1, 4)]));
+    let working = world.work();
+    world.engine.reply(Reply::Stalls(30));
     let id = world.uploaded("a.txt", "text").await;
     let status = until(&world.ana, &id, &["processing"]).await;
     assert_eq!(status["attempts"], 1);
@@ -98,14 +98,77 @@ async fn a_running_service_picks_an_upload_up_and_shows_how_far_it_is() {
     let status = world.status(&id).await;
     assert_eq!(
         (&status["state"], &status["attempts"]),
-        (&json!("processing"), &json!(0))
+        (&json!("processing"), &json!(1))
     );
     let (state, stop) = world.replica();
-    let working = tokio::spawn(creator_hub_service::jobs::run(state));
+    let hub = tokio::spawn(creator_hub_service::jobs::run(state));
+    let indexing = tokio::spawn(world.indexing().run(stop.clone()));
     let status = until(&world.ana, &id, &["ready"]).await;
     assert_eq!(status["attempts"], 1);
     stop.cancel();
-    working.await.unwrap();
+    hub.await.unwrap();
+    indexing.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_document_is_processed_step_by_step_and_its_job_stands_for_all_steps() {
+    let world = World::new().await;
+    let body = upload(&world.ana, "a.txt", b"text").await;
+    let body = body.expect(http::StatusCode::ACCEPTED);
+    let id = body["document"]["id"].as_str().unwrap();
+    let job = format!(
+        "/creator-hub/v1/jobs/{}",
+        body["job"]["id"].as_str().unwrap()
+    );
+    let mut seen = Vec::new();
+    loop {
+        let (status, job) = (world.status(id).await, world.ana.get(&job).await.json());
+        assert_eq!(job["kind"], "ingest_document");
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let progress = status["progress"].as_i64().unwrap();
+        seen.push((text(&status["state"]), text(&job["state"]), progress));
+        if !world.run_one_job().await {
+            break;
+        }
+    }
+    let expected = [
+        ("pending", "queued", 0),
+        ("processing", "running", 5),
+        ("processing", "running", 99),
+        ("ready", "succeeded", 100),
+    ];
+    let expected = expected.map(|(state, job, at)| (state.to_owned(), job.to_owned(), at));
+    assert_eq!(seen, expected);
+    let kinds = "select count(*) from platform.jobs where state = 'succeeded'";
+    assert_eq!(world.count(kinds).await, 3);
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_between_any_two_steps_changes_nothing_in_the_end() {
+    let world = World::new().await;
+    for dies_before in 0..3 {
+        let text = format!("text {dies_before}");
+        let id = world.uploaded("a.txt", &text).await;
+        for step in 0..3 {
+            if step == dies_before {
+                let service = [Service::CreatorHub, Service::AiEngine][step % 2];
+                let db = world.database.as_service(service);
+                let dead = lease::claim(&db, service).await.unwrap();
+                assert!(dead.is_some(), "step {step} is due");
+                world
+                    .execute(
+                        "update platform.jobs set lease_until = now() - interval '1 s'
+                         where state = 'running'",
+                    )
+                    .await;
+            }
+            assert!(world.run_one_job().await, "step {step}");
+        }
+        assert_eq!(world.status(&id).await["state"], "ready", "{dies_before}");
+    }
+    assert_eq!(world.engine.asked().len(), 3);
+    assert_eq!(world.count("select count(*) from hub.artefacts").await, 3);
+    assert_eq!(world.files().len(), 6, "a file and its text each");
 }
 
 #[tokio::test]
@@ -136,18 +199,22 @@ async fn another_worker_takes_over_from_one_that_died() {
 #[tokio::test]
 async fn who_lost_the_lease_leaves_the_work_to_its_new_holder() {
     let world = World::new().await;
-    world.engine.reply(Reply::Stalls(vec![]));
     let id = world.uploaded("a.txt", "text").await;
+    assert!(world.run_own_job().await);
+    world.engine.reply(Reply::Stalls(10));
     let slow = tokio::spawn({
-        let (state, stop) = (world.state.clone(), world.stop.clone());
-        async move { creator_hub_service::jobs::runner(&state).step(&stop).await }
+        let (indexing, stop) = (world.indexing(), world.stop.clone());
+        async move { indexing.step(&stop).await }
     });
-    until(&world.ana, &id, &["processing"]).await;
     while world.engine.asked().is_empty() {
         sleep(Duration::from_millis(10)).await;
     }
     world
-        .execute("update platform.jobs set lease_until = now() - interval '1 s'")
+        .execute(
+            "update platform.jobs
+             set lease_token = gen_random_uuid(), lease_until = now() - interval '1 s'
+             where state = 'running'",
+        )
         .await;
     world.work_off().await;
     assert_eq!(world.status(&id).await["state"], "ready");
@@ -158,23 +225,6 @@ async fn who_lost_the_lease_leaves_the_work_to_its_new_holder() {
         .unwrap();
     assert_eq!(world.status(&id).await["state"], "ready");
     assert_eq!(world.engine.asked().len(), 2);
-}
-
-#[tokio::test]
-async fn a_lease_is_kept_while_ai_engine_is_slow() {
-    let world = World::new().await;
-    world.engine.reply(Reply::Stalls(vec![]));
-    let id = world.uploaded("a.txt", "text").await;
-    let working = tokio::spawn(creator_hub_service::jobs::run(world.state.clone()));
-    until(&world.ana, &id, &["processing"]).await;
-    world
-        .execute("update platform.jobs set lease_until = now() + interval '4 s'")
-        .await;
-    sleep(Duration::from_secs(3)).await;
-    let left = "select extract(epoch from lease_until - now())::int8 from platform.jobs";
-    assert!(world.count(left).await > 20, "the lease was renewed");
-    world.stop.cancel();
-    working.await.unwrap();
 }
 
 #[tokio::test]
@@ -209,7 +259,7 @@ async fn two_replicas_process_each_document_once() {
     let other = upload(&world.ben, "b.txt", b"another tenant's").await;
     assert_eq!(other.status, 202);
     let (state, stop) = world.replica();
-    let one = tokio::spawn(creator_hub_service::jobs::run(world.state.clone()));
+    let one = world.work();
     let two = tokio::spawn(creator_hub_service::jobs::run(state));
     for id in &ids {
         until(&world.ana, id, &["ready"]).await;
@@ -236,37 +286,60 @@ async fn two_replicas_process_each_document_once() {
 #[tokio::test]
 async fn a_title_that_changes_under_work_is_what_is_cited_in_the_end() {
     let world = World::new().await;
-    world
-        .engine
-        .reply(Reply::Lines(vec![IngestionEvent::Done { chunks: 1 }]));
     let id = world.uploaded("a.txt", "text").await;
-    // The worker has read the old title, and the new one comes before it is done.
-    world
-        .engine
-        .reply(Reply::Lines(vec![IngestionEvent::Done { chunks: 2 }]));
-    world
-        .execute(
-            "create function hub.rename() returns trigger language plpgsql as $$
-             begin new.title := 'Renamed'; return new; end $$",
-        )
-        .await;
-    world
-        .execute(
-            "create trigger rename before update on hub.documents for each row
-             when (old.state = 'processing' and new.state = 'ready') execute function hub.rename()",
-        )
-        .await;
+    assert!(world.run_own_job().await, "its old title is handed over");
+    let body = json!({"title": "Renamed"});
+    let path = format!("{DOCUMENTS}/{id}");
+    let change = world.ana.json(http::Method::PATCH, &path, &body).await;
+    change.expect(http::StatusCode::OK);
+    world.engine.reply(Reply::Done(1));
+    world.engine.reply(Reply::Done(2));
     world.work_off().await;
     let status = world.status(&id).await;
     assert_eq!(
         (&status["state"], &status["chunk_count"]),
         (&json!("ready"), &json!(2))
     );
-    let titles: Vec<_> = world
-        .engine
-        .asked()
-        .into_iter()
-        .map(|asked| asked.ingestion.title)
-        .collect();
+    let asked = world.engine.asked();
+    let titles: Vec<_> = asked.iter().map(|a| a.wanted.title.as_str()).collect();
     assert_eq!(titles, ["a", "Renamed"]);
+}
+
+#[tokio::test]
+async fn a_text_is_extracted_again_only_if_it_is_missing_or_of_other_rules() {
+    let world = World::new().await;
+    let id = world.ready("a.txt", "text").await;
+    let extracted = "select count(distinct created_at) from hub.artefacts";
+    let text_file = || {
+        let mut files = world.files().into_iter();
+        let is_text = |path: &std::path::PathBuf| {
+            let name = path.file_name().unwrap().to_string_lossy();
+            name.starts_with("text-")
+        };
+        files.find(is_text).unwrap()
+    };
+    let made = || std::fs::metadata(text_file()).unwrap().modified().unwrap();
+    let first = made();
+    let again = format!("{DOCUMENTS}/{id}/reprocess");
+    let reprocess = async || {
+        let request = world.ana.request(http::Method::POST, &again);
+        let answer = world.ana.send(request.body("".into()).unwrap()).await;
+        answer.expect(http::StatusCode::ACCEPTED);
+        world.work_off().await;
+        assert_eq!(world.status(&id).await["state"], "ready");
+    };
+    reprocess().await;
+    assert_eq!(made(), first, "the text is as it was");
+    std::fs::remove_file(text_file()).unwrap();
+    reprocess().await;
+    let second = made();
+    assert_ne!(second, first, "it was missing");
+    world
+        .execute("update hub.artefacts set extraction = extraction + 1")
+        .await;
+    reprocess().await;
+    assert_ne!(made(), second, "other rules had made it");
+    assert_eq!(world.count(extracted).await, 1);
+    let texts: Vec<_> = world.engine.asked().into_iter().map(|a| a.text).collect();
+    assert_eq!(texts, ["text"; 4]);
 }

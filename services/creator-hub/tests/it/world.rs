@@ -9,15 +9,18 @@ use creator_hub_service::{AppState, Config, jobs};
 use http::{Method, StatusCode, header};
 use serde_json::Value;
 use shared_auth::TokenVerifier;
+use shared_cache::Cache;
 use shared_config::{Reader, Service, keys};
 use shared_db::Db;
+use shared_jobs::Runner;
 use shared_models::CreatorId;
 use shared_testkit::{Answer, Stores, TestClient, TestDatabase, TokenMint};
 use sqlx::PgPool;
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 
 pub(crate) const DOCUMENTS: &str = "/creator-hub/v1/documents";
 const BOUNDARY: &str = "a-boundary-of-the-test";
@@ -83,10 +86,31 @@ impl World {
         (state(&self.config, &self.mint, &stop), stop)
     }
 
-    /// Runs one job that is due; false when there is none.
-    pub(crate) async fn run_one_job(&self) -> bool {
+    /// Runs one job of this service that is due; false when there is none.
+    pub(crate) async fn run_own_job(&self) -> bool {
         let runner = jobs::runner(&self.state);
         runner.step(&self.stop).await.unwrap()
+    }
+
+    /// Runs one job of this service or of the played ai-engine; false when none is due.
+    pub(crate) async fn run_one_job(&self) -> bool {
+        self.run_own_job().await || self.indexing().step(&self.stop).await.unwrap()
+    }
+
+    /// The runner of the played ai-engine.
+    pub(crate) fn indexing(&self) -> Runner {
+        let db = self.database.as_service(Service::AiEngine);
+        let cache = Cache::new(&self.config.cache).unwrap();
+        engine::runner(&self.engine, db, &cache, self.anonymous.clone())
+    }
+
+    /// Runs the jobs of this service and of the played ai-engine until they are told to stop.
+    pub(crate) fn work(&self) -> JoinHandle<()> {
+        let (own, indexing) = (jobs::run(self.state.clone()), self.indexing());
+        let indexing = indexing.run(self.stop.clone());
+        tokio::spawn(async move {
+            tokio::join!(own, indexing);
+        })
     }
 
     /// Does every job that is due.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use shared_config::Service;
-use shared_jobs::{JobState, lease};
-use shared_models::CreatorId;
+use shared_jobs::{Job as _, JobRow, JobState, NewJob, lease, rows};
+use shared_models::{CreatorId, JobId};
 
 use crate::test_app::{SERVICE, Script, Scripted, TestApp};
 
@@ -38,7 +38,7 @@ async fn workers_that_claim_at_the_same_time_get_different_jobs() {
         .into_iter()
         .map(|job| job.unwrap().unwrap().id)
         .collect();
-    ids.sort_by_key(shared_models::JobId::as_uuid);
+    ids.sort_by_key(JobId::as_uuid);
     ids.dedup();
     assert_eq!(ids.len(), 4);
 }
@@ -115,4 +115,56 @@ async fn a_rolled_back_job_is_neither_visible_nor_announced() {
         .unwrap();
     drop(tx);
     assert!(lease::claim(&app.db, SERVICE).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn all_work_about_a_row_is_stopped_but_for_one_job() {
+    let app = TestApp::new().await;
+    let enqueued = app
+        .enqueue(app.tenant, Scripted::job(Script::Succeed))
+        .await;
+    let running = lease::claim(&app.db, SERVICE).await.unwrap().unwrap();
+    let job = NewJob::new(Scripted::KIND, enqueued.subject);
+    let waiting = app.enqueue(app.tenant, job.clone()).await;
+    let spared = app.enqueue(app.tenant, job).await;
+    let other = app
+        .enqueue(app.tenant, Scripted::job(Script::Succeed))
+        .await;
+    let mut tx = app.db.tenant(app.tenant).await.unwrap();
+    assert!(lease::renew_if_wanted(&mut tx, &running).await.unwrap());
+    rows::cancel_subject(&mut tx, enqueued.subject, Some(spared.id), "gone")
+        .await
+        .unwrap();
+    assert!(!lease::renew_if_wanted(&mut tx, &running).await.unwrap());
+    assert!(lease::renew_lease(&mut tx, &running).await.unwrap());
+    tx.commit().await.unwrap();
+    let waiting = app.find(waiting.id).await;
+    assert_eq!(waiting.state, JobState::Failed);
+    assert_eq!(waiting.error_code.as_deref(), Some("cancelled"));
+    assert_eq!(app.find(running.id).await.state, JobState::Running);
+    assert_eq!(app.find(spared.id).await.state, JobState::Queued);
+    assert_eq!(app.find(other.id).await.state, JobState::Queued);
+}
+
+#[tokio::test]
+async fn a_job_is_read_with_those_that_continue_it() {
+    let app = TestApp::new().await;
+    let root = app
+        .enqueue(app.tenant, Scripted::job(Script::Succeed))
+        .await;
+    let payload = serde_json::json!({"root": root.id});
+    let next = NewJob::new(Scripted::KIND, root.subject);
+    let next = app
+        .enqueue(app.tenant, next.payload(&payload).unwrap())
+        .await;
+    app.enqueue(app.tenant, Scripted::job(Script::Succeed))
+        .await;
+    let ids = |rows: Vec<JobRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
+    let mut tx = app.db.tenant_read(app.tenant).await.unwrap();
+    let chain = rows::chain(&mut tx, root.id).await.unwrap();
+    assert_eq!(ids(chain), [next.id, root.id]);
+    let chain = rows::newest_chain(&mut tx, root.subject).await.unwrap();
+    assert_eq!(ids(chain), [next.id, root.id]);
+    let unknown = rows::chain(&mut tx, JobId::new()).await.unwrap();
+    assert!(unknown.is_empty());
 }

@@ -1,15 +1,18 @@
-//! The content hash of a file: SHA-256.
+//! The hash of a content: SHA-256.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// SHA-256 of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct ContentHash([u8; 32]);
+use serde::{Deserialize, Serialize};
+
+/// SHA-256 of a file or a text; hexadecimal in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ContentHash([u8; 32]);
 
 impl ContentHash {
-    /// The bytes, as they stand in the table.
-    pub(crate) const fn as_bytes(&self) -> &[u8] {
+    /// The bytes, as they stand in a table.
+    pub const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }
@@ -28,8 +31,9 @@ impl fmt::Display for ContentHash {
 }
 
 /// The text is not a SHA-256 in hexadecimal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NotAHash;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a SHA-256 in hexadecimal")]
+pub struct NotAHash;
 
 impl FromStr for ContentHash {
     type Err = NotAHash;
@@ -46,6 +50,20 @@ impl FromStr for ContentHash {
     }
 }
 
+impl TryFrom<String> for ContentHash {
+    type Error = NotAHash;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<ContentHash> for String {
+    fn from(hash: ContentHash) -> Self {
+        hash.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +73,8 @@ mod tests {
         let hash = ContentHash::from([0xab; 32]);
         assert_eq!(hash.to_string(), "ab".repeat(32));
         assert_eq!(hash.to_string().parse(), Ok(hash));
+        let json = serde_json::to_string(&hash).unwrap();
+        assert_eq!(serde_json::from_str::<ContentHash>(&json).unwrap(), hash);
         for text in ["", "ab", &"zz".repeat(32), &"é".repeat(32)] {
             assert_eq!(text.parse::<ContentHash>(), Err(NotAHash), "{text}");
         }

@@ -1,7 +1,7 @@
-//! Files in a directory: `<root>/<tenant>/<sha256>`, and `<root>/.incoming` for files being
-//! received. A marker there is an empty file named `<tenant>_<sha256>`.
+//! Files in a directory: `<root>/<tenant>/<name>`, and `<root>/.incoming` for files being written.
+//! A marker there is an empty file named `<tenant>_<name>`.
 
-use std::io;
+use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,24 +9,25 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use shared_models::CreatorId;
 use tokio::fs::{self, File};
-use tokio::io::{AsyncWriteExt as _, BufWriter};
+use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _, BufWriter};
 use uuid::Uuid;
 
-use super::{FileStore, PendingUpload, StoredFile};
-use crate::domain::content::ContentHash;
+use crate::error::BlobError;
+use crate::key::BlobKey;
+use crate::store::{BlobStore, OpenBlob, PendingBlob};
 
 /// Bytes buffered between two writes to disk.
 const BUFFER: usize = 256 * 1024;
 
 /// A directory of files.
 #[derive(Debug, Clone)]
-pub(crate) struct Directory {
+pub struct Directory {
     root: PathBuf,
 }
 
 impl Directory {
     /// Files below that folder, which is created with the first file.
-    pub(crate) const fn new(root: PathBuf) -> Self {
+    pub const fn new(root: PathBuf) -> Self {
         Self { root }
     }
 
@@ -34,16 +35,17 @@ impl Directory {
         self.root.join(".incoming")
     }
 
-    fn marker(&self, creator: CreatorId, hash: ContentHash) -> PathBuf {
-        self.incoming().join(format!("{creator}_{hash}"))
+    fn marker(&self, key: BlobKey) -> PathBuf {
+        let BlobKey { tenant, name } = key;
+        self.incoming().join(format!("{tenant}_{name}"))
     }
 
-    fn folder(&self, creator: CreatorId) -> PathBuf {
-        self.root.join(creator.to_string())
+    fn folder(&self, tenant: CreatorId) -> PathBuf {
+        self.root.join(tenant.to_string())
     }
 
-    fn place(&self, creator: CreatorId, hash: ContentHash) -> PathBuf {
-        self.folder(creator).join(hash.to_string())
+    fn place(&self, key: BlobKey) -> PathBuf {
+        self.folder(key.tenant).join(key.name.to_string())
     }
 
     async fn create_part(&self) -> io::Result<PartFile> {
@@ -62,7 +64,7 @@ impl Directory {
         })
     }
 
-    async fn clear(&self, older_than: Duration) -> io::Result<Vec<(CreatorId, ContentHash)>> {
+    async fn clear(&self, older_than: Duration) -> io::Result<Vec<BlobKey>> {
         let mut unconfirmed = Vec::new();
         let mut entries = match fs::read_dir(self.incoming()).await {
             Ok(entries) => entries,
@@ -79,118 +81,113 @@ impl Directory {
                 continue;
             }
             match marked(&entry.file_name().to_string_lossy()) {
-                Some(file) => unconfirmed.push(file),
+                Some(key) => unconfirmed.push(key),
                 None => absent_is_fine(fs::remove_file(entry.path()).await)?,
             }
         }
         Ok(unconfirmed)
     }
+
+    async fn erase_tenant(&self, tenant: CreatorId) -> io::Result<u64> {
+        // Names begin with the tenant's id in one folder and with anything in the other.
+        let marks = clear_names(&self.incoming(), &format!("{tenant}_")).await?;
+        let files = clear_names(&self.folder(tenant), "").await?;
+        match fs::remove_dir(self.folder(tenant)).await {
+            // A concurrent upload has just put its file there.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            result => absent_is_fine(result)?,
+        }
+        Ok(marks + files)
+    }
 }
 
-impl FileStore for Directory {
-    fn begin(&self) -> BoxFuture<'_, io::Result<Box<dyn PendingUpload>>> {
-        async { Ok(Box::new(self.create_part().await?) as Box<dyn PendingUpload>) }.boxed()
+impl BlobStore for Directory {
+    fn begin(&self) -> BoxFuture<'_, Result<Box<dyn PendingBlob>, BlobError>> {
+        async { Ok(Box::new(self.create_part().await?) as Box<dyn PendingBlob>) }.boxed()
     }
 
-    fn confirm(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<()>> {
-        async move { absent_is_fine(fs::remove_file(self.marker(creator, hash)).await) }.boxed()
+    fn confirm(&self, key: BlobKey) -> BoxFuture<'_, Result<(), BlobError>> {
+        async move { Ok(absent_is_fine(fs::remove_file(self.marker(key)).await)?) }.boxed()
     }
 
-    fn open(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<StoredFile>> {
+    fn open(&self, key: BlobKey, offset: u64) -> BoxFuture<'_, Result<OpenBlob, BlobError>> {
         async move {
-            let file = File::open(self.place(creator, hash)).await?;
+            let mut file = File::open(self.place(key)).await?;
             let size = file.metadata().await?.len();
+            file.seek(SeekFrom::Start(offset)).await?;
             let content = Box::new(file);
-            Ok(StoredFile { size, content })
+            Ok(OpenBlob { size, content })
         }
         .boxed()
     }
 
-    fn read(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<Vec<u8>>> {
-        fs::read(self.place(creator, hash)).boxed()
+    fn size(&self, key: BlobKey) -> BoxFuture<'_, Result<u64, BlobError>> {
+        async move { Ok(fs::metadata(self.place(key)).await?.len()) }.boxed()
     }
 
-    fn remove(&self, creator: CreatorId, hash: ContentHash) -> BoxFuture<'_, io::Result<()>> {
+    fn remove(&self, key: BlobKey) -> BoxFuture<'_, Result<(), BlobError>> {
         async move {
-            absent_is_fine(fs::remove_file(self.place(creator, hash)).await)?;
+            absent_is_fine(fs::remove_file(self.place(key)).await)?;
             // Remove the folder with its last file; a folder that is not empty stays.
-            let _ = fs::remove_dir(self.folder(creator)).await;
+            let _ = fs::remove_dir(self.folder(key.tenant)).await;
             Ok(())
         }
         .boxed()
     }
 
-    fn erase(&self, creator: CreatorId) -> BoxFuture<'_, io::Result<u64>> {
-        async move {
-            // Names begin with the tenant's id in one folder and are hashes in the other.
-            let marks = clear_names(&self.incoming(), &format!("{creator}_")).await?;
-            let files = clear_names(&self.folder(creator), "").await?;
-            match fs::remove_dir(self.folder(creator)).await {
-                // A concurrent upload has just put its file there.
-                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
-                result => absent_is_fine(result)?,
-            }
-            Ok(marks + files)
-        }
-        .boxed()
+    fn erase(&self, tenant: CreatorId) -> BoxFuture<'_, Result<u64, BlobError>> {
+        async move { Ok(self.erase_tenant(tenant).await?) }.boxed()
     }
 
-    fn check(&self) -> BoxFuture<'_, io::Result<()>> {
+    fn check(&self) -> BoxFuture<'_, Result<(), BlobError>> {
         async {
             let mut probe = self.create_part().await?;
             probe.file.write_all(b"x").await?;
-            probe.file.flush().await
+            Ok(probe.file.flush().await?)
         }
         .boxed()
     }
 
-    fn sweep(
-        &self,
-        older_than: Duration,
-    ) -> BoxFuture<'_, io::Result<Vec<(CreatorId, ContentHash)>>> {
-        self.clear(older_than).boxed()
+    fn sweep(&self, older_than: Duration) -> BoxFuture<'_, Result<Vec<BlobKey>, BlobError>> {
+        async move { Ok(self.clear(older_than).await?) }.boxed()
     }
 }
 
-/// A file that is being received.
+/// A file that is being written.
 struct PartFile {
     file: BufWriter<File>,
     path: PathBuf,
     store: Directory,
 }
 
-impl PendingUpload for PartFile {
-    fn write<'a>(&'a mut self, chunk: &'a [u8]) -> BoxFuture<'a, io::Result<()>> {
-        self.file.write_all(chunk).boxed()
+impl PendingBlob for PartFile {
+    fn write<'a>(&'a mut self, chunk: &'a [u8]) -> BoxFuture<'a, Result<(), BlobError>> {
+        async { Ok(self.file.write_all(chunk).await?) }.boxed()
     }
 
-    fn finish(&mut self) -> BoxFuture<'_, io::Result<()>> {
+    fn finish(&mut self) -> BoxFuture<'_, Result<(), BlobError>> {
         async {
             self.file.flush().await?;
-            self.file.get_ref().sync_all().await
+            Ok(self.file.get_ref().sync_all().await?)
         }
         .boxed()
     }
 
-    fn promote(
-        self: Box<Self>,
-        creator: CreatorId,
-        hash: ContentHash,
-    ) -> BoxFuture<'static, io::Result<()>> {
+    fn promote(self: Box<Self>, key: BlobKey) -> BoxFuture<'static, Result<(), BlobError>> {
         async move {
-            let (store, folder) = (&self.store, self.store.folder(creator));
-            File::create(store.marker(creator, hash)).await?;
+            let (store, folder) = (&self.store, self.store.folder(key.tenant));
+            File::create(store.marker(key)).await?;
             sync(&store.incoming()).await?;
             fs::create_dir_all(&folder).await?;
-            fs::rename(&self.path, store.place(creator, hash)).await?;
+            fs::rename(&self.path, store.place(key)).await?;
             sync(&folder).await?;
-            sync(&store.root).await
+            Ok(sync(&store.root).await?)
         }
         .boxed()
     }
 }
 
-/// Removes an interrupted upload; a promoted file has left this path.
+/// Removes an interrupted file; a promoted one has left this path.
 impl Drop for PartFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
@@ -202,9 +199,10 @@ async fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder).await?.sync_all().await
 }
 
-fn marked(name: &str) -> Option<(CreatorId, ContentHash)> {
-    let (creator, hash) = name.split_once('_')?;
-    Some((creator.parse().ok()?, hash.parse().ok()?))
+fn marked(name: &str) -> Option<BlobKey> {
+    let (tenant, name) = name.split_once('_')?;
+    let (tenant, name) = (tenant.parse().ok()?, name.parse().ok()?);
+    Some(BlobKey { tenant, name })
 }
 
 /// Removes the files of a folder whose names have that prefix, and counts them.
