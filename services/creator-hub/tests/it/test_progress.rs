@@ -145,7 +145,8 @@ async fn progress_between_the_ends_is_shown_without_redis_too() {
         sleep(Duration::from_millis(1500)).await;
         world
             .execute(
-                "update platform.jobs set lease_until = now() - interval '1 s'
+                "update platform.jobs
+                 set lease_token = gen_random_uuid(), lease_until = now() - interval '1 s'
                  where state = 'running'",
             )
             .await;
