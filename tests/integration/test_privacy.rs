@@ -107,7 +107,7 @@ async fn talk(all: &Processes, account: &Account, channel: &str, word: &str) {
 }
 
 /// A word that stands nowhere else.
-fn word() -> String {
+fn random_word() -> String {
     format!("w{}", Uuid::new_v4().simple())
 }
 
@@ -181,10 +181,10 @@ async fn exported(all: &Processes, account: &Account) -> String {
 #[tokio::test]
 async fn a_copy_has_something_of_every_service_and_no_secret() {
     let all = Processes::start().await;
-    let mark = word();
+    let mark = random_word();
     let ana = all.register(&mark).await;
     fill(&all, &ana, &mark).await;
-    let other = word();
+    let other = random_word();
     let ben = all.register(&other).await;
 
     let download = exported(&all, &ana).await;
@@ -272,7 +272,7 @@ fn covers_all(report: &Value) {
 #[tokio::test]
 async fn an_erasure_leaves_no_trace_though_processes_die_and_spares_the_neighbour() {
     let mut all = Processes::start().await;
-    let (mark, other) = (word(), word());
+    let (mark, other) = (random_word(), random_word());
     let (ana, ben) = (all.register(&mark).await, all.register(&other).await);
     fill(&all, &ana, &mark).await;
     fill(&all, &ben, &other).await;

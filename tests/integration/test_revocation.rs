@@ -29,7 +29,7 @@ const SCOPES: [&str; 4] = [
     "channels:read",
 ];
 /// So soon, says the design.
-const SOON: Duration = Duration::from_secs(1);
+const REVOCATION_TIMEOUT: Duration = Duration::from_secs(1);
 
 async fn seen(all: &Processes, service: Service, path: &str, token: &str) -> StatusCode {
     let read = all.http.get(all.url(service, path)).bearer_auth(token);
@@ -53,7 +53,11 @@ async fn everywhere(all: &Processes, token: &str, status: StatusCode, began: Ins
             if found == status {
                 return format!(" {} {took:.0?}", service.name());
             }
-            assert!(took < SOON, "{} still says {found}", service.name());
+            assert!(
+                took < REVOCATION_TIMEOUT,
+                "{} still says {found}",
+                service.name()
+            );
             sleep(Duration::from_millis(5)).await;
         }
     };
@@ -214,7 +218,10 @@ async fn change_key(all: &Processes, admin: &mut Account) -> Duration {
     post(all, "/v1/keys/rotate", &admin.token, &json!({})).await;
     let began = Instant::now();
     while signed_by(&admin.token) == before {
-        assert!(began.elapsed() < 5 * SOON, "the new key never signs");
+        assert!(
+            began.elapsed() < 5 * REVOCATION_TIMEOUT,
+            "the new key never signs"
+        );
         sleep(Duration::from_millis(40)).await;
         (admin.token, admin.refresh_token) = renew(all, &admin.refresh_token).await;
     }
@@ -251,5 +258,8 @@ async fn a_new_key_takes_over_under_load_and_no_token_is_refused() {
         counts.iter().all(|count| *count > 10),
         "no load: {counts:?}"
     );
-    assert!(took.iter().all(|took| *took < SOON), "{took:?}");
+    assert!(
+        took.iter().all(|took| *took < REVOCATION_TIMEOUT),
+        "{took:?}"
+    );
 }

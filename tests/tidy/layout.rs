@@ -120,3 +120,35 @@ fn the_domain_decides_without_input_or_output() {
         &violations("domain", &refused),
     );
 }
+
+/// The schema of each service.
+const SCHEMAS: [(&str, &str); 4] = [
+    ("auth", "auth"),
+    ("creator-hub", "hub"),
+    ("ai-engine", "ai"),
+    ("channel", "channel"),
+];
+
+/// What precedes a table in a statement.
+const BEFORE_A_TABLE: [&str; 6] = ["from ", "join ", "into ", "update ", "using ", "table "];
+
+#[test]
+fn a_table_belongs_to_one_service() {
+    // A query on another service's table ties both to one schema: neither can change it alone.
+    let mut faults = Vec::new();
+    for (path, text) in files_ending("rs") {
+        let Some((service, _)) = in_service(&path) else {
+            continue;
+        };
+        let foreign = SCHEMAS.iter().filter(|(owner, _)| *owner != service);
+        let refused: Vec<String> = foreign
+            .flat_map(|(_, schema)| BEFORE_A_TABLE.map(|before| format!("{before}{schema}.")))
+            .collect();
+        for (number, line) in code(&text) {
+            if refused.iter().any(|table| line.contains(table.as_str())) {
+                faults.push(format!("{}:{number}: {}", path.display(), line.trim()));
+            }
+        }
+    }
+    none("ask the owner: a typed client, an event or a job", &faults);
+}

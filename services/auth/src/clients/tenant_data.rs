@@ -7,7 +7,7 @@ use futures_util::Stream;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use shared_config::Service;
 use shared_models::{CreatorId, ExportFailure, RowCounts};
-use shared_web::tenant_data::{ExportError, Line, LineError, LineReader, ROUTE};
+use shared_web::tenant_data::{ExportError, ExportedLine, LineError, LineReader, ROUTE};
 
 use crate::app::privacy::Privacy;
 use crate::state::AppState;
@@ -117,7 +117,7 @@ pub(crate) struct RecordStream<S>(LineReader<S>);
 
 impl<S: Stream<Item = reqwest::Result<Bytes>>> RecordStream<S> {
     /// The next record; none after the last one. An export without its last record is an error.
-    pub(crate) async fn next(&mut self) -> Result<Option<Line>, TenantDataError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<ExportedLine>, TenantDataError> {
         let line = tokio::time::timeout(RECORD_TIMEOUT, self.0.next()).await;
         Ok(line.map_err(|_| TenantDataError::Timeout)??)
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use shared_ai_client::client::Events;
-use shared_ai_client::{AiError, AnswerEvent, Done, Question, Turn, TurnRole};
+use shared_ai_client::{AiError, AnswerEvent, ChatTurn, Done, Question, TurnRole};
 use shared_models::text::MultiLine;
 use tokio::time::{interval, sleep};
 use uuid::Uuid;
@@ -258,13 +258,13 @@ async fn store(
     Ok(())
 }
 
-fn history_turn(message: &MessageRow) -> Option<Turn> {
+fn history_turn(message: &MessageRow) -> Option<ChatTurn> {
     let role = match message.role {
         MessageRole::User => TurnRole::User,
         MessageRole::Assistant => TurnRole::Assistant,
     };
     let content = acceptable_text(&message.content, MAX_HISTORY_LENGTH)?;
-    Some(Turn { role, content })
+    Some(ChatTurn { role, content })
 }
 
 /// Text that ai-engine accepts: bounded and without control characters.

@@ -14,7 +14,7 @@ use shared_config::Service;
 use shared_models::{ApiKeyId, CreatorId, Permission, Role, UserId};
 use shared_testkit::{DeadConnectionProxy, Stores, TokenMint};
 
-const LIFE: Duration = Duration::from_mins(15);
+const TOKEN_TTL: Duration = Duration::from_mins(15);
 
 /// Waits until verification fails with that code, or succeeds, and returns how long it took.
 async fn until(verifier: &TokenVerifier, token: &str, code: Option<&str>) -> Duration {
@@ -48,7 +48,7 @@ async fn a_revocation_takes_effect_in_every_service_within_a_second() {
             until(service, &token, None).await;
             until(service, &token, None).await;
         }
-        auth.revoke(subject, LIFE).await.unwrap();
+        auth.revoke(subject, TOKEN_TTL).await.unwrap();
         let code = match subject {
             Subject::Tenant(_) => "tenant_suspended",
             Subject::Session(_) => "session_ended",
@@ -70,13 +70,13 @@ async fn a_resumed_account_works_and_a_user_gets_new_tokens() {
     let token = mint.sign(&claims);
 
     let account = Subject::Tenant(claims.creator_id);
-    revocations.revoke(account, LIFE).await.unwrap();
+    revocations.revoke(account, TOKEN_TTL).await.unwrap();
     until(&verifier, &token, Some("tenant_suspended")).await;
     revocations.lift(account).await.unwrap();
     until(&verifier, &token, None).await;
 
     let user = Subject::User(claims.sub);
-    revocations.revoke(user, LIFE).await.unwrap();
+    revocations.revoke(user, TOKEN_TTL).await.unwrap();
     until(&verifier, &token, Some("revoked_token")).await;
     tokio::time::sleep(Duration::from_millis(2)).await;
     claims.jti = uuid::Uuid::now_v7();
@@ -97,7 +97,7 @@ async fn a_revocation_before_the_subscription_counts() {
     // Only the key is set and nothing published, as after an interrupted subscription.
     let key = shared_cache::Key::revoked("session", claims.sid.as_uuid());
     let cache = Cache::new(&settings).unwrap();
-    cache.write(&key, &1_i64, LIFE).await.unwrap();
+    cache.write(&key, &1_i64, TOKEN_TTL).await.unwrap();
     let other = mint
         .verifier(Service::Channel)
         .with_revocations(Cache::new(&settings).unwrap());
@@ -142,7 +142,7 @@ async fn a_dead_subscription_is_detected() {
 
     wire.go_dead();
     let auth = Revocations::listen(Cache::new(&settings).unwrap());
-    auth.revoke(Subject::Session(claims.sid), LIFE)
+    auth.revoke(Subject::Session(claims.sid), TOKEN_TTL)
         .await
         .unwrap();
     let took = until(&verifier, &token, Some("session_ended")).await;
@@ -208,7 +208,7 @@ async fn an_api_key_is_resolved_once_and_again_when_its_creator_changes() {
     assert_eq!(caller.user().unwrap_err().code(), "users_only");
 
     revocations
-        .revoke(Subject::User(maker), LIFE)
+        .revoke(Subject::User(maker), TOKEN_TTL)
         .await
         .unwrap();
     let began = Instant::now();
@@ -221,6 +221,6 @@ async fn an_api_key_is_resolved_once_and_again_when_its_creator_changes() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let key = Subject::ApiKey(keys.identity.id);
-    revocations.revoke(key, LIFE).await.unwrap();
+    revocations.revoke(key, TOKEN_TTL).await.unwrap();
     until(&verifier, "cpk_one", Some("revoked_token")).await;
 }
