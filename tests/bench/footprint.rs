@@ -15,7 +15,7 @@ use crate::rounds::{Side, alternate};
 use crate::servers::Platform;
 
 /// How long a service is left alone before its memory is read.
-const IDLE: Duration = Duration::from_secs(3);
+const IDLE_PERIOD: Duration = Duration::from_secs(3);
 
 /// The release binaries, as processes of their own.
 pub(crate) fn run(platform: &Platform) {
@@ -62,7 +62,7 @@ fn start(processes: &mut Processes, service: Service, path: &str) -> f64 {
 /// Megabytes that a new process holds after it was ready and left alone.
 fn memory(processes: &mut Processes, service: Service) -> f64 {
     start(processes, service, wiring::READYZ);
-    thread::sleep(IDLE);
+    thread::sleep(IDLE_PERIOD);
     let status = format!("/proc/{}/status", processes.running[&service].id());
     let status = fs::read_to_string(status).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

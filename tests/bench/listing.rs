@@ -34,7 +34,7 @@ impl FromRef<Lists> for TokenVerifier {
     }
 }
 
-type Listed = Json<Page<Document>>;
+type DocumentPage = Json<Page<Document>>;
 
 /// The handler of creator-hub, over another way to read.
 macro_rules! whole {
@@ -44,7 +44,7 @@ macro_rules! whole {
                    caller: Permit<permit::DocumentsRead>,
                    paging: Paging,
                    Query(page): Query<PageRequest>|
-                   -> Listed {
+                   -> DocumentPage {
                 let window = paging.window(&page).unwrap();
                 let rows = lists.roads.$read(caller.tenant).await;
                 Json(paging.page(rows, window, |row| row.id.as_uuid()))
@@ -71,7 +71,7 @@ pub(crate) fn run(platform: &Platform) {
     let roads = platform.runtime.block_on(Roads::new(platform));
     let creators: Vec<_> = (0..AT_ONCE * CALLERS).map(|_| CreatorId::new()).collect();
     platform.runtime.block_on(roads.fill(&creators));
-    let world = World {
+    let world = ListingBench {
         platform,
         creators,
         mint,
@@ -83,14 +83,14 @@ pub(crate) fn run(platform: &Platform) {
 }
 
 /// Who asks whom.
-struct World<'a> {
+struct ListingBench<'a> {
     platform: &'a Platform,
     creators: Vec<CreatorId>,
     mint: TokenMint,
     lists: Lists,
 }
 
-impl World<'_> {
+impl ListingBench<'_> {
     fn serve(&self, routes: Router<Lists>) -> SocketAddr {
         self.platform.serve(routes.with_state(self.lists.clone()))
     }
@@ -153,7 +153,7 @@ impl World<'_> {
 }
 
 /// The policy alone: handlers that do nothing but read and answer.
-fn policies(world: &World<'_>) {
+fn policies(world: &ListingBench<'_>) {
     let routes = Router::new()
         .route("/protected/{creator}", bare!(protected))
         .route("/explicit/{creator}", bare!(explicit))
@@ -169,7 +169,7 @@ fn policies(world: &World<'_>) {
 }
 
 /// The real route: the same layers and extractors on all sides.
-fn route(world: &World<'_>, hub: SocketAddr) {
+fn route(world: &ListingBench<'_>, hub: SocketAddr) {
     let over = |method| {
         let routes = Router::new().route(LIST, method);
         let routes = routes.with_state(world.lists.clone());
@@ -194,7 +194,7 @@ fn route(world: &World<'_>, hub: SocketAddr) {
 }
 
 /// The list with and without the limits of callers and accounts.
-fn limits(world: &World<'_>) {
+fn limits(world: &ListingBench<'_>) {
     let routes = Router::new().route(LIST, whole!(protected));
     let routes = routes.with_state::<()>(world.lists.clone());
     let counted = world

@@ -11,11 +11,11 @@ use shared_cache::{Cache, CacheSettings};
 use shared_config::{Reader, Service, keys};
 use shared_db::DatabaseSettings;
 use shared_models::CreatorId;
-use shared_testkit::{Stores, TestDatabase, TokenMint};
+use shared_testkit::{Revoker, Stores, TestDatabase, TokenMint};
 use shared_web::{Limiter, app, rate_limit};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Connections that ask at the same time: enough to keep two cores busy.
 pub(crate) const AT_ONCE: usize = 4;
@@ -30,6 +30,8 @@ pub(crate) struct Platform {
     pub(crate) stores: Stores,
     pub(crate) database: TestDatabase,
     pub(crate) cache: CacheSettings,
+    /// Without an epoch, services would ask Redis at each request.
+    _epoch: DropGuard,
 }
 
 impl Platform {
@@ -38,11 +40,15 @@ impl Platform {
         let stores = Stores::from_env();
         let database = runtime.block_on(TestDatabase::new(&stores));
         let cache = stores.cache_settings();
+        let inside = runtime.enter();
+        let epoch = Revoker::new(&database, &cache).run();
+        drop(inside);
         Self {
             runtime,
             stores,
             database,
             cache,
+            _epoch: epoch,
         }
     }
 

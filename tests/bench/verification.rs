@@ -23,12 +23,14 @@ pub(crate) fn run(platform: &Platform) {
     let remembering = platform.runtime.block_on(async {
         let (settings, http) = (mint.settings("http://127.0.0.1:1"), http_client::new());
         let verifier = TokenVerifier::new(Service::CreatorHub, settings, http.unwrap());
-        let verifier = verifier.with_revocations(platform.cache());
+        let db = platform.database.as_service(Service::CreatorHub);
+        let verifier = verifier.with_revocations(platform.cache(), &db);
         verifier.replace_keys(&mint.key_set());
-        let mut changes = verifier.revocations().unwrap().changes();
-        // Before the subscription nothing is remembered.
-        let subscribed = changes.wait_for(|epoch| epoch % 2 == 1).await;
-        drop(subscribed.unwrap());
+        let revocations = verifier.revocations().unwrap();
+        let mut changes = revocations.changes();
+        // Before that nothing is remembered.
+        let caching = changes.wait_for(|_| revocations.is_caching()).await;
+        drop(caching.unwrap());
         verifier
     });
     let forgetful = mint.verifier(Service::CreatorHub);

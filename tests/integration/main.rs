@@ -1,6 +1,7 @@
 //! Contracts between parts, on real stores and without a cluster.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at faults")]
 
+mod own_redis;
 mod processes;
 mod rls;
 mod rows;
@@ -9,13 +10,17 @@ mod test_catalogue;
 mod test_compose;
 mod test_copies;
 mod test_dead_connections;
+mod test_effects;
 mod test_environment;
+mod test_ingestion;
 mod test_login_load;
 mod test_matrix;
 mod test_mutation;
 mod test_pool;
 mod test_privacy;
+mod test_retention;
 mod test_revocation;
+mod test_revocation_loss;
 mod test_rights;
 mod test_swapped_ids;
 mod test_transactions;

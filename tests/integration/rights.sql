@@ -4,7 +4,7 @@ WITH recipe AS (
          || '''''::text))::uuid AS "nullif"))' AS expression
 ), ours AS (
   SELECT oid, rolname FROM pg_roles
-  WHERE rolname ~ '^(platform|auth|hub|ai|channel|job)_' AND rolname NOT IN ('platform_owner', 'platform_migrator')
+  WHERE rolname ~ '^(platform|auth|hub|ai|channel|job|event)_' AND rolname NOT IN ('platform_owner', 'platform_migrator')
 ), homes AS (
   SELECT oid, nspname, nspacl, nspowner FROM pg_namespace
   WHERE nspname !~ '^(pg_|information_schema$|public$)'

@@ -5,7 +5,7 @@ use shared_testkit::{Stores, TestDatabase};
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
 /// Tables without `creator_id`, each with the reason why no tenant owns its rows.
-const SHARED_TABLES: [(&str, &str); 8] = [
+const SHARED_TABLES: [(&str, &str); 12] = [
     (
         "platform.schema_migrations",
         "sqlx's record of migrations; no service may read it",
@@ -35,8 +35,24 @@ const SHARED_TABLES: [(&str, &str); 8] = [
         "invites who has no account yet; reachable by definer functions only",
     ),
     (
+        "platform.schedules",
+        "work that no tenant asked for; reachable by definer functions only",
+    ),
+    (
+        "platform.retention_rules",
+        "which rows the clean-up may delete; written by migrations alone",
+    ),
+    (
         "auth.erasures",
         "proves the erasure of a tenant that is gone, by a hash; definer functions only",
+    ),
+    (
+        "platform.event_subscriptions",
+        "which service wants which types of events; reachable by definer functions only",
+    ),
+    (
+        "platform.revocations",
+        "loaded before a tenant is known, and outlives it; definer functions only",
     ),
 ];
 

@@ -10,7 +10,7 @@ use shared_testkit::{DeadConnectionProxy, Stores, TestDatabase};
 
 const PLACES: u32 = 4;
 /// The kernel would take a quarter of an hour.
-const LIMIT: Duration = Duration::from_secs(15);
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A pool whose connections run over a wire, all of them open.
 async fn over_a_wire() -> (TestDatabase, DeadConnectionProxy, Db, Vec<TenantTx>) {
@@ -56,7 +56,7 @@ async fn idle_connections_that_died_unseen_cost_one_wait() {
     drop(open);
     until_idle(&database).await;
     wire.go_dead();
-    let back = tokio::time::timeout(LIMIT, all(&db)).await;
+    let back = tokio::time::timeout(RECOVERY_TIMEOUT, all(&db)).await;
     back.expect("it comes back");
 }
 
@@ -67,7 +67,7 @@ async fn a_question_on_a_connection_that_died_unseen_costs_one_wait() {
     until_idle(&database).await;
     wire.go_dead();
     let asked = db.look_up(|| sqlx::query("select 1"));
-    let row = tokio::time::timeout(LIMIT, asked).await;
+    let row = tokio::time::timeout(RECOVERY_TIMEOUT, asked).await;
     row.expect("it comes back").unwrap();
 }
 
@@ -82,6 +82,6 @@ async fn transactions_that_died_in_flight_give_their_places_back() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let back = tokio::time::timeout(LIMIT, again).await;
+    let back = tokio::time::timeout(RECOVERY_TIMEOUT, again).await;
     back.expect("it comes back");
 }

@@ -14,7 +14,7 @@ use crate::rows::enqueue;
 
 /// How a request may end before its transaction does.
 #[derive(Debug, Clone, Copy)]
-enum Ending {
+enum Interruption {
     /// The task is aborted, as a server does when it stops.
     Abort,
     /// The future is dropped, as axum does when a client goes away.
@@ -25,11 +25,11 @@ enum Ending {
     Timeout,
 }
 
-const ENDINGS: [Ending; 4] = [
-    Ending::Abort,
-    Ending::Cancel,
-    Ending::Panic,
-    Ending::Timeout,
+const INTERRUPTIONS: [Interruption; 4] = [
+    Interruption::Abort,
+    Interruption::Cancel,
+    Interruption::Panic,
+    Interruption::Timeout,
 ];
 
 /// One connection, so that whatever is left on it is met by the next one who borrows it.
@@ -62,23 +62,27 @@ async fn handler(db: Db, creator: CreatorId, panics: bool) {
     std::future::pending::<()>().await;
 }
 
-async fn end(db: &Db, creator: CreatorId, ending: Ending, after: Duration) {
-    let run = handler(db.clone(), creator, matches!(ending, Ending::Panic));
-    match ending {
-        Ending::Abort => {
+async fn end(db: &Db, creator: CreatorId, interruption: Interruption, after: Duration) {
+    let run = handler(
+        db.clone(),
+        creator,
+        matches!(interruption, Interruption::Panic),
+    );
+    match interruption {
+        Interruption::Abort => {
             let task = tokio::spawn(run);
             tokio::time::sleep(after).await;
             task.abort();
             assert!(task.await.is_err());
         }
-        Ending::Cancel => {
+        Interruption::Cancel => {
             tokio::select! {
                 () = run => {}
                 () = tokio::time::sleep(after) => {}
             }
         }
-        Ending::Panic => assert!(tokio::spawn(run).await.is_err()),
-        Ending::Timeout => assert!(tokio::time::timeout(after, run).await.is_err()),
+        Interruption::Panic => assert!(tokio::spawn(run).await.is_err()),
+        Interruption::Timeout => assert!(tokio::time::timeout(after, run).await.is_err()),
     }
 }
 
@@ -98,11 +102,15 @@ async fn what_ends_at_a_random_moment_leaves_no_tenant_behind() {
     let nothing = (0, String::new());
     let mut ends = 0;
     for round in 0..150 {
-        for ending in ENDINGS {
+        for interruption in INTERRUPTIONS {
             // Every third while the transaction begins, the others anywhere in the handler.
             let bound = if round % 3 == 0 { 600 } else { 6_000 };
-            end(&db, creator, ending, random_micros(bound)).await;
-            assert_eq!(left(&db).await, nothing, "{ending:?} in round {round}");
+            end(&db, creator, interruption, random_micros(bound)).await;
+            assert_eq!(
+                left(&db).await,
+                nothing,
+                "{interruption:?} in round {round}"
+            );
             ends += 1;
         }
     }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::processes::{Account, PASSWORD, Processes, call};
 
 /// What a viewer, and a key with these scopes, may read of each service.
-const READS: [(Service, &str); 4] = [
+pub(crate) const READS: [(Service, &str); 4] = [
     (Service::Auth, "/v1/members"),
     (Service::CreatorHub, "/v1/documents"),
     (Service::AiEngine, "/v1/models"),
@@ -29,15 +29,15 @@ const SCOPES: [&str; 4] = [
     "channels:read",
 ];
 /// So soon, says the design.
-const SOON: Duration = Duration::from_secs(1);
+const REVOCATION_TIMEOUT: Duration = Duration::from_secs(1);
 
-async fn seen(all: &Processes, service: Service, path: &str, token: &str) -> StatusCode {
+pub(crate) async fn seen(all: &Processes, service: Service, path: &str, token: &str) -> StatusCode {
     let read = all.http.get(all.url(service, path)).bearer_auth(token);
     read.send().await.unwrap().status()
 }
 
 /// Every service lets the credential in, and remembers it.
-async fn is_let_in(all: &Processes, token: &str) {
+pub(crate) async fn is_let_in(all: &Processes, token: &str) {
     for (service, path) in [READS, READS].concat() {
         let status = seen(all, service, path, token).await;
         assert_eq!(status, StatusCode::OK, "{}", service.name());
@@ -53,7 +53,11 @@ async fn everywhere(all: &Processes, token: &str, status: StatusCode, began: Ins
             if found == status {
                 return format!(" {} {took:.0?}", service.name());
             }
-            assert!(took < SOON, "{} still says {found}", service.name());
+            assert!(
+                took < REVOCATION_TIMEOUT,
+                "{} still says {found}",
+                service.name()
+            );
             sleep(Duration::from_millis(5)).await;
         }
     };
@@ -65,14 +69,14 @@ async fn everywhere(all: &Processes, token: &str, status: StatusCode, began: Ins
     took
 }
 
-async fn post(all: &Processes, path: &str, token: &str, body: &Value) -> Value {
+pub(crate) async fn post(all: &Processes, path: &str, token: &str, body: &Value) -> Value {
     let request = all.http.post(all.url(Service::Auth, path));
     let answer = request.bearer_auth(token).json(body).send().await.unwrap();
     assert!(answer.status().is_success(), "{path}: {}", answer.status());
     answer.json().await.unwrap_or(Value::Null)
 }
 
-async fn sign_in(all: &Processes, email: &str) -> Account {
+pub(crate) async fn sign_in(all: &Processes, email: &str) -> Account {
     let body = json!({"email": email, "password": PASSWORD});
     Account::of(&post(all, "/v1/login", "", &body).await)
 }
@@ -214,7 +218,10 @@ async fn change_key(all: &Processes, admin: &mut Account) -> Duration {
     post(all, "/v1/keys/rotate", &admin.token, &json!({})).await;
     let began = Instant::now();
     while signed_by(&admin.token) == before {
-        assert!(began.elapsed() < 5 * SOON, "the new key never signs");
+        assert!(
+            began.elapsed() < 5 * REVOCATION_TIMEOUT,
+            "the new key never signs"
+        );
         sleep(Duration::from_millis(40)).await;
         (admin.token, admin.refresh_token) = renew(all, &admin.refresh_token).await;
     }
@@ -251,5 +258,8 @@ async fn a_new_key_takes_over_under_load_and_no_token_is_refused() {
         counts.iter().all(|count| *count > 10),
         "no load: {counts:?}"
     );
-    assert!(took.iter().all(|took| *took < SOON), "{took:?}");
+    assert!(
+        took.iter().all(|took| *took < REVOCATION_TIMEOUT),
+        "{took:?}"
+    );
 }

@@ -141,7 +141,7 @@ fn object(document: &Value, schema: &Value) -> Value {
 }
 
 /// Two tenants with a row in every table, and the services.
-struct World {
+struct TestPlatform {
     routers: BTreeMap<Service, Router>,
     mint: TokenMint,
     asking: Tenant,
@@ -150,7 +150,7 @@ struct World {
     _folder: TempDir,
 }
 
-impl World {
+impl TestPlatform {
     async fn new() -> Self {
         let stores = Stores::from_env();
         let database = TestDatabase::new(&stores).await;
@@ -235,7 +235,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
 
 #[tokio::test]
 async fn what_another_tenant_owns_is_answered_as_what_nobody_has() {
-    let world = World::new().await;
+    let platform = TestPlatform::new().await;
     let (mut asked, mut faults, mut ratios) = (0, Vec::new(), Vec::new());
     for route in Service::ALL.into_iter().flat_map(routes) {
         let (mut foreign_times, mut missing_times) = (Vec::new(), Vec::new());
@@ -243,16 +243,16 @@ async fn what_another_tenant_owns_is_answered_as_what_nobody_has() {
             // The path is in the body of a problem, so both ids must read the same.
             let missing_id = Uuid::now_v7();
             let order = [
-                (world.other.id, &mut foreign_times),
+                (platform.other.id, &mut foreign_times),
                 (missing_id, &mut missing_times),
             ];
-            let [foreign, missing] = world.by_turns(round, &route, order).await;
+            let [foreign, missing] = platform.by_turns(round, &route, order).await;
             let unlike = |id: Uuid, answer: &Answer| {
                 let (status, kind, text) = seen(answer);
                 (status, kind, text.replace(&id.to_string(), "ID"))
             };
             let (foreign, missing) = (
-                unlike(world.other.id, &foreign),
+                unlike(platform.other.id, &foreign),
                 unlike(missing_id, &missing),
             );
             let by_path = route.path.split('?').next().unwrap().contains('{');
@@ -284,14 +284,14 @@ async fn what_another_tenant_owns_is_answered_as_what_nobody_has() {
 
 #[tokio::test]
 async fn the_owner_reaches_what_a_stranger_is_told_nobody_has() {
-    let world = World::new().await;
+    let platform = TestPlatform::new().await;
     let (mut reached, mut refused) = (0, Vec::new());
     let reads = |route: &Route| {
         route.method == Method::GET && !route.is_of_visitors() && !route.path.contains('?')
     };
     for route in Service::ALL.into_iter().flat_map(routes).filter(reads) {
         // A stream that goes on was found, too.
-        let answer = world.ask(world.other, &route, world.other.id);
+        let answer = platform.ask(platform.other, &route, platform.other.id);
         match tokio::time::timeout(Duration::from_secs(1), answer).await {
             Ok(answer) if answer.status.as_u16() == 404 => refused.push(route.path),
             _ => reached += 1,

@@ -51,6 +51,40 @@ async fn what_0_1_0_left_is_all_there() {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
+/// Documents in progress whose jobs are gone, as after a job of an unknown kind.
+const LOST_JOBS: &str = "delete from platform.jobs
+    where kind = 'ingest_document' and state in ('queued', 'running');";
+
+#[tokio::test]
+async fn documents_in_progress_are_enqueued_again_and_become_ready() {
+    let restored = Restored::changed(VERSION, LOST_JOBS).await;
+    let admin = restored.database.admin().await;
+    let enqueued = "select d.id, j.id as job from hub.documents d join platform.jobs j
+         on j.subject_id = d.id and j.kind = 'ingest_document' and j.state = 'queued'
+       where d.state in ('pending', 'processing')";
+    let rows: Vec<(uuid::Uuid, uuid::Uuid)> =
+        sqlx::query_as(enqueued).fetch_all(&admin).await.unwrap();
+    let fixture = &restored.fixture;
+    let in_progress = fixture
+        .accounts
+        .iter()
+        .flat_map(|account| &account.documents);
+    let in_progress = in_progress.filter(|document| document.state.in_progress());
+    assert_eq!(rows.len(), in_progress.count(), "one job each");
+    assert!(rows.iter().all(|(_, job)| job.get_version_num() == 7));
+    let policies = "select count(*) from pg_policies where policyname like 'migration%'";
+    let left: i64 = sqlx::query_scalar(policies)
+        .fetch_one(&admin)
+        .await
+        .unwrap();
+    assert_eq!(left, 0, "policies of the migration");
+
+    let mut upgraded = restored.serve().await;
+    let found = upgraded.check().await;
+    assert_eq!(found["in_progress"], Ok(()));
+    assert_eq!(found["documents"], Ok(()));
+}
+
 /// One loss for each check, as a bad migration or a lost volume would cause it.
 const DAMAGES: [(&str, &str); 13] = [
     (

@@ -6,10 +6,7 @@ mod fixture;
 mod vectors;
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
 use std::str::FromStr as _;
-use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
@@ -23,6 +20,7 @@ use uuid::Uuid;
 pub(crate) use self::fixture::DocumentState;
 use self::fixture::{Account, Fixture};
 pub(crate) use self::vectors::lose as lose_vectors;
+use crate::own_redis::OwnRedis;
 use crate::processes::Processes;
 
 /// What a check found wrong.
@@ -34,7 +32,7 @@ pub(crate) struct Restored {
     pub(crate) database: TestDatabase,
     pub(crate) uploads: TempDir,
     pub(crate) stores: Stores,
-    redis: Redis,
+    redis: OwnRedis,
     lock: PgConnection,
 }
 
@@ -44,7 +42,7 @@ pub(crate) struct Upgraded {
     pub(crate) all: Processes,
     /// An access token of each account's owner.
     tokens: BTreeMap<Uuid, String>,
-    _redis: Redis,
+    _redis: OwnRedis,
     // Held until the services have stopped.
     _lock: PgConnection,
 }
@@ -53,6 +51,11 @@ impl Restored {
     /// Restores what that version left, in a database and an upload folder of its own, and an
     /// empty Redis. Chroma is shared, and the ids in it are fixed, so tests take turns.
     pub(crate) async fn new(version: &str) -> Self {
+        Self::changed(version, "").await
+    }
+
+    /// The same after a change of what that version left, in SQL.
+    pub(crate) async fn changed(version: &str, change: &str) -> Self {
         let mut stores = Stores::from_env();
         let mut lock = PgConnectOptions::from_str(&stores.postgres)
             .unwrap()
@@ -66,13 +69,15 @@ impl Restored {
         let fixture = Fixture::read(version);
         let scripts = ["roles.sql", "database.sql", "ageing.sql"];
         let scripts = scripts.map(|name| fixture::text(version, name));
+        let scripts = [&scripts[..], &[change.to_owned()]].concat();
         let database = TestDatabase::upgraded(&stores, &scripts).await;
         let uploads = TempDir::new().unwrap();
         let copied = copy(&fixture::path(version, "files"), uploads.path());
         assert_eq!(copied, fixture.files, "files of the fixture");
         let restored = vectors::restore(&stores.chroma, version).await;
         assert_eq!(restored, fixture.vectors, "vectors of the fixture");
-        let redis = Redis::start();
+        // An upgrade must not need anything that the earlier version left there.
+        let redis = OwnRedis::start();
         stores.redis = ("127.0.0.1".to_owned(), redis.port);
         Self {
             fixture,
@@ -188,44 +193,4 @@ fn copy(from: &std::path::Path, to: &std::path::Path) -> usize {
         }
     }
     copied
-}
-
-/// A Redis of its own: an upgrade must not need anything that the earlier version left there.
-struct Redis {
-    port: u16,
-    process: Child,
-    _folder: TempDir,
-}
-
-impl Redis {
-    fn start() -> Self {
-        let folder = TempDir::new().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = port.local_addr().unwrap().port();
-        let process = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
-            .args(["--save", "", "--appendonly", "no", "--dir"])
-            .arg(folder.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        for _ in 0..100 {
-            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Self {
-            port,
-            process,
-            _folder: folder,
-        }
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

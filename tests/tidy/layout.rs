@@ -5,9 +5,22 @@ use std::path::{Path, PathBuf};
 use crate::{files_ending, none};
 
 /// The folders of a service, and its root modules.
-const ROOMS: [&str; 14] = [
-    "main.rs", "lib.rs", "config", "state", "error", "routes", "app", "jobs", "clients", "domain",
-    "store", "files", "live", "widget",
+const ROOMS: [&str; 15] = [
+    "main.rs",
+    "lib.rs",
+    "config",
+    "state",
+    "error",
+    "routes",
+    "app",
+    "jobs",
+    "subscriptions",
+    "clients",
+    "domain",
+    "store",
+    "files",
+    "live",
+    "widget",
 ];
 
 /// The path below `services/NAME/src`, and the service.
@@ -64,7 +77,7 @@ fn every_service_has_the_same_rooms() {
         }
     }
     none(
-        "put it into routes, app, jobs, clients, domain or store",
+        "put it into routes, app, jobs, subscriptions, clients, domain or store",
         &faults,
     );
 }
@@ -89,6 +102,7 @@ fn sql_knows_the_domain_and_nothing_above_it() {
         "crate::app",
         "crate::routes",
         "crate::jobs",
+        "crate::subscriptions",
         "crate::clients",
         "crate::config",
         "crate::state",
@@ -119,4 +133,36 @@ fn the_domain_decides_without_input_or_output() {
         "pass the value in, or move it to app/",
         &violations("domain", &refused),
     );
+}
+
+/// The schema of each service.
+const SCHEMAS: [(&str, &str); 4] = [
+    ("auth", "auth"),
+    ("creator-hub", "hub"),
+    ("ai-engine", "ai"),
+    ("channel", "channel"),
+];
+
+/// What precedes a table in a statement.
+const BEFORE_A_TABLE: [&str; 6] = ["from ", "join ", "into ", "update ", "using ", "table "];
+
+#[test]
+fn a_table_belongs_to_one_service() {
+    // A query on another service's table ties both to one schema: neither can change it alone.
+    let mut faults = Vec::new();
+    for (path, text) in files_ending("rs") {
+        let Some((service, _)) = in_service(&path) else {
+            continue;
+        };
+        let foreign = SCHEMAS.iter().filter(|(owner, _)| *owner != service);
+        let refused: Vec<String> = foreign
+            .flat_map(|(_, schema)| BEFORE_A_TABLE.map(|before| format!("{before}{schema}.")))
+            .collect();
+        for (number, line) in code(&text) {
+            if refused.iter().any(|table| line.contains(table.as_str())) {
+                faults.push(format!("{}:{number}: {}", path.display(), line.trim()));
+            }
+        }
+    }
+    none("ask the owner: a typed client, an event or a job", &faults);
 }

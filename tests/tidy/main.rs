@@ -4,6 +4,7 @@
 mod dependencies;
 mod dialect;
 mod documents;
+mod identifiers;
 mod layout;
 mod metrics;
 mod problems;

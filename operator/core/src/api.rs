@@ -14,6 +14,7 @@ pub mod platform;
 pub mod policy;
 pub mod postgres;
 pub mod quantity;
+pub mod retention;
 pub mod services;
 pub mod status;
 pub mod storage;

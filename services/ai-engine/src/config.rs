@@ -5,6 +5,7 @@ use shared_auth::VerifierSettings;
 use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Service, keys};
 use shared_db::DatabaseSettings;
+use shared_jobs::retention::RetentionSettings;
 use shared_web::serve::ServeSettings;
 
 /// Everything that ai-engine reads from its environment.
@@ -14,10 +15,14 @@ pub struct Config {
     pub serve: ServeSettings,
     /// PostgreSQL.
     pub database: DatabaseSettings,
+    /// How long rows that are over are kept.
+    pub retention: RetentionSettings,
     /// Redis.
     pub cache: CacheSettings,
     /// How tokens of callers are verified.
     pub verifier: VerifierSettings,
+    /// Base URL of creator-hub, which stores the texts to be indexed.
+    pub creator_hub_url: String,
     /// Ollama and Chroma.
     pub engines: Engines,
 }
@@ -45,8 +50,10 @@ impl Config {
         let config = Self {
             serve: ServeSettings::from_reader(&mut reader, Service::AiEngine),
             database: DatabaseSettings::from_reader(&mut reader),
+            retention: RetentionSettings::from_reader(&mut reader, Service::AiEngine),
             cache: CacheSettings::from_reader(&mut reader),
             verifier: VerifierSettings::from_reader(&mut reader),
+            creator_hub_url: reader.url(keys::CREATOR_HUB_URL),
             engines: Engines {
                 ollama_url: reader.url(keys::OLLAMA_URL),
                 chroma_url: reader.url(keys::CHROMA_URL),
@@ -75,6 +82,7 @@ mod tests {
             keys::REDIS_HOST,
             keys::AUTH_URL,
             keys::INTERNAL_TOKEN_KEY,
+            keys::CREATOR_HUB_URL,
             keys::OLLAMA_URL,
             keys::CHROMA_URL,
             keys::CHAT_MODEL,

@@ -1,3 +1,31 @@
 //! Work that runs outside of requests.
 
+pub(crate) mod index_document;
 pub mod model_pull;
+
+use shared_config::Service;
+use shared_jobs::Runner;
+use shared_jobs::retention::CleanUp;
+use tokio_util::sync::CancellationToken;
+
+use crate::state::AppState;
+use index_document::IndexDocumentJob;
+
+/// Documents that one process indexes at the same time. More would only wait for Ollama.
+const CONCURRENCY: usize = 2;
+
+/// Runs background work until `stop` is cancelled.
+pub async fn run(state: AppState, stop: CancellationToken) {
+    runner(&state).run(stop).await;
+}
+
+/// The runner of this service's jobs and of its scheduled work.
+pub fn runner(state: &AppState) -> Runner {
+    Runner::new(state.db.clone(), state.jobs.clone(), CONCURRENCY)
+        .with(IndexDocumentJob::new(state.clone()))
+        .scheduled(CleanUp::new(
+            state.db.clone(),
+            Service::AiEngine,
+            state.retention.clone(),
+        ))
+}

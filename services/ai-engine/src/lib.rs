@@ -10,7 +10,7 @@ mod clients;
 mod config;
 mod domain;
 mod error;
-mod jobs;
+pub mod jobs;
 mod routes;
 mod state;
 mod store;
@@ -32,11 +32,13 @@ const SUMMARY: &str = "Search in a creator's knowledge, and answers from it with
 /// The OpenAPI document, as committed and served.
 pub const DOCUMENT: &str = include_str!("../openapi.json");
 
-/// Serves until the process is told to stop.
+/// Serves and runs jobs until the process is told to stop.
 pub async fn run(process: Process) -> Result<(), StartError> {
     let config = Config::from_reader(process.reader)?;
     let settings = config.serve.clone();
-    let router = app(AppState::new(config)?);
+    let state = AppState::new(config)?;
+    let work = tokio::spawn(jobs::run(state.clone(), process.stop.clone()));
+    let router = app(state);
     serve::serve(
         &settings,
         Service::AiEngine,
@@ -44,7 +46,8 @@ pub async fn run(process: Process) -> Result<(), StartError> {
         process.metrics,
         process.stop,
     )
-    .await
+    .await?;
+    Ok(work.await?)
 }
 
 /// The router of the service.

@@ -1,4 +1,4 @@
-//! The binary of this service: `serve` (default), `models`, `openapi`, `healthcheck`.
+//! The binary of this service: `serve` (default), `jobs`, `models`, `openapi`, `healthcheck`.
 
 use std::process::ExitCode;
 
@@ -6,11 +6,17 @@ use ai_engine_service::model_pull;
 use shared_config::Service;
 use shared_web::service::{self, Command};
 
-/// The command that only this service has.
-const COMMANDS: [Command; 1] = [Command {
-    name: "models",
-    run: |_, _| Box::pin(model_pull::main()),
-}];
+/// The commands besides those that `shared_web` has.
+const COMMANDS: [Command; 2] = [
+    Command {
+        name: "jobs",
+        run: shared_jobs::commands::main,
+    },
+    Command {
+        name: "models",
+        run: |_, _| Box::pin(model_pull::main()),
+    },
+];
 
 #[tokio::main]
 async fn main() -> ExitCode {

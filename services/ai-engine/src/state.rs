@@ -1,11 +1,17 @@
 //! The state that all requests share.
 
+use std::sync::Arc;
+
 use axum::extract::FromRef;
 use shared_ai_client::AnswerMode;
 use shared_auth::TokenVerifier;
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
+use shared_events::EventBus;
+use shared_hub_client::HubClient;
+use shared_jobs::JobQueue;
+use shared_jobs::retention::RetentionSettings;
 use shared_rpc::http_client;
 use shared_web::serve::StartError;
 
@@ -26,10 +32,20 @@ const CHAT_LIMITS: BulkheadLimits = BulkheadLimits {
 pub struct AppState {
     /// PostgreSQL.
     pub db: Db,
+    /// How long rows that are over are kept.
+    pub retention: RetentionSettings,
     /// Redis.
     pub cache: Cache,
+    /// Where events are published.
+    pub events: EventBus,
     /// Verifies the tokens of callers.
     pub verifier: TokenVerifier,
+    /// This service's queue.
+    pub jobs: JobQueue,
+    /// creator-hub's queue, which learns how the indexing of a document ended.
+    pub hub_jobs: JobQueue,
+    /// Reads the texts of documents.
+    pub hub: HubClient,
     /// The client of Ollama.
     pub ollama: Ollama,
     /// Makes vectors of texts.
@@ -50,8 +66,10 @@ impl AppState {
         let Config {
             serve: _,
             database,
+            retention,
             cache,
             verifier,
+            creator_hub_url,
             engines,
         } = config;
         let http = http_client::new()?;
@@ -60,11 +78,18 @@ impl AppState {
         let chroma = Chroma::new(&engines.chroma_url)
             .map_err(|error| StartError::setup("CHROMA_URL", error))?;
         let model = &engines.embedding_model;
-        let cache = Cache::new(&cache)?;
+        let (cache, db) = (Cache::new(&cache)?, Db::new(&database));
+        let verifier = TokenVerifier::new(Service::AiEngine, verifier, http.clone())
+            .with_revocations(cache.clone(), &db);
+        let tokens = Arc::new(verifier.signer().clone());
         Ok(Self {
-            db: Db::new(&database),
-            verifier: TokenVerifier::new(Service::AiEngine, verifier, http)
-                .with_revocations(cache.clone()),
+            retention,
+            db,
+            events: EventBus::new(cache.clone()),
+            jobs: JobQueue::new(Service::AiEngine, cache.clone()),
+            hub_jobs: JobQueue::new(Service::CreatorHub, cache.clone()),
+            hub: HubClient::new(&creator_hub_url, http, tokens),
+            verifier,
             cache,
             embedder: Embedder::new(ollama.clone(), model),
             vectors: VectorStore::new(chroma, &engines.collections, model),

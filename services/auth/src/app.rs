@@ -8,7 +8,6 @@ pub(crate) mod limits;
 pub(crate) mod mailer;
 pub(crate) mod platform_admins;
 pub(crate) mod privacy;
-pub(crate) mod revocation;
 pub(crate) mod security;
 pub(crate) mod sign_in;
 pub(crate) mod team;

@@ -13,6 +13,7 @@ use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Secret, Service, keys};
 use shared_crypto::read_key;
 use shared_db::DatabaseSettings;
+use shared_jobs::retention::RetentionSettings;
 use shared_web::serve::ServeSettings;
 
 use crate::domain::password;
@@ -37,6 +38,8 @@ pub struct Config {
     pub serve: ServeSettings,
     /// PostgreSQL.
     pub database: DatabaseSettings,
+    /// How long rows that are over are kept.
+    pub retention: RetentionSettings,
     /// Redis.
     pub cache: CacheSettings,
     /// How access tokens are verified.
@@ -94,6 +97,7 @@ impl Config {
         let config = Self {
             serve: ServeSettings::from_reader(reader_ref, Service::Auth),
             database: DatabaseSettings::from_reader(reader_ref),
+            retention: RetentionSettings::from_reader(reader_ref, Service::Auth),
             cache: CacheSettings::from_reader(reader_ref),
             verifier: VerifierSettings::from_reader(reader_ref),
             tokens: TokenSettings::from_reader(reader_ref),

@@ -14,3 +14,4 @@ pub(crate) mod refresh_token;
 pub(crate) mod registration;
 pub(crate) mod tenant;
 pub(crate) mod totp;
+pub(crate) mod usage;

@@ -52,8 +52,6 @@ pub(crate) enum Error {
     /// A service did not erase a tenant's data; only jobs meet it.
     #[error("{0:?} did not erase its data: {1}")]
     TenantData(TenantDataService, TenantDataError),
-    #[error("the revocation was not published")]
-    Revocation(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The name of the field, and the message.
     #[error("a field is invalid")]
     Field(&'static str, &'static str),
@@ -133,9 +131,7 @@ impl From<Error> for ApiError {
             Error::Totp(cause) => Self::internal(cause),
             Error::Encryption(cause) => Self::internal(cause),
             Error::LimitExceeded(exceeded) => Self::too_many(exceeded.retry_after),
-            Error::Redis(cause) | Error::Revocation(cause) => {
-                Self::unavailable(Store::Redis.name(), cause)
-            }
+            Error::Redis(cause) => Self::unavailable(Store::Redis.name(), cause),
             Error::TenantData(service, cause) => Self::unavailable(service.name(), cause),
             Error::Hash(HashError::Busy) => overloaded(),
             Error::Hash(cause) => Self::internal(cause),

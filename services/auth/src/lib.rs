@@ -12,6 +12,7 @@ mod jobs;
 mod routes;
 mod state;
 mod store;
+mod subscriptions;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -32,6 +33,7 @@ pub use config::{
 pub use domain::registration::Registration;
 pub use routes::internal::tenants_api;
 pub use state::AppState;
+pub use subscriptions::dispatcher;
 
 /// The description in the OpenAPI document.
 const SUMMARY: &str = "Accounts and tokens. Access tokens are EdDSA JWTs that are valid for \
@@ -91,12 +93,14 @@ pub fn openapi() -> String {
     web::document(Service::Auth, SUMMARY, routes::v1())
 }
 
-/// Runs the background jobs until `stop`: emails, signing keys, exports and erasures.
+/// Runs the background work until `stop`: emails, signing keys, revocations, exports and erasures,
+/// and what follows the events of other services.
 pub async fn run_jobs(state: AppState, stop: CancellationToken) {
     let keys = state.key_ring.clone().follow(stop.clone());
     tokio::join!(
-        jobs::outbox::run(state.clone(), stop.clone()),
-        jobs::runner(&state).run(stop),
+        jobs::run(&state, &stop),
+        dispatcher(&state).run(stop.clone()),
+        state.revocations.clone().run(stop.clone()),
         keys
     );
 }

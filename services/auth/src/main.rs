@@ -1,5 +1,5 @@
-//! The binary of this service: `serve` (default), `openapi`, `healthcheck`, `outbox`,
-//! `grant-admin EMAIL`, `withdraw-admin EMAIL`.
+//! The binary of this service: `serve` (default), `openapi`, `healthcheck`, `jobs`, `outbox`,
+//! `retry-email ID`, `grant-admin EMAIL`, `withdraw-admin EMAIL`.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -9,11 +9,19 @@ use auth_service::{Config, commands};
 use shared_config::{Reader, Service};
 use shared_web::service::{self, Command};
 
-/// The commands that only this service has.
-const COMMANDS: [Command; 3] = [
+/// The commands besides those that `shared_web` has.
+const COMMANDS: [Command; 5] = [
+    Command {
+        name: "jobs",
+        run: shared_jobs::commands::main,
+    },
     Command {
         name: "outbox",
         run: |reader, _| Box::pin(async { print(outbox(reader).await) }),
+    },
+    Command {
+        name: "retry-email",
+        run: |reader, arguments| Box::pin(async { print(retry_email(reader, arguments).await) }),
     },
     Command {
         name: "grant-admin",
@@ -37,17 +45,22 @@ async fn outbox(reader: Reader) -> Output {
     Ok(commands::outbox(&Config::from_reader(reader)?).await?)
 }
 
+async fn retry_email(reader: Reader, arguments: Vec<String>) -> Output {
+    let config = Config::from_reader(reader)?;
+    Ok(commands::retry_email(&config, &first(&arguments)).await?)
+}
+
 async fn grant_admin(reader: Reader, arguments: Vec<String>) -> Output {
     let config = Config::from_reader(reader)?;
-    Ok(commands::grant_admin(&config, &email(&arguments)).await?)
+    Ok(commands::grant_admin(&config, &first(&arguments)).await?)
 }
 
 async fn revoke_admin(reader: Reader, arguments: Vec<String>) -> Output {
     let config = Config::from_reader(reader)?;
-    Ok(commands::revoke_admin(&config, &email(&arguments)).await?)
+    Ok(commands::revoke_admin(&config, &first(&arguments)).await?)
 }
 
-fn email(arguments: &[String]) -> String {
+fn first(arguments: &[String]) -> String {
     arguments.first().cloned().unwrap_or_default()
 }
 

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use shared_auth::TokenVerifier;
+use shared_auth::{RevocationPublisher, TokenVerifier};
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_crypto::Encryptor;
 use shared_db::Db;
+use shared_events::EventBus;
 use shared_jobs::JobQueue;
-use shared_rpc::http_client;
+use shared_jobs::retention::RetentionSettings;
+use shared_rpc::{TokenSource, http_client};
 use shared_web::serve::StartError;
 use tokio::sync::OnceCell;
 
@@ -19,6 +21,7 @@ use crate::app::security::api_keys::ApiKeyResolver;
 use crate::app::security::password_hasher::PasswordHasher;
 use crate::app::security::signing_keys::KeyRing;
 use crate::clients::breached_passwords::BreachedPasswords;
+use crate::clients::tenant_data::TenantDataClients;
 use crate::config::Config;
 use crate::domain::access_token::Signer;
 use crate::domain::owner_invitation::InvitationKey;
@@ -30,9 +33,12 @@ use crate::domain::registration::Registration;
 #[derive(Debug, Clone, FromRef)]
 pub struct AppState {
     pub(crate) db: Db,
+    pub(crate) retention: RetentionSettings,
     pub(crate) cache: Cache,
     pub(crate) jobs: JobQueue,
+    pub(crate) events: EventBus,
     pub(crate) verifier: TokenVerifier,
+    pub(crate) revocations: RevocationPublisher,
     pub(crate) signer: Signer,
     pub(crate) key_ring: KeyRing,
     pub(crate) password_hasher: PasswordHasher,
@@ -87,13 +93,17 @@ impl AppState {
         let http = http_client::new()?;
         let cache = Cache::new(&config.cache)?;
         let breached_passwords = BreachedPasswords::new(config.breached.clone(), http.clone());
-        let privacy = Privacy::new(config.privacy.clone(), http.clone());
         let db = Db::new(&config.database);
+        let jobs = JobQueue::new(Service::Auth, cache.clone());
         let api_key_resolver = ApiKeyResolver::new(db.clone());
-        let verifier = TokenVerifier::new(Service::Auth, rules.clone(), http)
-            .with_revocations(cache.clone())
+        let verifier = TokenVerifier::new(Service::Auth, rules.clone(), http.clone())
+            .with_revocations(cache.clone(), &db)
             .with_api_key_resolver(Arc::new(api_key_resolver.clone()));
         verifier.replace_keys(&signer.key_set());
+        let revocations = RevocationPublisher::new(cache.clone(), &db, signer.access_ttl());
+        let token_source: Arc<dyn TokenSource> = Arc::new(verifier.signer().clone());
+        let services = TenantDataClients::new(&config.privacy, &http, &token_source);
+        let privacy = Privacy::new(config.privacy.clone(), services);
         let key_ring = KeyRing {
             signer: signer.clone(),
             bootstrap: tokens.seed.clone(),
@@ -102,14 +112,17 @@ impl AppState {
             cache: cache.clone(),
             encryptor: encryptor.clone(),
             verifier: verifier.clone(),
+            revocations: revocations.clone(),
             loaded: Arc::default(),
             reload_lock: Arc::default(),
         };
         Ok(Self {
             db,
-            jobs: JobQueue::new(Service::Auth, cache.clone()),
+            retention: config.retention.clone(),
+            events: EventBus::new(cache.clone()),
             cache,
             verifier,
+            revocations,
             signer,
             key_ring,
             password_hasher: PasswordHasher::new(config.hashing)
@@ -120,8 +133,9 @@ impl AppState {
             },
             accounts: AccountSettings::new(config),
             api_key_resolver,
-            mailer: Mailer::new(&config.mail, encryptor.clone())
+            mailer: Mailer::new(&config.mail, encryptor.clone(), jobs.clone())
                 .map_err(|error| StartError::setup("SMTP_*", error))?,
+            jobs,
             breached_passwords,
             privacy,
             encryptor,

@@ -4,6 +4,7 @@ use shared_auth::VerifierSettings;
 use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Secret, Service, keys, limits};
 use shared_db::DatabaseSettings;
+use shared_jobs::retention::RetentionSettings;
 use shared_web::serve::ServeSettings;
 
 use crate::domain::socket_caps::SocketCaps;
@@ -20,6 +21,8 @@ pub struct Config {
     pub serve: ServeSettings,
     /// The PostgreSQL connection.
     pub database: DatabaseSettings,
+    /// How long rows that are over are kept.
+    pub retention: RetentionSettings,
     /// The Redis connection.
     pub cache: CacheSettings,
     /// Verification of access tokens.
@@ -42,6 +45,7 @@ impl Config {
         let config = Self {
             serve: ServeSettings::from_reader(&mut reader, Service::Channel),
             database: DatabaseSettings::from_reader(&mut reader),
+            retention: RetentionSettings::from_reader(&mut reader, Service::Channel),
             cache: CacheSettings::from_reader(&mut reader),
             verifier: VerifierSettings::from_reader(&mut reader),
             ai_engine_url: reader.url(keys::AI_ENGINE_URL),

@@ -1,3 +1,25 @@
-//! Background work.
+//! Background work, and what runs it.
 
-pub(crate) mod answer;
+mod answer_conversation;
+
+use shared_config::Service;
+use shared_jobs::Runner;
+use shared_jobs::retention::CleanUp;
+
+use crate::state::AppState;
+use answer_conversation::AnswerConversation;
+
+/// Answers that one process generates at the same time: they mostly wait for ai-engine. More
+/// conversations wait for their turn, and the tenant with the fewest answers comes first.
+const ANSWER_CONCURRENCY: usize = 64;
+
+/// The runner of this service's jobs and of its scheduled work.
+pub(crate) fn runner(app: &AppState) -> Runner {
+    Runner::new(app.db.clone(), app.jobs.clone(), ANSWER_CONCURRENCY)
+        .with(AnswerConversation::new(app.clone()))
+        .scheduled(CleanUp::new(
+            app.db.clone(),
+            Service::Channel,
+            app.retention.clone(),
+        ))
+}

@@ -66,7 +66,13 @@ pub async fn run(process: Process) -> Result<(), StartError> {
         stop.cancel();
         result
     };
-    tokio::join!(serving, state.drained()).0
+    let jobs = run_jobs(state.clone());
+    tokio::join!(serving, state.drained(), jobs).0
+}
+
+/// Answers visitors' questions until the process is told to stop.
+pub async fn run_jobs(state: AppState) {
+    jobs::runner(&state).run(state.stop).await;
 }
 
 /// The kernel's open file limit of this process; `None` where it is unknown.

@@ -8,6 +8,9 @@ use shared_auth::TokenVerifier;
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
+use shared_events::EventBus;
+use shared_jobs::JobQueue;
+use shared_jobs::retention::RetentionSettings;
 use shared_rpc::http_client;
 use shared_web::serve::{DRAIN_TIMEOUT, StartError};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +25,10 @@ use crate::domain::visitor_token::VisitorTokens;
 #[derive(Clone)]
 pub struct AppState {
     pub(crate) db: Db,
+    pub(crate) retention: RetentionSettings,
     pub(crate) cache: Cache,
+    pub(crate) events: EventBus,
+    pub(crate) jobs: JobQueue,
     pub(crate) verifier: TokenVerifier,
     pub(crate) ai: AiClient,
     pub(crate) tokens: VisitorTokens,
@@ -32,7 +38,7 @@ pub struct AppState {
     pub(crate) demo_page: bool,
     /// Cancelled when the process must stop.
     pub(crate) stop: CancellationToken,
-    /// Sockets and answers that the process drains before it ends.
+    /// Sockets that the process drains before it ends.
     pub(crate) tasks: TaskTracker,
 }
 
@@ -41,15 +47,19 @@ impl AppState {
     pub fn new(config: &Config, stop: CancellationToken) -> Result<Self, StartError> {
         let http = http_client::new()?;
         let cache = Cache::new(&config.cache)?;
+        let db = Db::new(&config.database);
         let verifier = TokenVerifier::new(Service::Channel, config.verifier.clone(), http.clone())
-            .with_revocations(cache.clone());
+            .with_revocations(cache.clone(), &db);
         let tokens = Arc::new(verifier.signer().clone());
         Ok(Self {
-            db: Db::new(&config.database),
+            db,
+            events: EventBus::new(cache.clone()),
+            retention: config.retention.clone(),
             broadcaster: Broadcaster::new(cache.clone()),
             ai: AiClient::new(&config.ai_engine_url, http, tokens),
             verifier,
             socket_slots: SocketSlots::new(config.sockets),
+            jobs: JobQueue::new(Service::Channel, cache.clone()),
             cache,
             tokens: VisitorTokens::new(&config.widget_token_key),
             public_url: config.public_url.clone(),
@@ -66,7 +76,7 @@ impl AppState {
         self
     }
 
-    /// Waits for the stop signal, then until sockets and answers have ended.
+    /// Waits for the stop signal, then until sockets have ended.
     pub async fn drained(self) {
         self.stop.cancelled().await;
         self.tasks.close();

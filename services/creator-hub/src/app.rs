@@ -4,3 +4,4 @@ pub(crate) mod library;
 pub(crate) mod privacy;
 pub(crate) mod profile;
 pub(crate) mod search;
+pub(crate) mod texts;

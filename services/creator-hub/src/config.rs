@@ -6,12 +6,12 @@ use shared_auth::VerifierSettings;
 use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Service, keys};
 use shared_db::DatabaseSettings;
+use shared_jobs::retention::RetentionSettings;
+use shared_models::limits;
 use shared_web::serve::ServeSettings;
 
 /// Default limit of an upload.
 const UPLOAD_MAX_BYTES: u64 = 50 * 1024 * 1024;
-/// A larger document's text would not fit into memory beside others.
-const UPLOAD_CEILING: u64 = 512 * 1024 * 1024;
 
 /// Everything that `serve` reads.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct Config {
     pub serve: ServeSettings,
     /// PostgreSQL.
     pub database: DatabaseSettings,
+    /// How long rows that are over are kept.
+    pub retention: RetentionSettings,
     /// Redis.
     pub cache: CacheSettings,
     /// How callers are verified.
@@ -38,6 +40,7 @@ impl Config {
         let config = Self {
             serve: ServeSettings::from_reader(&mut reader, Service::CreatorHub),
             database: DatabaseSettings::from_reader(&mut reader),
+            retention: RetentionSettings::from_reader(&mut reader, Service::CreatorHub),
             cache: CacheSettings::from_reader(&mut reader),
             verifier: VerifierSettings::from_reader(&mut reader),
             ai_engine_url: reader.url(keys::AI_ENGINE_URL),
@@ -46,7 +49,7 @@ impl Config {
                 keys::UPLOAD_MAX_BYTES,
                 UPLOAD_MAX_BYTES,
                 1,
-                UPLOAD_CEILING,
+                limits::DOCUMENT_BYTES,
             ),
         };
         if !config.upload_dir.as_os_str().is_empty() && config.upload_dir.is_relative() {

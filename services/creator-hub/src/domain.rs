@@ -1,8 +1,9 @@
 //! Pure rules: nothing here waits.
 
 pub(crate) mod bounded_list;
-pub(crate) mod content;
+pub(crate) mod byte_range;
 pub(crate) mod document;
 pub(crate) mod entity_tag;
+pub(crate) mod processing;
 pub(crate) mod profile;
 pub(crate) mod text;

@@ -1,10 +1,9 @@
 //! The errors of this service and the status of each.
 
-use std::io;
-
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use shared_ai_client::AiError;
+use shared_blobs::BlobError;
 use shared_config::Service;
 use shared_models::DocumentId;
 use shared_models::page::BadPage;
@@ -19,6 +18,12 @@ pub(crate) enum Error {
     /// No such document, or another tenant's.
     #[error("unknown document")]
     UnknownDocument,
+    /// The document has no text with that hash, or is another tenant's.
+    #[error("unknown text")]
+    UnknownText,
+    /// The range begins behind the end of the text, or is no range.
+    #[error("the range is not one of the text")]
+    BadRange,
     /// No such job, or another tenant's.
     #[error("unknown job")]
     UnknownJob,
@@ -60,7 +65,7 @@ pub(crate) enum Error {
     Page(#[from] BadPage),
     /// The file store failed.
     #[error("the file store: {0}")]
-    Files(#[from] io::Error),
+    Files(#[from] BlobError),
     /// ai-engine failed.
     #[error(transparent)]
     Ai(#[from] AiError),
@@ -82,6 +87,8 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::UnknownDocument => Self::not_found("unknown_document"),
+            Error::UnknownText => Self::not_found("unknown_text"),
+            Error::BadRange => Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "bad_range"),
             Error::UnknownJob => Self::not_found("unknown_job"),
             Error::Duplicate(id) => Self::conflict("duplicate_document")
                 .detail(format!("this content is already there as document {id}")),

@@ -11,6 +11,7 @@ mod upload;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
+use shared_hub_client::TEXT_ROUTE;
 use shared_web::Endpoints;
 use shared_web::tenant_data::ROUTE as TENANT_DATA;
 use utoipa_axum::router::UtoipaMethodRouterExt as _;
@@ -44,8 +45,8 @@ pub(crate) fn v1<E: Endpoints<AppState>>(upload_max_bytes: u64) -> E {
 
 /// Endpoints for other services, below `/creator-hub`; the gateway does not route them.
 pub(crate) fn internal_routes() -> Router<AppState> {
-    Router::new().route(
-        TENANT_DATA,
-        get(internal::tenant_data::export).delete(internal::tenant_data::erase),
-    )
+    let tenant_data = get(internal::tenant_data::export).delete(internal::tenant_data::erase);
+    Router::new()
+        .route(TENANT_DATA, tenant_data)
+        .route(TEXT_ROUTE, get(internal::texts::read))
 }

@@ -5,26 +5,33 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use shared_ai_client::AiClient;
 use shared_auth::TokenVerifier;
+use shared_blobs::Directory;
 use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
+use shared_events::EventBus;
 use shared_jobs::JobQueue;
+use shared_jobs::retention::RetentionSettings;
 use shared_rpc::http_client;
 use shared_web::serve::StartError;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::files::{Directory, FileStore};
+use crate::files::Files;
 
 /// Clients and settings of a running service; clones share them.
 #[derive(Debug, Clone)]
 pub struct AppState {
     pub(crate) db: Db,
+    pub(crate) retention: RetentionSettings,
     pub(crate) cache: Cache,
     pub(crate) jobs: JobQueue,
+    pub(crate) events: EventBus,
+    /// ai-engine's queue, which gets the second half of the work on a document.
+    pub(crate) indexing: JobQueue,
     pub(crate) verifier: TokenVerifier,
     pub(crate) ai: AiClient,
-    pub(crate) files: Arc<dyn FileStore>,
+    pub(crate) files: Files,
     pub(crate) upload_max_bytes: u64,
     pub(crate) stop: CancellationToken,
 }
@@ -35,14 +42,18 @@ impl AppState {
         let http = http_client::new()?;
         let rules = config.verifier.clone();
         let cache = Cache::new(&config.cache)?;
+        let db = Db::new(&config.database);
         let verifier = TokenVerifier::new(Service::CreatorHub, rules, http.clone())
-            .with_revocations(cache.clone());
+            .with_revocations(cache.clone(), &db);
         let tokens = Arc::new(verifier.signer().clone());
         Ok(Self {
-            db: Db::new(&config.database),
+            db,
+            retention: config.retention.clone(),
             ai: AiClient::new(&config.ai_engine_url, http, tokens),
             verifier,
             jobs: JobQueue::new(Service::CreatorHub, cache.clone()),
+            events: EventBus::new(cache.clone()),
+            indexing: JobQueue::new(Service::AiEngine, cache.clone()),
             cache,
             files: Arc::new(Directory::new(config.upload_dir.clone())),
             upload_max_bytes: config.upload_max_bytes,

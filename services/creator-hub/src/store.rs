@@ -1,4 +1,5 @@
 //! Rows and statements, one table a file.
 
+pub(crate) mod artefacts;
 pub(crate) mod documents;
 pub(crate) mod profiles;

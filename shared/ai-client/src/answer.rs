@@ -58,7 +58,7 @@ pub struct Question {
     /// The previous turns, oldest first; only the last 20 are used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 100)]
-    pub history: Vec<Turn>,
+    pub history: Vec<ChatTurn>,
     /// Passages to answer from, 1 to 10; 4 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 10)]
@@ -68,7 +68,8 @@ pub struct Question {
 /// One previous turn of the conversation.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Turn {
+#[schema(as = Turn)]
+pub struct ChatTurn {
     /// Who spoke.
     pub role: TurnRole,
     /// The text.

@@ -11,7 +11,6 @@ use shared_models::{CreatorId, DocumentId};
 use shared_rpc::{RpcClient, RpcError, TokenSource, lines, sse};
 
 use crate::answer::{AnswerEvent, Question};
-use crate::ingestion::{IngestionEvent, NewIngestion};
 use crate::search::{SearchRequest, SearchResults};
 
 /// Longest wait for a search.
@@ -31,23 +30,6 @@ impl AiClient {
     /// A client of the ai-engine at that base URL.
     pub fn new(base_url: &str, http: Client, tokens: Arc<dyn TokenSource>) -> Self {
         Self(RpcClient::new(Service::AiEngine, base_url, http, tokens))
-    }
-
-    /// Indexes a document; the events report progress.
-    pub async fn ingest(
-        &self,
-        tenant: CreatorId,
-        document: DocumentId,
-        ingestion: &NewIngestion,
-    ) -> Result<Events<IngestionEvent>, AiError> {
-        let path = format!("/internal/v1/documents/{document}");
-        let request = self.0.request(Method::PUT, &path, Some(tenant))?;
-        let response = self.0.send(request.json(ingestion)).await?;
-        let events = lines(response.bytes_stream()).map(|line| {
-            let line = line.map_err(|error| malformed(&error))?;
-            serde_json::from_str(&line).map_err(|error| malformed(&error))
-        });
-        Ok(Box::pin(events))
     }
 
     /// Deletes a document's text and vectors from the index. Idempotent.

@@ -1,7 +1,60 @@
-//! The request that indexes a document's text, and the events of its progress.
+//! The job that indexes a document's text, and how it ends.
 
 use serde::{Deserialize, Serialize};
-use shared_models::Retry;
+use shared_models::limits::DOCUMENT_TITLE;
+use shared_models::text::SingleLine;
+use shared_models::{ContentHash, JobId, Retry};
+
+/// The kind of the job in ai-engine's queue that indexes a document. Its subject is the document.
+pub const INDEX_DOCUMENT: &str = "index_document";
+
+/// The payload of [`INDEX_DOCUMENT`]. Repeating a version repeats no work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexDocument {
+    /// The job of creator-hub that began the processing.
+    pub root: JobId,
+    /// Increases with each processing of the document; search uses the newest complete version.
+    pub version: i32,
+    /// The title that citations show.
+    pub title: SingleLine<DOCUMENT_TITLE>,
+    /// How the text is structured.
+    pub kind: TextKind,
+    /// The text, which creator-hub stores.
+    pub text: TextArtefact,
+}
+
+/// The text that was extracted from a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextArtefact {
+    /// The hash of the text.
+    pub hash: ContentHash,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// How the indexing of a version of a document ended: the payload of the job in creator-hub's queue
+/// that records it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexedDocument {
+    /// The job of creator-hub that began the processing.
+    pub root: JobId,
+    /// The version.
+    pub version: i32,
+    /// The title that citations show now.
+    pub title: SingleLine<DOCUMENT_TITLE>,
+    /// How it ended.
+    pub outcome: IndexingOutcome,
+}
+
+/// How the indexing of a document ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IndexingOutcome {
+    /// It is searchable and has that many passages.
+    Indexed(u32),
+    /// It could not be indexed.
+    Failed(IngestionFailure),
+}
 
 /// How a text is structured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,7 +66,8 @@ pub enum TextKind {
     Markdown,
 }
 
-/// A document's text, to be split, embedded and indexed. Repeating a version repeats no work.
+/// The request of the route that creator-hub of 0.1 calls; to be removed with it in the release
+/// after the next one. Later ones enqueue [`INDEX_DOCUMENT`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewIngestion {
@@ -27,15 +81,15 @@ pub struct NewIngestion {
     pub text: String,
 }
 
-/// One line of the response (newline-delimited JSON).
+/// One line of that route's response (newline-delimited JSON).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum IngestionEvent {
-    /// How many passages have a vector so far.
+    /// How much of the text is indexed so far.
     Progress {
-        /// Passages that have one.
+        /// Bytes that are indexed.
         done: u32,
-        /// All passages of the document.
+        /// All bytes of the text.
         total: u32,
     },
     /// The document is searchable.
@@ -61,9 +115,11 @@ pub enum IngestionEvent {
 pub enum IngestionFailure {
     /// A newer version of the document is being indexed, or it was deleted.
     Superseded,
+    /// The document was deleted.
+    Cancelled,
     /// The document contains no text.
     EmptyDocument,
-    /// PostgreSQL, Chroma or Ollama is unavailable.
+    /// PostgreSQL, Chroma, Ollama or creator-hub is unavailable.
     DependencyUnavailable,
     /// Too many documents wait for the embedding model, or Ollama's queue is full.
     Overloaded,
@@ -79,15 +135,42 @@ pub enum IngestionFailure {
     VectorStoreFailed,
     /// The transaction conflicted with another one.
     Contended,
+    /// The stored text is not the one that was extracted.
+    TextDamaged,
+    /// An attempt took too long.
+    TimedOut,
+    /// The work ended its process too often.
+    Interrupted,
     /// A fault of the platform.
+    #[serde(other)]
     Internal,
 }
 
 impl IngestionFailure {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::Superseded,
+        Self::Cancelled,
+        Self::EmptyDocument,
+        Self::DependencyUnavailable,
+        Self::Overloaded,
+        Self::ModelMissing,
+        Self::TooLong,
+        Self::ModelFailed,
+        Self::StreamCut,
+        Self::VectorStoreFailed,
+        Self::Contended,
+        Self::TextDamaged,
+        Self::TimedOut,
+        Self::Interrupted,
+        Self::Internal,
+    ];
+
     /// The serialised text.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Superseded => "superseded",
+            Self::Cancelled => "cancelled",
             Self::EmptyDocument => "empty_document",
             Self::DependencyUnavailable => "dependency_unavailable",
             Self::Overloaded => "overloaded",
@@ -97,7 +180,38 @@ impl IngestionFailure {
             Self::StreamCut => "stream_cut",
             Self::VectorStoreFailed => "vector_store_failed",
             Self::Contended => "contended",
+            Self::TextDamaged => "text_damaged",
+            Self::TimedOut => "timed_out",
+            Self::Interrupted => "interrupted",
             Self::Internal => "internal",
+        }
+    }
+
+    /// The failure with that code; `Internal` for one that is not known.
+    pub fn of_code(code: &str) -> Self {
+        let mut all = Self::ALL.into_iter();
+        all.find(|failure| failure.as_str() == code)
+            .unwrap_or(Self::Internal)
+    }
+
+    /// What the creator reads: no addresses, no texts of other programs.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Superseded => "a newer version is being indexed, or the document was deleted",
+            Self::Cancelled => "the document was deleted",
+            Self::EmptyDocument => "the document contains no text",
+            Self::DependencyUnavailable => "a part of the platform is unavailable",
+            Self::Overloaded => "too many documents are being indexed",
+            Self::ModelMissing => "the embedding model is not available yet",
+            Self::TooLong => "a passage is too long for the embedding model",
+            Self::ModelFailed => "the embedding model failed",
+            Self::StreamCut => "the embedding model stopped early",
+            Self::VectorStoreFailed => "the index of vectors failed",
+            Self::Contended => "other work got in the way",
+            Self::TextDamaged => "the stored text is damaged; process the document again",
+            Self::TimedOut => "the attempt took too long",
+            Self::Interrupted => "processing was interrupted too often",
+            Self::Internal => "the platform failed",
         }
     }
 }
@@ -108,21 +222,12 @@ mod tests {
 
     #[test]
     fn a_failure_is_spelled_on_the_wire_as_in_the_api() {
-        for failure in [
-            IngestionFailure::Superseded,
-            IngestionFailure::EmptyDocument,
-            IngestionFailure::DependencyUnavailable,
-            IngestionFailure::Overloaded,
-            IngestionFailure::ModelMissing,
-            IngestionFailure::TooLong,
-            IngestionFailure::ModelFailed,
-            IngestionFailure::StreamCut,
-            IngestionFailure::VectorStoreFailed,
-            IngestionFailure::Contended,
-            IngestionFailure::Internal,
-        ] {
+        for failure in IngestionFailure::ALL {
             assert_eq!(serde_json::to_value(failure).unwrap(), failure.as_str());
+            assert_eq!(IngestionFailure::of_code(failure.as_str()), failure);
         }
+        let unknown: IngestionFailure = serde_json::from_str("\"of a later version\"").unwrap();
+        assert_eq!(unknown, IngestionFailure::Internal);
     }
 
     #[test]

@@ -5,7 +5,10 @@ pub mod client;
 pub mod ingestion;
 pub mod search;
 
-pub use answer::{AnswerEvent, AnswerMode, Done, Question, Source, Turn, TurnRole, Usage};
+pub use answer::{AnswerEvent, AnswerMode, ChatTurn, Done, Question, Source, TurnRole, Usage};
 pub use client::{AiClient, AiError};
-pub use ingestion::{IngestionEvent, IngestionFailure, NewIngestion, TextKind};
+pub use ingestion::{
+    INDEX_DOCUMENT, IndexDocument, IndexedDocument, IndexingOutcome, IngestionEvent,
+    IngestionFailure, NewIngestion, TextArtefact, TextKind,
+};
 pub use search::{SearchRequest, SearchResults};

@@ -39,6 +39,10 @@ pub struct KeyIdentity {
     pub scopes: Vec<Permission>,
     /// Who created it; a change of that user's role changes the key.
     pub created_by: Option<UserId>,
+    /// When the database was asked, by its own clock, milliseconds since the epoch. Absent in a
+    /// response of an earlier release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_at: Option<i64>,
 }
 
 /// Resolves the hash of an API key.

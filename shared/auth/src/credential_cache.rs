@@ -77,8 +77,8 @@ impl CredentialCache {
         revocations: &Revocations,
         now: i64,
     ) -> Option<Identity> {
-        let (epoch, credential) = self.0.get(key)?;
-        let current = revocations.epoch() == Some(epoch) && credential.expires_at > now;
+        let (generation, credential) = self.0.get(key)?;
+        let current = revocations.generation() == Some(generation) && credential.expires_at > now;
         let received: Vec<_> = credential
             .subjects
             .iter()
@@ -87,8 +87,8 @@ impl CredentialCache {
         (current && credential.ended_by(&received).is_none()).then_some(credential.identity)
     }
 
-    /// Caches what was verified during that epoch of the subscription.
-    pub(crate) fn insert(&self, key: [u8; 32], epoch: u64, credential: Credential) {
-        self.0.insert(key, (epoch, credential));
+    /// Caches what was verified during that generation of [`Revocations`].
+    pub(crate) fn insert(&self, key: [u8; 32], generation: u64, credential: Credential) {
+        self.0.insert(key, (generation, credential));
     }
 }

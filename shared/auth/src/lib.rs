@@ -13,6 +13,6 @@ pub mod verifier;
 pub use claims::AccessClaims;
 pub use error::AuthError;
 pub use identity::{Identity, Principal};
-pub use revocation::{Revocations, Subject};
+pub use revocation::{RecordRevocations, RevocationPublisher, Revocations, Subject};
 pub use signer::ServiceTokenSigner;
 pub use verifier::{TokenVerifier, VerifierSettings};

@@ -8,6 +8,7 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use shared_cache::Cache;
 use shared_config::{Reader, Secret, Service, keys};
+use shared_db::Db;
 use uuid::Uuid;
 
 use crate::api_key::{self, KeyIdentity, ResolveKey};
@@ -89,8 +90,9 @@ impl TokenVerifier {
 
     /// Checks revocations, and caches what was verified. Needs a tokio runtime.
     #[must_use]
-    pub fn with_revocations(mut self, cache: Cache) -> Self {
-        self.revocations = Some(Revocations::listen(cache));
+    pub fn with_revocations(mut self, cache: Cache, db: &Db) -> Self {
+        // Requests that hold every connection wait for this check.
+        self.revocations = Some(Revocations::listen(cache, db.reserve()));
         self
     }
 
@@ -121,8 +123,9 @@ impl TokenVerifier {
         self.verify_for(token, &Method::POST).await
     }
 
-    /// Verifies a credential for a request of that method. While Redis is unavailable, safe
-    /// methods pass on the signature alone and all others are refused.
+    /// Verifies a credential for a request of that method. While Redis is unavailable, or was
+    /// emptied and PostgreSQL is unavailable too, safe methods pass on the signature alone and all
+    /// others are refused.
     pub async fn verify_for(&self, token: &str, method: &Method) -> Result<Identity, AuthError> {
         let now = jsonwebtoken::get_current_timestamp().cast_signed();
         let key = CredentialCache::key(token);
@@ -132,12 +135,12 @@ impl TokenVerifier {
             return Ok(identity);
         }
         // Read before the lookup, so that an interruption in between is noticed.
-        let epoch = self.revocations.as_ref().and_then(Revocations::epoch);
+        let generation = self.revocations.as_ref().and_then(Revocations::generation);
         let credential = self.check(token, key, now).await?;
-        let looked_up = self.check_revocations(&credential, method).await?;
+        let cacheable = self.check_revocations(&credential, method).await?;
         let identity = credential.identity.clone();
-        if let Some(epoch) = epoch.filter(|_| looked_up) {
-            self.inner.credentials.insert(key, epoch, credential);
+        if let Some(generation) = generation.filter(|_| cacheable) {
+            self.inner.credentials.insert(key, generation, credential);
         }
         Ok(identity)
     }
@@ -182,7 +185,7 @@ impl TokenVerifier {
         api_key::introspect(http, &settings.auth_url, signer, hash).await
     }
 
-    /// Whether Redis was asked and knows no revocation of the credential.
+    /// Refuses a revoked credential. Returns whether that it is not revoked may be cached.
     async fn check_revocations(
         &self,
         credential: &Credential,
@@ -195,17 +198,14 @@ impl TokenVerifier {
         if subjects.is_empty() {
             return Ok(true);
         }
-        let revoked = match revocations.look_up(&subjects).await {
-            Ok(revoked) => revoked,
-            Err(cause) if method.is_safe() => {
-                metrics::counter!("auth_unchecked_total").increment(1);
-                tracing::warn!(%cause, "Redis unavailable; read allowed without revocation check");
-                return Ok(false);
-            }
-            Err(cause) => return Err(AuthError::unavailable("redis", cause)),
+        let found = match revocations.look_up(&subjects).await {
+            Ok(found) => found,
+            Err(cause) => return unchecked(method, "redis", cause),
         };
-        match credential.ended_by(&revoked) {
-            None => Ok(true),
+        match credential.ended_by(&found.revoked) {
+            None => found
+                .cacheable
+                .or_else(|cause| unchecked(method, "postgres", cause)),
             Some(Subject::Tenant(_)) => Err(AuthError::TenantSuspended),
             Some(Subject::Session(_)) => Err(AuthError::SessionEnded),
             Some(_) => Err(AuthError::RevokedToken),
@@ -239,6 +239,21 @@ impl TokenVerifier {
             .map(|data| data.claims)
             .map_err(|error| token_error(&error))
     }
+}
+
+/// What happens to a request whose credential cannot be checked for revocation.
+fn unchecked(
+    method: &Method,
+    dependency: &'static str,
+    cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Result<bool, AuthError> {
+    let cause = cause.into();
+    if !method.is_safe() {
+        return Err(AuthError::unavailable(dependency, cause));
+    }
+    metrics::counter!("auth_unchecked_total").increment(1);
+    tracing::warn!(%cause, dependency, "read allowed without revocation check");
+    Ok(false)
 }
 
 fn service_credential(claims: &InternalClaims) -> Result<Credential, AuthError> {
@@ -290,7 +305,8 @@ fn key_credential(key: KeyIdentity, asked_at: i64, now: i64) -> Credential {
             principal,
         },
         subjects,
-        issued_at: asked_at,
+        // By the clock of the database, as the revocations that it is compared with.
+        issued_at: key.read_at.unwrap_or(asked_at),
         expires_at: now.saturating_add(API_KEY_TTL),
     }
 }

@@ -41,12 +41,32 @@ impl Key {
         Self(format!("{{{id}}}:revoked:{kind}"))
     }
 
+    /// The version of what [`Key::revoked`] has: an older message does not overwrite it.
+    pub fn revocation_version(kind: &str, id: Uuid) -> Self {
+        Self(format!("{{{id}}}:revoked:{kind}:version"))
+    }
+
+    /// The number under which Redis has all live revocations; missing when it may not.
+    pub fn revocation_epoch() -> Self {
+        Self("revocations:epoch".to_owned())
+    }
+
+    /// The newest version of a revocation that was written.
+    pub fn newest_revocation() -> Self {
+        Self("revocations:newest".to_owned())
+    }
+
+    /// Held while all live revocations are written again.
+    pub fn revocation_refill() -> Self {
+        Self("revocations:refill".to_owned())
+    }
+
     /// The pattern that matches all keys of a tenant.
     pub(crate) fn all_of(creator: CreatorId) -> Self {
         Self(format!("{{{creator}}}:*"))
     }
 
-    /// Whether a key of Redis is one of [`Key::revoked`].
+    /// Whether a key of Redis is one of [`Key::revoked`] or its version.
     pub(crate) fn is_revocation(full: &str) -> bool {
         full.contains("}:revoked:")
     }
@@ -64,6 +84,11 @@ impl Key {
     /// The channel that wakes the workers of a queue.
     pub fn queue_wake(queue: &str) -> Self {
         Self(format!("wake:{queue}"))
+    }
+
+    /// The channel that wakes subscriptions to events; a message names the type of the event.
+    pub fn event_wake() -> Self {
+        Self("wake:events".to_owned())
     }
 
     /// The channel of a tenant's job progress.

@@ -16,7 +16,7 @@ pub use settings::CacheSettings;
 use std::time::Duration;
 
 use redis::aio::PubSub;
-use redis::{AsyncCommands as _, Client, RedisResult};
+use redis::{AsyncCommands as _, Client, FromRedisValue, RedisResult, Script};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared_models::CreatorId;
@@ -69,14 +69,14 @@ impl Cache {
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    /// Reads JSON values in one round trip, in the order of the keys.
+    /// Reads JSON values by one MGET, in the order of the keys.
     pub async fn read_all<T: DeserializeOwned>(&self, keys: &[Key]) -> RedisResult<Vec<Option<T>>> {
-        let mut pipe = redis::pipe();
+        let mut command = redis::cmd("MGET");
         for key in keys {
-            pipe.get(self.full(key));
+            command.arg(self.full(key));
         }
         let mut handle = self.connection.handle();
-        let answer = pipe.query_async(&mut handle.connection).await;
+        let answer = command.query_async(&mut handle.connection).await;
         let texts: Vec<Option<String>> = self.connection.report(&handle, answer)?;
         let parse = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
         Ok(texts.into_iter().map(parse).collect())
@@ -105,6 +105,25 @@ impl Cache {
     pub async fn forget(&self, key: &Key) -> RedisResult<()> {
         let mut handle = self.connection.handle();
         let answer = handle.connection.del(self.full(key)).await;
+        self.connection.report(&handle, answer)
+    }
+
+    /// Runs a script over these keys, atomically and in one round trip.
+    pub async fn run_script<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        keys: &[Key],
+        arguments: &[String],
+    ) -> RedisResult<T> {
+        let mut call = script.prepare_invoke();
+        for key in keys {
+            call.key(self.full(key));
+        }
+        for argument in arguments {
+            call.arg(argument);
+        }
+        let mut handle = self.connection.handle();
+        let answer = call.invoke_async(&mut handle.connection).await;
         self.connection.report(&handle, answer)
     }
 

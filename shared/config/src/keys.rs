@@ -33,6 +33,19 @@ pub const REDIS_USERNAME: &str = "REDIS_USERNAME";
 /// Password of the ACL user. Secret.
 pub const REDIS_PASSWORD: &str = "REDIS_PASSWORD";
 
+/// Days that jobs which succeeded are kept.
+pub const RETENTION_FINISHED_JOBS_DAYS: &str = "RETENTION_FINISHED_JOBS_DAYS";
+/// Days that jobs which failed are kept.
+pub const RETENTION_FAILED_JOBS_DAYS: &str = "RETENTION_FAILED_JOBS_DAYS";
+/// Days that sessions, API keys and invitations are kept after their end.
+pub const RETENTION_ENDED_ACCESS_DAYS: &str = "RETENTION_ENDED_ACCESS_DAYS";
+/// Days that emails are kept that were sent or given up.
+pub const RETENTION_EMAILS_DAYS: &str = "RETENTION_EMAILS_DAYS";
+/// Days that records of usage are kept.
+pub const RETENTION_USAGE_DAYS: &str = "RETENTION_USAGE_DAYS";
+/// Days that conversations are kept after their last message; without it, always.
+pub const RETENTION_CONVERSATIONS_DAYS: &str = "RETENTION_CONVERSATIONS_DAYS";
+
 /// Base URL of auth, without prefix.
 pub const AUTH_URL: &str = "AUTH_URL";
 /// Base URL of creator-hub, without prefix.

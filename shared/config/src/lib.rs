@@ -3,9 +3,11 @@
 pub mod keys;
 pub mod limits;
 pub mod reader;
+pub mod retention;
 pub mod secret;
 pub mod wiring;
 
 pub use reader::{Problem, Problems, Reader};
+pub use retention::Retention;
 pub use secret::Secret;
 pub use wiring::{Service, Store};

@@ -4,6 +4,7 @@ mod connection;
 pub mod constraint;
 mod dead_peers;
 mod detach_on_drop;
+pub mod effect;
 pub mod fault;
 pub mod idempotency;
 pub mod migrate;
@@ -13,9 +14,9 @@ pub mod system;
 pub mod tenant;
 pub mod tenant_data;
 mod transaction;
-pub mod usage;
 
 pub use constraint::on_constraint;
+pub use effect::Effect;
 pub use fault::{is_conflict, is_unavailable};
 pub use settings::DatabaseSettings;
 pub use system::SystemTx;
@@ -24,7 +25,7 @@ pub use tenant::TenantTx;
 use std::time::Duration;
 
 use shared_models::CreatorId;
-use sqlx::postgres::{PgArguments, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{PgPool, Postgres};
 
@@ -41,15 +42,24 @@ impl Db {
     /// Sets up the pool without connecting: a service starts while its database is unavailable, and
     /// reports that in `/readyz`.
     pub fn new(settings: &DatabaseSettings) -> Self {
+        Self::connect_lazy(settings.options(), settings.max_connections)
+    }
+
+    /// The same database over one connection of its own: for what must go on while requests have
+    /// taken all the others.
+    #[must_use]
+    pub fn reserve(&self) -> Self {
+        Self::connect_lazy((*self.pool.connect_options()).clone(), 1)
+    }
+
+    fn connect_lazy(options: PgConnectOptions, max_connections: u32) -> Self {
         let dead_peers = StaleConnections::new();
-        let options = PgPoolOptions::new()
-            .max_connections(settings.max_connections)
+        let pool_options = PgPoolOptions::new()
+            .max_connections(max_connections)
             .acquire_timeout(Duration::from_secs(3))
             // A ping would cost a round trip for each acquire; `tenant` retries once instead.
             .test_before_acquire(false);
-        let pool = dead_peers
-            .install(options)
-            .connect_lazy_with(settings.options());
+        let pool = dead_peers.install(pool_options).connect_lazy_with(options);
         Self { pool, dead_peers }
     }
 

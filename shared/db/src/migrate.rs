@@ -20,13 +20,15 @@ const RECORD: &str = "platform.schema_migrations";
 ///
 /// The owner does not inherit: it must be a member of the roles that own definer functions, to
 /// transfer functions to them, but must not gain their policies.
-const GROUP_ROLES: [(&str, &str); 6] = [
+const GROUP_ROLES: [(&str, &str); 8] = [
     ("platform_owner", "NOLOGIN NOINHERIT"),
     ("platform_app", "NOLOGIN"),
     ("auth_lookup", "NOLOGIN"),
     ("channel_lookup", "NOLOGIN"),
     ("job_dispatcher", "NOLOGIN"),
+    ("event_dispatcher", "NOLOGIN"),
     ("tenant_eraser", "NOLOGIN"),
+    ("retention_cleaner", "NOLOGIN"),
 ];
 
 /// Settings of the `migrate` binary.
@@ -154,7 +156,9 @@ async fn bootstrap(admin: &mut PgConnection, settings: &Settings) -> Result<(), 
     execute(
         admin,
         "grant platform_owner to platform_migrator;
-         grant auth_lookup, channel_lookup, job_dispatcher, tenant_eraser to platform_owner;
+         grant auth_lookup, channel_lookup, job_dispatcher, event_dispatcher, tenant_eraser,
+           retention_cleaner
+           to platform_owner;
          revoke create on schema public from public"
             .to_owned(),
     )

@@ -1,33 +1,23 @@
 //! The tenant transaction: the only way to reach tenant tables.
 
-use std::fmt;
+use std::future::Future;
 
 use shared_models::CreatorId;
 use sqlx::PgConnection;
 
 use crate::Db;
+use crate::effect::{AfterCommit, Effect};
 use crate::transaction::OpenTransaction;
 
 /// A transaction that sees one tenant's rows and no others.
 ///
 /// It rolls back when dropped, which also resets the tenant. Never hold one across a call to
 /// another service: it occupies a connection.
+#[derive(Debug)]
 pub struct TenantTx {
     inner: OpenTransaction,
     creator: CreatorId,
-    after_commit: Vec<AfterCommit>,
-}
-
-/// What follows a commit, such as waking a worker. It must be quick, and its loss must be harmless.
-type AfterCommit = Box<dyn FnOnce() + Send + Sync>;
-
-impl fmt::Debug for TenantTx {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TenantTx")
-            .field("creator", &self.creator)
-            .field("after_commit", &self.after_commit.len())
-            .finish_non_exhaustive()
-    }
+    after_commit: AfterCommit,
 }
 
 impl TenantTx {
@@ -44,16 +34,28 @@ impl TenantTx {
     /// Commits. Respond to a request only after this has returned.
     pub async fn commit(self) -> sqlx::Result<()> {
         self.inner.commit().await?;
-        for effect in self.after_commit {
-            effect();
-        }
+        self.after_commit.run().await;
         Ok(())
     }
 
-    /// Runs `effect` after a successful commit, and never otherwise: code that writes rows that
-    /// others wait for also says here how they learn of it, so that no caller can forget to.
-    pub fn after_commit(&mut self, effect: impl FnOnce() + Send + Sync + 'static) {
-        self.after_commit.push(Box::new(effect));
+    /// Writes an effect in this transaction; what follows it happens after the commit by itself.
+    pub async fn apply<E: Effect>(&mut self, effect: E) -> sqlx::Result<E::Output> {
+        effect.write(self).await
+    }
+
+    /// Runs `action` after a successful commit, and never otherwise. For the `write` of an
+    /// [`Effect`]: a caller would forget it.
+    pub fn after_commit(&mut self, action: impl FnOnce() + Send + Sync + 'static) {
+        self.after_commit.push(action);
+    }
+
+    /// Like [`Self::after_commit`], and [`Self::commit`] returns only when `action` has ended. It
+    /// must end soon, whatever is unavailable.
+    pub fn after_commit_await<F>(&mut self, action: impl FnOnce() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.after_commit.push_awaited(action);
     }
 }
 
@@ -81,6 +83,6 @@ pub(crate) async fn begin(db: &Db, creator: CreatorId, access: Access) -> sqlx::
     Ok(TenantTx {
         inner,
         creator,
-        after_commit: Vec::new(),
+        after_commit: AfterCommit::default(),
     })
 }

@@ -1,5 +1,6 @@
 //! What an attempt has to work with: its job, its tenant's transactions, its lease.
 
+use shared_config::Service;
 use shared_db::{Db, TenantTx};
 use shared_models::CreatorId;
 use tokio_util::sync::CancellationToken;
@@ -7,6 +8,7 @@ use uuid::Uuid;
 
 use crate::lease::{self, ClaimedJob};
 use crate::queue::JobQueue;
+use crate::rows::{JobRow, NewJob};
 
 /// One attempt at a job.
 #[derive(Debug, Clone)]
@@ -57,6 +59,21 @@ impl JobContext {
     pub async fn complete(&self, tx: &mut TenantTx) -> sqlx::Result<bool> {
         self.queue.notify_progress_on_commit(tx);
         lease::complete(tx, &self.job).await
+    }
+
+    /// Completes the job and enqueues the one that follows it in the queue of `service`, both or
+    /// neither. `None` when the lease was lost: roll back then; the worker that has the job by now
+    /// enqueues its successor. The database allows only some pairs of services.
+    pub async fn complete_and_enqueue(
+        &self,
+        tx: &mut TenantTx,
+        service: Service,
+        next: NewJob,
+    ) -> sqlx::Result<Option<JobRow>> {
+        if !self.complete(tx).await? {
+            return Ok(None);
+        }
+        self.queue.of(service).enqueue(tx, next).await.map(Some)
     }
 
     /// Whether somebody has asked to cancel the job. Long work checks this between steps.

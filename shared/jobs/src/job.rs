@@ -19,6 +19,8 @@ pub trait Job: Send + Sync + 'static {
     /// Work that must be done whatever happens: it never fails permanently, and every failure is
     /// retried like an unavailable dependency.
     const NEVER_FAILS: bool = false;
+    /// How long an attempt may go on when the process stops, before its job goes back to the queue.
+    const DRAIN: Duration = Duration::ZERO;
     /// What the work needs beside its subject. `()` and an empty struct are `{}`.
     type Payload: Serialize + DeserializeOwned + Send;
 
@@ -81,6 +83,8 @@ pub struct JobError {
     pub reason: String,
     /// Whether another attempt follows.
     pub retry: Retry,
+    /// When it follows; none for the engine's own delay, which doubles with each attempt.
+    pub retry_after: Option<Duration>,
 }
 
 impl JobError {
@@ -90,7 +94,15 @@ impl JobError {
             code: code.to_owned(),
             reason: reason.into(),
             retry,
+            retry_after: None,
         }
+    }
+
+    /// Another attempt follows after this time.
+    #[must_use]
+    pub const fn after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
     }
 
     /// A dependency is unavailable. The cause is logged here and not shown to the owner.

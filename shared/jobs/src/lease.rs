@@ -10,7 +10,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::rows::interval;
+use crate::rows::{NewJob, interval};
 
 /// A claimed job goes to another worker when its lease is not renewed for this long.
 pub const LEASE_TTL: Duration = Duration::from_secs(30);
@@ -18,6 +18,8 @@ pub const LEASE_TTL: Duration = Duration::from_secs(30);
 const MAX_BACKOFF: Duration = Duration::from_mins(5);
 /// Longest stored reason of a failure, characters.
 const MAX_REASON: usize = 2_000;
+/// The default of the column.
+const DEFAULT_MAX_ATTEMPTS: i32 = 8;
 
 /// A job claimed by a worker.
 #[derive(Debug, Clone)]
@@ -39,13 +41,14 @@ pub struct ClaimedJob {
     lease_token: Uuid,
 }
 
-/// Claims the next due job of a service's queue, or one whose lease has expired. The tenant with
-/// the fewest running jobs comes first.
-pub async fn claim(db: &Db, service: Service) -> sqlx::Result<Option<ClaimedJob>> {
+/// Claims the next due job of those kinds from a service's queue, or one whose lease has expired.
+/// The tenant with the fewest running jobs of these kinds comes first.
+pub async fn claim(db: &Db, service: Service, kinds: &[&str]) -> sqlx::Result<Option<ClaimedJob>> {
     let lease_token = Uuid::new_v4();
     let mut tx = db.system().await?;
-    let row = sqlx::query("select * from platform.claim_next_job($1, $2, $3)")
+    let row = sqlx::query("select * from platform.claim_job_of_kinds($1, $2, $3, $4)")
         .bind(service.name())
+        .bind(kinds)
         .bind(interval(LEASE_TTL))
         .bind(lease_token)
         .fetch_optional(tx.conn())
@@ -64,6 +67,48 @@ pub async fn claim(db: &Db, service: Service) -> sqlx::Result<Option<ClaimedJob>
         })
     };
     row.map(claimed).transpose()
+}
+
+/// Inserts a job that this process has claimed already; none when an unfinished job has its dedupe
+/// key.
+pub(crate) async fn insert_claimed(
+    tx: &mut TenantTx,
+    service: Service,
+    job: NewJob,
+) -> sqlx::Result<Option<ClaimedJob>> {
+    let claimed = ClaimedJob {
+        tenant: tx.creator(),
+        id: JobId::new(),
+        kind: job.kind.to_owned(),
+        subject: job.subject,
+        payload: job.payload,
+        attempt: 1,
+        max_attempts: DEFAULT_MAX_ATTEMPTS,
+        lease_token: Uuid::new_v4(),
+    };
+    let inserted = sqlx::query(
+        "insert into platform.jobs
+           (creator_id, id, queue, kind, subject_id, payload, priority, dedupe_key, state,
+            attempts, max_attempts, lease_until, lease_token)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, 'running', $9, $10, now() + $11, $12)
+         on conflict (creator_id, queue, dedupe_key)
+           where dedupe_key is not null and state in ('queued', 'running') do nothing",
+    )
+    .bind(claimed.tenant)
+    .bind(claimed.id)
+    .bind(service.name())
+    .bind(&claimed.kind)
+    .bind(claimed.subject)
+    .bind(&claimed.payload)
+    .bind(job.priority)
+    .bind(&job.dedupe_key)
+    .bind(claimed.attempt)
+    .bind(claimed.max_attempts)
+    .bind(interval(LEASE_TTL))
+    .bind(claimed.lease_token)
+    .execute(tx.conn())
+    .await?;
+    Ok((inserted.rows_affected() == 1).then_some(claimed))
 }
 
 /// Whether a worker still has its lease.
@@ -100,6 +145,21 @@ pub async fn renew_lease(tx: &mut TenantTx, job: &ClaimedJob) -> sqlx::Result<bo
     let updated = sqlx::query(
         "update platform.jobs set lease_until = now() + $3, updated_at = now()
          where id = $1 and lease_token = $2 and state = 'running'",
+    )
+    .bind(job.id)
+    .bind(job.lease_token)
+    .bind(interval(LEASE_TTL))
+    .execute(tx.conn())
+    .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Renews the lease within a transaction; false when the lease was lost or the job is to be
+/// cancelled. Until the transaction ends, nobody can ask to cancel.
+pub async fn renew_if_wanted(tx: &mut TenantTx, job: &ClaimedJob) -> sqlx::Result<bool> {
+    let updated = sqlx::query(
+        "update platform.jobs set lease_until = now() + $3, updated_at = now()
+         where id = $1 and lease_token = $2 and state = 'running' and not cancel_requested",
     )
     .bind(job.id)
     .bind(job.lease_token)
@@ -169,15 +229,15 @@ impl Failure {
     }
 }
 
-/// Records a failed attempt; `retry` allows another one while attempts are left.
+/// Records a failed attempt; `retry` allows another one after that time, while attempts are left.
 pub async fn fail(
     tx: &mut TenantTx,
     job: &ClaimedJob,
     code: &str,
     reason: &str,
-    retry: bool,
+    retry: Option<Duration>,
 ) -> sqlx::Result<Failure> {
-    let retried = retry && job.attempt < job.max_attempts;
+    let retried = retry.is_some() && job.attempt < job.max_attempts;
     let reason: String = reason.chars().take(MAX_REASON).collect();
     let updated = sqlx::query(
         "update platform.jobs
@@ -189,7 +249,7 @@ pub async fn fail(
     .bind(job.id)
     .bind(job.lease_token)
     .bind(retried)
-    .bind(interval(backoff(job.attempt)))
+    .bind(interval(retry.unwrap_or_default()))
     .bind(code)
     .bind(reason)
     .execute(tx.conn())
@@ -202,13 +262,13 @@ pub async fn fail(
 }
 
 /// Records an attempt that failed because a dependency is unavailable, and schedules another one
-/// that does not count towards the last.
+/// after `wait` that does not count towards the last.
 pub async fn reschedule(
     tx: &mut TenantTx,
     job: &ClaimedJob,
     code: &str,
     reason: &str,
-    max_backoff: Duration,
+    wait: Duration,
 ) -> sqlx::Result<Failure> {
     let reason: String = reason.chars().take(MAX_REASON).collect();
     let updated = sqlx::query(
@@ -220,7 +280,7 @@ pub async fn reschedule(
     )
     .bind(job.id)
     .bind(job.lease_token)
-    .bind(interval(backoff(job.attempt).min(max_backoff)))
+    .bind(interval(wait))
     .bind(code)
     .bind(reason)
     .execute(tx.conn())
@@ -250,7 +310,7 @@ pub async fn release(tx: &mut TenantTx, job: &ClaimedJob, wait: Duration) -> sql
 }
 
 /// 1, 2, 4 … seconds, at most [`MAX_BACKOFF`].
-fn backoff(attempt: i32) -> Duration {
+pub(crate) fn backoff(attempt: i32) -> Duration {
     let doublings = u32::try_from(attempt.saturating_sub(1))
         .unwrap_or(0)
         .min(16);

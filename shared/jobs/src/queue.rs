@@ -1,21 +1,31 @@
-//! The queue of one service: enqueue a job, wake a worker after the commit, announce progress.
+//! The queue of one service: enqueue a job, wake the workers after the commit, announce progress.
 
 use std::sync::Arc;
 
 use shared_cache::{Cache, Key};
 use shared_config::Service;
-use shared_db::TenantTx;
+use shared_db::{Effect, TenantTx};
 use shared_models::CreatorId;
-use tokio::sync::Notify;
+use tokio::sync::watch;
+use uuid::Uuid;
 
+use crate::lease;
+use crate::local::LocalRunners;
 use crate::rows::{self, JobRow, NewJob};
 
-/// The queue of one service. Clones share the wake-up of this process's workers.
+/// The tenant of the platform's own jobs: the nil id, which no account has.
+pub fn platform() -> CreatorId {
+    Uuid::nil().into()
+}
+
+/// The queue of one service. Clones share the runners of this process and their wake-up.
 #[derive(Clone)]
 pub struct JobQueue {
     service: Service,
     cache: Cache,
-    wake: Arc<Notify>,
+    /// A new version wakes every runner of this process, also one that is claiming just now.
+    wake: Arc<watch::Sender<()>>,
+    local: LocalRunners,
 }
 
 impl std::fmt::Debug for JobQueue {
@@ -30,7 +40,8 @@ impl JobQueue {
         Self {
             service,
             cache,
-            wake: Arc::default(),
+            wake: Arc::new(watch::Sender::new(())),
+            local: LocalRunners::default(),
         }
     }
 
@@ -39,16 +50,41 @@ impl JobQueue {
         self.service
     }
 
+    /// The queue of another service; this one for the same service.
+    #[must_use]
+    pub fn of(&self, service: Service) -> Self {
+        if service == self.service {
+            self.clone()
+        } else {
+            Self::new(service, self.cache.clone())
+        }
+    }
+
     /// Enqueues a job. After the commit, and only then, a worker is woken. A job with the dedupe
     /// key of a waiting or running one returns that one.
     pub async fn enqueue(&self, tx: &mut TenantTx, job: NewJob) -> sqlx::Result<JobRow> {
-        let row = rows::insert(tx, self.service, &job).await?;
-        let queue = self.clone();
-        // A delayed job is found by polling when its time has come.
-        if job.delay.is_zero() {
-            tx.after_commit(move || queue.wake());
+        tx.apply(self.enqueueing(job)).await
+    }
+
+    /// The effect of enqueueing a job, for code that is given its effects.
+    pub fn enqueueing(&self, job: NewJob) -> Enqueue {
+        Enqueue {
+            queue: self.clone(),
+            job,
         }
-        Ok(row)
+    }
+
+    /// Enqueues a job and, when a runner of this process has a free slot, starts it right after the
+    /// commit: it is inserted as claimed, so nobody has to look for it. Otherwise it waits for its
+    /// turn like any other. With the dedupe key of a waiting or running job, nothing happens.
+    pub async fn enqueue_here(&self, tx: &mut TenantTx, job: NewJob) -> sqlx::Result<()> {
+        let Some(slot) = self.local.reserve(job.kind) else {
+            return self.enqueue(tx, job).await.map(|_| ());
+        };
+        if let Some(claimed) = lease::insert_claimed(tx, self.service, job).await? {
+            tx.after_commit(move || slot.start(claimed));
+        }
+        Ok(())
     }
 
     /// Announces the progress of a tenant's jobs after the commit.
@@ -62,19 +98,24 @@ impl JobQueue {
         self.publish(Key::job_events(tenant));
     }
 
-    pub(crate) async fn woken(&self) {
-        self.wake.notified().await;
+    /// The wake-ups from now on.
+    pub(crate) fn wakes(&self) -> watch::Receiver<()> {
+        self.wake.subscribe()
     }
 
     pub(crate) fn wake_local(&self) {
-        self.wake.notify_one();
+        self.wake.send_replace(());
+    }
+
+    pub(crate) const fn local(&self) -> &LocalRunners {
+        &self.local
     }
 
     pub(crate) const fn cache(&self) -> &Cache {
         &self.cache
     }
 
-    /// Wakes a worker, in this process or another. A hint: workers also poll.
+    /// Wakes the runners of all processes. A hint: they also poll.
     fn wake(&self) {
         self.wake_local();
         self.publish(Key::queue_wake(self.service.name()));
@@ -87,5 +128,26 @@ impl JobQueue {
                 tracing::debug!(%error, %channel, "job notification not published");
             }
         });
+    }
+}
+
+/// A job to be enqueued in a transaction.
+#[derive(Debug, Clone)]
+pub struct Enqueue {
+    queue: JobQueue,
+    job: NewJob,
+}
+
+impl Effect for Enqueue {
+    type Output = JobRow;
+
+    async fn write(self, tx: &mut TenantTx) -> sqlx::Result<JobRow> {
+        let Self { queue, job } = self;
+        let row = rows::insert(tx, queue.service, &job).await?;
+        // A delayed job is found by polling when its time has come.
+        if job.delay.is_zero() {
+            tx.after_commit(move || queue.wake());
+        }
+        Ok(row)
     }
 }

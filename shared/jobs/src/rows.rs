@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use shared_config::Service;
-use shared_db::TenantTx;
-use shared_models::JobId;
+use shared_db::{Db, TenantTx};
+use shared_models::{CreatorId, JobId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::postgres::types::PgInterval;
@@ -77,11 +77,11 @@ pub struct JobRow {
 /// A job to be enqueued.
 #[derive(Debug, Clone)]
 pub struct NewJob {
-    kind: &'static str,
-    subject: Uuid,
-    payload: Value,
-    priority: i16,
-    dedupe_key: Option<String>,
+    pub(crate) kind: &'static str,
+    pub(crate) subject: Uuid,
+    pub(crate) payload: Value,
+    pub(crate) priority: i16,
+    pub(crate) dedupe_key: Option<String>,
     pub(crate) delay: Duration,
 }
 
@@ -193,6 +193,56 @@ pub async fn requeue(tx: &mut TenantTx, id: JobId) -> sqlx::Result<bool> {
     Ok(updated.rows_affected() == 1)
 }
 
+/// A failed job as an operator of the platform sees it.
+#[derive(Debug, Clone)]
+pub struct FailedJob {
+    /// The tenant of the job.
+    pub tenant: CreatorId,
+    /// The job.
+    pub id: JobId,
+    /// The kind of work.
+    pub kind: String,
+    /// The id of the row that the work is about.
+    pub subject: Uuid,
+    /// Number of attempts started.
+    pub attempts: i32,
+    /// Stable code of the last failure.
+    pub error_code: String,
+    /// The last failure, for a person.
+    pub error_reason: String,
+    /// Age of the failure.
+    pub minutes_ago: i32,
+}
+
+/// The failed jobs of all tenants in the queue of the service that `db` is connected as, the newest
+/// first. [`requeue`] gives one another try.
+pub async fn failed(db: &Db, most: i32) -> sqlx::Result<Vec<FailedJob>> {
+    let mut tx = db.system().await?;
+    let rows = sqlx::query(
+        "select creator_id, id, kind, subject_id, attempts, coalesce(error_code, '') as code,
+                coalesce(error_reason, '') as reason,
+                (extract(epoch from now() - updated_at) / 60)::int as minutes_ago
+         from platform.failed_jobs($1)",
+    )
+    .bind(most)
+    .fetch_all(tx.conn())
+    .await?;
+    tx.commit().await?;
+    let failed = |row: &PgRow| -> sqlx::Result<FailedJob> {
+        Ok(FailedJob {
+            tenant: row.try_get("creator_id")?,
+            id: row.try_get("id")?,
+            kind: row.try_get("kind")?,
+            subject: row.try_get("subject_id")?,
+            attempts: row.try_get("attempts")?,
+            error_code: row.try_get("code")?,
+            error_reason: row.try_get("reason")?,
+            minutes_ago: row.try_get("minutes_ago")?,
+        })
+    };
+    rows.iter().map(failed).collect()
+}
+
 /// Whether another job about the same subject is running.
 pub async fn has_running_sibling(tx: &mut TenantTx, job: &ClaimedJob) -> sqlx::Result<bool> {
     sqlx::query(
@@ -204,6 +254,69 @@ pub async fn has_running_sibling(tx: &mut TenantTx, job: &ClaimedJob) -> sqlx::R
     .fetch_one(tx.conn())
     .await?
     .try_get(0)
+}
+
+/// Stops all work about a subject, but for the job `except`: what waits fails as `cancelled` at
+/// once, and what runs is asked to stop. A worker whose lease has expired can no longer commit.
+pub async fn cancel_subject(
+    tx: &mut TenantTx,
+    subject: Uuid,
+    except: Option<JobId>,
+    reason: &str,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "update platform.jobs
+         set state = 'failed', error_code = 'cancelled', error_reason = $3, lease_until = null,
+             lease_token = null, updated_at = now()
+         where subject_id = $1 and id is distinct from $2
+           and (state = 'queued' or state = 'running' and lease_until < now())",
+    )
+    .bind(subject)
+    .bind(except)
+    .bind(reason)
+    .execute(tx.conn())
+    .await?;
+    sqlx::query(
+        "update platform.jobs set cancel_requested = true, updated_at = now()
+         where subject_id = $1 and id is distinct from $2 and state = 'running'",
+    )
+    .bind(subject)
+    .bind(except)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// A job and those that continue its work, in any queue: they name it as `root` in their payload.
+/// The newest comes first and the root last; empty when there is no such job.
+pub async fn chain(tx: &mut TenantTx, root: JobId) -> sqlx::Result<Vec<JobRow>> {
+    let rows = sqlx::query(
+        "select id, kind, subject_id, state, stage, progress, attempts, error_code, error_reason
+         from platform.jobs
+         where id = $1
+            or subject_id = (select r.subject_id from platform.jobs r where r.id = $1)
+               and payload ->> 'root' = $1::text
+         order by id = $1, id desc",
+    )
+    .bind(root)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter().map(job_row).collect()
+}
+
+/// The chain of the newest job about a subject that continues no other one.
+pub async fn newest_chain(tx: &mut TenantTx, subject: Uuid) -> sqlx::Result<Vec<JobRow>> {
+    let root = sqlx::query(
+        "select id from platform.jobs where subject_id = $1 and payload ->> 'root' is null
+         order by id desc limit 1",
+    )
+    .bind(subject)
+    .fetch_optional(tx.conn())
+    .await?;
+    match root {
+        Some(row) => chain(tx, row.try_get(0)?).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 /// The newest job about a subject.

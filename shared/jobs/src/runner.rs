@@ -8,18 +8,23 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use shared_cache::Key;
 use shared_db::{Db, TenantTx};
 use shared_models::Retry;
-use tokio::task::JoinSet;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::context::JobContext;
 use crate::job::{Job, JobError, Outcome};
 use crate::lease::{self, ClaimedJob, Failure, Lease};
+use crate::local::Started;
 use crate::queue::JobQueue;
+use crate::schedule::{ScheduledWork, Schedules};
 
-/// How often an idle worker looks for due jobs: retries, schedules, expired leases.
+/// How often an idle runner looks for due jobs: retries, schedules, expired leases.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the lease of a running job is renewed and its cancellation checked.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
@@ -32,7 +37,9 @@ pub struct Runner {
     db: Db,
     queue: JobQueue,
     kinds: Arc<HashMap<&'static str, Arc<dyn ErasedJob>>>,
-    concurrency: usize,
+    schedules: Schedules,
+    slots: Arc<Semaphore>,
+    poll_interval: Duration,
 }
 
 impl std::fmt::Debug for Runner {
@@ -45,14 +52,25 @@ impl std::fmt::Debug for Runner {
 }
 
 impl Runner {
-    /// A runner without any kind; `concurrency` jobs run at once in this process.
+    /// A runner without any kind; `concurrency` jobs run at once in this process. Long work and
+    /// work that somebody waits for belong to runners of their own over the same queue.
     pub fn new(db: Db, queue: JobQueue, concurrency: usize) -> Self {
+        let schedules = Schedules::new(db.clone(), queue.service());
         Self {
             db,
             queue,
             kinds: Arc::default(),
-            concurrency,
+            schedules,
+            slots: Arc::new(Semaphore::new(concurrency)),
+            poll_interval: POLL_INTERVAL,
         }
+    }
+
+    /// Looks for due jobs that often while nothing wakes it, instead of each second.
+    #[must_use]
+    pub const fn poll_every(mut self, interval: Duration) -> Self {
+        self.poll_interval = interval;
+        self
     }
 
     /// Adds a kind of work.
@@ -64,43 +82,117 @@ impl Runner {
         self
     }
 
-    /// Works until `stop` is cancelled. Jobs that run then go back to the queue.
+    /// Adds work that no tenant asked for, which one replica at a time runs.
+    #[must_use]
+    pub fn scheduled(mut self, work: impl ScheduledWork) -> Self {
+        self.schedules.add(work);
+        self
+    }
+
+    /// Works until `stop` is cancelled. Jobs that run then go back to the queue, after the time
+    /// that their kind may take to end.
     pub async fn run(self, stop: CancellationToken) {
-        let mut tasks = JoinSet::new();
-        for _ in 0..self.concurrency {
-            let (worker, stop) = (self.clone(), stop.clone());
-            tasks.spawn(async move { worker.work(&stop).await });
-        }
-        let listener = self.clone();
-        tasks.spawn(async move {
-            let _ = stop.run_until_cancelled(listener.listen()).await;
-        });
-        while tasks.join_next().await.is_some() {}
+        let attempts = TaskTracker::new();
+        let jobs = async {
+            // With work by schedule only there is nothing to claim.
+            if !self.kinds.is_empty() {
+                tokio::join!(
+                    self.claim_until(&stop, &attempts),
+                    self.start_until(&stop, &attempts),
+                    stop.run_until_cancelled(self.listen()),
+                );
+            }
+        };
+        tokio::join!(jobs, self.schedules.clone().run(stop.clone()));
+        attempts.close();
+        attempts.wait().await;
     }
 
     /// Runs one due job; false when there is none.
     pub async fn step(&self, stop: &CancellationToken) -> sqlx::Result<bool> {
-        let Some(job) = lease::claim(&self.db, self.queue.service()).await? else {
+        let Some(job) = self.claim().await? else {
             return Ok(false);
         };
         self.attempt(job, stop).await?;
         Ok(true)
     }
 
-    async fn work(&self, stop: &CancellationToken) {
-        while !stop.is_cancelled() {
-            match self.step(stop).await {
-                Ok(true) => continue, // the next one may be due already
-                Ok(false) => {}
-                // A claimed job is run again when its lease has expired.
+    /// Creates the rows of the scheduled work, as [`Runner::run`] does at its start.
+    pub async fn register_schedules(&self) -> sqlx::Result<()> {
+        self.schedules.register().await
+    }
+
+    /// Runs one kind of scheduled work that is due; false when there is none.
+    pub async fn scheduled_step(&self, stop: &CancellationToken) -> sqlx::Result<bool> {
+        self.schedules.step(stop).await
+    }
+
+    async fn claim(&self) -> sqlx::Result<Option<ClaimedJob>> {
+        let kinds: Vec<_> = self.kinds.keys().copied().collect();
+        lease::claim(&self.db, self.queue.service(), &kinds).await
+    }
+
+    /// The lease loop: as long as a slot is free and a job is due, runs it; then waits.
+    async fn claim_until(&self, stop: &CancellationToken, attempts: &TaskTracker) {
+        let mut wakes = self.queue.wakes();
+        while let Some(Some(slot)) = stop.run_until_cancelled(self.slot()).await {
+            // A wake-up during the claim is seen by the wait below.
+            wakes.mark_unchanged();
+            // Never cancelled: a claimed job would wait for the end of its lease.
+            match self.claim().await {
+                Ok(Some(job)) => {
+                    self.spawn(attempts, job, slot, stop);
+                    continue; // the next one may be due already
+                }
+                Ok(None) => {}
                 Err(error) => tracing::warn!(%error, "database unavailable; jobs wait"),
             }
+            // Idle: what is enqueued here may use the slot.
+            drop(slot);
             tokio::select! {
-                () = self.queue.woken() => {}
-                () = tokio::time::sleep(POLL_INTERVAL) => {}
+                _ = wakes.changed() => {}
+                () = tokio::time::sleep(self.poll_interval) => {}
                 () = stop.cancelled() => {}
             }
         }
+    }
+
+    /// Runs the jobs that this process has enqueued as claimed.
+    async fn start_until(&self, stop: &CancellationToken, attempts: &TaskTracker) {
+        let kinds = self.kinds.keys().copied();
+        let (registration, mut started) = self.queue.local().register(kinds, &self.slots);
+        while let Some(Some(Started { job, slot })) = stop.run_until_cancelled(started.recv()).await
+        {
+            self.spawn(attempts, job, slot, stop);
+        }
+        drop(registration);
+        started.close();
+        // These go back to the queue, unless their kind may take its time to end.
+        while let Some(Started { job, slot }) = started.recv().await {
+            self.spawn(attempts, job, slot, stop);
+        }
+    }
+
+    /// The next free slot; none is ever closed.
+    async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.slots).acquire_owned().await.ok()
+    }
+
+    fn spawn(
+        &self,
+        attempts: &TaskTracker,
+        job: ClaimedJob,
+        slot: OwnedSemaphorePermit,
+        stop: &CancellationToken,
+    ) {
+        let (runner, stop) = (self.clone(), stop.clone());
+        attempts.spawn(async move {
+            // The job is run again when its lease has expired.
+            if let Err(error) = runner.attempt(job, &stop).await {
+                tracing::warn!(%error, "database unavailable; the job waits");
+            }
+            drop(slot);
+        });
     }
 
     /// Wakes workers when another process enqueues; without Redis they poll.
@@ -128,15 +220,14 @@ impl Runner {
             cancelled: CancellationToken::new(),
             job,
         };
-        let kind = self.kinds.get(context.job.kind.as_str());
-        let label = kind.map_or("unknown", |kind| kind.name());
-        let outcome = match kind {
-            Some(kind) => self.run_kind(kind.as_ref(), &context, stop).await?,
-            None => self.fail(&context, None, &unknown_kind()).await?,
+        // Only kinds of this runner are claimed; one of a newer version waits for its own process.
+        let Some(kind) = self.kinds.get(context.job.kind.as_str()) else {
+            return Ok(());
         };
+        let outcome = self.run_kind(kind.as_ref(), &context, stop).await?;
         let labels = [
             ("queue", self.queue.service().name()),
-            ("kind", label),
+            ("kind", kind.name()),
             ("outcome", outcome),
         ];
         metrics::counter!("jobs_total", &labels).increment(1);
@@ -157,18 +248,18 @@ impl Runner {
     ) -> sqlx::Result<&'static str> {
         // Work that kills its process would otherwise be claimed forever.
         if !kind.never_fails() && context.job.attempt > context.job.max_attempts {
-            return self.fail(context, Some(kind), &interrupted()).await;
+            return self.fail(context, kind, &interrupted()).await;
         }
         let result = tokio::select! {
             result = tokio::time::timeout(kind.timeout(), kind.run(context)) => {
                 result.unwrap_or_else(|_| Err(timed_out()))
             }
             () = self.hold_lease(context) => Ok(Outcome::LeaseLost),
-            () = stop.cancelled() => Ok(Outcome::Continue(Duration::ZERO)),
+            () = drained(stop, kind.drain()) => Ok(Outcome::Continue(Duration::ZERO)),
         };
         match result {
             Ok(outcome) => self.finish(context, outcome).await,
-            Err(error) => self.fail(context, Some(kind), &error).await,
+            Err(error) => self.fail(context, kind, &error).await,
         }
     }
 
@@ -190,13 +281,18 @@ impl Runner {
     }
 
     async fn finish(&self, context: &JobContext, outcome: Outcome) -> sqlx::Result<&'static str> {
+        if matches!(outcome, Outcome::Completed | Outcome::LeaseLost) {
+            return Ok(outcome.as_str());
+        }
         let mut tx = context.begin().await?;
         let ours = match outcome {
-            Outcome::Done | Outcome::Cancelled => lease::complete(&mut tx, &context.job).await?,
             Outcome::Continue(wait) => lease::release(&mut tx, &context.job, wait).await?,
-            Outcome::Completed | Outcome::LeaseLost => return Ok(outcome.as_str()),
+            _ => lease::complete(&mut tx, &context.job).await?,
         };
         tx.commit().await?;
+        if outcome == Outcome::Continue(Duration::ZERO) {
+            self.queue.wake_local();
+        }
         Ok(if ours {
             outcome.as_str()
         } else {
@@ -207,24 +303,31 @@ impl Runner {
     async fn fail(
         &self,
         context: &JobContext,
-        kind: Option<&dyn ErasedJob>,
+        kind: &dyn ErasedJob,
         error: &JobError,
     ) -> sqlx::Result<&'static str> {
         let job = &context.job;
         let mut tx = context.begin().await?;
-        let retry = match kind {
-            Some(kind) if kind.never_fails() => Retry::UntilAvailable,
-            _ => error.retry,
+        let retry = if kind.never_fails() {
+            Retry::UntilAvailable
+        } else {
+            error.retry
         };
+        let (code, reason) = (&error.code, &error.reason);
+        let backoff = lease::backoff(job.attempt);
         let failure = match retry {
             Retry::UntilAvailable => {
-                let (code, reason) = (&error.code, &error.reason);
-                lease::reschedule(&mut tx, job, code, reason, MAX_OUTAGE_BACKOFF).await?
+                let backoff = backoff.min(MAX_OUTAGE_BACKOFF);
+                let wait = error.retry_after.unwrap_or(backoff);
+                lease::reschedule(&mut tx, job, code, reason, wait).await?
             }
-            Retry::Limited => lease::fail(&mut tx, job, &error.code, &error.reason, true).await?,
-            Retry::Never => lease::fail(&mut tx, job, &error.code, &error.reason, false).await?,
+            Retry::Limited => {
+                let wait = error.retry_after.unwrap_or(backoff);
+                lease::fail(&mut tx, job, code, reason, Some(wait)).await?
+            }
+            Retry::Never => lease::fail(&mut tx, job, code, reason, None).await?,
         };
-        if let (Some(kind), Failure::Retried | Failure::Failed) = (kind, failure) {
+        if let Failure::Retried | Failure::Failed = failure {
             let failed = failure == Failure::Failed;
             kind.on_failure(&mut tx, context, error, failed).await?;
         }
@@ -235,9 +338,10 @@ impl Runner {
     }
 }
 
-fn unknown_kind() -> JobError {
-    let reason = "this version of the service does not know this kind of job";
-    JobError::new("unknown_job_kind", reason, Retry::Never)
+/// Completes that long after `stop`.
+async fn drained(stop: &CancellationToken, time: Duration) {
+    stop.cancelled().await;
+    tokio::time::sleep(time).await;
 }
 
 fn interrupted() -> JobError {
@@ -249,11 +353,27 @@ fn timed_out() -> JobError {
     JobError::new("timed_out", "the attempt took too long", Retry::Limited)
 }
 
+/// Reads a payload; one that is empty is `()`, too.
+fn payload<P: DeserializeOwned>(stored: &Value) -> Result<P, JobError> {
+    let empty = stored.as_object().is_some_and(serde_json::Map::is_empty);
+    let parsed = P::deserialize(stored);
+    let parsed = if empty {
+        parsed.or_else(|_| P::deserialize(Value::Null))
+    } else {
+        parsed
+    };
+    parsed.map_err(|error| {
+        let reason = format!("the payload of the job is invalid: {error}");
+        JobError::new("invalid_payload", reason, Retry::Never)
+    })
+}
+
 /// A [`Job`] without its types, so that kinds can be kept in one map.
 trait ErasedJob: Send + Sync {
     fn name(&self) -> &'static str;
     fn timeout(&self) -> Duration;
     fn never_fails(&self) -> bool;
+    fn drain(&self) -> Duration;
     fn run<'a>(&'a self, context: &'a JobContext) -> BoxFuture<'a, Result<Outcome, JobError>>;
     fn on_failure<'a>(
         &'a self,
@@ -277,15 +397,12 @@ impl<J: Job> ErasedJob for J {
         J::NEVER_FAILS
     }
 
+    fn drain(&self) -> Duration {
+        J::DRAIN
+    }
+
     fn run<'a>(&'a self, context: &'a JobContext) -> BoxFuture<'a, Result<Outcome, JobError>> {
-        Box::pin(async move {
-            let payload = serde_json::from_value(context.job.payload.clone());
-            let payload = payload.map_err(|error| {
-                let reason = format!("the payload of the job is invalid: {error}");
-                JobError::new("invalid_payload", reason, Retry::Never)
-            })?;
-            Job::run(self, context, payload).await
-        })
+        Box::pin(async move { Job::run(self, context, payload(&context.job.payload)?).await })
     }
 
     fn on_failure<'a>(

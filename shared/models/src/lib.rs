@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bounded;
+pub mod content_hash;
 pub mod email;
+pub mod event;
 pub mod id;
+pub mod limits;
 pub mod page;
 pub mod permission;
 pub mod retry;
@@ -12,7 +15,9 @@ pub mod text;
 pub mod usage;
 
 pub use bounded::Bounded;
+pub use content_hash::ContentHash;
 pub use email::Email;
+pub use event::{Event, EventType};
 pub use id::{
     ApiKeyId, ChannelId, ChunkId, ConversationId, CreatorId, DocumentId, GenerationId, JobId,
     MessageId, SessionId, UserId, VisitorId,

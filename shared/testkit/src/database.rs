@@ -4,11 +4,13 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use serde_json::Value;
 use shared_config::{Secret, Service};
 use shared_db::migrate::{self, MIGRATIONS, Settings};
 use shared_db::{DatabaseSettings, Db};
+use shared_models::CreatorId;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, Row as _};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
@@ -122,6 +124,14 @@ impl Drop for TestDatabase {
         };
         let _ = std::thread::spawn(drop_it).join();
     }
+}
+
+/// The events of a tenant so far, as the superuser sees them: types and payloads, in order.
+pub async fn published_events(admin: &PgPool, tenant: CreatorId) -> Vec<(String, Value)> {
+    let query = "select type, payload from platform.events where creator_id = $1 order by position";
+    let rows = sqlx::query(query).bind(tenant).fetch_all(admin).await;
+    let rows = rows.expect("events");
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
 async fn template(admin: &PgConnectOptions, password: &str) -> String {

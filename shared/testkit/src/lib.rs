@@ -11,15 +11,17 @@ pub mod client;
 pub mod database;
 pub mod dead_connection_proxy;
 pub mod golden;
+pub mod revoker;
 pub mod sample;
 pub mod stores;
 pub mod tcp_proxy;
 pub mod tokens;
 
 pub use client::{Answer, TestClient};
-pub use database::TestDatabase;
+pub use database::{TestDatabase, published_events};
 pub use dead_connection_proxy::DeadConnectionProxy;
 pub use golden::assert_golden;
+pub use revoker::Revoker;
 pub use sample::Sample;
 pub use stores::Stores;
 pub use tcp_proxy::TcpProxy;

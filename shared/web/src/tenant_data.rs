@@ -11,7 +11,7 @@ use shared_db::tenant_data::{ReadError, Rows, tables};
 use shared_models::tenant_data::MAX_LINE_BYTES;
 use shared_models::{CreatorId, ExportFailure, ExportFailureCode};
 
-pub use reader::{Line, LineError, LineReader};
+pub use reader::{ExportedLine, LineError, LineReader};
 pub use writer::{NdjsonWriter, QUEUE_BYTES};
 
 /// Below a service's prefix; the gateway does not route it.

@@ -89,6 +89,7 @@ pub(crate) async fn differences(
 ) -> (usize, Vec<Difference>) {
     let (mut tried, mut different) = (0, Vec::new());
     for service in services {
+        rows::give_to(&proving.admin, table, *service).await;
         for case in cases(proving, table, *service) {
             for context in Context::ALL {
                 tried += 1;
@@ -210,7 +211,7 @@ fn gift(proving: &Proving, table: &Table, service: Service) -> Case {
 fn writes(proving: &Proving, table: &Table, service: Service) -> [Case; 2] {
     let right = |column: &str| proving.rights.of(service, table, column);
     let may_insert = table.needed().all(|column| right(&column.name).insert);
-    let insert = |tenant: Tenant| rows::insert(table, tenant);
+    let insert = |tenant: Tenant| rows::insert(table, tenant, Some(service));
     let free = |column: &&Column| !column.in_key && !column.is_generated;
     let changed = |column: &&Column| free(column) && right(&column.name).update;
     let columns = &table.columns;

@@ -1,6 +1,7 @@
 //! Rows for any table, made from what the catalogue says of its columns.
 
-use sqlx::{AssertSqlSafe, PgConnection};
+use shared_config::Service;
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::tables::{Column, Table};
@@ -22,11 +23,13 @@ impl Tenant {
     }
 }
 
-/// An INSERT of a tenant's row that names what must be named.
-pub(crate) fn insert(table: &Table, tenant: Tenant) -> String {
+/// An INSERT of a tenant's row that names what must be named. A service inserts what is its own.
+pub(crate) fn insert(table: &Table, tenant: Tenant, service: Option<Service>) -> String {
+    let own = |column: &Column| service.and_then(|service| of_a_service(column, service));
+    let value = |column| own(column).unwrap_or_else(|| value(table, column, tenant));
     let (names, values): (Vec<_>, Vec<_>) = table
         .needed()
-        .map(|column| (column.name.as_str(), value(table, column, tenant)))
+        .map(|column| (column.name.as_str(), value(column)))
         .unzip();
     format!(
         "insert into {} ({}) values ({})",
@@ -36,13 +39,33 @@ pub(crate) fn insert(table: &Table, tenant: Tenant) -> String {
     )
 }
 
+/// What a column has in rows of one service only, where a restrictive policy asks for it.
+fn of_a_service(column: &Column, service: Service) -> Option<String> {
+    match column.name.as_str() {
+        "queue" => Some(format!("'{}'", service.name())),
+        "service" => Some(format!("'{}'", service.database_role())),
+        _ => None,
+    }
+}
+
+/// Makes the rows of a table that service's, where rows have one: others must not change them.
+pub(crate) async fn give_to(admin: &PgPool, table: &Table, service: Service) {
+    for column in &table.columns {
+        if let Some(value) = of_a_service(column, service) {
+            let (table, column) = (&table.name, &column.name);
+            let statement = AssertSqlSafe(format!("update {table} set {column} = {value}"));
+            sqlx::raw_sql(statement).execute(admin).await.unwrap();
+        }
+    }
+}
+
 /// Puts one row of each tenant into each tenant table, as superuser and past foreign keys. A CHECK
 /// that the made-up row breaks is taken off this copy of the database: it is no row security.
 pub(crate) async fn fill(admin: &mut PgConnection, tables: &[Table], tenants: &[Tenant]) {
     run(admin, "set session_replication_role = replica").await;
     for table in tables.iter().filter(|table| table.has_tenant()) {
         for tenant in tenants {
-            let statement = insert(table, *tenant);
+            let statement = insert(table, *tenant, None);
             while let Err(fault) = try_run(admin, &statement).await {
                 let broken = fault.as_database_error();
                 let check = broken.filter(|fault| fault.is_check_violation());

@@ -14,7 +14,7 @@ use super::fixture::{Account, Conversation, Document, DocumentState};
 use super::{Check, Upgraded, expect, same, send};
 
 /// Longest wait for work that was begun before the upgrade.
-const PATIENCE: usize = 120;
+const MAX_POLLS: usize = 120;
 
 /// Each document that was at rest is as it was, and what was deleted is gone.
 pub(super) async fn documents(up: &Upgraded) -> Check {
@@ -110,7 +110,7 @@ pub(super) async fn in_progress(up: &Upgraded) -> Check {
 
 async fn finished(up: &Upgraded, account: &Account, document: &Document) -> Check {
     let mut found = Value::Null;
-    for _ in 0..PATIENCE {
+    for _ in 0..MAX_POLLS {
         found = read(up, account, document).await.1;
         match found["state"].as_str() {
             Some("ready") => return Ok(()),
@@ -127,7 +127,7 @@ async fn erased(up: &Upgraded, document: Uuid) -> Check {
     let query = "select (select count(*) from hub.documents where id = $1)
                       + (select count(*) from ai.chunks where document_id = $1)";
     let mut left = 1;
-    for _ in 0..PATIENCE {
+    for _ in 0..MAX_POLLS {
         let row = sqlx::query_scalar(query).bind(document);
         left = row
             .fetch_one(&admin)
@@ -274,7 +274,7 @@ pub(super) async fn exports(up: &Upgraded) -> Check {
         made.push(export.finished);
         let path = format!("/v1/privacy/exports/{}", export.id);
         let mut state = Value::Null;
-        for _ in 0..PATIENCE {
+        for _ in 0..MAX_POLLS {
             let look = up.as_owner(account, Method::GET, Auth, &path);
             state = expect(look, 200, &path).await?["state"].clone();
             if state == "succeeded" {

@@ -8,6 +8,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     ),
     ("already_verified", "The email address is verified already."),
     (
+        "bad_range",
+        "`Range` is missing, not one range of bytes, or beyond the end.",
+    ),
+    (
         "body_too_large",
         "The body is larger than this endpoint accepts.",
     ),
@@ -228,6 +232,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     ),
     ("unknown_session", "The caller has no such open session."),
     ("unknown_tenant", "No account belongs to this resource."),
+    (
+        "unknown_text",
+        "The document has no such text: it was deleted or extracted again.",
+    ),
     ("unreadable_body", "The body broke off before its end."),
     (
         "unsupported_media_type",

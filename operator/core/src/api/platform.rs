@@ -9,6 +9,7 @@ use super::images::Images;
 use super::ollama::Ollama;
 use super::policy::{Migrations, Monitoring, NetworkPolicies};
 use super::postgres::Postgres;
+use super::retention::Retention;
 use super::services::Services;
 use super::status::PlatformStatus;
 use super::stores::{Chroma, Redis};
@@ -87,6 +88,9 @@ pub struct CreatorPlatformSpec {
     /// Which Tenants the platform accepts, and the quotas of their plans.
     #[serde(default)]
     pub tenants: Tenants,
+    /// How long what is over is kept.
+    #[serde(default)]
+    pub retention: Retention,
     /// How database migrations run.
     #[serde(default)]
     pub migrations: Migrations,

@@ -1,7 +1,7 @@
 //! The environment of each service, by the names that its config reader knows.
 
 use serde_json::{Value, json};
-use shared_config::{Service, Store, keys, limits};
+use shared_config::{Retention, Service, Store, keys, limits};
 
 use crate::api::ollama::ModelUse;
 use crate::api::workload::Variable;
@@ -63,7 +63,18 @@ fn shared(resolved: &Resolved, service: Service) -> Vec<Value> {
             keys::INTERNAL_TOKEN_KEY,
         ),
     ]);
+    env.extend(retention(resolved, service));
     env
+}
+
+fn retention(resolved: &Resolved, service: Service) -> impl Iterator<Item = Value> {
+    let concerned = Retention::ALL
+        .into_iter()
+        .filter(move |r| r.concerns(service));
+    concerned.filter_map(|setting| {
+        let days = resolved.spec.retention.days(setting)?;
+        Some(pod::variable(setting.key(), days.to_string()))
+    })
 }
 
 fn redis(resolved: &Resolved, service: Service) -> Vec<Value> {
@@ -148,6 +159,7 @@ fn creator_hub(resolved: &Resolved) -> Vec<Value> {
 fn ai_engine(resolved: &Resolved) -> Vec<Value> {
     let mode = resolved.spec.services.ai_engine.answer_mode;
     vec![
+        pod::variable(keys::CREATOR_HUB_URL, url(resolved, Service::CreatorHub)),
         pod::variable(keys::OLLAMA_URL, ollama::url(resolved)),
         pod::variable(keys::CHROMA_URL, chroma::url(resolved)),
         pod::variable(keys::CHAT_MODEL, resolved.model(ModelUse::Chat)),

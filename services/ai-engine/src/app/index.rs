@@ -3,7 +3,9 @@
 pub(crate) mod embed;
 pub(crate) mod ingest;
 pub(crate) mod ingest_error;
+pub(crate) mod ingest_request;
 pub(crate) mod search;
+pub(crate) mod text_source;
 
 use shared_models::{CreatorId, DocumentId};
 

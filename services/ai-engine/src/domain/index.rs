@@ -5,4 +5,5 @@ pub(crate) mod chunking;
 pub(crate) mod embedding_model;
 pub(crate) mod fusion;
 pub(crate) mod keywords;
+pub(crate) mod lines;
 pub(crate) mod sections;

@@ -50,6 +50,7 @@ struct Inner {
     allowed_batches: watch::Sender<usize>,
     held_word: watch::Sender<Option<String>>,
     client_left: AtomicBool,
+    invents: AtomicBool,
 }
 
 impl FakeOllama {
@@ -69,6 +70,7 @@ impl FakeOllama {
             allowed_batches: watch::channel(usize::MAX).0,
             held_word: watch::channel(None).0,
             client_left: AtomicBool::new(false),
+            invents: AtomicBool::new(false),
         };
         let this = Self(Arc::new(inner));
         let router = Router::new().fallback(serve).with_state(this.clone());
@@ -94,6 +96,11 @@ impl FakeOllama {
     /// Sets the response of `/api/tags`.
     pub(crate) fn script_models(&self, body: &str) {
         *self.0.tags.lock().unwrap() = Some(body.to_owned());
+    }
+
+    /// Invents vectors from now on: a real model takes minutes for thousands of texts.
+    pub(crate) fn answer_at_once(&self) {
+        self.0.invents.store(true, Ordering::SeqCst);
     }
 
     /// Handles only the first `batches` batches; further ones wait.
@@ -174,6 +181,10 @@ async fn serve(State(this): State<FakeOllama>, request: Request) -> Response {
         let parsed: Value = serde_json::from_slice(&body).unwrap();
         let texts = parsed["input"].as_array().map_or(1, Vec::len);
         this.0.embedded_texts.fetch_add(texts, Ordering::SeqCst);
+        if this.0.invents.load(Ordering::SeqCst) {
+            let embeddings = vec![vec![0.05_f32; 384]; texts];
+            return Json(json!({"embeddings": embeddings})).into_response();
+        }
         return embed(&this, parsed, body).await;
     }
     forward(&this, &parts.method, &path, body).await

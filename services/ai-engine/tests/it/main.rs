@@ -1,6 +1,7 @@
 //! The service against real PostgreSQL, Redis, Chroma and Ollama; a fake Ollama injects faults.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
+mod fake_hub;
 mod fake_ollama;
 mod test_answers;
 mod test_app;
@@ -8,6 +9,8 @@ mod test_chroma;
 mod test_documents;
 mod test_faults;
 mod test_generations;
+mod test_index_job;
+mod test_ingest_request;
 mod test_models;
 mod test_ollama;
 mod test_openapi;

@@ -1,27 +1,48 @@
 //! The service under test with its own database, Redis prefix and collections, and calls to it.
 
 use ai_engine_service::chroma::Chroma;
-use ai_engine_service::{AppState, Config, Engines, app};
+use ai_engine_service::{AppState, Config, Engines, app, jobs};
 use axum::Router;
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use serde_json::{Value, json};
-use shared_ai_client::{AnswerEvent, AnswerMode, Done, IngestionEvent, Source};
+use shared_ai_client::{
+    AnswerEvent, AnswerMode, Done, INDEX_DOCUMENT, IndexDocument, IndexedDocument, IndexingOutcome,
+    IngestionFailure, Source, TextArtefact, TextKind,
+};
 use shared_config::Service;
-use shared_models::{CreatorId, DocumentId};
+use shared_jobs::retention::RetentionSettings;
+use shared_jobs::{JobRow, JobState, NewJob, rows};
+use shared_models::text::SingleLine;
+use shared_models::{CreatorId, DocumentId, JobId, Retry};
 use shared_testkit::{Answer, Stores, TcpProxy, TestClient, TestDatabase, TokenMint};
 use shared_web::cors::CorsOrigins;
 use shared_web::serve::ServeSettings;
+use sqlx::Row as _;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::fake_hub::FakeHub;
 use crate::fake_ollama::FakeOllama;
 
 /// 23 paragraphs about habits, with headings.
 pub(crate) const HANDBOOK: &str = include_str!("handbook.md");
 
+/// How an attempt to index a document ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// So many passages are searchable.
+    Indexed(u32),
+    /// It failed.
+    Failed(IngestionFailure, Retry),
+    /// It has not.
+    Running,
+}
+
 pub(crate) struct TestApp {
     pub(crate) stores: Stores,
     pub(crate) database: TestDatabase,
     pub(crate) ollama: FakeOllama,
+    pub(crate) creator_hub: FakeHub,
     pub(crate) state: AppState,
     pub(crate) router: Router,
     pub(crate) tenant: CreatorId,
@@ -41,6 +62,7 @@ impl TestApp {
         let database = TestDatabase::new(&stores).await;
         let ollama = FakeOllama::before(&stores.ollama).await;
         let mint = TokenMint::new();
+        let creator_hub = FakeHub::start(&mint).await;
         let any = ([127, 0, 0, 1], 0).into();
         let collections = format!("t{}", Uuid::new_v4().simple());
         let mut config = Config {
@@ -51,8 +73,10 @@ impl TestApp {
                 cors: CorsOrigins::default(),
             },
             database: database.settings(Service::AiEngine),
+            retention: RetentionSettings::defaults(Service::AiEngine),
             cache: stores.cache_settings(),
             verifier: mint.settings("http://127.0.0.1:1"),
+            creator_hub_url: creator_hub.url.clone(),
             engines: Engines {
                 ollama_url: ollama.url(),
                 chroma_url: stores.chroma.clone(),
@@ -69,6 +93,7 @@ impl TestApp {
             stores,
             database,
             ollama,
+            creator_hub,
             router: app(state.clone()),
             state,
             tenant: CreatorId::new(),
@@ -101,26 +126,126 @@ impl TestApp {
     /// Indexes a Markdown text as a new document and asserts success.
     pub(crate) async fn index(&self, tenant: CreatorId, text: &str) -> DocumentId {
         let document = DocumentId::new();
-        let events = self.ingest(tenant, document, 1, text).await;
-        let last = events.last().unwrap();
-        assert!(matches!(last, IngestionEvent::Done { .. }), "{last:?}");
+        let ended = self.ingest(tenant, document, 1, text).await;
+        assert!(matches!(ended, Ended::Indexed(_)), "{ended:?}");
         document
     }
 
+    /// Runs one attempt to index a Markdown text.
     pub(crate) async fn ingest(
         &self,
         tenant: CreatorId,
         document: DocumentId,
         version: i32,
         text: &str,
-    ) -> Vec<IngestionEvent> {
-        let body = ingestion(version, text);
-        let path = document_path(document);
-        let answer = self.hub(tenant).json(Method::PUT, &path, &body).await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-        let text = answer.text();
-        let events = text.lines().map(|line| serde_json::from_str(line).unwrap());
-        events.collect()
+    ) -> Ended {
+        let job = self.enqueue(tenant, document, version, text).await;
+        assert!(self.step().await, "a job is due");
+        // Concurrent tests of one app may have run each other's jobs.
+        loop {
+            let ended = self.ended(tenant, &job).await;
+            match ended {
+                Ended::Running => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Enqueues the indexing of a Markdown text, as creator-hub does.
+    pub(crate) async fn enqueue(
+        &self,
+        tenant: CreatorId,
+        document: DocumentId,
+        version: i32,
+        text: &str,
+    ) -> JobRow {
+        let text = self.creator_hub.store(tenant, document, text.as_bytes());
+        self.enqueue_stored(tenant, document, version, text).await
+    }
+
+    pub(crate) async fn enqueue_stored(
+        &self,
+        tenant: CreatorId,
+        document: DocumentId,
+        version: i32,
+        text: TextArtefact,
+    ) -> JobRow {
+        let payload = IndexDocument {
+            root: JobId::new(),
+            version,
+            title: SingleLine::parse("Handbook").unwrap(),
+            kind: TextKind::Markdown,
+            text,
+        };
+        let job = NewJob::new(INDEX_DOCUMENT, document.as_uuid());
+        let job = job.payload(&payload).unwrap();
+        let db = self.database.as_service(Service::AiEngine);
+        let mut tx = db.tenant(tenant).await.unwrap();
+        let row = self.state.jobs.enqueue(&mut tx, job).await.unwrap();
+        tx.commit().await.unwrap();
+        row
+    }
+
+    /// Runs one job; false when none is due.
+    pub(crate) async fn step(&self) -> bool {
+        let runner = jobs::runner(&self.state);
+        runner.step(&CancellationToken::new()).await.unwrap()
+    }
+
+    /// Makes what waits due at once, and frees what a dead worker holds.
+    pub(crate) async fn hurry(&self) {
+        let pool = self.database.admin().await;
+        sqlx::query(
+            "update platform.jobs set run_at = now(), lease_until = now() - interval '1 s'",
+        )
+        .execute(&pool)
+        .await
+        .unwrap();
+    }
+
+    pub(crate) async fn job(&self, tenant: CreatorId, job: &JobRow) -> JobRow {
+        let db = self.database.as_service(Service::AiEngine);
+        let mut tx = db.tenant_read(tenant).await.unwrap();
+        rows::find(&mut tx, job.id).await.unwrap().unwrap()
+    }
+
+    /// How the last attempt of a job ended.
+    pub(crate) async fn ended(&self, tenant: CreatorId, job: &JobRow) -> Ended {
+        let row = self.job(tenant, job).await;
+        let code = row.error_code.as_deref().map(IngestionFailure::of_code);
+        let retry = match (row.state, code) {
+            (JobState::Succeeded, _) => return Ended::Indexed(self.recorded(job).await),
+            (JobState::Running, _) | (_, None) => return Ended::Running,
+            (JobState::Failed, _) => Retry::Never,
+            (JobState::Queued, _) if self.max_attempts(job).await > 8 => Retry::UntilAvailable,
+            (JobState::Queued, _) => Retry::Limited,
+        };
+        Ended::Failed(code.unwrap(), retry)
+    }
+
+    async fn max_attempts(&self, job: &JobRow) -> i32 {
+        let pool = self.database.admin().await;
+        let query = sqlx::query("select max_attempts from platform.jobs where id = $1");
+        let row = query.bind(job.id).fetch_one(&pool).await.unwrap();
+        row.get(0)
+    }
+
+    /// What creator-hub is told of documents, oldest first.
+    pub(crate) async fn records(&self, document: Uuid) -> Vec<IndexedDocument> {
+        let pool = self.database.admin().await;
+        let query = "select payload from platform.jobs
+                     where subject_id = $1 and queue = 'creator-hub' order by id";
+        let rows = sqlx::query(query).bind(document).fetch_all(&pool).await;
+        let read = |row: &sqlx::postgres::PgRow| serde_json::from_value(row.get(0)).unwrap();
+        rows.unwrap().iter().map(read).collect()
+    }
+
+    /// The number of passages that is recorded with creator-hub.
+    async fn recorded(&self, job: &JobRow) -> u32 {
+        match self.records(job.subject).await.last().unwrap().outcome {
+            IndexingOutcome::Indexed(passages) => passages,
+            IndexingOutcome::Failed(failure) => panic!("{failure:?}"),
+        }
     }
 
     pub(crate) async fn search(&self, tenant: CreatorId, query: &str) -> Vec<Source> {

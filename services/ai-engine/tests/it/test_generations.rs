@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use shared_models::{CreatorId, GenerationId};
+use shared_testkit::published_events;
 
 use crate::test_app::{TestApp, done};
 
@@ -50,6 +51,15 @@ async fn the_record_of_a_generative_answer_has_model_and_tokens() {
         record["usage"]["completion_tokens"],
         done.usage.completion_tokens
     );
+    let pool = app.database.admin().await;
+    let used = json!({
+        "answers": 1,
+        "prompt_tokens": done.usage.prompt_tokens,
+        "completion_tokens": done.usage.completion_tokens,
+    });
+    let recorded = ("usage.recorded".to_owned(), json!({"used": used}));
+    let events = published_events(&pool, app.tenant).await;
+    assert_eq!(events.last(), Some(&recorded));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The audit log: appended within the transaction of the change, read by members of the account.
 
 use futures_util::stream::{self, Stream};
-use shared_db::{Db, TenantTx};
+use shared_db::{Db, Effect, TenantTx};
 use shared_models::{CreatorId, Page, PageRequest};
 use shared_web::{ClientIp, Paging, access_log};
 use uuid::Uuid;
@@ -42,7 +42,15 @@ fn event_without_ip(actor: impl Into<Actor>, action: Action) -> AuditEvent {
 /// Appends an entry in the transaction of the change, so that both are stored or neither is. A
 /// refused request commits its entry before it is answered.
 pub(crate) async fn append(tx: &mut TenantTx, event: AuditEvent) -> sqlx::Result<()> {
-    audit_log::append(tx, &event).await
+    tx.apply(event).await
+}
+
+impl Effect for AuditEvent {
+    type Output = ();
+
+    async fn write(self, tx: &mut TenantTx) -> sqlx::Result<()> {
+        audit_log::append(tx, &self).await
+    }
 }
 
 /// Lists entries, newest first. The log is ordered by sequence number, so its cursor carries one.

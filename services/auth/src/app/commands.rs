@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use shared_models::Email;
 use shared_web::serve::StartError;
+use uuid::Uuid;
 
 use super::platform_admins;
 use crate::config::Config;
 use crate::state::AppState;
-use crate::store::mail_outbox::{self, MailRow};
+use crate::store::mail_outbox::{self, UnsentEmail};
 
 /// A failed command.
 #[derive(Debug, thiserror::Error)]
@@ -33,18 +34,15 @@ pub async fn outbox(config: &Config) -> Result<String, CommandError> {
         } else {
             row.state.as_str()
         };
-        let MailRow {
+        let UnsentEmail {
             created_at,
             recipient,
             subject,
             ..
         } = &row;
         let reason = row.error_reason.as_deref().unwrap_or("");
-        writeln!(
-            output,
-            "{created_at} {state} to {recipient}: {subject} {reason}"
-        )
-        .map_err(failed)?;
+        let line = format!("{created_at} {state} to {recipient}: {subject} {reason}");
+        writeln!(output, "{} ({})", line.trim_end(), row.id).map_err(failed)?;
         if show_text {
             let text = app.mailer.decrypt(row.id, &row.body).map_err(failed)?;
             writeln!(output, "\n{}\n", text.trim_end()).map_err(failed)?;
@@ -56,7 +54,7 @@ pub async fn outbox(config: &Config) -> Result<String, CommandError> {
     Ok(output)
 }
 
-async fn unsent(app: &AppState) -> sqlx::Result<Vec<MailRow>> {
+async fn unsent(app: &AppState) -> sqlx::Result<Vec<UnsentEmail>> {
     let mut system = app.db.system().await?;
     let ids = mail_outbox::unsent(&mut system).await?;
     drop(system);
@@ -66,6 +64,32 @@ async fn unsent(app: &AppState) -> sqlx::Result<Vec<MailRow>> {
         rows.extend(mail_outbox::find(&mut tx, id).await?);
     }
     Ok(rows)
+}
+
+/// Queues an email again that was given up, by the id that [`outbox`] shows.
+pub async fn retry_email(config: &Config, id: &str) -> Result<String, CommandError> {
+    let id: Uuid = id.parse().map_err(failed)?;
+    let app = AppState::new(config)?;
+    if !requeue(&app, id).await.map_err(failed)? {
+        return Err(failed(
+            "no email with this id was given up, or it has expired",
+        ));
+    }
+    Ok(format!("email {id} is queued again\n"))
+}
+
+async fn requeue(app: &AppState, id: Uuid) -> sqlx::Result<bool> {
+    let mut system = app.db.system().await?;
+    let unsent = mail_outbox::unsent(&mut system).await?;
+    drop(system);
+    let Some((tenant, _)) = unsent.into_iter().find(|(_, email)| *email == id) else {
+        return Ok(false);
+    };
+    let mut tx = app.db.tenant(tenant).await?;
+    let requeued = mail_outbox::requeue(&mut tx, id).await?;
+    app.mailer.enqueue_job(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(requeued)
 }
 
 /// Makes the user of an email address a platform administrator.

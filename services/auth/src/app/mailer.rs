@@ -1,10 +1,10 @@
-//! Queues emails in the transaction of the change that they report; the outbox job sends them.
+//! Queues emails in the transaction of the change that they report; a job sends each of them.
 
 use std::sync::Arc;
 
 use shared_crypto::Encryptor;
 use shared_db::TenantTx;
-use tokio::sync::Notify;
+use shared_jobs::{JobQueue, NewJob};
 use uuid::Uuid;
 
 use crate::clients::smtp::{SmtpClient, SmtpError};
@@ -13,29 +13,37 @@ use crate::domain::email::{EmailLinks, QueuedEmail};
 use crate::error::Error;
 use crate::store::mail_outbox;
 
-/// Clones share the mail server client and the wake-up of the outbox job.
+/// The kind of the job that sends one email.
+pub(crate) const SEND_EMAIL: &str = "send_email";
+/// The kind of the job that answers one password reset request.
+pub(crate) const ANSWER_RESET_REQUEST: &str = "answer_reset_request";
+
+/// Clones share the client of the mail server.
 #[derive(Debug, Clone)]
 pub(crate) struct Mailer {
     pub(crate) links: EmailLinks,
     /// None when no mail server is configured; emails then stay in the outbox.
     pub(crate) smtp: Option<Arc<SmtpClient>>,
     encryptor: Encryptor,
-    wake: Arc<Notify>,
+    jobs: JobQueue,
 }
 
 impl Mailer {
-    pub(crate) fn new(settings: &MailSettings, encryptor: Encryptor) -> Result<Self, SmtpError> {
+    pub(crate) fn new(
+        settings: &MailSettings,
+        encryptor: Encryptor,
+        jobs: JobQueue,
+    ) -> Result<Self, SmtpError> {
         let smtp = settings.smtp.as_ref().map(SmtpClient::new).transpose()?;
         Ok(Self {
             links: EmailLinks::new(settings.link_base.clone()),
             smtp: smtp.map(Arc::new),
             encryptor,
-            wake: Arc::default(),
+            jobs,
         })
     }
 
-    /// Adds an email to the outbox; it is sent once the transaction is committed. Call
-    /// [`Self::wake`] after the commit, otherwise it waits for the next poll of the outbox job.
+    /// Adds an email to the outbox, with the job that sends it after the commit.
     pub(crate) async fn enqueue(
         &self,
         tx: &mut TenantTx,
@@ -45,6 +53,17 @@ impl Mailer {
         let text = email.message.text.as_bytes();
         let encrypted = self.encryptor.encrypt(&context(id), text)?;
         mail_outbox::insert(tx, id, email, &encrypted).await?;
+        self.enqueue_job(tx, id).await?;
+        Ok(())
+    }
+
+    /// Enqueues the job of an email of the outbox, unless it has one. Without a mail server there
+    /// is nothing to do: once one is configured, `find_unsent_emails` enqueues the jobs.
+    pub(crate) async fn enqueue_job(&self, tx: &mut TenantTx, id: Uuid) -> sqlx::Result<()> {
+        if self.smtp.is_some() {
+            let job = NewJob::new(SEND_EMAIL, id).dedupe(format!("email:{id}"));
+            self.jobs.enqueue(tx, job).await?;
+        }
         Ok(())
     }
 
@@ -52,16 +71,6 @@ impl Mailer {
     pub(crate) fn decrypt(&self, id: Uuid, encrypted: &str) -> Result<String, Error> {
         let decrypted = self.encryptor.decrypt(&context(id), encrypted)?;
         Ok(String::from_utf8_lossy(decrypted.plaintext.expose()).into_owned())
-    }
-
-    /// Wakes the outbox job.
-    pub(crate) fn wake(&self) {
-        self.wake.notify_one();
-    }
-
-    /// Waits for [`Self::wake`].
-    pub(crate) async fn woken(&self) {
-        self.wake.notified().await;
     }
 }
 

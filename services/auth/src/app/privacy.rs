@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::idempotency::{self, Execution};
 use super::security::password;
 use crate::app::audit;
+use crate::clients::tenant_data::TenantDataClients;
 use crate::config::PrivacySettings;
 use crate::domain::audit::{Action, AuditEvent};
 use crate::domain::credentials::PasswordText;
@@ -34,17 +35,17 @@ pub(crate) use crate::store::privacy_requests::{Failure, Kind, PrivacyRow, Progr
 #[derive(Debug, Clone)]
 pub(crate) struct Privacy {
     pub(crate) settings: PrivacySettings,
-    pub(crate) http: reqwest::Client,
+    pub(crate) services: TenantDataClients,
     /// Permits of concurrent downloads.
     downloads: Arc<Semaphore>,
 }
 
 impl Privacy {
-    pub(crate) fn new(settings: PrivacySettings, http: reqwest::Client) -> Self {
+    pub(crate) fn new(settings: PrivacySettings, services: TenantDataClients) -> Self {
         Self {
             downloads: Arc::new(Semaphore::new(settings.max_downloads)),
             settings,
-            http,
+            services,
         }
     }
 }

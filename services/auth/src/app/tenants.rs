@@ -2,22 +2,24 @@
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use shared_auth::Subject;
 use shared_config::Secret;
 use shared_db::TenantTx;
-use shared_models::{CreatorId, Role, UserId};
+use shared_models::{CreatorId, Role, UsageKind, UserId};
 use shared_web::ApiError;
 use uuid::Uuid;
 
+use super::audit;
 use super::privacy::{self, Erasure};
-use super::{audit, revocation};
+use super::team::members;
 use crate::domain::audit::Action;
 use crate::domain::owner_invitation;
 use crate::domain::tenant::{DesiredTenant, TenantUsage};
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::owner_invitations::{self, OwnerInvitationRow};
-use crate::store::{login_lookup, memberships, tenants, usage_of_other_services, users};
+use crate::store::{document_usage, login_lookup, tenants, usage_events, users};
 
 pub(crate) use crate::store::tenants::TenantRow;
 
@@ -50,6 +52,8 @@ pub(crate) async fn provision(
 ) -> Result<(StatusCode, Tenant), Error> {
     let (status, creator) = find_or_create(app, uid, desired).await?;
     let mut tx = app.db.tenant(creator).await?;
+    // A concurrent request would otherwise decide by the state before this change.
+    tenants::lock(&mut tx).await?;
     let before = tenants::read(&mut tx).await?;
     tenants::save(&mut tx, desired).await?;
     let invitation = if desired.invite {
@@ -58,13 +62,21 @@ pub(crate) async fn provision(
         None
     };
     let mut tenant = describe(&mut tx, uid).await?.ok_or(Error::Inconsistent)?;
+    let was_suspended = before.as_ref().is_some_and(|before| before.suspended);
     if let Some(action) = before.and_then(|before| change(&before, &tenant.settings)) {
         audit::append(&mut tx, audit::operator_event(action)).await?;
     }
     tenant.invitation = invitation;
+    if was_suspended != desired.suspended {
+        let subject = Subject::Tenant(creator);
+        tx.apply(if desired.suspended {
+            app.revocations.revoke([subject])
+        } else {
+            app.revocations.lift(subject)
+        })
+        .await?;
+    }
     tx.commit().await?;
-    // Published after the commit, and each time, because a failed attempt is repeated.
-    publish_suspension(app, creator, desired.suspended).await?;
     Ok((status, tenant))
 }
 
@@ -162,8 +174,19 @@ async fn describe(tx: &mut TenantTx, uid: Uuid) -> Result<Option<Tenant>, Error>
         settings,
         owner_accepted: invitation.is_some_and(|invitation| invitation.accepted),
         invitation: None,
-        usage: usage_of_other_services::count(tx).await?,
+        usage: usage(tx).await?,
     }))
+}
+
+async fn usage(tx: &mut TenantTx) -> sqlx::Result<TenantUsage> {
+    let stored = document_usage::count(tx).await?;
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let first = today.first_of_month();
+    Ok(TenantUsage {
+        documents: stored.documents,
+        storage_bytes: stored.bytes,
+        messages_this_month: usage_events::sum(tx, UsageKind::Messages, first).await?,
+    })
 }
 
 /// Creates the account and its owner in one transaction; none when the resource has one already.
@@ -183,7 +206,7 @@ async fn create(
     if !login_lookup::claim_login(&mut tx, &owner.email, user).await? {
         return Err(Error::EmailTaken);
     }
-    memberships::insert(&mut tx, user, Role::Owner).await?;
+    members::add(app, &mut tx, user, Role::Owner).await?;
     audit::append(&mut tx, audit::operator_event(Action::Provisioned)).await?;
     invite(app, &mut tx, user).await?;
     let creator = tx.creator();
@@ -243,19 +266,6 @@ async fn open_invitation(
         token: key.token_of(row.id),
         expires_at: row.expires_at,
     }))
-}
-
-/// Makes every service refuse the access tokens of a suspended account, or accept them again.
-async fn publish_suspension(
-    app: &AppState,
-    creator: CreatorId,
-    suspended: bool,
-) -> Result<(), Error> {
-    let subject = Subject::Tenant(creator);
-    if suspended {
-        return revocation::publish_once(app, subject).await;
-    }
-    revocation::lift(app, subject).await
 }
 
 fn unknown() -> Error {

@@ -1,15 +1,17 @@
 //! Exports and erases the data of a tenant in the other services.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::Method;
 use shared_config::Service;
 use shared_models::{CreatorId, ExportFailure, RowCounts};
-use shared_web::tenant_data::{ExportError, Line, LineError, LineReader, ROUTE};
+use shared_rpc::{RpcClient, RpcError, TokenSource};
+use shared_web::tenant_data::{ExportError, ExportedLine, LineError, LineReader, ROUTE};
 
-use crate::app::privacy::Privacy;
+use crate::config::PrivacySettings;
 use crate::state::AppState;
 
 /// A service that stores data of tenants, besides auth itself.
@@ -46,16 +48,12 @@ const RECORD_TIMEOUT: Duration = Duration::from_secs(30);
 /// A failed call.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TenantDataError {
-    #[error("the service is unavailable: {0}")]
-    Unavailable(#[from] reqwest::Error),
-    #[error("the service refused the request with {0}")]
-    Refused(StatusCode),
+    #[error(transparent)]
+    Call(#[from] RpcError),
     #[error("the service sent nothing for {RECORD_TIMEOUT:?}")]
     Timeout,
     #[error(transparent)]
     Line(#[from] LineError<reqwest::Error>),
-    #[error("no token for the service could be signed")]
-    NoToken,
 }
 
 impl TenantDataError {
@@ -63,11 +61,9 @@ impl TenantDataError {
     /// the data themselves may cause it, and then it would never end.
     pub(crate) fn is_outage(&self) -> bool {
         match self {
-            Self::Unavailable(_) => true,
-            Self::Refused(status) => {
-                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
-            }
-            Self::Timeout | Self::Line(_) | Self::NoToken => false,
+            Self::Call(RpcError::Unavailable { .. }) => true,
+            Self::Call(RpcError::Refused { status, .. }) => *status >= 500 || *status == 429,
+            Self::Call(_) | Self::Timeout | Self::Line(_) => false,
         }
     }
 
@@ -89,15 +85,48 @@ impl From<TenantDataError> for ExportError {
     }
 }
 
+/// The clients of the services.
+#[derive(Debug, Clone)]
+pub(crate) struct TenantDataClients {
+    creator_hub: RpcClient,
+    ai_engine: RpcClient,
+    channel: RpcClient,
+}
+
+impl TenantDataClients {
+    pub(crate) fn new(
+        settings: &PrivacySettings,
+        http: &reqwest::Client,
+        tokens: &Arc<dyn TokenSource>,
+    ) -> Self {
+        let client = |service: TenantDataService, url: &str| {
+            RpcClient::new(service.service(), url, http.clone(), Arc::clone(tokens))
+        };
+        Self {
+            creator_hub: client(TenantDataService::CreatorHub, &settings.creator_hub_url),
+            ai_engine: client(TenantDataService::AiEngine, &settings.ai_engine_url),
+            channel: client(TenantDataService::Channel, &settings.channel_url),
+        }
+    }
+
+    const fn of(&self, service: TenantDataService) -> &RpcClient {
+        match service {
+            TenantDataService::CreatorHub => &self.creator_hub,
+            TenantDataService::AiEngine => &self.ai_engine,
+            TenantDataService::Channel => &self.channel,
+        }
+    }
+}
+
 /// Erases the data of a tenant in one service.
 pub(crate) async fn erase(
     app: &AppState,
     service: TenantDataService,
     creator: CreatorId,
 ) -> Result<RowCounts, TenantDataError> {
-    let url = url(&app.privacy, service);
-    let request = app.privacy.http.delete(url).timeout(ERASURE_TIMEOUT);
-    Ok(send(app, service, creator, request).await?.json().await?)
+    let client = app.privacy.services.of(service);
+    let request = client.request(Method::DELETE, ROUTE, Some(creator))?;
+    Ok(client.fetch(request.timeout(ERASURE_TIMEOUT)).await?)
 }
 
 /// Opens the export of one service.
@@ -106,8 +135,9 @@ pub(crate) async fn export(
     service: TenantDataService,
     creator: CreatorId,
 ) -> Result<RecordStream<impl Stream<Item = reqwest::Result<Bytes>> + use<>>, TenantDataError> {
-    let request = app.privacy.http.get(url(&app.privacy, service));
-    let sent = tokio::time::timeout(RECORD_TIMEOUT, send(app, service, creator, request));
+    let client = app.privacy.services.of(service);
+    let request = client.request(Method::GET, ROUTE, Some(creator))?;
+    let sent = tokio::time::timeout(RECORD_TIMEOUT, client.send(request));
     let response = sent.await.map_err(|_| TenantDataError::Timeout)??;
     Ok(RecordStream(LineReader::new(response.bytes_stream())))
 }
@@ -117,36 +147,8 @@ pub(crate) struct RecordStream<S>(LineReader<S>);
 
 impl<S: Stream<Item = reqwest::Result<Bytes>>> RecordStream<S> {
     /// The next record; none after the last one. An export without its last record is an error.
-    pub(crate) async fn next(&mut self) -> Result<Option<Line>, TenantDataError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<ExportedLine>, TenantDataError> {
         let line = tokio::time::timeout(RECORD_TIMEOUT, self.0.next()).await;
         Ok(line.map_err(|_| TenantDataError::Timeout)??)
     }
-}
-
-fn url(privacy: &Privacy, service: TenantDataService) -> String {
-    let settings = &privacy.settings;
-    let base = match service {
-        TenantDataService::CreatorHub => &settings.creator_hub_url,
-        TenantDataService::AiEngine => &settings.ai_engine_url,
-        TenantDataService::Channel => &settings.channel_url,
-    };
-    format!("{base}{}{ROUTE}", service.service().prefix())
-}
-
-async fn send(
-    app: &AppState,
-    service: TenantDataService,
-    creator: CreatorId,
-    request: RequestBuilder,
-) -> Result<Response, TenantDataError> {
-    let token = app
-        .verifier
-        .signer()
-        .tenant_token(service.service(), creator);
-    let token = token.map_err(|_| TenantDataError::NoToken)?;
-    let response = request.bearer_auth(token).send().await?;
-    if response.status().is_success() {
-        return Ok(response);
-    }
-    Err(TenantDataError::Refused(response.status()))
 }

@@ -23,6 +23,8 @@ pub(crate) struct TokenSubject {
     pub(crate) user: UserId,
     pub(crate) role: Role,
     pub(crate) session: SessionId,
+    /// When the transaction that read the role began, by the clock of the database.
+    pub(crate) read_at: Timestamp,
 }
 
 /// A key that signs tokens, published under its `kid`.
@@ -134,6 +136,7 @@ impl Signer {
             user,
             role,
             session,
+            read_at,
         } = subject;
         let issued_at = at.as_second();
         let claims = AccessClaims {
@@ -142,7 +145,7 @@ impl Signer {
             role,
             scopes: Vec::new(),
             sid: session,
-            jti: Uuid::now_v7(),
+            jti: token_id(read_at),
             iss: self.0.issuer.clone(),
             aud: self.0.audience.clone(),
             iat: issued_at,
@@ -152,6 +155,14 @@ impl Signer {
         let key = active_key(&keys, at).ok_or(ErrorKind::InvalidKeyFormat)?;
         jsonwebtoken::encode(&key.header, &claims, &key.key)
     }
+}
+
+/// A unique id that says since when the claims are known to be true. A revocation ends the tokens
+/// whose claims were read before it, also one that is signed just afterwards.
+fn token_id(read_at: Timestamp) -> Uuid {
+    let milliseconds = u64::try_from(read_at.as_millisecond()).unwrap_or_default();
+    let [_, _, _, _, _, _, random @ ..] = Uuid::new_v4().into_bytes();
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()
 }
 
 /// The key that signs at `at`: the newest that is active, or else the first one.

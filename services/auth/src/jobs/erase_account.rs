@@ -9,7 +9,6 @@ use shared_jobs::{Job, JobContext, JobError, Outcome, lease};
 use shared_models::RowCounts;
 
 use super::{job_error, save_progress};
-use crate::app::revocation;
 use crate::clients::tenant_data::{self as client, TenantDataService};
 use crate::error::Error;
 use crate::state::AppState;
@@ -32,11 +31,9 @@ impl EraseAccount {
     }
 
     async fn erase(&self, context: &JobContext) -> Result<Outcome, Error> {
-        let Some(mut request) = begin(context).await? else {
+        let Some(mut request) = self.begin(context).await? else {
             return Ok(Outcome::Completed);
         };
-        // Published at each attempt, because Redis may have lost it: no new data arrives from now.
-        revocation::publish_once(&self.app, Subject::Tenant(context.tenant())).await?;
         let mut erased_rows = 0;
         for service in TenantDataService::ALL {
             let name = service.name();
@@ -61,6 +58,22 @@ impl EraseAccount {
             return Ok(Outcome::Continue(RECHECK_INTERVAL));
         }
         self.finish(context, request).await
+    }
+
+    /// Suspends the account, so that no new data arrives; none when the request was cancelled or is
+    /// gone, and the job is completed.
+    async fn begin(&self, context: &JobContext) -> Result<Option<PrivacyRow>, Error> {
+        let mut tx = context.begin().await?;
+        let started = privacy_requests::begin(&mut tx, Kind::Erasure, context.subject()).await?;
+        if started.is_some() {
+            privacy_requests::suspend(&mut tx).await?;
+            let subject = Subject::Tenant(context.tenant());
+            tx.apply(self.app.revocations.revoke([subject])).await?;
+        } else {
+            context.complete(&mut tx).await?;
+        }
+        tx.commit().await?;
+        Ok(started)
     }
 
     /// Erases the data of auth and of the shared schema, including the job, and records the
@@ -110,19 +123,6 @@ impl Job for EraseAccount {
             error => job_error(&error),
         })
     }
-}
-
-/// Suspends the account; none when the request was cancelled or is gone, and the job is completed.
-async fn begin(context: &JobContext) -> Result<Option<PrivacyRow>, Error> {
-    let mut tx = context.begin().await?;
-    let started = privacy_requests::begin(&mut tx, Kind::Erasure, context.subject()).await?;
-    if started.is_some() {
-        privacy_requests::suspend(&mut tx).await?;
-    } else {
-        context.complete(&mut tx).await?;
-    }
-    tx.commit().await?;
-    Ok(started)
 }
 
 /// The erased rows and files, without Redis keys.

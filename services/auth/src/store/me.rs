@@ -46,7 +46,7 @@ async fn read(
     let row = sqlx::query(
         "select u.id, u.email, u.full_name, u.email_verified_at, u.last_login_at, u.created_at,
                 m.role, c.creator_id, c.display_name, c.company_name, c.plan,
-                c.created_at as account_created_at
+                c.created_at as account_created_at, now() as read_at
          from auth.users u
          join auth.memberships m on m.creator_id = u.creator_id and m.user_id = u.id
          join auth.creators c on c.creator_id = u.creator_id

@@ -25,7 +25,7 @@ pub(crate) async fn list(
     limit: i64,
 ) -> sqlx::Result<Vec<UserRow>> {
     let rows = sqlx::query(
-        "select u.*, m.role
+        "select u.*, m.role, now() as read_at
          from auth.memberships m
          join auth.users u on u.creator_id = m.creator_id and u.id = m.user_id
          where m.creator_id = $1 and ($2::uuid is null or m.user_id < $2)

@@ -1,11 +1,11 @@
 //! Requested password resets, of addresses with and without an account.
 
-use shared_db::SystemTx;
+use shared_db::{SystemTx, TenantTx};
 use shared_models::Email;
 use sqlx::Row as _;
 
 /// Records a request.
-pub(crate) async fn insert(tx: &mut SystemTx, email: &Email) -> sqlx::Result<()> {
+pub(crate) async fn insert(tx: &mut TenantTx, email: &Email) -> sqlx::Result<()> {
     sqlx::query("select auth.ask_reset($1)")
         .bind(email.as_str())
         .execute(tx.conn())

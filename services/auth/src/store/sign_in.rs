@@ -66,7 +66,7 @@ pub(crate) async fn open_session(
          select u.id, u.email, u.full_name, u.email_verified_at, u.created_at,
                 coalesce((select last_login_at from counted), u.last_login_at) as last_login_at,
                 m.role, c.creator_id, c.display_name, c.company_name, c.plan,
-                c.created_at as account_created_at,
+                c.created_at as account_created_at, now() as read_at,
                 case when exists (select from opened) then 'opened'
                      when exists (select from counted)
                        then case when a.suspended then 'suspended' else 'unverified' end

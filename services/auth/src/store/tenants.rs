@@ -79,6 +79,15 @@ pub(crate) async fn insert(
         .try_get(0)
 }
 
+/// Makes other requests that change this account wait until this transaction ends.
+pub(crate) async fn lock(tx: &mut TenantTx) -> sqlx::Result<()> {
+    sqlx::query("select from auth.creators where creator_id = $1 for no key update")
+        .bind(tx.creator())
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
+}
+
 /// Updates the account to what its resource describes. Writes only what differs.
 pub(crate) async fn save(tx: &mut TenantTx, desired: &DesiredTenant) -> sqlx::Result<()> {
     sqlx::query(

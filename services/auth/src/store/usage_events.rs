@@ -1,10 +1,12 @@
-//! `platform.usage_events`: sums by day and kind.
+//! `platform.usage_events`: what was used, and sums by day and kind.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff_sqlx::{Date as SqlDate, ToSqlx as _};
 use shared_db::TenantTx;
 use shared_models::UsageKind;
 use sqlx::Row as _;
+use uuid::Uuid;
 
 /// The use of one kind on one day (UTC).
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +14,53 @@ pub(crate) struct DailyUsage {
     pub(crate) day: Date,
     pub(crate) kind: UsageKind,
     pub(crate) quantity: i64,
+}
+
+/// What was used, and where and when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewUsage<'a> {
+    /// The database role of the service that tells of it.
+    pub(crate) service: &'a str,
+    pub(crate) at: Timestamp,
+    pub(crate) used: &'a [(UsageKind, i64)],
+}
+
+/// Adds usage.
+pub(crate) async fn insert(tx: &mut TenantTx, new: NewUsage<'_>) -> sqlx::Result<()> {
+    let NewUsage { service, at, used } = new;
+    let (kinds, quantities): (Vec<_>, Vec<_>) = used
+        .iter()
+        .map(|(kind, quantity)| (kind.as_str(), *quantity))
+        .unzip();
+    let ids: Vec<Uuid> = kinds.iter().map(|_| Uuid::now_v7()).collect();
+    sqlx::query(
+        "insert into platform.usage_events (creator_id, service, at, id, kind, quantity)
+         select $1, $2, $3, e.* from unnest($4::uuid[], $5::text[], $6::bigint[]) as e",
+    )
+    .bind(tx.creator())
+    .bind(service)
+    .bind(at.to_sqlx())
+    .bind(ids)
+    .bind(kinds)
+    .bind(quantities)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// The use of one kind since the beginning of a day (UTC).
+pub(crate) async fn sum(tx: &mut TenantTx, kind: UsageKind, from: Date) -> sqlx::Result<i64> {
+    sqlx::query(
+        "select coalesce(sum(quantity), 0)::bigint from platform.usage_events
+         where creator_id = $1 and kind = $2
+           and at >= $3::date::timestamp at time zone 'UTC'",
+    )
+    .bind(tx.creator())
+    .bind(kind.as_str())
+    .bind(from.to_sqlx())
+    .fetch_one(tx.conn())
+    .await?
+    .try_get(0)
 }
 
 /// Sums the days `from` to `to`, both included, in the order of the days (UTC).

@@ -19,6 +19,8 @@ pub(crate) struct UserRow {
     pub(crate) email_verified_at: Option<Timestamp>,
     pub(crate) last_login_at: Option<Timestamp>,
     pub(crate) created_at: Timestamp,
+    /// When the transaction that read the user began, by the clock of the database.
+    pub(crate) read_at: Timestamp,
 }
 
 impl UserRow {
@@ -37,6 +39,7 @@ impl UserRow {
             created_at: row
                 .try_get::<jiff_sqlx::Timestamp, _>("created_at")?
                 .to_jiff(),
+            read_at: row.try_get::<jiff_sqlx::Timestamp, _>("read_at")?.to_jiff(),
         })
     }
 }
@@ -75,7 +78,7 @@ pub(crate) async fn insert(
 pub(crate) async fn find(tx: &mut TenantTx, id: UserId) -> sqlx::Result<Option<UserRow>> {
     let row = sqlx::query(
         "select u.id, u.email, u.full_name, u.email_verified_at, u.last_login_at,
-                u.created_at, m.role
+                u.created_at, m.role, now() as read_at
          from auth.users u
          join auth.memberships m on m.creator_id = u.creator_id and m.user_id = u.id
          where u.creator_id = $1 and u.id = $2",

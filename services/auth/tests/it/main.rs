@@ -23,6 +23,7 @@ mod test_password;
 mod test_password_change;
 mod test_privacy;
 mod test_registration;
+mod test_revocations;
 mod test_row_level_security;
 mod test_session;
 mod test_sessions;

@@ -171,8 +171,9 @@ async fn another_service(app: &TestApp) -> (TokenVerifier, tokio::task::JoinHand
     let served = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     let cache = shared_cache::Cache::new(&app.config.cache).unwrap();
     let http = http_client::new().unwrap();
+    let db = app.database.as_service(Service::CreatorHub);
     (
-        TokenVerifier::new(Service::CreatorHub, settings, http).with_revocations(cache),
+        TokenVerifier::new(Service::CreatorHub, settings, http).with_revocations(cache, &db),
         served,
     )
 }

@@ -10,6 +10,7 @@ use shared_config::{Reader, Secret, keys};
 use shared_models::{CreatorId, Role, SessionId, UserId};
 use shared_testkit::{Answer, Stores, TestClient, TestDatabase};
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// A password that satisfies all rules.
@@ -45,6 +46,13 @@ impl TestApp {
     /// The database as superuser, to inspect rows and to change their times.
     pub(crate) async fn admin(&self) -> PgPool {
         self.database.admin().await
+    }
+
+    /// Delivers the events that auth follows and that were published so far.
+    pub(crate) async fn deliver_events(&self) {
+        let dispatcher = auth_service::dispatcher(&AppState::new(&self.config).unwrap());
+        dispatcher.register().await.unwrap();
+        while dispatcher.step(&CancellationToken::new()).await.unwrap() {}
     }
 
     /// Registers an account.

@@ -3,8 +3,10 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 use shared_config::Service;
-use shared_db::usage;
-use shared_models::UsageKind;
+use shared_events::EventBus;
+use shared_models::DocumentId;
+use shared_models::event::DocumentUploaded;
+use shared_testkit::Stores;
 
 use crate::test_app::TestApp;
 
@@ -62,15 +64,15 @@ async fn usage_is_summed_by_day() {
     let app = TestApp::new().await;
     let ana = app.register("ana@example.com").await;
     let hub = app.database.as_service(Service::CreatorHub);
+    let bus = EventBus::new(Stores::from_env().cache());
     for bytes in [300, 0, 200] {
         let mut tx = hub.tenant(ana.creator).await.unwrap();
-        let used = [
-            (UsageKind::DocumentsUploaded, 1),
-            (UsageKind::BytesUploaded, bytes),
-        ];
-        usage::record(&mut tx, &used).await.unwrap();
+        let document = DocumentId::new();
+        let uploaded = DocumentUploaded { document, bytes };
+        bus.publish(&mut tx, uploaded).await.unwrap();
         tx.commit().await.unwrap();
     }
+    app.deliver_events().await;
     let client = app.client.with_token(&ana.access);
     let report = client.get(USAGE).await.expect(StatusCode::OK);
     let sums: Vec<_> = report["days"].as_array().unwrap().iter().collect();

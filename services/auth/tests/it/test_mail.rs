@@ -14,6 +14,10 @@ use crate::test_app::TestApp;
 
 const EMAIL: &str = "ana@example.com";
 
+/// Makes the waiting jobs and emails due.
+const MAKE_DUE: &str = "with due as (update auth.mail_outbox set run_at = now())
+    update platform.jobs set run_at = now()";
+
 /// A mail server that stores received emails in a folder.
 struct MailServer {
     process: Child,
@@ -87,11 +91,25 @@ fn received(mailbox: &Path) -> Vec<String> {
     folder.map(read).collect()
 }
 
-async fn row(app: &TestApp) -> (String, i32, Option<String>, bool) {
-    let row =
-        sqlx::query("select state, attempts, error_reason, body is null from auth.mail_outbox");
+async fn row(app: &TestApp) -> (String, Option<String>, bool) {
+    let row = sqlx::query("select state, error_reason, body is null from auth.mail_outbox");
     let row = row.fetch_one(&app.admin().await).await.unwrap();
-    (row.get(0), row.get(1), row.get(2), row.get(3))
+    (row.get(0), row.get(1), row.get(2))
+}
+
+/// The state and the attempts of the job of the only email.
+async fn job(app: &TestApp) -> (String, i32) {
+    let row = "select state, attempts from platform.jobs where kind = 'send_email'";
+    let row = sqlx::query(row)
+        .fetch_one(&app.admin().await)
+        .await
+        .unwrap();
+    (row.get(0), row.get(1))
+}
+
+async fn change(app: &TestApp, statement: &'static str) {
+    let admin = app.admin().await;
+    sqlx::query(statement).execute(&admin).await.unwrap();
 }
 
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
@@ -131,8 +149,9 @@ async fn an_email_is_delivered_and_its_text_is_deleted() {
         .post(path, &serde_json::json!({"token": token}))
         .await;
     assert_eq!(answer.status.as_u16(), 204, "{token}: {}", answer.text());
-    let (_, attempts, reason, emptied) = row(&app).await;
-    assert_eq!((attempts, reason, emptied), (1, None, true));
+    let (_, reason, emptied) = row(&app).await;
+    assert_eq!((reason, emptied), (None, true));
+    assert_eq!(job(&app).await, ("succeeded".to_owned(), 1));
     assert_eq!(
         commands::outbox(&app.config).await.unwrap(),
         "the outbox is empty\n"
@@ -147,8 +166,8 @@ async fn an_email_is_retried_while_the_mail_server_is_unavailable() {
     let app = app_with_mail_server(port).await;
     let _worker = Worker::start(&app);
     app.register(EMAIL).await;
-    until("an attempt failed", async || row(&app).await.2.is_some()).await;
-    let (state, _, _, emptied) = row(&app).await;
+    until("an attempt failed", async || row(&app).await.1.is_some()).await;
+    let (state, _, emptied) = row(&app).await;
     assert_eq!((state.as_str(), emptied), ("queued", false));
     let shown = commands::outbox(&app.config).await.unwrap();
     assert!(shown.contains("queued to ana@example.com"), "{shown}");
@@ -157,8 +176,7 @@ async fn an_email_is_retried_while_the_mail_server_is_unavailable() {
         "with a mail server, the outbox must not show texts: {shown}"
     );
     let _server = MailServer::start(port, &mailbox);
-    let now = "update auth.mail_outbox set run_at = now()";
-    sqlx::query(now).execute(&app.admin().await).await.unwrap();
+    change(&app, MAKE_DUE).await;
     until("it is sent in the end", async || {
         row(&app).await.0 == "sent"
     })
@@ -167,35 +185,142 @@ async fn an_email_is_retried_while_the_mail_server_is_unavailable() {
 }
 
 #[tokio::test]
-async fn an_email_is_dead_after_too_many_attempts_and_listed_in_the_outbox() {
-    let app = app_with_mail_server(free_port()).await;
-    app.register(EMAIL).await;
-    let tried = "update auth.mail_outbox set attempts = 13";
-    sqlx::query(tried)
-        .execute(&app.admin().await)
-        .await
-        .unwrap();
-    let _worker = Worker::start(&app);
-    until("it is dead", async || row(&app).await.0 == "dead").await;
-    let shown = commands::outbox(&app.config).await.unwrap();
-    assert!(shown.contains("dead to ana@example.com"), "{shown}");
-}
-
-#[tokio::test]
-async fn an_expired_email_is_not_sent_and_an_expired_lease_is_claimed_again() {
+async fn an_email_that_the_server_refuses_is_given_up_and_can_be_retried() {
     let folder = TempDir::new().unwrap();
     let mailbox = folder.path().join("mail");
     let server = MailServer::start(free_port(), &mailbox);
     let app = app_with_mail_server(server.port).await;
     app.register(EMAIL).await;
-    let admin = app.admin().await;
-    let dead = "update auth.mail_outbox set attempts = 1, lease_token = gen_random_uuid(),
-                lease_until = now() - interval '1 second', expires_at = now()";
-    sqlx::query(dead).execute(&admin).await.unwrap();
+    // A recipient that no mail server accepts: lettre refuses it before it is sent.
+    change(
+        &app,
+        "update auth.mail_outbox set recipient = 'nobody at all'",
+    )
+    .await;
     let _worker = Worker::start(&app);
     until("it is dead", async || row(&app).await.0 == "dead").await;
-    assert_eq!(row(&app).await.1, 2, "claimed by another worker");
+    until("its job has failed", async || job(&app).await.0 == "failed").await;
+    assert_eq!(job(&app).await.1, 1, "another attempt would fail as well");
+    let shown = commands::outbox(&app.config).await.unwrap();
+    assert!(shown.contains("dead to nobody at all"), "{shown}");
+    change(
+        &app,
+        "update auth.mail_outbox set recipient = 'ana@example.com'",
+    )
+    .await;
+    let (_, id) = shown.trim_end().rsplit_once('(').unwrap();
+    let id = id.trim_end_matches(')');
+    commands::retry_email(&app.config, id).await.unwrap();
+    until("it is sent", async || row(&app).await.0 == "sent").await;
+    assert_eq!(received(&mailbox).len(), 1);
+    let again = commands::retry_email(&app.config, id).await;
+    assert!(again.is_err(), "it is not sent a second time");
+}
+
+#[tokio::test]
+async fn an_expired_email_is_not_sent() {
+    let folder = TempDir::new().unwrap();
+    let mailbox = folder.path().join("mail");
+    let server = MailServer::start(free_port(), &mailbox);
+    let app = app_with_mail_server(server.port).await;
+    app.register(EMAIL).await;
+    change(&app, "update auth.mail_outbox set expires_at = now()").await;
+    let _worker = Worker::start(&app);
+    until("it is dead", async || row(&app).await.0 == "dead").await;
+    assert_eq!(
+        row(&app).await.1.as_deref(),
+        Some("expired before it was sent")
+    );
     assert!(received(&mailbox).is_empty());
+}
+
+#[tokio::test]
+async fn an_email_whose_worker_died_is_sent_by_the_next_one() {
+    let folder = TempDir::new().unwrap();
+    let mailbox = folder.path().join("mail");
+    let server = MailServer::start(free_port(), &mailbox);
+    let app = app_with_mail_server(server.port).await;
+    app.register(EMAIL).await;
+    // As if a worker had died while it spoke to the mail server: both leases are its own.
+    change(
+        &app,
+        "update platform.jobs set state = 'running', attempts = 1,
+           lease_token = gen_random_uuid(), lease_until = now() - interval '1 second'
+         where kind = 'send_email'",
+    )
+    .await;
+    change(
+        &app,
+        "update auth.mail_outbox m set lease_until = now() + interval '1 minute',
+           lease_token = (select id from platform.jobs where subject_id = m.id)",
+    )
+    .await;
+    let _worker = Worker::start(&app);
+    until("it is sent", async || row(&app).await.0 == "sent").await;
+    assert_eq!(job(&app).await.1, 2, "the attempt of the next worker");
+    assert_eq!(received(&mailbox).len(), 1);
+}
+
+#[tokio::test]
+async fn an_email_of_the_version_before_is_sent_once() {
+    let folder = TempDir::new().unwrap();
+    let mailbox = folder.path().join("mail");
+    let server = MailServer::start(free_port(), &mailbox);
+    let app = app_with_mail_server(server.port).await;
+    app.register(EMAIL).await;
+    // The version before writes no job. A process of it is sending this email just now.
+    change(&app, "delete from platform.jobs where kind = 'send_email'").await;
+    change(
+        &app,
+        "update auth.mail_outbox set created_at = now() - interval '1 hour',
+           lease_token = gen_random_uuid(), lease_until = now() + interval '1 minute'",
+    )
+    .await;
+    let worker = Worker::start(&app);
+    let searched = "select count(*) from platform.jobs
+        where kind = 'find_unsent_emails' and state = 'queued' and updated_at > created_at
+          and error_code is null";
+    let admin = app.admin().await;
+    let search_ended = async || {
+        let row = sqlx::query(searched).fetch_one(&admin).await.unwrap();
+        row.get::<i64, _>(0) == 1
+    };
+    until("the search has ended", search_ended).await;
+    assert!(received(&mailbox).is_empty(), "the other process sends it");
+    assert_eq!(row(&app).await.0, "queued");
+    drop(worker);
+    // That process has died.
+    change(&app, "update auth.mail_outbox set lease_until = now()").await;
+    change(&app, MAKE_DUE).await;
+    let _workers = (Worker::start(&app), Worker::start(&app));
+    until("it is sent", async || row(&app).await.0 == "sent").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(received(&mailbox).len(), 1, "two processes send it once");
+}
+
+#[tokio::test]
+async fn a_process_of_the_version_before_gets_no_email_that_a_job_sends() {
+    let app = app_with_mail_server(free_port()).await;
+    app.register(EMAIL).await;
+    let claim_mail = "select count(*) from auth.claim_mail(60, gen_random_uuid())";
+    let db = app.database.as_service(shared_config::Service::Auth);
+    change(
+        &app,
+        "update auth.mail_outbox m set lease_until = now() + interval '1 minute',
+           lease_token = (select id from platform.jobs where subject_id = m.id)",
+    )
+    .await;
+    let mut tx = db.system().await.unwrap();
+    let row = sqlx::query(claim_mail).fetch_one(tx.conn()).await.unwrap();
+    assert_eq!(row.get::<i64, _>(0), 0);
+    let claim_job = "select count(*) from platform.claim_next_job('auth', '1 min',
+        gen_random_uuid())";
+    let row = sqlx::query(claim_job).fetch_one(tx.conn()).await.unwrap();
+    assert_eq!(
+        row.get::<i64, _>(0),
+        0,
+        "it would fail a kind it does not know"
+    );
 }
 
 #[tokio::test]

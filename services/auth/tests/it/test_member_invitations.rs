@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 use shared_models::Role;
-use shared_testkit::{Answer, TestClient};
+use shared_testkit::{Answer, TestClient, published_events};
 
 use crate::test_app::{Account, PASSWORD, TestApp};
 
@@ -52,6 +52,15 @@ async fn an_invited_person_becomes_a_member_with_the_role_once() {
     let again = app.login("bo@example.com", PASSWORD, "203.0.113.7").await;
     let bo = Account::of(&again.expect(StatusCode::OK));
     assert_eq!(bo.creator, ana.creator);
+    let joined = |user, role| {
+        (
+            "member.joined".to_owned(),
+            json!({"user": user, "role": role}),
+        )
+    };
+    let expected = [joined(ana.user, "owner"), joined(bo.user, "editor")];
+    let events = published_events(&app.admin().await, ana.creator).await;
+    assert_eq!(events, expected);
     assert_eq!(refusal(&accept(&app, &token).await), invalid());
 
     let listed = owner.get(INVITES).await.expect(StatusCode::OK);

@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared_models::{Permission, Role};
-use shared_testkit::{Answer, TestClient};
+use shared_testkit::{Answer, TestClient, published_events};
 
 use crate::test_app::{Account, TestApp};
 
@@ -70,6 +70,9 @@ async fn a_role_change_revokes_older_access_tokens_at_once() {
     }
     let refused = as_caller(&app, &bo).get(MEMBERS).await;
     assert_eq!(refusal(&refused), (401, "revoked_token".to_owned()));
+    let events = published_events(&app.admin().await, ana.creator).await;
+    let changed = json!({"user": bo.user, "role": "viewer"});
+    assert_eq!(events[1..], [("member.role_changed".to_owned(), changed)]);
     let fresh = app.refresh(&bo.refresh).await.expect(StatusCode::OK);
     let fresh = app
         .client
@@ -139,6 +142,9 @@ async fn a_removed_member_loses_all_access_and_the_address_becomes_free() {
         as_caller(&app, &ana).delete(&path).await.status,
         StatusCode::NO_CONTENT
     );
+    let events = published_events(&app.admin().await, ana.creator).await;
+    let removed = json!({"user": bo.user});
+    assert_eq!(events[1..], [("member.removed".to_owned(), removed)]);
     let gone = as_caller(&app, &ana).delete(&path).await;
     assert_eq!(refusal(&gone), (404, "unknown_member".to_owned()));
     let started = std::time::Instant::now();

@@ -143,7 +143,8 @@ async fn a_leaked_key_is_refused_everywhere_within_a_second() {
     let app = TestApp::new().await;
     let replica = client(&app.config);
     let cache = Cache::new(&app.config.cache).unwrap();
-    let hub = hub(&app).await.with_revocations(cache);
+    let db = app.database.as_service(Service::CreatorHub);
+    let hub = hub(&app).await.with_revocations(cache, &db);
     let account = admin(&app).await;
     hub.verify(&account.access).await.unwrap();
     end_leaked_keys(&app, &account).await;
@@ -169,7 +170,8 @@ async fn sessions_continue_after_a_leak_and_the_audit_log_records_it() {
     let app = TestApp::new().await;
     let _worker = Worker::start(&app);
     let cache = Cache::new(&app.config.cache).unwrap();
-    let hub = hub(&app).await.with_revocations(cache);
+    let db = app.database.as_service(Service::CreatorHub);
+    let hub = hub(&app).await.with_revocations(cache, &db);
     let account = admin(&app).await;
     let other = sign_in(&app, "203.0.113.7").await;
     hub.verify(&account.access).await.unwrap();

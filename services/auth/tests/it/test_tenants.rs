@@ -379,7 +379,6 @@ async fn usage_counts_documents_bytes_and_the_messages_of_this_month() {
     let nothing = json!({"documents": 0, "messages_this_month": 0, "storage_bytes": 0});
     assert_eq!(made["usage"], nothing);
     let admin = operator.app.admin().await;
-    // The conversation and the channel of the messages are not counted.
     let sql = format!(
         "set session_replication_role = replica;
          insert into hub.documents (creator_id, id, title, filename, kind, file_size, content_hash,
@@ -387,14 +386,12 @@ async fn usage_counts_documents_bytes_and_the_messages_of_this_month() {
          select {creator}, gen_random_uuid(), 'T', 'f.md', 'md', 100, decode(repeat(n, 32), 'hex'),
            state
          from (values ('01', 'ready'), ('02', 'pending'), ('03', 'erasing')) v (n, state);
-         insert into channel.messages (creator_id, id, conversation_id, seq, role, content)
-         select {creator}, id, gen_random_uuid(), 1, role, 'hello'
-         from (values ('{now}'::uuid, 'user'), ('{later}', 'assistant'),
-           ('01900000-0000-7000-8000-000000000000', 'user')) v (id, role);
-         set session_replication_role = origin",
+         set session_replication_role = origin;
+         insert into platform.usage_events (creator_id, id, service, kind, quantity, at)
+         select {creator}, gen_random_uuid(), 'channel_app', kind, 1, at
+         from (values ('messages', now()), ('answers', now()),
+           ('messages', date_trunc('month', now(), 'UTC') - interval '1 second')) v (kind, at)",
         creator = format_args!("'{}'::uuid", made["creator_id"].as_str().unwrap()),
-        now = Uuid::now_v7(),
-        later = Uuid::now_v7(),
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
         .execute(&admin)

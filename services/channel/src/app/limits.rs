@@ -9,17 +9,17 @@ use crate::domain::visitor_token::SessionClaims;
 use crate::domain::widget_settings::MessagesPerMinute;
 use crate::error::Error;
 
-const MINUTE: Duration = Duration::from_mins(1);
+const RATE_WINDOW: Duration = Duration::from_mins(1);
 /// Sessions per minute from one address, which an office may share.
 const MAX_SESSIONS: Limit = Limit {
     count: 120,
-    window: MINUTE,
+    window: RATE_WINDOW,
     burst: 120,
 };
 /// Messages per minute on one channel.
 const MAX_CHANNEL_MESSAGES: Limit = Limit {
     count: 1200,
-    window: MINUTE,
+    window: RATE_WINDOW,
     burst: 600,
 };
 
@@ -47,7 +47,7 @@ pub(crate) async fn charge_message(
     let count = u32::from(rate);
     let max_visitor_messages = Limit {
         count,
-        window: MINUTE,
+        window: RATE_WINDOW,
         burst: count,
     };
     let visitor = Key::limit("widget-message", &session.visitor.to_string());

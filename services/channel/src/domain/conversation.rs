@@ -1,8 +1,17 @@
-//! Who takes part in a conversation.
+//! A conversation, and who takes part in it.
 
 use std::str::FromStr;
 
+use shared_models::{ConversationId, CreatorId};
+
 use super::UnknownName;
+
+/// Identifies a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ConversationKey {
+    pub(crate) creator: CreatorId,
+    pub(crate) conversation: ConversationId,
+}
 
 /// Who replies to the visitor. The database column and the API field are called `owner`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,22 +1,25 @@
-//! Leases on `channel.conversations`: which worker generates the next answer.
+//! Leases on `channel.conversations`: which job generates the next answer.
+//!
+//! The job itself is leased by `shared/jobs`. This lease says that an answer is being generated,
+//! ends when a person takes over, and keeps out processes of the version before, which know only
+//! it.
 
 use std::time::Duration;
 
 use shared_ai_client::AnswerMode;
 use shared_db::TenantTx;
-use shared_models::ConversationId;
+use shared_models::{ConversationId, JobId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::postgres::types::PgInterval;
 use sqlx::types::Json;
-use uuid::Uuid;
 
 use crate::domain::widget_settings::WidgetSettings;
 
-/// A worker that has not renewed its lease for this long has died; another one takes over.
+/// A process that has not renewed its lease for this long has died; another one takes over.
 const LEASE_TTL: Duration = Duration::from_secs(30);
 
-/// A question that this worker answers.
+/// A question that this job answers.
 #[derive(Debug, Clone)]
 pub(crate) struct LeasedQuestion {
     pub(crate) seq: i64,
@@ -25,18 +28,19 @@ pub(crate) struct LeasedQuestion {
     pub(crate) mode: Option<AnswerMode>,
 }
 
-/// Leases the oldest question that has no answer, unless another worker holds the lease or a
-/// person handles the conversation.
+/// Leases the oldest question that has no answer, unless another one holds the lease or a person
+/// handles the conversation. A later attempt of a job takes the lease of an earlier one.
 pub(crate) async fn acquire(
     tx: &mut TenantTx,
     id: ConversationId,
-    worker: Uuid,
+    job: JobId,
 ) -> sqlx::Result<Option<LeasedQuestion>> {
     let row = sqlx::query(
         "update channel.conversations c
          set lease_token = $2, lease_until = now() + $3
          from channel.messages m, channel.channels h
-         where c.id = $1 and c.owner = 'bot' and coalesce(c.lease_until < now(), true)
+         where c.id = $1 and c.owner = 'bot'
+           and (coalesce(c.lease_until < now(), true) or c.lease_token = $2)
            and h.id = c.channel_id and h.enabled and h.deleted_at is null
            and m.conversation_id = c.id and m.role = 'user' and m.seq > c.answered_seq
            and not exists (
@@ -46,7 +50,7 @@ pub(crate) async fn acquire(
          returning m.seq, m.content, h.settings",
     )
     .bind(id)
-    .bind(worker)
+    .bind(job)
     .bind(lease_interval())
     .fetch_optional(tx.conn())
     .await?;
@@ -61,49 +65,56 @@ pub(crate) async fn acquire(
     row.map(read).transpose()
 }
 
-/// The remaining time of another worker's lease; `None` when no question is open.
+/// Locks the conversation until the transaction ends: no message can be stored meanwhile.
+pub(crate) async fn lock(tx: &mut TenantTx, id: ConversationId) -> sqlx::Result<()> {
+    sqlx::query("select from channel.conversations where id = $1 for update")
+        .bind(id)
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
+}
+
+/// The remaining time of another one's lease; `None` when no question is open.
 pub(crate) async fn remaining(
     tx: &mut TenantTx,
     id: ConversationId,
+    job: JobId,
 ) -> sqlx::Result<Option<Duration>> {
     let row = sqlx::query(
         "select extract(epoch from lease_until - now())::float8 as seconds
          from channel.conversations c
-         where id = $1 and owner = 'bot' and lease_until > now() and exists (
+         where id = $1 and owner = 'bot' and lease_until > now() and lease_token <> $2 and exists (
            select 1 from channel.messages m
            where m.conversation_id = c.id and m.role = 'user' and m.seq > c.answered_seq)",
     )
     .bind(id)
+    .bind(job)
     .fetch_optional(tx.conn())
     .await?;
     let read = |row: PgRow| row.try_get("seconds").map(Duration::from_secs_f64);
     row.map(read).transpose()
 }
 
-/// Renews the lease. Returns false when this worker no longer holds it or a person has taken over.
-pub(crate) async fn renew(
-    tx: &mut TenantTx,
-    id: ConversationId,
-    worker: Uuid,
-) -> sqlx::Result<bool> {
+/// Renews the lease. Returns false when this job no longer holds it or a person has taken over.
+pub(crate) async fn renew(tx: &mut TenantTx, id: ConversationId, job: JobId) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "update channel.conversations set lease_until = now() + $3
          where id = $1 and lease_token = $2 and owner = 'bot'",
     )
     .bind(id)
-    .bind(worker)
+    .bind(job)
     .bind(lease_interval())
     .execute(tx.conn())
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Ends the lease and returns the number of the answer, or `None` when this worker no longer holds
+/// Ends the lease and returns the number of the answer, or `None` when this job no longer holds
 /// the lease or a person has taken over.
 pub(crate) async fn complete(
     tx: &mut TenantTx,
     id: ConversationId,
-    worker: Uuid,
+    job: JobId,
     question_seq: i64,
 ) -> sqlx::Result<Option<i64>> {
     sqlx::query(
@@ -113,7 +124,7 @@ pub(crate) async fn complete(
          where id = $1 and lease_token = $2 and owner = 'bot' returning last_seq",
     )
     .bind(id)
-    .bind(worker)
+    .bind(job)
     .bind(question_seq)
     .fetch_optional(tx.conn())
     .await?
@@ -125,7 +136,7 @@ pub(crate) async fn complete(
 pub(crate) async fn release(
     tx: &mut TenantTx,
     id: ConversationId,
-    worker: Uuid,
+    job: JobId,
     failed: Option<i64>,
 ) -> sqlx::Result<()> {
     sqlx::query(
@@ -135,7 +146,7 @@ pub(crate) async fn release(
          where id = $1 and lease_token = $2",
     )
     .bind(id)
-    .bind(worker)
+    .bind(job)
     .bind(failed)
     .execute(tx.conn())
     .await?;

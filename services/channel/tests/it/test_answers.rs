@@ -126,16 +126,16 @@ async fn an_answer_is_discarded_when_a_person_takes_over() {
     let session = app.start_session(&channel).await;
     let mut client = app.connect(&channel, &session).await;
     let words = "never shown completely";
+    let admin = app.admin().await;
     app.ai_engine
-        .reply_next(Reply::slow_text(words, Duration::from_millis(150)));
+        .reply_next(Reply::slow_text(words, Duration::from_millis(400)));
     client.ask("Anybody?").await;
     client.skip_to("ai_delta").await;
-    let admin = app.admin().await;
     let take_over = sqlx::query("update channel.conversations set owner = 'human'");
     take_over.execute(&admin).await.unwrap();
     client.ask("Hello?").await;
     client.skip_to("ack").await;
-    tokio::time::sleep(Duration::from_millis(1200)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let query = sqlx::query_as::<_, (String,)>("select role from channel.messages order by seq");
     let roles: Vec<_> = query
         .fetch_all(&admin)
@@ -188,4 +188,66 @@ async fn a_question_of_a_crashed_process_is_answered_when_its_lease_expires() {
     let mut client = app.replica.connect(&channel, &session, 2).await;
     assert_eq!(client.next().await["answering"], true);
     assert_eq!(client.skip_to("ai_response").await["seq"], 3);
+}
+
+#[tokio::test]
+async fn a_job_whose_process_died_answers_a_connected_visitor_once() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let session = app.start_session(&channel).await;
+    let mut client = app.connect(&channel, &session).await;
+    client.ask("First?").await;
+    client.skip_to("ai_response").await;
+    let admin = app.admin().await;
+    // As if the process had died while it generated an answer: both leases are the job's.
+    let crash = "with died as (
+          insert into platform.jobs (creator_id, id, queue, kind, subject_id, dedupe_key, state,
+                                     attempts, lease_token, lease_until)
+          select creator_id, gen_random_uuid(), 'channel', 'answer_conversation', id,
+                 'answer:' || id, 'running', 1, gen_random_uuid(), now() - interval '1 second'
+          from channel.conversations returning id)
+        update channel.conversations set answered_seq = 0, lease_token = died.id,
+               lease_until = now() + interval '1 minute' from died";
+    sqlx::query(crash).execute(&admin).await.unwrap();
+    let answer = client.skip_to("ai_response").await;
+    assert_eq!(
+        (&answer["seq"], &answer["reply_to"]),
+        (&json!(3), &json!(1))
+    );
+    client.ask("Second?").await;
+    assert_eq!(client.skip_to("ai_response").await["seq"], 5);
+    assert_eq!(app.ai_engine.questions().len(), 3);
+}
+
+#[tokio::test]
+async fn questions_during_an_answer_are_answered_by_one_job_and_none_is_left() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let session = app.start_session(&channel).await;
+    let mut client = app.connect(&channel, &session).await;
+    let slow = Reply::slow_text("A slow one", Duration::from_millis(300));
+    app.ai_engine.reply_next(slow);
+    client.ask("First?").await;
+    client.skip_to("ai_start").await;
+    for number in 0..5 {
+        client.ask(&format!("Number {number}?")).await;
+        client.skip_to("ack").await;
+    }
+    let admin = app.admin().await;
+    let count = "select count(*), count(*) filter (where state = 'succeeded') from platform.jobs";
+    let jobs = sqlx::query_as::<_, (i64, i64)>(count);
+    assert_eq!(jobs.fetch_one(&admin).await.unwrap(), (1, 0));
+    let mut answered = Vec::new();
+    while answered.len() < 6 {
+        answered.push(client.skip_to("ai_response").await["reply_to"].clone());
+    }
+    let expected: Vec<_> = (1..=6).map(|number| json!(number)).collect();
+    assert_eq!(answered, expected);
+    loop {
+        let jobs = sqlx::query_as::<_, (i64, i64)>(count);
+        if jobs.fetch_one(&admin).await.unwrap() == (1, 1) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

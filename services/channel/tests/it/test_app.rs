@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 
 use axum::http::{Method, StatusCode, header};
+use axum::serve::ListenerExt as _;
 use channel_service::{AppState, Config, SocketCaps, app};
 use serde_json::{Value, json};
 use shared_auth::TokenVerifier;
 use shared_cache::Cache;
 use shared_config::{Secret, Service};
+use shared_jobs::retention::RetentionSettings;
 use shared_models::CreatorId;
 use shared_testkit::{Answer, Stores, TestClient, TestDatabase, TokenMint};
 use shared_web::cors::CorsOrigins;
@@ -33,7 +35,7 @@ pub(crate) struct TestApp {
     /// The account that the test's requests belong to.
     pub(crate) creator: CreatorId,
     pub(crate) replica: Replica,
-    database: TestDatabase,
+    pub(crate) database: TestDatabase,
 }
 
 /// One process of the service, except that replicas share the test's process.
@@ -70,6 +72,7 @@ impl TestApp {
                 cors: CorsOrigins::default(),
             },
             database: database.settings(Service::Channel),
+            retention: RetentionSettings::defaults(Service::Channel),
             cache: stores.cache_settings(),
             verifier: mint.settings("http://127.0.0.1:1"),
             ai_engine_url: ai_engine_url.to_owned(),
@@ -98,7 +101,9 @@ impl TestApp {
     /// Replaces the replica by one that checks revocations.
     pub(crate) async fn use_revocations(&mut self) {
         let cache = Cache::new(&self.config.cache).unwrap();
-        let verifier = self.mint.verifier(Service::Channel).with_revocations(cache);
+        let db = self.database.as_service(Service::Channel);
+        let verifier = self.mint.verifier(Service::Channel);
+        let verifier = verifier.with_revocations(cache, &db);
         self.replica = Replica::with_verifier(&self.config, verifier).await;
     }
 
@@ -179,6 +184,8 @@ impl Replica {
         let router = app(state.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        // As in the service: otherwise a frame after an ack waits 40 ms for the client's kernel.
+        let listener = listener.tap_io(|connection| connection.set_nodelay(true).unwrap());
         let client = TestClient::new(router.clone());
         let serving = axum::serve(
             listener,
@@ -186,7 +193,10 @@ impl Replica {
         )
         .with_graceful_shutdown(stop.clone().cancelled_owned());
         tokio::spawn(serving.into_future());
-        let drained = tokio::spawn(state.drained());
+        let jobs = channel_service::run_jobs(state.clone());
+        let drained = tokio::spawn(async move {
+            tokio::join!(state.drained(), jobs);
+        });
         Self {
             client,
             address,

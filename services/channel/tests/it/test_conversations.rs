@@ -2,6 +2,7 @@
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
+use shared_testkit::published_events;
 use uuid::Uuid;
 
 use crate::test_app::TestApp;
@@ -16,6 +17,27 @@ async fn hold_conversation(app: &TestApp, channel: &str, questions: usize) -> St
         client.skip_to("ai_response").await;
     }
     session["conversation_id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_message_and_its_answer_are_published_without_any_text() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let conversation = hold_conversation(&app, &channel, 1).await;
+    let events = published_events(&app.admin().await, app.creator).await;
+    let path = format!("{CONVERSATIONS}/{conversation}/messages");
+    let transcript = app.owner().get(&path).await.expect(StatusCode::OK);
+    let id = |at: usize| transcript["items"][at]["id"].clone();
+    let received = json!({"channel": channel, "conversation": conversation, "message": id(0)});
+    let answered = json!({"conversation": conversation, "message": id(1), "reply_to": 1});
+    let expected = [
+        ("message.received", received),
+        ("message.answered", answered),
+    ];
+    assert_eq!(
+        events,
+        expected.map(|(name, payload)| (name.to_owned(), payload))
+    );
 }
 
 #[tokio::test]

@@ -4,13 +4,11 @@ use std::time::{Duration, Instant};
 
 use axum::http::{Method, StatusCode};
 use serde_json::json;
-use shared_auth::{Revocations, Subject};
-use shared_cache::Cache;
+use shared_auth::Subject;
+use shared_testkit::Revoker;
 
 use crate::test_app::{PAGE, TestApp};
 use crate::widget_client::WidgetClient;
-
-const REVOCATION_TTL: Duration = Duration::from_mins(15);
 
 /// Writes the account's settings as auth does.
 async fn write_settings(app: &TestApp, origins: &str, suspended: bool) {
@@ -33,8 +31,8 @@ async fn connect_visitor(app: &TestApp, widget: &str) -> WidgetClient {
     app.connect(widget, &session).await
 }
 
-fn revocations(app: &TestApp) -> Revocations {
-    Revocations::listen(Cache::new(&app.config.cache).unwrap())
+fn auth(app: &TestApp) -> Revoker {
+    Revoker::new(&app.database, &app.config.cache)
 }
 
 #[tokio::test]
@@ -45,9 +43,8 @@ async fn suspending_an_account_refuses_sessions_and_closes_sockets_within_a_seco
     let mut client = connect_visitor(&app, &widget).await;
     write_settings(&app, "{}", true).await;
     let began = Instant::now();
-    let revocations = revocations(&app);
     let subject = Subject::Tenant(app.creator);
-    revocations.revoke(subject, REVOCATION_TTL).await.unwrap();
+    auth(&app).revoke(subject).await;
     assert_eq!(client.close_code().await, 4403);
     assert!(
         began.elapsed() < Duration::from_secs(1),
@@ -60,7 +57,7 @@ async fn suspending_an_account_refuses_sessions_and_closes_sockets_within_a_seco
         (StatusCode::FORBIDDEN, "tenant_suspended")
     );
     write_settings(&app, "{}", false).await;
-    revocations.lift(subject).await.unwrap();
+    auth(&app).lift(subject).await;
     let again = app.request_session(&widget, PAGE, &json!({})).await;
     assert_eq!(again.status, StatusCode::CREATED);
     connect_visitor(&app, &widget).await;
@@ -73,10 +70,7 @@ async fn suspending_another_account_closes_no_sockets() {
     let widget = app.create_widget().await;
     let mut client = connect_visitor(&app, &widget).await;
     let other = Subject::Tenant(shared_models::CreatorId::new());
-    revocations(&app)
-        .revoke(other, REVOCATION_TTL)
-        .await
-        .unwrap();
+    auth(&app).revoke(other).await;
     assert!(client.is_quiet(Duration::from_millis(500)).await);
 }
 

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use shared_db::usage;
+use shared_blobs::{BlobKey, PendingBlob};
 use shared_jobs::{Job as _, JobRow, rows};
-use shared_models::{CreatorId, DocumentId, JobId, UsageKind};
+use shared_models::event::{DocumentDeleted, DocumentUploaded};
+use shared_models::{ContentHash, CreatorId, DocumentId, JobId};
 use shared_web::{Created, Idempotent, Once};
 use tokio::time::timeout;
 
-use crate::domain::content::ContentHash;
 use crate::domain::document::DocumentState;
+use crate::domain::processing;
 use crate::error::Error;
-use crate::files::PendingUpload;
 use crate::jobs::erase_document::EraseDocument;
 use crate::jobs::ingest_document::IngestDocument;
 use crate::state::AppState;
@@ -19,6 +19,8 @@ use crate::store::documents::{self, Description, DocumentRow, NewDocument, Selec
 
 /// Longest wait for ai-engine when a document is deleted; after that the job alone does it.
 const INDEX_DELETION_TIMEOUT: Duration = Duration::from_secs(1);
+/// Why the jobs of a deleted document end.
+pub(crate) const DELETED: &str = "the document was deleted";
 
 /// A page of documents, newest first.
 pub(crate) async fn list(
@@ -41,7 +43,7 @@ pub(crate) async fn read(
     row.ok_or(Error::UnknownDocument)
 }
 
-/// A document and its newest job.
+/// A document and its newest job, which stands for those that continue its work.
 pub(crate) async fn read_with_job(
     app: &AppState,
     tenant: CreatorId,
@@ -50,18 +52,19 @@ pub(crate) async fn read_with_job(
     let mut tx = app.db.tenant_read(tenant).await?;
     let row = documents::find(&mut tx, id).await?;
     let row = row.ok_or(Error::UnknownDocument)?;
-    let job = rows::newest(&mut tx, id.as_uuid()).await?;
-    Ok((row, job))
+    let chain = rows::newest_chain(&mut tx, id.as_uuid()).await?;
+    Ok((row, processing::as_one_job(chain)))
 }
 
-/// One job of this service.
+/// One job of this service. Those that continue its work are seen as one with it.
 pub(crate) async fn read_job(
     app: &AppState,
     tenant: CreatorId,
     id: JobId,
 ) -> Result<JobRow, Error> {
     let mut tx = app.db.tenant_read(tenant).await?;
-    let row = rows::find(&mut tx, id).await?.ok_or(Error::UnknownJob)?;
+    let chain = rows::chain(&mut tx, id).await?;
+    let row = processing::as_one_job(chain).ok_or(Error::UnknownJob)?;
     let kinds = [IngestDocument::KIND, EraseDocument::KIND];
     if kinds.contains(&row.kind.as_str()) {
         Ok(row)
@@ -72,7 +75,7 @@ pub(crate) async fn read_job(
 
 /// A file that was received and is not in its place yet.
 pub(crate) struct ReceivedFile {
-    pub(crate) incoming: Box<dyn PendingUpload>,
+    pub(crate) incoming: Box<dyn PendingBlob>,
     pub(crate) hash: ContentHash,
 }
 
@@ -94,19 +97,20 @@ pub(crate) async fn upload<T: serde::Serialize + Sync>(
     if let Some(existing) = documents::with_content(&mut tx, hash).await? {
         return Err(Error::Duplicate(existing));
     }
-    let used = [
-        (UsageKind::DocumentsUploaded, 1),
-        (UsageKind::BytesUploaded, new.file_size),
-    ];
-    usage::record(&mut tx, &used).await?;
     let row = documents::insert(&mut tx, new).await?;
+    let uploaded = DocumentUploaded {
+        document: row.id,
+        bytes: row.file_size,
+    };
+    app.events.publish(&mut tx, uploaded).await?;
     let job = IngestDocument::of(row.id);
     let job = app.jobs.enqueue(&mut tx, job).await?;
     let created = respond(row, job);
     request.store(&mut tx, &created).await?;
-    incoming.promote(tenant, hash).await?;
+    let key = BlobKey::upload(tenant, hash);
+    incoming.promote(key).await?;
     tx.commit().await?;
-    if let Err(error) = app.files.confirm(tenant, hash).await {
+    if let Err(error) = app.files.confirm(key).await {
         tracing::warn!(%error, "upload not confirmed; the next sweep checks it");
     }
     Ok(Once::New(created))
@@ -134,7 +138,7 @@ pub(crate) async fn describe(
     Ok(row)
 }
 
-/// Processes a document again from its uploaded file.
+/// Processes a document again. Its text is extracted again only if that is missing or outdated.
 pub(crate) async fn reprocess<T: serde::Serialize + Sync>(
     app: &AppState,
     tenant: CreatorId,
@@ -158,7 +162,8 @@ pub(crate) async fn reprocess<T: serde::Serialize + Sync>(
     Ok(Once::New(created))
 }
 
-/// Deletes a document: it is hidden at once, and a job removes passages, vectors and file.
+/// Deletes a document: it is hidden and its processing stopped at once, and a job removes passages,
+/// vectors and files.
 ///
 /// ai-engine is also called before the response, so that no later answer cites the document. If it
 /// does not answer soon, the job does it alone.
@@ -168,9 +173,13 @@ pub(crate) async fn delete(
     id: DocumentId,
 ) -> Result<JobRow, Error> {
     let mut tx = app.db.tenant(tenant).await?;
-    if !documents::hide(&mut tx, id).await? {
-        return Err(Error::UnknownDocument);
-    }
+    let hidden = documents::hide(&mut tx, id).await?;
+    let deleted = DocumentDeleted {
+        document: id,
+        bytes: hidden.ok_or(Error::UnknownDocument)?,
+    };
+    app.events.publish(&mut tx, deleted).await?;
+    rows::cancel_subject(&mut tx, id.as_uuid(), None, DELETED).await?;
     let job = app.jobs.enqueue(&mut tx, EraseDocument::of(id)).await?;
     tx.commit().await?;
     let deletion = app.ai.delete_from_index(tenant, id);

@@ -4,6 +4,7 @@ use std::io;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use shared_blobs::{BlobError, BlobKey, OpenBlob};
 use shared_config::Service;
 use shared_db::tenant_data;
 use shared_models::tenant_data::{FILE, FILE_PIECE_BYTES};
@@ -13,14 +14,14 @@ use shared_web::tenant_data::{ExportError, NdjsonWriter, export_rows};
 use tokio::io::AsyncReadExt as _;
 
 use crate::error::Error;
-use crate::files::StoredFile;
 use crate::state::AppState;
 use crate::store::documents::{DocumentFile, document_files};
 
 /// Documents whose files are listed per query.
 const FILES_PER_QUERY: i64 = 200;
 
-/// Writes all rows, then all files in pieces.
+/// Writes all rows, then all uploaded files in pieces. Extracted texts are left out: they are
+/// derived from the files.
 pub(crate) async fn export(
     app: &AppState,
     creator: CreatorId,
@@ -38,11 +39,12 @@ pub(crate) async fn export(
         };
         after = Some(last.document);
         for file in &files {
-            match app.files.open(creator, file.content_hash).await {
+            let key = BlobKey::upload(creator, file.content_hash);
+            match app.files.open(key, 0).await {
                 Ok(stored) => copy_file(file, stored, lines).await?,
                 // The document was deleted meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error.into()),
+                Err(BlobError::NotFound) => {}
+                Err(error) => return Err(io::Error::from(error).into()),
             }
         }
     }
@@ -51,10 +53,10 @@ pub(crate) async fn export(
 /// Writes a file piece by piece, never with more than one piece in memory.
 async fn copy_file(
     file: &DocumentFile,
-    stored: StoredFile,
+    stored: OpenBlob,
     lines: &mut NdjsonWriter,
 ) -> Result<(), ExportError> {
-    let StoredFile { size, mut content } = stored;
+    let OpenBlob { size, mut content } = stored;
     let mut buffer = vec![0; FILE_PIECE_BYTES];
     let mut offset = 0;
     while offset < size {

@@ -6,7 +6,7 @@ use shared_models::text::SingleLine;
 use utoipa::ToSchema;
 
 /// Longest title, characters.
-pub(crate) const TITLE: usize = 200;
+pub(crate) const TITLE: usize = shared_models::limits::DOCUMENT_TITLE;
 /// Longest description, characters.
 pub(crate) const DESCRIPTION: usize = 1000;
 /// Most tags of a document.

@@ -55,23 +55,77 @@ pub(crate) enum Unusable {
     Empty,
 }
 
-/// The text of a file, without a byte order mark and with `\n` line ends.
-pub(crate) fn normalise(bytes: Vec<u8>) -> Result<String, Unusable> {
-    let mut text = String::from_utf8(bytes).map_err(|_| Unusable::NotText)?;
-    if text.starts_with('\u{feff}') {
-        text.drain(..'\u{feff}'.len_utf8());
+/// The version of the rules below. With another version, the next processing of a document extracts
+/// its text again.
+pub(crate) const EXTRACTION: i32 = 1;
+
+/// Makes a file's text, piece by piece: UTF-8 without a byte order mark and with `\n` line ends.
+#[derive(Debug)]
+pub(crate) struct Extractor {
+    unfinished: Vec<u8>,
+    at_start: bool,
+    after_return: bool,
+    is_blank: bool,
+}
+
+impl Default for Extractor {
+    fn default() -> Self {
+        Self {
+            unfinished: Vec::new(),
+            at_start: true,
+            after_return: false,
+            is_blank: true,
+        }
     }
-    if text.contains('\0') {
-        return Err(Unusable::NotText);
+}
+
+impl Extractor {
+    /// Appends the text of the next piece of the file. A piece may end within a character.
+    pub(crate) fn push(&mut self, piece: &[u8], text: &mut Vec<u8>) -> Result<(), Unusable> {
+        let joined;
+        let bytes = if self.unfinished.is_empty() {
+            piece
+        } else {
+            joined = [&self.unfinished, piece].concat();
+            &joined
+        };
+        let rest = unfinished(bytes).map_err(|NotText| Unusable::NotText)?;
+        let whole = &bytes[..bytes.len() - rest.len()];
+        let whole = str::from_utf8(whole).map_err(|_| Unusable::NotText)?;
+        let rest = rest.to_vec();
+        self.append(whole, text)?;
+        self.unfinished = rest;
+        Ok(())
     }
-    if text.contains('\r') {
-        text = text.replace("\r\n", "\n").replace('\r', "\n");
+
+    fn append(&mut self, mut whole: &str, text: &mut Vec<u8>) -> Result<(), Unusable> {
+        if self.at_start && !whole.is_empty() {
+            self.at_start = false;
+            whole = whole.strip_prefix('\u{feff}').unwrap_or(whole);
+        }
+        let blank = |c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}');
+        self.is_blank = self.is_blank && whole.chars().all(blank);
+        for byte in whole.bytes() {
+            match byte {
+                0 => return Err(Unusable::NotText),
+                b'\n' if self.after_return => {}
+                b'\r' => text.push(b'\n'),
+                _ => text.push(byte),
+            }
+            self.after_return = byte == b'\r';
+        }
+        Ok(())
     }
-    let blank = |c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}');
-    if text.chars().all(blank) {
-        Err(Unusable::Empty)
-    } else {
-        Ok(text)
+
+    /// Checks the end of the file.
+    pub(crate) fn finish(&self) -> Result<(), Unusable> {
+        if !self.unfinished.is_empty() {
+            Err(Unusable::NotText)
+        } else if self.is_blank {
+            Err(Unusable::Empty)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -104,21 +158,35 @@ mod tests {
         assert_eq!(check(&[&"é".as_bytes()[..1], b"a"]), Err(NotText));
     }
 
+    /// The text of a file that arrives in pieces of that length.
+    fn extract(file: &[u8], length: usize) -> Result<String, Unusable> {
+        let (mut extractor, mut text) = (Extractor::default(), Vec::new());
+        for piece in file.chunks(length) {
+            extractor.push(piece, &mut text)?;
+        }
+        extractor.finish()?;
+        String::from_utf8(text).map_err(|_| Unusable::NotText)
+    }
+
     #[test]
-    fn text_loses_its_mark_and_foreign_line_ends() {
-        let text = normalise("\u{feff}a\r\nb\rc\n".as_bytes().to_vec());
-        assert_eq!(text.unwrap(), "a\nb\nc\n");
+    fn text_loses_its_mark_and_foreign_line_ends_wherever_it_is_cut() {
+        let file = "\u{feff}a\r\nb\rc\n\r\n\r€\u{feff}".as_bytes();
+        for length in 1..=file.len() {
+            let text = extract(file, length).unwrap();
+            assert_eq!(text, "a\nb\nc\n\n\n€\u{feff}", "{length}");
+        }
     }
 
     #[test]
     fn white_space_alone_is_no_text() {
         for text in ["", " \n\t", "\u{feff}", "\u{200b}\u{a0}"] {
-            assert_eq!(
-                normalise(text.as_bytes().to_vec()),
-                Err(Unusable::Empty),
-                "{text:?}"
-            );
+            for length in [1, 9] {
+                let extracted = extract(text.as_bytes(), length);
+                assert_eq!(extracted, Err(Unusable::Empty), "{text:?}");
+            }
         }
-        assert_eq!(normalise(vec![0xff]), Err(Unusable::NotText));
+        for file in [&b"\xff"[..], b"a\0", b"a\xe2\x82"] {
+            assert_eq!(extract(file, 1), Err(Unusable::NotText));
+        }
     }
 }

@@ -1,12 +1,14 @@
-//! Removes a document from everywhere: ai-engine's index, its row, its file.
+//! Removes a document from everywhere: ai-engine's index, its row, its files.
 
 use std::time::Duration;
 
+use shared_blobs::BlobKey;
 use shared_config::Service;
 use shared_jobs::{Job, JobContext, JobError, NewJob, Outcome, rows};
 use shared_models::DocumentId;
 use tokio::time::timeout;
 
+use crate::app::library::DELETED;
 use crate::clients;
 use crate::files;
 use crate::state::AppState;
@@ -45,8 +47,8 @@ impl EraseDocument {
         self.remove(context, document).await
     }
 
-    /// Removes row and file, in the transaction that completes the job. The file stays if its
-    /// content was uploaded again meanwhile.
+    /// Removes row and files, in the transaction that completes the job. The uploaded file stays if
+    /// its content was uploaded again meanwhile.
     async fn remove(
         &self,
         context: &JobContext,
@@ -56,15 +58,34 @@ impl EraseDocument {
         if let Some(hash) = processing::remove(&mut tx, document).await? {
             documents::lock_content(&mut tx, hash).await?;
             if documents::with_content(&mut tx, hash).await?.is_none() {
-                let removed = self.state.files.remove(context.tenant(), hash).await;
-                removed.map_err(|error| JobError::unavailable(files::NAME, &error))?;
+                self.remove_file(BlobKey::upload(context.tenant(), hash))
+                    .await?;
             }
         }
+        // Earlier versions know of no texts: if one of them removed the row, the text is left.
+        self.remove_file(BlobKey::text(context.tenant(), document))
+            .await?;
         if !context.complete(&mut tx).await? {
             return Ok(Outcome::LeaseLost);
         }
         tx.commit().await?;
         Ok(Outcome::Completed)
+    }
+
+    async fn remove_file(&self, key: BlobKey) -> Result<(), JobError> {
+        let removed = self.state.files.remove(key).await;
+        removed.map_err(files::job_error)
+    }
+
+    /// Ends the processing of the document; false while a worker is still at it. A worker that died
+    /// cannot resume what would otherwise follow the erasure.
+    async fn stop_processing(&self, context: &JobContext) -> Result<bool, JobError> {
+        let mut tx = context.begin().await?;
+        let (subject, own) = (context.subject(), context.job().id);
+        rows::cancel_subject(&mut tx, subject, Some(own), DELETED).await?;
+        let is_running = rows::has_running_sibling(&mut tx, context.job()).await?;
+        tx.commit().await?;
+        Ok(!is_running)
     }
 }
 
@@ -75,10 +96,7 @@ impl Job for EraseDocument {
     type Payload = serde_json::Map<String, serde_json::Value>;
 
     async fn run(&self, context: &JobContext, _: Self::Payload) -> Result<Outcome, JobError> {
-        let mut tx = context.begin_read().await?;
-        let being_processed = rows::has_running_sibling(&mut tx, context.job()).await?;
-        drop(tx);
-        if being_processed {
+        if !self.stop_processing(context).await? {
             return Ok(Outcome::Continue(SIBLING_DELAY));
         }
         context.progress("erasing", 0).await?;

@@ -1,3 +1,4 @@
 //! Endpoints for other services; the gateway does not route them.
 
 pub(crate) mod tenant_data;
+pub(crate) mod texts;

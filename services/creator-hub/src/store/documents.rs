@@ -10,8 +10,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{Row as _, error::BoxDynError};
 use uuid::Uuid;
 
-use crate::domain::content::ContentHash;
 use crate::domain::document::{DocumentKind, DocumentState};
+use shared_models::ContentHash;
 
 /// A document.
 #[derive(Debug, Clone)]
@@ -86,6 +86,15 @@ pub(crate) async fn lock_content(tx: &mut TenantTx, hash: ContentHash) -> sqlx::
     sqlx::query("select pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))")
         .bind(creator.to_string())
         .bind(hash.to_string())
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
+}
+
+/// Serialises transactions about the text of a document, so that row and file change together.
+pub(crate) async fn lock_text(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<()> {
+    sqlx::query("select from hub.documents where id = $1 for update")
+        .bind(id)
         .execute(tx.conn())
         .await
         .map(|_| ())
@@ -223,16 +232,18 @@ pub(crate) async fn requeue(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<D
     read(&row)
 }
 
-/// Hides a document permanently; false when there is none.
-pub(crate) async fn hide(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<bool> {
-    let done = sqlx::query(
+/// Hides a document permanently and returns the length of its file; none when there is no such
+/// document.
+pub(crate) async fn hide(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<Option<i64>> {
+    sqlx::query(
         "update hub.documents set state = 'erasing', updated_at = now()
-         where id = $1 and state <> 'erasing'",
+         where id = $1 and state <> 'erasing' returning file_size",
     )
     .bind(id)
-    .execute(tx.conn())
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .fetch_optional(tx.conn())
+    .await?
+    .map(|row| row.try_get(0))
+    .transpose()
 }
 
 /// The documents among these that are not deleted.

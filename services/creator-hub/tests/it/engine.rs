@@ -1,44 +1,47 @@
-//! An ai-engine that speaks its wire and fails on demand.
+//! An ai-engine that speaks its wire, runs the jobs of its queue and fails on demand.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{post, put};
+use axum::routing::{delete, post};
 use axum::{Json, Router};
-use futures_util::{StreamExt as _, stream};
 use serde_json::json;
-use shared_ai_client::{IngestionEvent, IngestionFailure, NewIngestion, SearchResults, Source};
+use shared_ai_client::{
+    INDEX_DOCUMENT, IndexDocument, IndexedDocument, IndexingOutcome, IngestionFailure,
+    SearchResults, Source,
+};
 use shared_auth::TokenVerifier;
+use shared_cache::Cache;
 use shared_config::Service;
+use shared_db::{Db, TenantTx};
+use shared_jobs::{Job, JobContext, JobError, JobQueue, NewJob, Outcome, Runner};
 use shared_models::{CreatorId, DocumentId, Retry};
-use shared_testkit::TokenMint;
+use shared_testkit::{TestClient, TokenMint};
 use tokio::net::TcpListener;
 
-/// How a call is answered.
-#[derive(Debug, Clone)]
+/// How an indexing ends.
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Reply {
-    /// These lines, and the end.
-    Lines(Vec<IngestionEvent>),
-    /// These lines, and then the connection breaks.
-    Breaks(Vec<IngestionEvent>),
-    /// These lines, and then nothing, for ever.
-    Stalls(Vec<IngestionEvent>),
-    /// A problem document.
-    Problem(StatusCode, &'static str),
+    /// So many passages are searchable.
+    Done(u32),
+    /// It fails.
+    Fails(IngestionFailure, Retry),
+    /// It gets so far, in percent, and no further until it is cancelled.
+    Stalls(i16),
 }
 
-/// An ingestion that was asked for.
+/// An indexing that was asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) creator: CreatorId,
     pub(crate) document: DocumentId,
-    pub(crate) ingestion: NewIngestion,
+    pub(crate) wanted: IndexDocument,
+    /// The text, as creator-hub gives it.
+    pub(crate) text: String,
 }
 
 #[derive(Debug, Default)]
@@ -69,18 +72,15 @@ impl Engine {
             script: Arc::default(),
             verifier,
         };
-        let document = put(index)
-            .delete(forget)
-            .layer(DefaultBodyLimit::max(64 * 1024 * 1024));
         let router = Router::new()
-            .route("/ai-engine/internal/v1/documents/{id}", document)
+            .route("/ai-engine/internal/v1/documents/{id}", delete(forget))
             .route("/ai-engine/v1/search", post(search))
             .with_state(engine.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         engine
     }
 
-    /// Answers the next ingestion like this; without a reply, three passages are indexed.
+    /// Ends the next indexing like this; without a reply, three passages are indexed.
     pub(crate) fn reply(&self, reply: Reply) {
         self.script.lock().unwrap().replies.push_back(reply);
     }
@@ -114,43 +114,6 @@ impl Engine {
         let creator = self.verifier.verify(token).await.unwrap();
         assert_eq!(creator.service().unwrap(), Service::CreatorHub);
         creator.tenant
-    }
-}
-
-async fn index(
-    State(engine): State<Engine>,
-    Path(document): Path<DocumentId>,
-    headers: HeaderMap,
-    Json(ingestion): Json<NewIngestion>,
-) -> Response {
-    let creator = engine.tenant(&headers).await;
-    let reply = {
-        let mut script = engine.script.lock().unwrap();
-        script.asked.push(Asked {
-            creator,
-            document,
-            ingestion,
-        });
-        script.replies.pop_front()
-    };
-    let usual = || Reply::Lines(vec![progress(1, 3), IngestionEvent::Done { chunks: 3 }]);
-    match reply.unwrap_or_else(usual) {
-        Reply::Lines(events) => Body::from_stream(stream::iter(lines(events))).into_response(),
-        Reply::Breaks(events) => {
-            let lines =
-                stream::iter(lines(events)).map(|line| line.map_err(|never| match never {}));
-            // The lines travel before the break: they are flushed while nothing else is ready.
-            let broken = stream::once(async {
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-                Err(io::Error::other("broken"))
-            });
-            Body::from_stream(lines.chain(broken)).into_response()
-        }
-        Reply::Stalls(events) => {
-            let lines = stream::iter(lines(events)).chain(stream::pending());
-            Body::from_stream(lines).into_response()
-        }
-        Reply::Problem(status, code) => problem(status, code),
     }
 }
 
@@ -189,20 +152,121 @@ fn problem(status: StatusCode, code: &str) -> Response {
     (status, Json(body)).into_response()
 }
 
-fn lines(events: Vec<IngestionEvent>) -> impl Iterator<Item = Result<Bytes, Infallible>> {
-    events
-        .into_iter()
-        .map(|event| Ok((serde_json::to_string(&event).unwrap() + "\n").into()))
+/// The job of ai-engine, which reads the text and ends as the script says.
+struct Indexing {
+    engine: Engine,
+    /// creator-hub without a caller.
+    hub: TestClient,
+    hub_jobs: JobQueue,
 }
 
-pub(crate) const fn progress(done: u32, total: u32) -> IngestionEvent {
-    IngestionEvent::Progress { done, total }
+/// A runner of ai-engine's queue.
+pub(crate) fn runner(engine: &Engine, db: Db, cache: &Cache, hub: TestClient) -> Runner {
+    let indexing = Indexing {
+        engine: engine.clone(),
+        hub,
+        hub_jobs: JobQueue::new(Service::CreatorHub, cache.clone()),
+    };
+    Runner::new(db, JobQueue::new(Service::AiEngine, cache.clone()), 2).with(indexing)
 }
 
-pub(crate) fn failed(code: IngestionFailure, retry: Retry) -> IngestionEvent {
-    IngestionEvent::Failed {
-        code,
-        reason: format!("it went wrong: {}", code.as_str()),
-        retry,
+/// Reads a text as ai-engine does.
+pub(crate) async fn read_text(
+    engine: &Engine,
+    hub: &TestClient,
+    creator: CreatorId,
+    document: DocumentId,
+    wanted: &IndexDocument,
+) -> (StatusCode, String) {
+    let signer = engine.verifier.signer();
+    let token = signer.tenant_token(Service::CreatorHub, creator).unwrap();
+    let path = shared_hub_client::TEXT_ROUTE
+        .replace("{id}", &document.to_string())
+        .replace("{hash}", &wanted.text.hash.to_string());
+    let request = hub
+        .with_token(&token)
+        .request(Method::GET, &format!("/creator-hub{path}"))
+        .header(header::RANGE, "bytes=0-999999");
+    let answer = hub.send(request.body("".into()).unwrap()).await;
+    (answer.status, answer.text())
+}
+
+impl Indexing {
+    async fn record(
+        &self,
+        tx: &mut TenantTx,
+        context: &JobContext,
+        wanted: IndexDocument,
+        outcome: IndexingOutcome,
+    ) {
+        let payload = IndexedDocument {
+            root: wanted.root,
+            version: wanted.version,
+            title: wanted.title,
+            outcome,
+        };
+        let job = NewJob::new("ingest_document", context.subject());
+        let job = job.payload(&payload).unwrap();
+        self.hub_jobs.enqueue(tx, job).await.unwrap();
+    }
+}
+
+impl Job for Indexing {
+    const KIND: &'static str = INDEX_DOCUMENT;
+    const TIMEOUT: Duration = Duration::from_mins(1);
+    type Payload = IndexDocument;
+
+    async fn run(&self, context: &JobContext, wanted: IndexDocument) -> Result<Outcome, JobError> {
+        let (creator, document) = (context.tenant(), DocumentId::from(context.subject()));
+        let (status, text) = read_text(&self.engine, &self.hub, creator, document, &wanted).await;
+        assert_eq!(status, StatusCode::PARTIAL_CONTENT, "{text}");
+        let reply = {
+            let mut script = self.engine.script.lock().unwrap();
+            script.asked.push(Asked {
+                creator,
+                document,
+                wanted: wanted.clone(),
+                text,
+            });
+            script.replies.pop_front().unwrap_or(Reply::Done(3))
+        };
+        context.progress("indexing", 5).await?;
+        match reply {
+            Reply::Done(passages) => {
+                let mut tx = context.begin().await?;
+                if !context.complete(&mut tx).await? {
+                    return Ok(Outcome::LeaseLost);
+                }
+                let outcome = IndexingOutcome::Indexed(passages);
+                self.record(&mut tx, context, wanted, outcome).await;
+                tx.commit().await?;
+                Ok(Outcome::Completed)
+            }
+            Reply::Fails(code, retry) => {
+                let reason = format!("it went wrong: {}", code.as_str());
+                Err(JobError::new(code.as_str(), reason, retry))
+            }
+            Reply::Stalls(percent) => {
+                context.progress("indexing", percent).await?;
+                context.cancelled().await;
+                Err(JobError::new("cancelled", "it was deleted", Retry::Never))
+            }
+        }
+    }
+
+    async fn on_failure(
+        &self,
+        tx: &mut TenantTx,
+        context: &JobContext,
+        error: &JobError,
+        failed: bool,
+    ) -> sqlx::Result<()> {
+        let code = IngestionFailure::of_code(&error.code);
+        if failed && code != IngestionFailure::Cancelled {
+            let wanted = serde_json::from_value(context.job().payload.clone()).unwrap();
+            self.record(tx, context, wanted, IndexingOutcome::Failed(code))
+                .await;
+        }
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod engine;
+mod test_app;
 mod test_documents;
 mod test_erase;
 mod test_idempotency;
@@ -18,7 +19,7 @@ mod test_search;
 mod test_start;
 mod test_tenancy;
 mod test_tenant_data;
+mod test_texts;
 mod test_upload;
 mod test_worker;
 mod test_worker_faults;
-mod world;

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use shared_testkit::assert_golden;
 
-use crate::world::World;
+use crate::test_app::TestApp;
 
 #[test]
 fn generated_openapi_is_committed() {
@@ -15,19 +15,15 @@ fn generated_openapi_is_committed() {
 
 #[tokio::test]
 async fn the_document_that_is_served_is_the_committed_one() {
-    let world = World::new().await;
-    let served = world
-        .anonymous
-        .get("/creator-hub/openapi.json")
-        .await
-        .json();
+    let app = TestApp::new().await;
+    let served = app.anonymous.get("/creator-hub/openapi.json").await.json();
     let committed: Value = serde_json::from_str(creator_hub_service::DOCUMENT).unwrap();
     assert_eq!(served, committed);
     assert!(served["openapi"].as_str().unwrap().starts_with("3.1"));
-    let page = world.anonymous.get("/creator-hub/docs/").await;
+    let page = app.anonymous.get("/creator-hub/docs/").await;
     assert_eq!(page.status, 200);
     let start = "/creator-hub/docs/swagger-initializer.js";
-    let start = world.anonymous.get(start).await;
+    let start = app.anonymous.get(start).await;
     assert!(start.text().contains("/creator-hub/openapi.json"));
 }
 

@@ -6,7 +6,7 @@ use http::StatusCode;
 use shared_config::Service;
 use shared_testkit::{Answer, Stores, TcpProxy, TestDatabase};
 
-use crate::world::{DOCUMENTS, World, upload};
+use crate::test_app::{DOCUMENTS, TestApp, upload};
 
 fn away(answer: &Answer, dependency: &str) {
     assert_eq!(
@@ -39,65 +39,62 @@ async fn the_database_goes_and_comes_back() {
     let direct = database.settings(Service::CreatorHub);
     let mut gate = TcpProxy::closed((direct.host.clone(), direct.port));
     let port = gate.port;
-    let world = World::with(|config| {
+    let app = TestApp::with(|config| {
         config.database.host = "127.0.0.1".to_owned();
         config.database.port = port;
     })
     .await;
-    away(&world.ana.get(DOCUMENTS).await, "postgres");
-    away(&upload(&world.ana, "a.txt", b"text").await, "postgres");
-    assert!(world.files().is_empty());
-    assert_eq!(unready(&world.anonymous.get("/readyz").await), ["postgres"]);
-    assert_eq!(world.anonymous.get("/livez").await.status, StatusCode::OK);
+    away(&app.ana.get(DOCUMENTS).await, "postgres");
+    away(&upload(&app.ana, "a.txt", b"text").await, "postgres");
+    assert!(app.files().is_empty());
+    assert_eq!(unready(&app.anonymous.get("/readyz").await), ["postgres"]);
+    assert_eq!(app.anonymous.get("/livez").await.status, StatusCode::OK);
 
     gate.open().await;
-    let id = world.uploaded("a.txt", "text").await;
+    let id = app.uploaded("a.txt", "text").await;
     assert_eq!(
-        unready(&world.anonymous.get("/creator-hub/readyz").await),
+        unready(&app.anonymous.get("/creator-hub/readyz").await),
         [] as [String; 0]
     );
     gate.close().await;
-    away(
-        &world.ana.get(&format!("{DOCUMENTS}/{id}")).await,
-        "postgres",
-    );
+    away(&app.ana.get(&format!("{DOCUMENTS}/{id}")).await, "postgres");
     gate.open().await;
-    world.work_off().await;
-    assert_eq!(world.status(&id).await["state"], "ready");
+    app.work_off().await;
+    assert_eq!(app.status(&id).await["state"], "ready");
 }
 
 #[tokio::test]
 async fn without_redis_documents_are_processed_and_people_may_only_read() {
-    let mut world = World::with(|config| config.cache.port = 1).await;
-    assert_eq!(unready(&world.anonymous.get("/readyz").await), ["redis"]);
+    let mut app = TestApp::with(|config| config.cache.port = 1).await;
+    assert_eq!(unready(&app.anonymous.get("/readyz").await), ["redis"]);
     // Whether a person's token was revoked cannot be asked.
-    away(&upload(&world.ana, "a.txt", b"text").await, "redis");
-    world.ana.get(DOCUMENTS).await.expect(StatusCode::OK);
-    world.ana = world.service();
-    world.ready("a.txt", "text").await;
+    away(&upload(&app.ana, "a.txt", b"text").await, "redis");
+    app.ana.get(DOCUMENTS).await.expect(StatusCode::OK);
+    app.ana = app.service();
+    app.ready("a.txt", "text").await;
 }
 
 #[tokio::test]
 async fn without_ai_engine_the_hub_is_ready() {
-    let world = World::with(|config| config.ai_engine_url = "http://127.0.0.1:1".to_owned()).await;
+    let app = TestApp::with(|config| config.ai_engine_url = "http://127.0.0.1:1".to_owned()).await;
     assert_eq!(
-        unready(&world.anonymous.get("/readyz").await),
+        unready(&app.anonymous.get("/readyz").await),
         [] as [String; 0]
     );
-    world.uploaded("a.txt", "text").await;
+    app.uploaded("a.txt", "text").await;
 }
 
 #[tokio::test]
 async fn a_file_store_that_cannot_be_written_is_named() {
-    let world = World::new().await;
-    fs::write(&world.config.upload_dir, "in the way").unwrap();
-    away(&upload(&world.ana, "a.txt", b"text").await, "files");
-    assert_eq!(unready(&world.anonymous.get("/readyz").await), ["files"]);
-    assert_eq!(world.count("select count(*) from hub.documents").await, 0);
-    fs::remove_file(&world.config.upload_dir).unwrap();
-    world.uploaded("a.txt", "text").await;
+    let app = TestApp::new().await;
+    fs::write(&app.config.upload_dir, "in the way").unwrap();
+    away(&upload(&app.ana, "a.txt", b"text").await, "files");
+    assert_eq!(unready(&app.anonymous.get("/readyz").await), ["files"]);
+    assert_eq!(app.count("select count(*) from hub.documents").await, 0);
+    fs::remove_file(&app.config.upload_dir).unwrap();
+    app.uploaded("a.txt", "text").await;
     assert_eq!(
-        unready(&world.anonymous.get("/readyz").await),
+        unready(&app.anonymous.get("/readyz").await),
         [] as [String; 0]
     );
 }

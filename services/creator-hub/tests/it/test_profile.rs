@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared_models::{CreatorId, Role};
 use shared_testkit::{Answer, TestClient};
 
-use crate::world::World;
+use crate::test_app::TestApp;
 
 const PROFILE: &str = "/creator-hub/v1/profile";
 
@@ -40,11 +40,11 @@ fn whole() -> Value {
 
 #[tokio::test]
 async fn a_profile_that_was_never_saved_is_empty_and_has_a_tag() {
-    let world = World::new().await;
-    let answer = world.ana.get(PROFILE).await;
+    let app = TestApp::new().await;
+    let answer = app.ana.get(PROFILE).await;
     assert_eq!(tag(&answer), "\"v0\"");
     let profile = answer.expect(StatusCode::OK);
-    assert_eq!(profile["creator_id"], world.creator.to_string());
+    assert_eq!(profile["creator_id"], app.creator.to_string());
     assert_eq!(profile["display_name"], Value::Null);
     assert_eq!(profile["coaching_categories"], json!([]));
     assert_eq!(profile["created_at"], Value::Null);
@@ -52,10 +52,10 @@ async fn a_profile_that_was_never_saved_is_empty_and_has_a_tag() {
 
 #[tokio::test]
 async fn a_saved_profile_reads_back_and_a_second_save_replaces_it_whole() {
-    let world = World::new().await;
-    let saved = save(&world.ana, None, &whole()).await;
+    let app = TestApp::new().await;
+    let saved = save(&app.ana, None, &whole()).await;
     assert_eq!(saved.status, StatusCode::OK, "{}", saved.text());
-    let read = world.ana.get(PROFILE).await;
+    let read = app.ana.get(PROFILE).await;
     assert_eq!((tag(&read), read.json()), (tag(&saved), saved.json()));
     let (profile, expected) = (read.json(), whole());
     for (field, value) in expected.as_object().unwrap() {
@@ -63,7 +63,7 @@ async fn a_saved_profile_reads_back_and_a_second_save_replaces_it_whole() {
     }
 
     let again = save(
-        &world.ana,
+        &app.ana,
         Some(&tag(&saved)),
         &json!({"display_name": "Ana"}),
     )
@@ -77,33 +77,33 @@ async fn a_saved_profile_reads_back_and_a_second_save_replaces_it_whole() {
 
 #[tokio::test]
 async fn nobody_overwrites_what_they_have_not_seen() {
-    let world = World::new().await;
-    let first = tag(&save(&world.ana, Some("\"v0\""), &whole()).await);
-    let without = save(&world.ana, None, &whole()).await;
+    let app = TestApp::new().await;
+    let first = tag(&save(&app.ana, Some("\"v0\""), &whole()).await);
+    let without = save(&app.ana, None, &whole()).await;
     assert_eq!(without.status, StatusCode::PRECONDITION_REQUIRED);
     assert_eq!(without.code(), "precondition_required");
     for old in ["\"v0\"", "\"v9\"", "W/\"v1\"", "v1", ""] {
-        let outdated = save(&world.ana, Some(old), &json!({})).await;
+        let outdated = save(&app.ana, Some(old), &json!({})).await;
         assert_eq!(outdated.status, StatusCode::PRECONDITION_FAILED, "{old}");
         assert_eq!(outdated.code(), "precondition_failed");
     }
     assert_eq!(
-        world.ana.get(PROFILE).await.json()["display_name"],
+        app.ana.get(PROFILE).await.json()["display_name"],
         "Ana Lima"
     );
-    let any = save(&world.ana, Some("*"), &whole()).await;
+    let any = save(&app.ana, Some("*"), &whole()).await;
     assert_eq!(any.status, StatusCode::OK);
     assert_ne!(tag(&any), first);
 }
 
 #[tokio::test]
 async fn of_two_savers_at_once_one_wins() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     for expected in ["\"v0\"", "\"v1\""] {
         let (one, two) = (json!({"bio": "one"}), json!({"bio": "two"}));
         let (one, two) = tokio::join!(
-            save(&world.ana, Some(expected), &one),
-            save(&world.ana, Some(expected), &two)
+            save(&app.ana, Some(expected), &one),
+            save(&app.ana, Some(expected), &two)
         );
         let mut statuses = [one.status.as_u16(), two.status.as_u16()];
         statuses.sort_unstable();
@@ -113,7 +113,7 @@ async fn of_two_savers_at_once_one_wins() {
 
 #[tokio::test]
 async fn a_field_that_is_wrong_is_named() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     for (field, value, path) in [
         ("display_name", json!("x".repeat(101)), "display_name"),
         ("display_name", json!("two\nlines"), "display_name"),
@@ -141,7 +141,7 @@ async fn a_field_that_is_wrong_is_named() {
         ("language", json!("english please"), "language"),
         ("creator_id", json!(CreatorId::new()), "creator_id"),
     ] {
-        let answer = save(&world.ana, Some("*"), &json!({field: value})).await;
+        let answer = save(&app.ana, Some("*"), &json!({field: value})).await;
         assert_eq!(
             answer.status,
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -159,13 +159,13 @@ async fn a_field_that_is_wrong_is_named() {
 
 #[tokio::test]
 async fn a_body_that_is_no_json_is_refused() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let put = |kind: &'static str, body: &'static str| {
-        let request = world
+        let request = app
             .ana
             .request(Method::PUT, PROFILE)
             .header(header::CONTENT_TYPE, kind);
-        world.ana.send(request.body(body.into()).unwrap())
+        app.ana.send(request.body(body.into()).unwrap())
     };
     assert_eq!(
         put("application/json", "{").await.status,
@@ -179,23 +179,21 @@ async fn a_body_that_is_no_json_is_refused() {
 
 #[tokio::test]
 async fn only_who_is_known_reads_and_only_who_may_writes() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     for answer in [
-        world.anonymous.get(PROFILE).await,
-        save(&world.anonymous, None, &json!({})).await,
+        app.anonymous.get(PROFILE).await,
+        save(&app.anonymous, None, &json!({})).await,
     ] {
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
         assert!(answer.headers.contains_key(header::WWW_AUTHENTICATE));
     }
-    let mut old = world.mint.claims(world.creator, Role::Owner);
+    let mut old = app.mint.claims(app.creator, Role::Owner);
     old.exp = 1;
-    let old = world.anonymous.with_token(&world.mint.sign(&old));
+    let old = app.anonymous.with_token(&app.mint.sign(&old));
     assert_eq!(old.get(PROFILE).await.code(), "expired_token");
 
-    let viewer = world
-        .mint
-        .sign(&world.mint.claims(world.creator, Role::Viewer));
-    let viewer = world.anonymous.with_token(&viewer);
+    let viewer = app.mint.sign(&app.mint.claims(app.creator, Role::Viewer));
+    let viewer = app.anonymous.with_token(&viewer);
     assert_eq!(viewer.get(PROFILE).await.status, StatusCode::OK);
     let refused = save(&viewer, None, &json!({})).await;
     assert_eq!(
@@ -206,16 +204,16 @@ async fn only_who_is_known_reads_and_only_who_may_writes() {
 
 #[tokio::test]
 async fn tenants_have_profiles_of_their_own() {
-    let world = World::new().await;
-    save(&world.ana, None, &whole()).await;
+    let app = TestApp::new().await;
+    save(&app.ana, None, &whole()).await;
     assert_eq!(
-        world.ben.get(PROFILE).await.json()["display_name"],
+        app.ben.get(PROFILE).await.json()["display_name"],
         Value::Null
     );
-    let ben = save(&world.ben, None, &json!({"display_name": "Ben"})).await;
+    let ben = save(&app.ben, None, &json!({"display_name": "Ben"})).await;
     assert_eq!(ben.status, StatusCode::OK);
     assert_eq!(
-        world.ana.get(PROFILE).await.json()["display_name"],
+        app.ana.get(PROFILE).await.json()["display_name"],
         "Ana Lima"
     );
 }

@@ -6,14 +6,14 @@ use axum::body::Body;
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use shared_ai_client::{IngestionEvent, IngestionFailure};
+use shared_ai_client::IngestionFailure;
 use shared_models::Retry;
 use shared_testkit::Answer;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 
-use crate::engine::{Reply, failed, progress};
-use crate::world::{DOCUMENTS, World};
+use crate::engine::Reply;
+use crate::test_app::{DOCUMENTS, TestApp};
 
 /// The events of a stream: name and data.
 fn events(answer: &Answer) -> Vec<(String, Value)> {
@@ -33,11 +33,11 @@ fn events(answer: &Answer) -> Vec<(String, Value)> {
 }
 
 /// An open stream: what happens from now on is told in it.
-async fn open(world: &World, id: &str) -> Response<Body> {
-    let request = world
+async fn open(app: &TestApp, id: &str) -> Response<Body> {
+    let request = app
         .ana
         .request(Method::GET, &format!("{DOCUMENTS}/{id}/events"));
-    let router = creator_hub_service::app(world.state.clone());
+    let router = creator_hub_service::app(app.state.clone());
     router
         .oneshot(request.body(Body::empty()).unwrap())
         .await
@@ -60,10 +60,10 @@ async fn to_end(stream: Response<Body>) -> Answer {
 
 #[tokio::test]
 async fn a_document_is_followed_until_it_is_done() {
-    let world = World::new().await;
-    let id = world.uploaded("a.txt", "text").await;
-    let stream = open(&world, &id).await;
-    let (answer, ()) = tokio::join!(to_end(stream), world.work_off());
+    let app = TestApp::new().await;
+    let id = app.uploaded("a.txt", "text").await;
+    let stream = open(&app, &id).await;
+    let (answer, ()) = tokio::join!(to_end(stream), app.work_off());
     let events = events(&answer);
     let (first, last) = (&events[0], &events[events.len() - 1]);
     assert_eq!(
@@ -89,14 +89,12 @@ async fn a_document_is_followed_until_it_is_done() {
 
 #[tokio::test]
 async fn a_failure_is_the_last_event_with_its_reason() {
-    let world = World::new().await;
-    world.engine.reply(Reply::Lines(vec![failed(
-        IngestionFailure::EmptyDocument,
-        Retry::Never,
-    )]));
-    let id = world.uploaded("a.txt", "text").await;
-    let stream = open(&world, &id).await;
-    let (answer, ()) = tokio::join!(to_end(stream), world.work_off());
+    let app = TestApp::new().await;
+    app.engine
+        .reply(Reply::Fails(IngestionFailure::EmptyDocument, Retry::Never));
+    let id = app.uploaded("a.txt", "text").await;
+    let stream = open(&app, &id).await;
+    let (answer, ()) = tokio::join!(to_end(stream), app.work_off());
     let events = events(&answer);
     let last = &events[events.len() - 1];
     assert_eq!(
@@ -107,19 +105,19 @@ async fn a_failure_is_the_last_event_with_its_reason() {
 
 #[tokio::test]
 async fn what_has_ended_is_told_in_one_event() {
-    let world = World::new().await;
-    let id = world.ready("a.txt", "text").await;
-    let events = events(&to_end(open(&world, &id).await).await);
+    let app = TestApp::new().await;
+    let id = app.ready("a.txt", "text").await;
+    let events = events(&to_end(open(&app, &id).await).await);
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].0, "done");
 }
 
 #[tokio::test]
 async fn a_document_that_is_deleted_ends_its_stream() {
-    let world = World::new().await;
-    let id = world.uploaded("a.txt", "text").await;
-    let stream = open(&world, &id).await;
-    let deleted = world.ana.delete(&format!("{DOCUMENTS}/{id}")).await;
+    let app = TestApp::new().await;
+    let id = app.uploaded("a.txt", "text").await;
+    let stream = open(&app, &id).await;
+    let deleted = app.ana.delete(&format!("{DOCUMENTS}/{id}")).await;
     deleted.expect(StatusCode::ACCEPTED);
     let answer = to_end(stream).await;
     let events = events(&answer);
@@ -132,27 +130,28 @@ async fn a_document_that_is_deleted_ends_its_stream() {
 
 #[tokio::test]
 async fn progress_between_the_ends_is_shown_without_redis_too() {
-    let mut world = World::with(|config| config.cache.port = 1).await;
-    world.ana = world.service();
-    world.engine.reply(Reply::Stalls(vec![progress(1, 2)]));
-    let id = world.uploaded("a.txt", "text").await;
-    let (state, stop) = (world.state.clone(), world.stop.clone());
-    let stalled =
-        tokio::spawn(async move { creator_hub_service::jobs::runner(&state).step(&stop).await });
+    let mut app = TestApp::with(|config| config.cache.port = 1).await;
+    app.ana = app.service();
+    app.engine.reply(Reply::Stalls(50));
+    let id = app.uploaded("a.txt", "text").await;
+    assert!(app.run_own_job().await);
+    let (indexing, stop) = (app.indexing(), app.stop.clone());
+    let stalled = tokio::spawn(async move { indexing.step(&stop).await });
     let finish = async {
-        while world.status(&id).await["stage"] != "indexing" {
+        while app.status(&id).await["stage"] != "indexing" {
             sleep(Duration::from_millis(20)).await;
         }
         sleep(Duration::from_millis(1500)).await;
-        world
-            .execute("update platform.jobs set lease_until = now() - interval '1 s'")
-            .await;
-        world
-            .engine
-            .reply(Reply::Lines(vec![IngestionEvent::Done { chunks: 1 }]));
-        world.work_off().await;
+        app.execute(
+            "update platform.jobs
+                 set lease_token = gen_random_uuid(), lease_until = now() - interval '1 s'
+                 where state = 'running'",
+        )
+        .await;
+        app.engine.reply(Reply::Done(1));
+        app.work_off().await;
     };
-    let stream = open(&world, &id).await;
+    let stream = open(&app, &id).await;
     let (answer, ()) = tokio::join!(to_end(stream), finish);
     let events = events(&answer);
     assert!(
@@ -165,10 +164,10 @@ async fn progress_between_the_ends_is_shown_without_redis_too() {
 
 #[tokio::test]
 async fn a_stream_ends_when_the_service_stops() {
-    let world = World::new().await;
-    let id = world.uploaded("a.txt", "text").await;
-    let stream = open(&world, &id).await;
-    world.stop.cancel();
+    let app = TestApp::new().await;
+    let id = app.uploaded("a.txt", "text").await;
+    let stream = open(&app, &id).await;
+    app.stop.cancel();
     let answer = to_end(stream).await;
     assert_eq!(events(&answer).len(), 1);
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use shared_ai_client::Source;
 use shared_models::{ChunkId, DocumentId};
 
-use crate::world::{DOCUMENTS, World};
+use crate::test_app::{DOCUMENTS, TestApp};
 
 const SEARCH: &str = "/creator-hub/v1/search";
 
@@ -24,47 +24,46 @@ fn source(document: DocumentId) -> Source {
 
 #[tokio::test]
 async fn a_search_finds_what_ai_engine_finds_for_this_tenant() {
-    let world = World::new().await;
-    let id: DocumentId = world.ready("a.txt", "text").await.parse().unwrap();
-    world.engine.finds(vec![source(id)]);
+    let app = TestApp::new().await;
+    let id: DocumentId = app.ready("a.txt", "text").await.parse().unwrap();
+    app.engine.finds(vec![source(id)]);
     let body = json!({"query": "how to sleep", "limit": 3});
-    let answer = world.ana.post(SEARCH, &body).await.expect(StatusCode::OK);
+    let answer = app.ana.post(SEARCH, &body).await.expect(StatusCode::OK);
     assert_eq!(answer["results"][0]["document_id"], id.to_string());
     assert_eq!(answer["results"][0]["text"], "Breathe slowly.");
     assert_eq!(answer["processing_time_ms"], 7);
     assert_eq!(
-        world.engine.searched(),
-        [(world.creator, "how to sleep".to_owned())]
+        app.engine.searched(),
+        [(app.creator, "how to sleep".to_owned())]
     );
 }
 
 #[tokio::test]
 async fn what_is_deleted_is_not_found_though_ai_engine_still_knows_it() {
-    let world = World::new().await;
-    let kept: DocumentId = world.ready("a.txt", "text").await.parse().unwrap();
-    let deleted: DocumentId = world.ready("b.txt", "other").await.parse().unwrap();
-    world.engine.finds(vec![
+    let app = TestApp::new().await;
+    let kept: DocumentId = app.ready("a.txt", "text").await.parse().unwrap();
+    let deleted: DocumentId = app.ready("b.txt", "other").await.parse().unwrap();
+    app.engine.finds(vec![
         source(deleted),
         source(kept),
         source(DocumentId::new()),
     ]);
-    world
-        .ana
+    app.ana
         .delete(&format!("{DOCUMENTS}/{deleted}"))
         .await
         .expect(StatusCode::ACCEPTED);
     let body = json!({"query": "how to sleep"});
-    let answer = world.ana.post(SEARCH, &body).await.expect(StatusCode::OK);
+    let answer = app.ana.post(SEARCH, &body).await.expect(StatusCode::OK);
     let results = answer["results"].as_array().unwrap();
     assert_eq!(results.len(), 1);
     assert_eq!(results[0]["document_id"], kept.to_string());
-    let other = world.ben.post(SEARCH, &body).await.expect(StatusCode::OK);
+    let other = app.ben.post(SEARCH, &body).await.expect(StatusCode::OK);
     assert_eq!(other["results"], json!([]));
 }
 
 #[tokio::test]
 async fn a_search_that_cannot_be_is_refused() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     for (body, field) in [
         (json!({"query": ""}), "query"),
         (json!({"query": "x".repeat(1001)}), "query"),
@@ -75,7 +74,7 @@ async fn a_search_that_cannot_be_is_refused() {
             "creator_id",
         ),
     ] {
-        let answer = world.ana.post(SEARCH, &body).await;
+        let answer = app.ana.post(SEARCH, &body).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
         assert_eq!(
             answer.json()["errors"][0]["field"],
@@ -84,15 +83,15 @@ async fn a_search_that_cannot_be_is_refused() {
             answer.text()
         );
     }
-    let answer = world.anonymous.post(SEARCH, &json!({"query": "x"})).await;
+    let answer = app.anonymous.post(SEARCH, &json!({"query": "x"})).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-    assert!(world.engine.searched().is_empty());
+    assert!(app.engine.searched().is_empty());
 }
 
 #[tokio::test]
 async fn without_ai_engine_a_search_says_who_is_away() {
-    let world = World::with(|config| config.ai_engine_url = "http://127.0.0.1:1".to_owned()).await;
-    let answer = world.ana.post(SEARCH, &json!({"query": "x"})).await;
+    let app = TestApp::with(|config| config.ai_engine_url = "http://127.0.0.1:1".to_owned()).await;
+    let answer = app.ana.post(SEARCH, &json!({"query": "x"})).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.code(), "dependency_unavailable");
     assert!(

@@ -10,7 +10,7 @@ use shared_rpc::http_client;
 use shared_testkit::TokenMint;
 use tokio::time::sleep;
 
-use crate::world::World;
+use crate::test_app::TestApp;
 
 fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_creator-hub-service"));
@@ -70,14 +70,14 @@ impl Drop for Running {
     }
 }
 
-/// Starts the binary on the stores of that world; the mint's keys are at `auth`.
-async fn start(world: &World, auth: &str) -> Running {
+/// Starts the binary on the stores of that app; the mint's keys are at `auth`.
+async fn start(app: &TestApp, auth: &str) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = format!("127.0.0.1:{}", listener.local_addr().unwrap().port());
     drop(listener);
     let (database, verifier) = (
-        world.database.settings(Service::CreatorHub),
-        &world.config.verifier,
+        app.database.settings(Service::CreatorHub),
+        &app.config.verifier,
     );
     let process = binary()
         .env(keys::LISTEN_ADDR, &listen)
@@ -87,14 +87,14 @@ async fn start(world: &World, auth: &str) -> Running {
         .env(keys::DATABASE_NAME, &database.name)
         .env(keys::DATABASE_USER, &database.user)
         .env(keys::DATABASE_PASSWORD, database.password.expose())
-        .env(keys::REDIS_HOST, &world.config.cache.host)
-        .env(keys::REDIS_PORT, world.config.cache.port.to_string())
+        .env(keys::REDIS_HOST, &app.config.cache.host)
+        .env(keys::REDIS_PORT, app.config.cache.port.to_string())
         .env(keys::AUTH_URL, auth)
         .env(keys::TOKEN_ISSUER, &verifier.issuer)
         .env(keys::TOKEN_AUDIENCE, &verifier.audience)
         .env(keys::INTERNAL_TOKEN_KEY, verifier.internal_key.expose())
-        .env(keys::AI_ENGINE_URL, &world.engine.url)
-        .env(keys::UPLOAD_DIR, &world.config.upload_dir)
+        .env(keys::AI_ENGINE_URL, &app.engine.url)
+        .env(keys::UPLOAD_DIR, &app.config.upload_dir)
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
@@ -138,10 +138,11 @@ async fn publish(mint: &TokenMint) -> String {
 
 #[tokio::test]
 async fn it_serves_works_and_ends_when_told() {
-    let world = World::new().await;
-    let auth = publish(&world.mint).await;
-    let mut running = start(&world, &auth).await;
-    let (http, token) = (http_client::new().unwrap(), world.mint.owner(world.creator));
+    let app = TestApp::new().await;
+    let auth = publish(&app.mint).await;
+    let mut running = start(&app, &auth).await;
+    let indexing = tokio::spawn(app.indexing().run(app.stop.clone()));
+    let (http, token) = (http_client::new().unwrap(), app.mint.owner(app.creator));
     let ready = http
         .get(format!("{}/readyz", running.base))
         .send()
@@ -170,6 +171,8 @@ async fn it_serves_works_and_ends_when_told() {
         .send();
     let text = events.await.unwrap().text().await.unwrap();
     assert!(text.contains("event: done"), "{text}");
+    app.stop.cancel();
+    indexing.await.unwrap();
 
     let pid = running.process.id().to_string();
     assert!(
@@ -191,10 +194,10 @@ async fn it_serves_works_and_ends_when_told() {
 
 #[tokio::test]
 async fn a_body_that_is_too_large_is_answered_over_a_real_connection() {
-    let world = World::new().await;
-    let auth = publish(&world.mint).await;
-    let running = start(&world, &auth).await;
-    let (http, token) = (http_client::new().unwrap(), world.mint.owner(world.creator));
+    let app = TestApp::new().await;
+    let auth = publish(&app.mint).await;
+    let running = start(&app, &auth).await;
+    let (http, token) = (http_client::new().unwrap(), app.mint.owner(app.creator));
     let documents = format!("{}/creator-hub/v1/documents", running.base);
     let content = vec![b'a'; 50 * 1024 * 1024 + 1];
     let file = reqwest::multipart::Part::bytes(content).file_name("large.txt");
@@ -209,35 +212,52 @@ async fn a_body_that_is_too_large_is_answered_over_a_real_connection() {
     assert_eq!(sent.status(), 413);
     let body: Value = sent.json().await.unwrap();
     assert_eq!(body["code"], "file_too_large");
-    assert!(world.files().is_empty());
+    assert!(app.files().is_empty());
 }
 
 #[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the administrator holds a lock over several statements"
+)]
 async fn one_that_is_killed_is_followed_by_one_that_finishes_its_work() {
-    let world = World::new().await;
-    let auth = publish(&world.mint).await;
-    world.engine.reply(crate::engine::Reply::Stalls(vec![]));
-    let id = world.uploaded("a.txt", "text").await;
-    let mut killed = start(&world, &auth).await;
-    while world.engine.asked().is_empty() {
+    let app = TestApp::new().await;
+    let auth = publish(&app.mint).await;
+    // It cannot commit what it has extracted, until it is killed.
+    let admin = app.admin().await;
+    let mut blocked = admin.acquire().await.unwrap();
+    for statement in ["begin", "lock table hub.artefacts in access exclusive mode"] {
+        let done = sqlx::query(statement).execute(&mut *blocked).await;
+        done.unwrap();
+    }
+    let id = app.uploaded("a.txt", "text").await;
+    let mut killed = start(&app, &auth).await;
+    let running = "select count(*) from platform.jobs where state = 'running'";
+    while app.count(running).await == 0 {
         sleep(Duration::from_millis(20)).await;
     }
     killed.process.kill().unwrap();
     killed.process.wait().unwrap();
-    assert_eq!(world.status(&id).await["state"], "processing");
+    let freed = sqlx::query("rollback").execute(&mut *blocked).await;
+    freed.unwrap();
     // Nobody waits for the whole lease here.
-    world
-        .execute("update platform.jobs set lease_until = now() - interval '1 s'")
-        .await;
-    let _next = start(&world, &auth).await;
+    app.execute(
+        "update platform.jobs set lease_until = now() - interval '1 s'
+             where state = 'running'",
+    )
+    .await;
+    let _next = start(&app, &auth).await;
+    let indexing = tokio::spawn(app.indexing().run(app.stop.clone()));
     let begun = Instant::now();
-    while world.status(&id).await["state"] != "ready" {
+    while app.status(&id).await["state"] != "ready" {
         assert!(
             begun.elapsed() < Duration::from_secs(10),
             "{}",
-            world.status(&id).await
+            app.status(&id).await
         );
         sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(world.status(&id).await["attempts"], 2);
+    assert_eq!(app.status(&id).await["attempts"], 2);
+    app.stop.cancel();
+    indexing.await.unwrap();
 }

@@ -16,7 +16,7 @@ use shared_config::Service;
 use shared_models::FilePiece;
 use shared_web::tenant_data::LineReader;
 
-use crate::world::{World, upload};
+use crate::test_app::{TestApp, upload};
 
 const COPY: &str = "/creator-hub/internal/v1/tenant-data";
 const MIB: usize = 1024 * 1024;
@@ -38,12 +38,10 @@ fn text(length: usize) -> Vec<u8> {
 }
 
 /// The body of the copy, of which nothing was read.
-async fn copy(world: &World) -> Body {
-    let auth = world.mint.verifier(Service::Auth);
-    let token = auth
-        .signer()
-        .tenant_token(Service::CreatorHub, world.creator);
-    let client = world.anonymous.with_token(&token.unwrap());
+async fn copy(app: &TestApp) -> Body {
+    let auth = app.mint.verifier(Service::Auth);
+    let token = auth.signer().tenant_token(Service::CreatorHub, app.creator);
+    let client = app.anonymous.with_token(&token.unwrap());
     let response = client.open(COPY).await;
     assert_eq!(response.status(), StatusCode::OK);
     response.into_body()
@@ -78,16 +76,16 @@ fn reassembled(pieces: &[FilePiece]) -> Vec<u8> {
 
 #[tokio::test]
 async fn files_come_in_pieces_that_make_the_same_files_again() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let mut uploaded = BTreeMap::new();
     for length in [1, 48 * 1024, 48 * 1024 + 1, 3 * MIB + 7] {
         let (name, content) = (format!("{length}.txt"), text(length));
-        let answer = upload(&world.ana, &name, &content).await;
+        let answer = upload(&app.ana, &name, &content).await;
         let made = answer.expect(StatusCode::ACCEPTED);
         let id = made["document"]["id"].as_str().unwrap().to_owned();
         uploaded.insert(id, (name, content));
     }
-    let (files, longest) = pieces(copy(&world).await).await;
+    let (files, longest) = pieces(copy(&app).await).await;
     assert!(longest <= LINE, "a line has {longest} bytes");
     assert_eq!(files.len(), uploaded.len());
     for (id, (name, content)) in uploaded {
@@ -101,8 +99,8 @@ async fn files_come_in_pieces_that_make_the_same_files_again() {
 }
 
 /// The largest file of the store.
-fn stored(world: &World) -> PathBuf {
-    let files = world.files().into_iter();
+fn stored(app: &TestApp) -> PathBuf {
+    let files = app.files().into_iter();
     let largest = files.max_by_key(|path| path.metadata().unwrap().len());
     largest.unwrap()
 }
@@ -119,14 +117,14 @@ async fn until_a_piece(body: Body) -> (Bytes, BodyDataStream) {
 
 #[tokio::test]
 async fn a_slow_reader_leaves_the_file_on_disk_and_not_in_memory() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let content = text(6 * MIB);
-    let answer = upload(&world.ana, "slow.txt", &content).await;
+    let answer = upload(&app.ana, "slow.txt", &content).await;
     answer.expect(StatusCode::ACCEPTED);
-    let (read, rest) = until_a_piece(copy(&world).await).await;
+    let (read, rest) = until_a_piece(copy(&app).await).await;
     // Whatever the service has in memory by now, it reads no more until we do.
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let mut file = File::options().write(true).open(stored(&world)).unwrap();
+    let mut file = File::options().write(true).open(stored(&app)).unwrap();
     file.seek(SeekFrom::Start(u64::try_from(MIB).unwrap()))
         .unwrap();
     file.write_all(&vec![b'#'; 5 * MIB]).unwrap();
@@ -141,11 +139,11 @@ async fn a_slow_reader_leaves_the_file_on_disk_and_not_in_memory() {
 
 #[tokio::test]
 async fn a_file_that_was_cut_on_disk_breaks_the_copy_off() {
-    let world = World::new().await;
-    let answer = upload(&world.ana, "cut.txt", &text(2 * MIB)).await;
+    let app = TestApp::new().await;
+    let answer = upload(&app.ana, "cut.txt", &text(2 * MIB)).await;
     answer.expect(StatusCode::ACCEPTED);
-    let (read, rest) = until_a_piece(copy(&world).await).await;
-    let file = File::options().write(true).open(stored(&world)).unwrap();
+    let (read, rest) = until_a_piece(copy(&app).await).await;
+    let file = File::options().write(true).open(stored(&app)).unwrap();
     file.set_len(1).unwrap();
     let mut lines = LineReader::new(stream::iter([Ok(read)]).chain(rest));
     let ended = loop {

@@ -6,14 +6,14 @@ use http::{Method, StatusCode, header};
 use serde_json::json;
 use shared_models::Role;
 
-use crate::world::{DOCUMENTS, World, form, send_form, send_raw, upload};
+use crate::test_app::{DOCUMENTS, TestApp, form, send_form, send_raw, upload};
 
 #[tokio::test]
 async fn a_text_is_accepted_as_a_document_and_a_job() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let text = "# Sleep\n\nBreathe slowly.";
     let answer = send_form(
-        &world.ana,
+        &app.ana,
         &[
             ("title", None, b"Sleep well"),
             ("description", None, b""),
@@ -45,20 +45,20 @@ async fn a_text_is_accepted_as_a_document_and_a_job() {
     assert_eq!(job["document_id"], document["id"]);
 
     let hash = document["content_hash"].as_str().unwrap();
-    let place = world
+    let place = app
         .config
         .upload_dir
-        .join(world.creator.to_string())
+        .join(app.creator.to_string())
         .join(hash);
     assert_eq!(fs::read_to_string(&place).unwrap(), text);
-    assert_eq!(world.files(), [place], "no mark and no part stays");
-    assert_eq!(world.ana.get(&location).await.json(), *document);
+    assert_eq!(app.files(), [place], "no mark and no part stays");
+    assert_eq!(app.ana.get(&location).await.json(), *document);
 }
 
 #[tokio::test]
 async fn a_document_without_a_title_is_called_like_its_file() {
-    let world = World::new().await;
-    let answer = upload(&world.ana, "Better sleep.TXT", "\u{feff}Hello".as_bytes()).await;
+    let app = TestApp::new().await;
+    let answer = upload(&app.ana, "Better sleep.TXT", "\u{feff}Hello".as_bytes()).await;
     let body = answer.expect(StatusCode::ACCEPTED);
     assert_eq!(body["document"]["title"], "Better sleep");
     assert_eq!(body["document"]["document_type"], "txt");
@@ -66,7 +66,7 @@ async fn a_document_without_a_title_is_called_like_its_file() {
 
 #[tokio::test]
 async fn what_is_not_text_is_refused_and_told_what_is_accepted() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     for (filename, content) in [
         ("a.pdf", &b"%PDF-1.7"[..]),
         ("a", b"text without an extension"),
@@ -76,7 +76,7 @@ async fn what_is_not_text_is_refused_and_told_what_is_accepted() {
         ("a.md", b"nul \0 within"),
         ("a.md", b"cut within \xc3"),
     ] {
-        let answer = upload(&world.ana, filename, content).await;
+        let answer = upload(&app.ana, filename, content).await;
         assert_eq!(
             answer.status,
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -89,22 +89,22 @@ async fn what_is_not_text_is_refused_and_told_what_is_accepted() {
             "{detail}"
         );
     }
-    assert!(world.files().is_empty());
-    assert_eq!(world.count("select count(*) from hub.documents").await, 0);
+    assert!(app.files().is_empty());
+    assert_eq!(app.count("select count(*) from hub.documents").await, 0);
 }
 
 #[tokio::test]
 async fn an_empty_file_is_refused() {
-    let world = World::new().await;
-    let answer = upload(&world.ana, "a.txt", b"").await;
+    let app = TestApp::new().await;
+    let answer = upload(&app.ana, "a.txt", b"").await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(answer.code(), "empty_file");
-    assert!(world.files().is_empty());
+    assert!(app.files().is_empty());
 }
 
 #[tokio::test]
 async fn a_form_that_is_wrong_is_told_which_field() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let file = ("file", Some("a.txt"), &b"text"[..]);
     let long = "x".repeat(20_000);
     let many: Vec<String> = (0..21).map(|number| number.to_string()).collect();
@@ -135,7 +135,7 @@ async fn a_form_that_is_wrong_is_told_which_field() {
             "form",
         ),
     ] {
-        let answer = send_form(&world.ana, &parts).await;
+        let answer = send_form(&app.ana, &parts).await;
         assert_eq!(
             answer.status,
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -149,16 +149,16 @@ async fn a_form_that_is_wrong_is_told_which_field() {
             answer.text()
         );
     }
-    assert!(world.files().is_empty());
-    assert_eq!(world.count("select count(*) from hub.documents").await, 0);
+    assert!(app.files().is_empty());
+    assert_eq!(app.count("select count(*) from hub.documents").await, 0);
 }
 
 #[tokio::test]
 async fn a_form_that_breaks_off_leaves_nothing() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let whole = form(&[("file", Some("a.txt"), "text ".repeat(100_000).as_bytes())]);
     for length in [10, 60, 200_000, whole.len() - 6] {
-        let answer = send_raw(&world.ana, whole[..length].to_vec()).await;
+        let answer = send_raw(&app.ana, whole[..length].to_vec()).await;
         assert_eq!(
             answer.status,
             StatusCode::BAD_REQUEST,
@@ -166,18 +166,18 @@ async fn a_form_that_breaks_off_leaves_nothing() {
             answer.text()
         );
         assert_eq!(answer.code(), "malformed_form");
-        assert!(world.files().is_empty(), "{length}");
+        assert!(app.files().is_empty(), "{length}");
     }
 }
 
 #[tokio::test]
 async fn what_is_no_form_is_refused() {
-    let world = World::new().await;
-    let json = world.ana.post(DOCUMENTS, &json!({"file": "text"})).await;
+    let app = TestApp::new().await;
+    let json = app.ana.post(DOCUMENTS, &json!({"file": "text"})).await;
     assert_eq!(json.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    let request = world.ana.request(Method::POST, DOCUMENTS);
+    let request = app.ana.request(Method::POST, DOCUMENTS);
     let request = request.header(header::CONTENT_TYPE, "multipart/form-data");
-    let answer = world.ana.send(request.body("--x--".into()).unwrap()).await;
+    let answer = app.ana.send(request.body("--x--".into()).unwrap()).await;
     assert_eq!(
         (answer.status, answer.code()),
         (StatusCode::BAD_REQUEST, "malformed_form".into())
@@ -186,27 +186,27 @@ async fn what_is_no_form_is_refused() {
 
 #[tokio::test]
 async fn fifty_mebibytes_and_one_byte_are_too_many_and_leave_nothing() {
-    let world = World::new().await;
+    let app = TestApp::new().await;
     let content = vec![b'a'; 50 * 1024 * 1024 + 1];
-    let answer = upload(&world.ana, "a.txt", &content).await;
+    let answer = upload(&app.ana, "a.txt", &content).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(answer.code(), "file_too_large");
-    assert!(world.files().is_empty());
+    assert!(app.files().is_empty());
     let content = vec![b'a'; 50 * 1024 * 1024];
-    let answer = upload(&world.ana, "a.txt", &content).await;
+    let answer = upload(&app.ana, "a.txt", &content).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
-    assert_eq!(world.files().len(), 1);
+    assert_eq!(app.files().len(), 1);
 }
 
 #[tokio::test]
 async fn the_limit_of_the_settings_is_obeyed_to_the_byte() {
-    let world = World::with(|config| config.upload_max_bytes = 1000).await;
+    let app = TestApp::with(|config| config.upload_max_bytes = 1000).await;
     let content = [b'a'; 1001];
     assert_eq!(
-        upload(&world.ana, "a.txt", &content[..1000]).await.status,
+        upload(&app.ana, "a.txt", &content[..1000]).await.status,
         StatusCode::ACCEPTED
     );
-    let answer = upload(&world.ana, "b.txt", &content).await;
+    let answer = upload(&app.ana, "b.txt", &content).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(
         answer.json()["detail"].as_str().unwrap().contains("1000"),
@@ -216,23 +216,23 @@ async fn the_limit_of_the_settings_is_obeyed_to_the_byte() {
     // Far beyond, the body limit ends the reading; a length that says so ends it before.
     let far = vec![b'a'; 400 * 1024];
     assert_eq!(
-        upload(&world.ana, "c.txt", &far).await.status,
+        upload(&app.ana, "c.txt", &far).await.status,
         StatusCode::PAYLOAD_TOO_LARGE
     );
-    let request = world.ana.request(Method::POST, DOCUMENTS);
+    let request = app.ana.request(Method::POST, DOCUMENTS);
     let request = request
         .header(header::CONTENT_TYPE, "multipart/form-data; boundary=x")
         .header(header::CONTENT_LENGTH, "10000000000");
-    let answer = world.ana.send(request.body("".into()).unwrap()).await;
+    let answer = app.ana.send(request.body("".into()).unwrap()).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
-    assert_eq!(world.files().len(), 1);
+    assert_eq!(app.files().len(), 1);
 }
 
 #[tokio::test]
 async fn the_same_content_twice_names_the_document_that_has_it() {
-    let world = World::new().await;
-    let id = world.uploaded("a.txt", "the same").await;
-    let answer = upload(&world.ana, "b.md", b"the same").await;
+    let app = TestApp::new().await;
+    let id = app.uploaded("a.txt", "the same").await;
+    let answer = upload(&app.ana, "b.md", b"the same").await;
     assert_eq!(
         (answer.status, answer.code()),
         (StatusCode::CONFLICT, "duplicate_document".into())
@@ -242,20 +242,20 @@ async fn the_same_content_twice_names_the_document_that_has_it() {
         "{}",
         answer.text()
     );
-    assert_eq!(world.files().len(), 1);
-    let other = upload(&world.ben, "a.txt", b"the same").await;
+    assert_eq!(app.files().len(), 1);
+    let other = upload(&app.ben, "a.txt", b"the same").await;
     assert_eq!(
         other.status,
         StatusCode::ACCEPTED,
         "another tenant knows nothing of it"
     );
-    assert_eq!(world.files().len(), 2);
+    assert_eq!(app.files().len(), 2);
 }
 
 #[tokio::test]
 async fn of_many_uploads_of_one_content_at_once_one_is_accepted() {
-    let world = World::new().await;
-    let uploads = (0..6).map(|_| upload(&world.ana, "a.txt", b"at once"));
+    let app = TestApp::new().await;
+    let uploads = (0..6).map(|_| upload(&app.ana, "a.txt", b"at once"));
     let answers = futures_util::future::join_all(uploads).await;
     let mut statuses: Vec<u16> = answers
         .iter()
@@ -263,50 +263,50 @@ async fn of_many_uploads_of_one_content_at_once_one_is_accepted() {
         .collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [202, 409, 409, 409, 409, 409]);
-    assert_eq!(world.files().len(), 1);
-    assert_eq!(world.count("select count(*) from platform.jobs").await, 1);
+    assert_eq!(app.files().len(), 1);
+    assert_eq!(app.count("select count(*) from platform.jobs").await, 1);
 }
 
 #[tokio::test]
 async fn who_may_only_read_uploads_nothing() {
-    let world = World::new().await;
-    let claims = world.mint.claims(world.creator, Role::Viewer);
-    let viewer = world.anonymous.with_token(&world.mint.sign(&claims));
+    let app = TestApp::new().await;
+    let claims = app.mint.claims(app.creator, Role::Viewer);
+    let viewer = app.anonymous.with_token(&app.mint.sign(&claims));
     assert_eq!(
         upload(&viewer, "a.txt", b"text").await.status,
         StatusCode::FORBIDDEN
     );
     assert_eq!(
-        upload(&world.anonymous, "a.txt", b"text").await.status,
+        upload(&app.anonymous, "a.txt", b"text").await.status,
         StatusCode::UNAUTHORIZED
     );
-    assert!(world.files().is_empty());
+    assert!(app.files().is_empty());
 }
 
 #[tokio::test]
 async fn a_file_whose_process_died_before_its_row_is_swept() {
-    let world = World::new().await;
-    let id = world.uploaded("a.txt", "with a row").await;
-    let hash = world.ana.get(&format!("{DOCUMENTS}/{id}")).await.json()["content_hash"]
+    let app = TestApp::new().await;
+    let id = app.uploaded("a.txt", "with a row").await;
+    let hash = app.ana.get(&format!("{DOCUMENTS}/{id}")).await.json()["content_hash"]
         .as_str()
         .unwrap()
         .to_owned();
-    let incoming = world.config.upload_dir.join(".incoming");
-    let mark = |hash: &str| incoming.join(format!("{}_{hash}", world.creator));
-    let orphan = world
+    let incoming = app.config.upload_dir.join(".incoming");
+    let mark = |hash: &str| incoming.join(format!("{}_{hash}", app.creator));
+    let orphan = app
         .config
         .upload_dir
-        .join(world.creator.to_string())
+        .join(app.creator.to_string())
         .join("ab".repeat(32));
     fs::write(&orphan, "without a row").unwrap();
     fs::write(mark(&"ab".repeat(32)), "").unwrap();
     fs::write(mark(&hash), "").unwrap();
     fs::write(incoming.join("0193a5e0-part"), "half").unwrap();
-    creator_hub_service::jobs::sweep(&world.state, std::time::Duration::ZERO).await;
-    let stays = world
+    creator_hub_service::jobs::sweep(&app.state, std::time::Duration::ZERO).await;
+    let stays = app
         .config
         .upload_dir
-        .join(world.creator.to_string())
+        .join(app.creator.to_string())
         .join(hash);
-    assert_eq!(world.files(), [stays]);
+    assert_eq!(app.files(), [stays]);
 }

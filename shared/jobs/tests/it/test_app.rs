@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use shared_config::Service;
 use shared_db::Db;
-use shared_jobs::{Job, JobContext, JobError, JobQueue, JobRow, NewJob, Outcome, Runner, rows};
+use shared_jobs::{
+    ClaimedJob, Job, JobContext, JobError, JobQueue, JobRow, NewJob, Outcome, Runner, lease, rows,
+};
 use shared_models::{CreatorId, JobId, Retry};
 use shared_testkit::{Stores, TestDatabase};
 use tokio_util::sync::CancellationToken;
@@ -61,6 +63,11 @@ impl TestApp {
     pub(crate) fn runner(&self, job: impl Job) -> Runner {
         Runner::new(self.db.clone(), self.queue.clone(), 1).with(job)
     }
+}
+
+/// Claims a job as a worker of that database.
+pub(crate) async fn claim(db: &Db) -> sqlx::Result<Option<ClaimedJob>> {
+    lease::claim(db, SERVICE, &[Scripted::KIND]).await
 }
 
 /// Waits until `condition` holds.

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use shared_config::Service;
-use shared_jobs::{JobState, lease};
-use shared_models::CreatorId;
+use shared_jobs::{Job as _, JobRow, JobState, NewJob, lease, rows};
+use shared_models::{CreatorId, JobId};
 
-use crate::test_app::{SERVICE, Script, Scripted, TestApp};
+use crate::test_app::{Script, Scripted, TestApp, claim};
 
 #[tokio::test]
 async fn a_tenant_with_many_jobs_delays_another_by_one_job() {
@@ -15,13 +15,13 @@ async fn a_tenant_with_many_jobs_delays_another_by_one_job() {
         app.enqueue(app.tenant, Scripted::job(Script::Succeed))
             .await;
     }
-    let first = lease::claim(&app.db, SERVICE).await.unwrap().unwrap();
+    let first = claim(&app.db).await.unwrap().unwrap();
     assert_eq!(first.tenant, app.tenant);
     let other = CreatorId::new();
     app.enqueue(other, Scripted::job(Script::Succeed)).await;
-    let second = lease::claim(&app.db, SERVICE).await.unwrap().unwrap();
+    let second = claim(&app.db).await.unwrap().unwrap();
     assert_eq!(second.tenant, other, "it has no running job yet");
-    let third = lease::claim(&app.db, SERVICE).await.unwrap().unwrap();
+    let third = claim(&app.db).await.unwrap().unwrap();
     assert_eq!(third.tenant, app.tenant);
 }
 
@@ -32,13 +32,13 @@ async fn workers_that_claim_at_the_same_time_get_different_jobs() {
         app.enqueue(app.tenant, Scripted::job(Script::Succeed))
             .await;
     }
-    let claims = (0..4).map(|_| lease::claim(&app.db, SERVICE));
+    let claims = (0..4).map(|_| claim(&app.db));
     let claimed = futures_util::future::join_all(claims).await;
     let mut ids: Vec<_> = claimed
         .into_iter()
         .map(|job| job.unwrap().unwrap().id)
         .collect();
-    ids.sort_by_key(shared_models::JobId::as_uuid);
+    ids.sort_by_key(JobId::as_uuid);
     ids.dedup();
     assert_eq!(ids.len(), 4);
 }
@@ -50,7 +50,7 @@ async fn a_higher_priority_is_claimed_first() {
         .await;
     let urgent = Scripted::job(Script::Succeed).priority(5);
     let urgent = app.enqueue(app.tenant, urgent).await;
-    let claimed = lease::claim(&app.db, SERVICE).await.unwrap().unwrap();
+    let claimed = claim(&app.db).await.unwrap().unwrap();
     assert_eq!(claimed.id, urgent.id);
 }
 
@@ -72,9 +72,9 @@ async fn a_delayed_job_is_not_due_yet() {
     let app = TestApp::new().await;
     let later = Scripted::job(Script::Succeed).after(Duration::from_mins(1));
     app.enqueue(app.tenant, later).await;
-    assert!(lease::claim(&app.db, SERVICE).await.unwrap().is_none());
+    assert!(claim(&app.db).await.unwrap().is_none());
     app.make_due().await;
-    assert!(lease::claim(&app.db, SERVICE).await.unwrap().is_some());
+    assert!(claim(&app.db).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -83,10 +83,10 @@ async fn an_expired_lease_is_lost_to_the_next_worker() {
     let job = app
         .enqueue(app.tenant, Scripted::job(Script::Succeed))
         .await;
-    let dead = lease::claim(&app.db, SERVICE).await.unwrap().unwrap();
-    assert!(lease::claim(&app.db, SERVICE).await.unwrap().is_none());
+    let dead = claim(&app.db).await.unwrap().unwrap();
+    assert!(claim(&app.db).await.unwrap().is_none());
     app.make_due().await;
-    let alive = lease::claim(&app.db, SERVICE).await.unwrap().unwrap();
+    let alive = claim(&app.db).await.unwrap().unwrap();
     assert_eq!((alive.id, alive.attempt), (job.id, 2));
     let mut tx = app.db.tenant(app.tenant).await.unwrap();
     assert!(!lease::complete(&mut tx, &dead).await.unwrap());
@@ -101,8 +101,8 @@ async fn a_service_claims_only_from_its_own_queue() {
     app.enqueue(app.tenant, Scripted::job(Script::Succeed))
         .await;
     let channel = app.database.as_service(Service::Channel);
-    assert!(lease::claim(&channel, SERVICE).await.unwrap().is_none());
-    assert!(lease::claim(&app.db, SERVICE).await.unwrap().is_some());
+    assert!(claim(&channel).await.unwrap().is_none());
+    assert!(claim(&app.db).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -114,5 +114,57 @@ async fn a_rolled_back_job_is_neither_visible_nor_announced() {
         .await
         .unwrap();
     drop(tx);
-    assert!(lease::claim(&app.db, SERVICE).await.unwrap().is_none());
+    assert!(claim(&app.db).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn all_work_about_a_row_is_stopped_but_for_one_job() {
+    let app = TestApp::new().await;
+    let enqueued = app
+        .enqueue(app.tenant, Scripted::job(Script::Succeed))
+        .await;
+    let running = claim(&app.db).await.unwrap().unwrap();
+    let job = NewJob::new(Scripted::KIND, enqueued.subject);
+    let waiting = app.enqueue(app.tenant, job.clone()).await;
+    let spared = app.enqueue(app.tenant, job).await;
+    let other = app
+        .enqueue(app.tenant, Scripted::job(Script::Succeed))
+        .await;
+    let mut tx = app.db.tenant(app.tenant).await.unwrap();
+    assert!(lease::renew_if_wanted(&mut tx, &running).await.unwrap());
+    rows::cancel_subject(&mut tx, enqueued.subject, Some(spared.id), "gone")
+        .await
+        .unwrap();
+    assert!(!lease::renew_if_wanted(&mut tx, &running).await.unwrap());
+    assert!(lease::renew_lease(&mut tx, &running).await.unwrap());
+    tx.commit().await.unwrap();
+    let waiting = app.find(waiting.id).await;
+    assert_eq!(waiting.state, JobState::Failed);
+    assert_eq!(waiting.error_code.as_deref(), Some("cancelled"));
+    assert_eq!(app.find(running.id).await.state, JobState::Running);
+    assert_eq!(app.find(spared.id).await.state, JobState::Queued);
+    assert_eq!(app.find(other.id).await.state, JobState::Queued);
+}
+
+#[tokio::test]
+async fn a_job_is_read_with_those_that_continue_it() {
+    let app = TestApp::new().await;
+    let root = app
+        .enqueue(app.tenant, Scripted::job(Script::Succeed))
+        .await;
+    let payload = serde_json::json!({"root": root.id});
+    let next = NewJob::new(Scripted::KIND, root.subject);
+    let next = app
+        .enqueue(app.tenant, next.payload(&payload).unwrap())
+        .await;
+    app.enqueue(app.tenant, Scripted::job(Script::Succeed))
+        .await;
+    let ids = |rows: Vec<JobRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
+    let mut tx = app.db.tenant_read(app.tenant).await.unwrap();
+    let chain = rows::chain(&mut tx, root.id).await.unwrap();
+    assert_eq!(ids(chain), [next.id, root.id]);
+    let chain = rows::newest_chain(&mut tx, root.subject).await.unwrap();
+    assert_eq!(ids(chain), [next.id, root.id]);
+    let unknown = rows::chain(&mut tx, JobId::new()).await.unwrap();
+    assert!(unknown.is_empty());
 }

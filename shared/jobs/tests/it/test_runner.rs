@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use shared_jobs::{JobState, NewJob, Runner, lease, rows};
+use shared_jobs::{JobState, NewJob, Runner, rows};
 use shared_models::Retry;
 use uuid::Uuid;
 
-use crate::test_app::{Script, Scripted, TestApp, eventually};
+use crate::test_app::{Script, Scripted, TestApp, claim, eventually};
 
 #[tokio::test]
 async fn a_finished_job_has_succeeded() {
@@ -86,10 +86,7 @@ async fn a_job_whose_workers_keep_dying_ends_as_interrupted() {
         .await;
     for _ in 0..8 {
         app.make_due().await;
-        lease::claim(&app.db, app.queue.service())
-            .await
-            .unwrap()
-            .unwrap();
+        claim(&app.db).await.unwrap().unwrap();
     }
     app.make_due().await;
     let scripted = Scripted::default();
@@ -101,14 +98,13 @@ async fn a_job_whose_workers_keep_dying_ends_as_interrupted() {
 }
 
 #[tokio::test]
-async fn an_unknown_kind_and_an_invalid_payload_fail() {
+async fn an_unknown_kind_waits_and_an_invalid_payload_fails() {
     let app = TestApp::new().await;
     let unknown = NewJob::new("of_a_newer_version", Uuid::now_v7());
     let unknown = app.enqueue(app.tenant, unknown).await;
     let runner = app.runner(Scripted::default());
-    runner.step(&app.stop).await.unwrap();
-    let code = app.find(unknown.id).await.error_code;
-    assert_eq!(code.as_deref(), Some("unknown_job_kind"));
+    assert!(!runner.step(&app.stop).await.unwrap(), "nothing it knows");
+    assert_eq!(app.find(unknown.id).await.state, JobState::Queued);
     let invalid = NewJob::new("scripted", Uuid::now_v7());
     let invalid = app.enqueue(app.tenant, invalid).await;
     runner.step(&app.stop).await.unwrap();

@@ -33,12 +33,12 @@ pub enum LineError<E> {
 
 /// A line as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct ExportedLine {
     kind: String,
     text: Bytes,
 }
 
-impl Line {
+impl ExportedLine {
     /// What it is.
     pub fn kind(&self) -> &str {
         &self.kind
@@ -84,7 +84,7 @@ impl<E, S: Stream<Item = Result<Bytes, E>>> LineReader<S> {
     }
 
     /// The next line; none after the line `end`. A copy without that line is an error.
-    pub async fn next(&mut self) -> Result<Option<Line>, LineError<E>> {
+    pub async fn next(&mut self) -> Result<Option<ExportedLine>, LineError<E>> {
         loop {
             let unsearched = &self.buffer[self.searched..];
             if let Some(at) = unsearched.iter().position(|byte| *byte == b'\n') {
@@ -108,7 +108,7 @@ impl<E, S: Stream<Item = Result<Bytes, E>>> LineReader<S> {
     }
 }
 
-fn parse<E>(text: Bytes) -> Result<Option<Line>, LineError<E>> {
+fn parse<E>(text: Bytes) -> Result<Option<ExportedLine>, LineError<E>> {
     let head: Head<'_> = serde_json::from_slice(&text)?;
     match head.kind.as_ref() {
         END => Ok(None),
@@ -118,7 +118,7 @@ fn parse<E>(text: Bytes) -> Result<Option<Line>, LineError<E>> {
         }
         kind => {
             let kind = kind.to_owned();
-            Ok(Some(Line { kind, text }))
+            Ok(Some(ExportedLine { kind, text }))
         }
     }
 }

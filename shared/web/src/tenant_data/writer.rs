@@ -15,7 +15,7 @@ use shared_models::tenant_data::{END, FAILED, MAX_LINE_BYTES};
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
 use tokio_util::io::ReaderStream;
 
-use super::{ExportError, Line};
+use super::{ExportError, ExportedLine};
 
 /// Maximum number of bytes that wait for a slow reader. The writer waits when it is reached.
 pub const QUEUE_BYTES: usize = 256 * 1024;
@@ -77,7 +77,7 @@ impl NdjsonWriter {
     }
 
     /// Passes on what another service wrote.
-    pub async fn pass(&mut self, line: &Line) -> Result<(), ExportError> {
+    pub async fn pass(&mut self, line: &ExportedLine) -> Result<(), ExportError> {
         self.send(line.text()).await?;
         self.written.count(line.kind(), 1);
         Ok(())

@@ -11,4 +11,5 @@ mod test_cors;
 mod test_limit;
 mod test_method;
 mod test_revocation;
+mod test_revocation_loss;
 mod test_verifier;

@@ -99,7 +99,7 @@ async fn the_refusal_is_a_problem_document_that_names_the_methods() {
 
 #[tokio::test]
 async fn a_log_line_does_not_grow_with_the_method_or_the_path() {
-    let lines = Lines::default();
+    let lines = CapturedLog::default();
     let subscriber = tracing_subscriber::fmt().json().with_writer(lines.clone());
     let _logging = tracing::subscriber::set_default(subscriber.finish());
     let client = client();
@@ -115,9 +115,9 @@ async fn a_log_line_does_not_grow_with_the_method_or_the_path() {
 
 /// What is logged.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+struct CapturedLog(Arc<Mutex<Vec<u8>>>);
 
-impl io::Write for Lines {
+impl io::Write for CapturedLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lines.extend_from_slice(bytes);
@@ -129,7 +129,7 @@ impl io::Write for Lines {
     }
 }
 
-impl MakeWriter<'_> for Lines {
+impl MakeWriter<'_> for CapturedLog {
     type Writer = Self;
 
     fn make_writer(&self) -> Self {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use jiff::Timestamp;
-use shared_db::usage;
+use shared_models::event::UsageRecorded;
 use shared_models::{CreatorId, GenerationId, UsageKind};
 
 use super::AnswerOutcome;
@@ -37,7 +37,9 @@ pub(super) async fn record(
         (UsageKind::PromptTokens, row.prompt_tokens.into()),
         (UsageKind::CompletionTokens, row.completion_tokens.into()),
     ];
-    usage::record(&mut tx, &used).await?;
+    if let Some(recorded) = UsageRecorded::of(&used) {
+        app.events.publish(&mut tx, recorded).await?;
+    }
     tx.commit().await
 }
 

@@ -1,238 +1,277 @@
 //! Makes a text searchable: inserts rows, adds vectors, then activates the version in one step.
 //!
 //! Rows precede vectors, so a vector without a row is always left over and can be deleted. Readers
-//! join on the active version, so they see nothing of a version before it is complete.
+//! join on the active version, so they see nothing of a version before it is complete. A text is
+//! read, split, stored and embedded piece by piece: its size does not matter to memory. Whatever is
+//! repeated after an interruption finds its rows and vectors and adds none.
 
 use std::collections::HashSet;
 
-use shared_ai_client::{IngestionEvent, NewIngestion};
+use bytes::Bytes;
+use shared_ai_client::TextKind;
+use shared_db::TenantTx;
 use shared_models::{ChunkId, CreatorId, DocumentId};
-use tokio::sync::mpsc;
-use tracing::Instrument as _;
 
 use crate::app::index::embed::BATCH_SIZE;
 use crate::app::index::ingest_error::IngestError;
+use crate::app::index::text_source::TextSource;
 use crate::clients::chroma::ChromaError;
-use crate::domain::index::chunk_ids::{self, ChunkNamespace};
-use crate::domain::index::chunking::{self, Passage};
+use crate::domain::index::chunk_ids::{ChunkIds, ChunkNamespace};
+use crate::domain::index::chunking::{Passage, Splitter};
 use crate::state::AppState;
 use crate::store::{chunks, indexed_documents};
 
-/// Events that a slow reader may be behind; then the work waits.
-const MAX_BUFFERED_EVENTS: usize = 16;
+/// Passages that are stored, looked up and embedded together.
+const GROUP_SIZE: usize = 256;
 
-type Events = mpsc::Sender<IngestionEvent>;
+/// A version of a document that is to be indexed.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) tenant: CreatorId,
+    pub(crate) document: DocumentId,
+    pub(crate) version: i32,
+    pub(crate) title: String,
+    pub(crate) kind: TextKind,
+}
+
+/// Who follows the work, and says whether it is still wanted.
+pub(crate) trait Supervisor: Sync {
+    /// So many of all bytes are indexed.
+    fn report(&self, done: u64, total: u64)
+    -> impl Future<Output = Result<(), IngestError>> + Send;
+
+    /// Fails when the work is no longer wanted or somebody else does it by now; asked in each
+    /// transaction that changes rows.
+    fn check(&self, tx: &mut TenantTx) -> impl Future<Output = Result<(), IngestError>> + Send;
+}
+
+/// Indexes a text and returns the number of its passages.
+pub(crate) async fn index(
+    app: &AppState,
+    target: &Target,
+    text: &mut impl TextSource,
+    supervisor: &impl Supervisor,
+) -> Result<u32, IngestError> {
+    let dimension = app.embedder.dimension().await?;
+    let mut ingestion = Ingestion::new(app, target, supervisor, dimension);
+    let total = text.size();
+    let mut done = 0;
+    let mut piece = text.next().await?;
+    while let Some(current) = piece {
+        let size = current.len() as u64;
+        piece = text.next().await?;
+        let passages = ingestion.split(current, piece.is_none()).await?;
+        let part = Part { done, size, total };
+        ingestion.add(passages, part).await?;
+        done += size;
+        supervisor.report(done, total).await?;
+    }
+    ingestion.finish().await
+}
+
+/// What a piece of the text is of the whole, for progress.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    done: u64,
+    size: u64,
+    total: u64,
+}
+
+impl Part {
+    /// The bytes done when that many of the passages of the piece are.
+    fn bytes_at(self, passages: usize, of: usize) -> u64 {
+        let (passages, of) = (passages as u64, of.max(1) as u64);
+        self.done + self.size * passages.min(of) / of
+    }
+}
 
 /// A version of a document that is being indexed.
-struct Ingestion {
-    tenant: CreatorId,
-    document: DocumentId,
-    version: i32,
-    title: String,
-    passages: Vec<Passage>,
+struct Ingestion<'a, S> {
+    app: &'a AppState,
+    target: &'a Target,
+    supervisor: &'a S,
+    dimension: usize,
+    /// Taken while a thread splits with it.
+    splitter: Option<Splitter>,
+    next_id: ChunkIds,
     ids: Vec<ChunkId>,
+    /// Passages that the model refuses; they have no vector.
+    refused: HashSet<ChunkId>,
 }
 
-/// Starts to index a document and returns the events. The work stops when the receiver is dropped;
-/// a repeated call resumes it.
-pub(crate) fn start(
-    app: AppState,
-    tenant: CreatorId,
-    document: DocumentId,
-    new: NewIngestion,
-) -> mpsc::Receiver<IngestionEvent> {
-    let (sender, receiver) = mpsc::channel(MAX_BUFFERED_EVENTS);
-    let work = ingest(app, tenant, document, new, sender);
-    tokio::spawn(work.in_current_span());
-    receiver
-}
-
-async fn ingest(
-    app: AppState,
-    tenant: CreatorId,
-    document: DocumentId,
-    new: NewIngestion,
-    events: Events,
-) {
-    let (outcome, last_event) = match index(&app, tenant, document, new, &events).await {
-        Ok(chunks) => ("done", Some(IngestionEvent::Done { chunks })),
-        Err(IngestError::CallerLeft) => ("abandoned", None),
-        Err(error) => {
-            tracing::warn!(%document, %error, "document not indexed");
-            ("failed", Some(error.into_event()))
-        }
-    };
-    metrics::counter!("ai_engine_ingestions_total", "outcome" => outcome).increment(1);
-    if let Some(event) = last_event {
-        let _ = events.send(event).await;
-    }
-}
-
-/// Indexes a document and returns the number of its passages.
-async fn index(
-    app: &AppState,
-    tenant: CreatorId,
-    document: DocumentId,
-    new: NewIngestion,
-    events: &Events,
-) -> Result<u32, IngestError> {
-    let ingestion = split(app, tenant, document, new).await?;
-    let total = count(ingestion.ids.len());
-    insert_passages(app, &ingestion).await?;
-    let dimension = app.embedder.dimension().await?;
-    let missing = app
-        .vectors
-        .missing(tenant, dimension, &ingestion.ids)
-        .await?;
-    send_progress(events, total.saturating_sub(count(missing.len())), total).await?;
-    let refused = embed_missing(app, &ingestion, &missing, events).await?;
-    let still_missing = app
-        .vectors
-        .missing(tenant, dimension, &ingestion.ids)
-        .await?;
-    let lost = still_missing.difference(&refused).count();
-    if lost > 0 {
-        return Err(ChromaError::Lost(lost).into());
-    }
-    let is_activated = activate_version(app, &ingestion).await?;
-    delete_orphan_vectors(app, &ingestion).await?;
-    if is_activated {
-        Ok(total)
-    } else {
-        Err(IngestError::Superseded)
-    }
-}
-
-async fn split(
-    app: &AppState,
-    tenant: CreatorId,
-    document: DocumentId,
-    new: NewIngestion,
-) -> Result<Ingestion, IngestError> {
-    let NewIngestion {
-        version,
-        title,
-        kind,
-        text,
-    } = new;
-    let model = app.embedder.model().clone();
-    let split_text = move || {
-        let passages = chunking::passages(kind, &text, model.window());
+impl<'a, S: Supervisor> Ingestion<'a, S> {
+    fn new(app: &'a AppState, target: &'a Target, supervisor: &'a S, dimension: usize) -> Self {
+        let model = app.embedder.model();
         let namespace = ChunkNamespace {
+            tenant: target.tenant,
+            document: target.document,
+            model: model.name.clone(),
+        };
+        Self {
+            app,
+            target,
+            supervisor,
+            dimension,
+            splitter: Some(Splitter::new(target.kind, model.window())),
+            next_id: ChunkIds::new(namespace),
+            ids: Vec::new(),
+            refused: HashSet::new(),
+        }
+    }
+
+    /// The passages that are complete with this piece.
+    async fn split(&mut self, piece: Bytes, is_last: bool) -> Result<Vec<Passage>, IngestError> {
+        let (kind, window) = (self.target.kind, self.app.embedder.model().window());
+        let splitter = self.splitter.take();
+        let mut splitter = splitter.unwrap_or_else(|| Splitter::new(kind, window));
+        // A piece takes longer than a thread that serves requests may be blocked.
+        let splitting = tokio::task::spawn_blocking(move || {
+            let mut passages = splitter.push(&piece);
+            if is_last {
+                passages.extend(splitter.finish());
+            }
+            (splitter, passages)
+        });
+        let (splitter, passages) = splitting.await?;
+        self.splitter = Some(splitter);
+        Ok(passages)
+    }
+
+    /// Stores and embeds passages.
+    async fn add(&mut self, passages: Vec<Passage>, part: Part) -> Result<(), IngestError> {
+        let count = passages.len();
+        for (number, group) in passages.chunks(GROUP_SIZE).enumerate() {
+            let ids: Vec<ChunkId> = group
+                .iter()
+                .map(|passage| self.next_id.next(passage))
+                .collect();
+            self.insert(&ids, group).await?;
+            let before = number * GROUP_SIZE;
+            self.embed_missing(
+                &ids,
+                group,
+                |embedded| part.bytes_at(before + embedded, count),
+                part.total,
+            )
+            .await?;
+            self.ids.extend(ids);
+        }
+        Ok(())
+    }
+
+    async fn insert(&self, ids: &[ChunkId], passages: &[Passage]) -> Result<(), IngestError> {
+        let Target {
             tenant,
             document,
-            model: &model.name,
-        };
-        let ids = chunk_ids::chunk_ids(namespace, &passages);
-        (passages, ids)
-    };
-    // A large text takes seconds, which would block other requests of the thread.
-    let (passages, ids) = tokio::task::spawn_blocking(split_text).await?;
-    if passages.is_empty() {
-        return Err(IngestError::Empty);
+            version,
+            title,
+            ..
+        } = self.target;
+        let mut tx = self.app.db.tenant(*tenant).await?;
+        self.supervisor.check(&mut tx).await?;
+        if !indexed_documents::begin(&mut tx, *document, title, *version).await? {
+            return Err(IngestError::Superseded);
+        }
+        chunks::insert(&mut tx, *document, *version, ids, passages).await?;
+        Ok(tx.commit().await?)
     }
-    Ok(Ingestion {
-        tenant,
-        document,
-        version,
-        title,
-        passages,
-        ids,
-    })
-}
 
-async fn insert_passages(app: &AppState, ingestion: &Ingestion) -> Result<(), IngestError> {
-    let Ingestion {
-        tenant,
-        document,
-        version,
-        title,
-        passages,
-        ids,
-    } = ingestion;
-    let mut tx = app.db.tenant(*tenant).await?;
-    if !indexed_documents::begin(&mut tx, *document, title, *version).await? {
-        return Err(IngestError::Superseded);
+    /// Adds the vectors of those passages that have none; notes those that the model refuses.
+    async fn embed_missing(
+        &mut self,
+        ids: &[ChunkId],
+        passages: &[Passage],
+        bytes_at: impl Fn(usize) -> u64,
+        total: u64,
+    ) -> Result<(), IngestError> {
+        let tenant = self.target.tenant;
+        let vectors = &self.app.vectors;
+        let missing = vectors.missing(tenant, self.dimension, ids).await?;
+        let pending: Vec<(ChunkId, String)> = ids
+            .iter()
+            .zip(passages)
+            .filter(|(id, _)| missing.contains(id))
+            .map(|(id, passage)| (*id, passage.embedded_text()))
+            .collect();
+        let mut embedded = ids.len().saturating_sub(pending.len());
+        for batch in pending.chunks(BATCH_SIZE) {
+            self.embed(batch).await?;
+            embedded += batch.len();
+            self.supervisor.report(bytes_at(embedded), total).await?;
+        }
+        Ok(())
     }
-    chunks::insert(&mut tx, *document, *version, ids, passages).await?;
-    Ok(tx.commit().await?)
-}
 
-/// Adds the missing vectors; returns the passages that the model refuses.
-async fn embed_missing(
-    app: &AppState,
-    ingestion: &Ingestion,
-    missing: &HashSet<ChunkId>,
-    events: &Events,
-) -> Result<HashSet<ChunkId>, IngestError> {
-    let pending: Vec<(ChunkId, String)> = ingestion
-        .ids
-        .iter()
-        .zip(&ingestion.passages)
-        .filter(|(id, _)| missing.contains(id))
-        .map(|(id, passage)| (*id, passage.embedded_text()))
-        .collect();
-    let total = count(ingestion.ids.len());
-    let mut done = total.saturating_sub(count(pending.len()));
-    let mut refused = HashSet::new();
-    for batch in pending.chunks(BATCH_SIZE) {
+    async fn embed(&mut self, batch: &[(ChunkId, String)]) -> Result<(), IngestError> {
         let texts: Vec<String> = batch.iter().map(|(_, text)| text.clone()).collect();
-        let embedded = tokio::select! {
-            () = events.closed() => return Err(IngestError::CallerLeft),
-            embedded = app.embedder.embed_passages(&texts) => embedded?,
-        };
+        let embedded = self.app.embedder.embed_passages(&texts).await?;
         let mut vectors = Vec::with_capacity(batch.len());
         for ((id, _), vector) in batch.iter().zip(embedded) {
             match vector {
                 Some(vector) => vectors.push((*id, vector)),
                 None => {
-                    refused.insert(*id);
+                    self.refused.insert(*id);
                 }
             }
         }
         metrics::counter!("ai_engine_passages_embedded_total").increment(vectors.len() as u64);
-        app.vectors
-            .add(
-                ingestion.tenant,
-                ingestion.document,
-                ingestion.version,
-                vectors,
-            )
-            .await?;
-        done += count(batch.len());
-        send_progress(events, done, total).await?;
+        let Target {
+            tenant,
+            document,
+            version,
+            ..
+        } = self.target;
+        let added = self.app.vectors.add(*tenant, *document, *version, vectors);
+        Ok(added.await?)
     }
-    Ok(refused)
-}
 
-/// Makes this version the one that is searched, in one transaction; false if it was superseded.
-async fn activate_version(app: &AppState, ingestion: &Ingestion) -> Result<bool, IngestError> {
-    let Ingestion {
-        tenant,
-        document,
-        version,
-        title,
-        passages: _,
-        ids,
-    } = ingestion;
-    let mut tx = app.db.tenant(*tenant).await?;
-    if !indexed_documents::activate(&mut tx, *document, title, *version).await? {
-        return Ok(false);
+    /// Checks that every vector is there, and makes the version the one that is searched.
+    async fn finish(self) -> Result<u32, IngestError> {
+        if self.ids.is_empty() {
+            return Err(IngestError::Empty);
+        }
+        let (tenant, vectors) = (self.target.tenant, &self.app.vectors);
+        let missing = vectors.missing(tenant, self.dimension, &self.ids).await?;
+        let lost = missing.difference(&self.refused).count();
+        if lost > 0 {
+            return Err(ChromaError::Lost(lost).into());
+        }
+        let is_activated = self.activate_version().await?;
+        delete_orphan_vectors(self.app, self.target).await?;
+        if is_activated {
+            Ok(u32::try_from(self.ids.len()).unwrap_or(u32::MAX))
+        } else {
+            Err(IngestError::Superseded)
+        }
     }
-    chunks::replace_passages(&mut tx, *document, *version, ids).await?;
-    tx.commit().await?;
-    Ok(true)
+
+    /// Makes this version the one that is searched, in one transaction; false if it was superseded.
+    async fn activate_version(&self) -> Result<bool, IngestError> {
+        let Target {
+            tenant,
+            document,
+            version,
+            title,
+            ..
+        } = self.target;
+        let mut tx = self.app.db.tenant(*tenant).await?;
+        self.supervisor.check(&mut tx).await?;
+        if !indexed_documents::activate(&mut tx, *document, title, *version).await? {
+            return Ok(false);
+        }
+        chunks::replace_passages(&mut tx, *document, *version, &self.ids).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
 }
 
 /// Deletes the document's vectors that have no row. Vectors are listed before rows: since a row
 /// precedes its vector, the row of every listed vector that another task has just added is seen.
-async fn delete_orphan_vectors(app: &AppState, ingestion: &Ingestion) -> Result<(), IngestError> {
-    let listed = app
-        .vectors
-        .ids_of_document(ingestion.tenant, ingestion.document)
-        .await?;
-    let mut tx = app.db.tenant_read(ingestion.tenant).await?;
-    let rows = chunks::ids_of_document(&mut tx, ingestion.document).await?;
+async fn delete_orphan_vectors(app: &AppState, target: &Target) -> Result<(), IngestError> {
+    let (tenant, document) = (target.tenant, target.document);
+    let listed = app.vectors.ids_of_document(tenant, document).await?;
+    let mut tx = app.db.tenant_read(tenant).await?;
+    let rows = chunks::ids_of_document(&mut tx, document).await?;
     drop(tx);
     let with_row: HashSet<String> = rows.iter().map(ToString::to_string).collect();
     for (collection, mut ids) in listed {
@@ -242,13 +281,4 @@ async fn delete_orphan_vectors(app: &AppState, ingestion: &Ingestion) -> Result<
         }
     }
     Ok(())
-}
-
-async fn send_progress(events: &Events, done: u32, total: u32) -> Result<(), IngestError> {
-    let sent = events.send(IngestionEvent::Progress { done, total }).await;
-    sent.map_err(|_| IngestError::CallerLeft)
-}
-
-fn count(length: usize) -> u32 {
-    u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -1,8 +1,10 @@
 //! Why a document was not indexed, and whether another attempt may succeed.
 
 use shared_ai_client::{IngestionEvent, IngestionFailure};
-use shared_config::Store;
+use shared_config::{Service, Store};
 use shared_db::{is_conflict, is_unavailable};
+use shared_hub_client::HubError;
+use shared_jobs::JobError;
 use shared_models::Retry;
 use tokio::task::JoinError;
 
@@ -12,8 +14,12 @@ use crate::clients::ollama::OllamaError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IngestError {
-    #[error("the caller closed the connection")]
-    CallerLeft,
+    #[error("the caller closed the connection, or another worker has the job")]
+    NotOurs,
+    #[error("the text of the document cannot be read: {0}")]
+    Text(#[from] HubError),
+    #[error("the text is not the one that was extracted")]
+    TextDamaged,
     #[error("the document contains no text")]
     Empty,
     #[error("a newer version is being indexed, or the document was deleted")]
@@ -34,71 +40,100 @@ impl From<OllamaError> for IngestError {
     }
 }
 
-/// The parts of [`IngestionEvent::Failed`].
-struct Failure {
-    code: IngestionFailure,
-    reason: String,
-    retry: Retry,
+/// A failure as the creator sees it. The cause stays in the log: it can contain addresses inside
+/// the cluster, and the texts of other programs mean nothing to a creator.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) code: IngestionFailure,
+    pub(crate) reason: String,
+    pub(crate) retry: Retry,
 }
 
 impl Failure {
-    fn new(code: IngestionFailure, reason: &dyn ToString, retry: Retry) -> Self {
+    fn new(code: IngestionFailure, retry: Retry) -> Self {
+        let reason = code.reason().to_owned();
         Self {
             code,
-            reason: reason.to_string(),
+            reason,
             retry,
         }
     }
 
-    /// Without the cause, which can contain addresses inside the cluster.
-    fn unavailable(store: Store) -> Self {
-        let reason = format!("{} is unavailable", store.name());
-        let code = IngestionFailure::DependencyUnavailable;
-        Self::new(code, &reason, Retry::UntilAvailable)
+    fn unavailable(dependency: &str) -> Self {
+        Self {
+            reason: format!("{dependency} is unavailable"),
+            ..Self::new(
+                IngestionFailure::DependencyUnavailable,
+                Retry::UntilAvailable,
+            )
+        }
     }
+}
 
-    fn superseded() -> Self {
-        let reason = IngestError::Superseded;
-        Self::new(IngestionFailure::Superseded, &reason, Retry::Never)
+impl From<Failure> for IngestionEvent {
+    fn from(failure: Failure) -> Self {
+        let Failure {
+            code,
+            reason,
+            retry,
+        } = failure;
+        Self::Failed {
+            code,
+            reason,
+            retry,
+        }
     }
+}
 
-    /// The reason is for the creator; the log has the cause.
-    fn internal(reason: &str) -> Self {
-        Self::new(IngestionFailure::Internal, &reason, Retry::Never)
+impl From<Failure> for JobError {
+    fn from(failure: Failure) -> Self {
+        Self::new(failure.code.as_str(), failure.reason, failure.retry)
     }
 }
 
 impl IngestError {
-    /// The event that reports the error, with the only decision about another attempt.
-    pub(crate) fn into_event(self) -> IngestionEvent {
-        let failure = match self {
-            Self::CallerLeft | Self::Superseded => Failure::superseded(),
-            Self::Empty => Failure::new(IngestionFailure::EmptyDocument, &self, Retry::Never),
-            Self::Split(_) => Failure::internal("the text could not be split"),
-            Self::Embed(EmbedError::Overloaded(cause)) => {
-                let code = IngestionFailure::Overloaded;
-                Failure::new(code, &cause, Retry::UntilAvailable)
+    /// What is reported, with the only decision about another attempt.
+    pub(crate) fn failure(&self) -> Failure {
+        match self {
+            Self::NotOurs | Self::Superseded => {
+                Failure::new(IngestionFailure::Superseded, Retry::Never)
             }
-            Self::Embed(EmbedError::Ollama(cause)) => ollama_failure(&cause),
-            Self::Chroma(ChromaError::Unreachable(_)) => Failure::unavailable(Store::Chroma),
-            Self::Chroma(cause) => {
-                let code = IngestionFailure::VectorStoreFailed;
-                Failure::new(code, &cause, Retry::Limited)
+            Self::Empty => Failure::new(IngestionFailure::EmptyDocument, Retry::Never),
+            Self::Text(cause) => text_failure(cause),
+            Self::TextDamaged => Failure::new(IngestionFailure::TextDamaged, Retry::Limited),
+            Self::Split(_) => Failure::new(IngestionFailure::Internal, Retry::Never),
+            Self::Embed(EmbedError::Overloaded(_)) => {
+                Failure::new(IngestionFailure::Overloaded, Retry::UntilAvailable)
             }
-            Self::Database(cause) => database_failure(&cause),
-        };
-        IngestionEvent::Failed {
-            code: failure.code,
-            reason: failure.reason,
-            retry: failure.retry,
+            Self::Embed(EmbedError::Ollama(cause)) => ollama_failure(cause),
+            Self::Chroma(ChromaError::Unreachable(_)) => Failure::unavailable(Store::Chroma.name()),
+            Self::Chroma(_) => Failure::new(IngestionFailure::VectorStoreFailed, Retry::Limited),
+            Self::Database(cause) => database_failure(cause),
         }
+    }
+}
+
+fn text_failure(cause: &HubError) -> Failure {
+    match cause {
+        // The document was deleted, or its text is gone: its next processing extracts it again.
+        HubError::Refused { status: 404, .. } => {
+            Failure::new(IngestionFailure::TextDamaged, Retry::Never)
+        }
+        HubError::Malformed { .. } | HubError::Stalled(_) => {
+            Failure::unavailable(Service::CreatorHub.name())
+        }
+        cause if cause.retry() == Retry::UntilAvailable => {
+            let dependency = cause.dependency();
+            Failure::unavailable(dependency.unwrap_or(Service::CreatorHub.name()))
+        }
+        cause => Failure::new(IngestionFailure::Internal, cause.retry()),
     }
 }
 
 fn ollama_failure(cause: &OllamaError) -> Failure {
     let (code, retry) = match cause {
         OllamaError::Unreachable(_) | OllamaError::Timeout(_) => {
-            return Failure::unavailable(Store::Ollama);
+            return Failure::unavailable(Store::Ollama.name());
         }
         OllamaError::NotFound(_) => (IngestionFailure::ModelMissing, Retry::UntilAvailable),
         OllamaError::Busy => (IngestionFailure::Overloaded, Retry::UntilAvailable),
@@ -108,30 +143,25 @@ fn ollama_failure(cause: &OllamaError) -> Failure {
         }
         OllamaError::Truncated => (IngestionFailure::StreamCut, Retry::Limited),
     };
-    Failure::new(code, cause, retry)
+    Failure::new(code, retry)
 }
 
 fn database_failure(cause: &sqlx::Error) -> Failure {
     match cause {
         // The document was deleted while its passages were inserted.
-        sqlx::Error::Database(fault) if fault.is_foreign_key_violation() => Failure::superseded(),
-        _ if is_unavailable(cause) => Failure::unavailable(Store::Postgres),
-        _ if is_conflict(cause) => Failure::new(IngestionFailure::Contended, cause, Retry::Limited),
+        sqlx::Error::Database(fault) if fault.is_foreign_key_violation() => {
+            Failure::new(IngestionFailure::Superseded, Retry::Never)
+        }
+        _ if is_unavailable(cause) => Failure::unavailable(Store::Postgres.name()),
+        _ if is_conflict(cause) => Failure::new(IngestionFailure::Contended, Retry::Limited),
         // A missing privilege or an invalid statement fails in the same way every time.
-        _ => Failure::internal("the passages could not be stored"),
+        _ => Failure::new(IngestionFailure::Internal, Retry::Never),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn classify(error: IngestError) -> (IngestionFailure, Retry) {
-        match error.into_event() {
-            IngestionEvent::Failed { code, retry, .. } => (code, retry),
-            other => panic!("{other:?}"),
-        }
-    }
 
     #[test]
     fn only_an_unavailable_dependency_is_waited_for_and_only_a_fault_is_final() {
@@ -178,8 +208,25 @@ mod tests {
             ),
         ];
         for (error, code, retry) in expected {
-            let text = error.to_string();
-            assert_eq!(classify(error), (code, retry), "{text}");
+            let failure = error.failure();
+            assert_eq!((failure.code, failure.retry), (code, retry), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_cause_does_not_reach_the_creator() {
+        let chroma = ChromaError::Server("InternalError: http://chroma:8000/x".to_owned());
+        let refusal = HubError::Refused {
+            service: Service::CreatorHub,
+            status: 500,
+            code: "internal".to_owned(),
+            detail: "http://creator-hub:8002".to_owned(),
+        };
+        let ollama = OllamaError::ModelFailed("llama runner: 127.0.0.1".to_owned());
+        let errors: [IngestError; 3] = [chroma.into(), refusal.into(), ollama.into()];
+        for error in errors {
+            let reason = error.failure().reason;
+            assert!(!reason.contains([':', '/']), "{reason}");
         }
     }
 }

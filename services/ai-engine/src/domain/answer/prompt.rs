@@ -1,6 +1,6 @@
 //! Composes the prompt of the chat model. Retrieved text is fenced and marked as data.
 
-use shared_ai_client::{Source, Turn, TurnRole};
+use shared_ai_client::{ChatTurn, Source, TurnRole};
 
 use crate::domain::tokens;
 
@@ -27,7 +27,7 @@ pub struct Message {
 /// not know it, or else a passage could close its own fence.
 pub(crate) fn messages<'s>(
     question: &str,
-    history: &[Turn],
+    history: &[ChatTurn],
     sources: impl IntoIterator<Item = &'s Source>,
     nonce: &str,
 ) -> Vec<Message> {
@@ -89,7 +89,7 @@ fn fenced_passages<'s>(
 }
 
 /// The newest turns that fit into the budget of tokens, oldest first, starting with a user's turn.
-fn recent_turns(history: &[Turn], budget: usize) -> Vec<Message> {
+fn recent_turns(history: &[ChatTurn], budget: usize) -> Vec<Message> {
     let mut left = budget;
     let mut kept: Vec<Message> = Vec::new();
     for turn in history.iter().rev().take(MAX_TURNS) {

@@ -9,27 +9,52 @@ use uuid::{Builder, Uuid};
 use crate::domain::index::chunking::Passage;
 
 /// What else the id of a passage depends on.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ChunkNamespace<'a> {
+#[derive(Debug, Clone)]
+pub(crate) struct ChunkNamespace {
     pub(crate) tenant: CreatorId,
     pub(crate) document: DocumentId,
     /// The embedding model: another model makes other vectors, hence other ids.
-    pub(crate) model: &'a str,
+    pub(crate) model: String,
 }
 
-/// The ids of a document's passages, in the order of the passages.
+/// Gives the passages of one document their ids, in the order of the passages.
 ///
 /// An id depends on the heading, the text, and how often the same pair occurred before. It does not
 /// depend on the position, so that a paragraph inserted at the front leaves all other ids
 /// unchanged.
-pub(crate) fn chunk_ids(namespace: ChunkNamespace<'_>, passages: &[Passage]) -> Vec<ChunkId> {
-    let mut seen: HashMap<(Option<&str>, &str), u32> = HashMap::new();
-    let identify = |passage: &'_ Passage, repeat: u32| {
+#[derive(Debug)]
+pub(crate) struct ChunkIds {
+    namespace: ChunkNamespace,
+    /// How often a passage occurred, by the id of its first occurrence.
+    seen: HashMap<ChunkId, u32>,
+}
+
+impl ChunkIds {
+    pub(crate) fn new(namespace: ChunkNamespace) -> Self {
+        let seen = HashMap::new();
+        Self { namespace, seen }
+    }
+
+    /// The id of the next passage.
+    pub(crate) fn next(&mut self, passage: &Passage) -> ChunkId {
+        let first = self.namespace.id(passage, 0);
+        let repeats = self.seen.entry(first).or_insert(0);
+        let repeat = *repeats;
+        *repeats += 1;
+        match repeat {
+            0 => first,
+            repeat => self.namespace.id(passage, repeat),
+        }
+    }
+}
+
+impl ChunkNamespace {
+    fn id(&self, passage: &Passage, repeat: u32) -> ChunkId {
         let mut hasher = Sha256::new();
-        hasher.update(namespace.tenant.as_uuid());
-        hasher.update(namespace.document.as_uuid());
+        hasher.update(self.tenant.as_uuid());
+        hasher.update(self.document.as_uuid());
         for part in [
-            namespace.model,
+            self.model.as_str(),
             passage.heading.as_deref().unwrap_or_default(),
             &passage.text,
         ] {
@@ -39,17 +64,7 @@ pub(crate) fn chunk_ids(namespace: ChunkNamespace<'_>, passages: &[Passage]) -> 
         }
         hasher.update(repeat.to_be_bytes());
         ChunkId::from(uuid_from_hash(&hasher.finalize()))
-    };
-    passages
-        .iter()
-        .map(|passage| {
-            let key = (passage.heading.as_deref(), passage.text.as_str());
-            let repeats = seen.entry(key).or_insert(0);
-            let id = identify(passage, *repeats);
-            *repeats += 1;
-            id
-        })
-        .collect()
+    }
 }
 
 /// The first 16 bytes of a hash as a UUIDv8 (RFC 9562, 5.8).
@@ -73,16 +88,25 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_passage_keeps_its_id_when_another_is_inserted_before_it() {
-        let namespace = ChunkNamespace {
+    fn namespace() -> ChunkNamespace {
+        ChunkNamespace {
             tenant: CreatorId::new(),
             document: DocumentId::new(),
-            model: "all-minilm",
-        };
-        let before = chunk_ids(namespace, &[passage(0, "a"), passage(1, "b")]);
+            model: "all-minilm".to_owned(),
+        }
+    }
+
+    fn chunk_ids(namespace: &ChunkNamespace, passages: &[Passage]) -> Vec<ChunkId> {
+        let mut ids = ChunkIds::new(namespace.clone());
+        passages.iter().map(|passage| ids.next(passage)).collect()
+    }
+
+    #[test]
+    fn a_passage_keeps_its_id_when_another_is_inserted_before_it() {
+        let namespace = namespace();
+        let before = chunk_ids(&namespace, &[passage(0, "a"), passage(1, "b")]);
         let after = chunk_ids(
-            namespace,
+            &namespace,
             &[passage(0, "new"), passage(1, "a"), passage(2, "b")],
         );
         assert_eq!(before, after[1..]);
@@ -90,40 +114,50 @@ mod tests {
 
     #[test]
     fn each_repetition_of_a_passage_has_its_own_id() {
-        let namespace = ChunkNamespace {
-            tenant: CreatorId::new(),
-            document: DocumentId::new(),
-            model: "all-minilm",
-        };
-        let ids = chunk_ids(namespace, &[passage(0, "a"), passage(1, "a")]);
+        let ids = chunk_ids(&namespace(), &[passage(0, "a"), passage(1, "a")]);
         assert_ne!(ids[0], ids[1]);
         assert_eq!(ids[0].as_uuid().get_version_num(), 8);
     }
 
+    /// Another id would embed every passage of every document again.
+    #[test]
+    fn an_id_is_the_same_in_every_version_of_this_program() {
+        let namespace = ChunkNamespace {
+            tenant: CreatorId::from(Uuid::nil()),
+            document: DocumentId::from(Uuid::nil()),
+            model: "all-minilm".to_owned(),
+        };
+        let ids = chunk_ids(&namespace, &[passage(0, "a"), passage(1, "a")]);
+        let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            ids,
+            [
+                "aa327fa3-db8a-8dbf-9ed2-49f95c692b68",
+                "a4dcf8bb-9205-8f5f-a43f-9d1d7c6d7db7"
+            ]
+        );
+    }
+
     #[test]
     fn tenant_document_and_model_are_part_of_the_id() {
-        let namespace = ChunkNamespace {
-            tenant: CreatorId::new(),
-            document: DocumentId::new(),
-            model: "all-minilm",
-        };
-        let ids = |namespace| chunk_ids(namespace, &[passage(0, "a")])[0];
+        let namespace = namespace();
+        let id = |namespace: &_| chunk_ids(namespace, &[passage(0, "a")])[0];
         let others = [
             ChunkNamespace {
                 tenant: CreatorId::new(),
-                ..namespace
+                ..namespace.clone()
             },
             ChunkNamespace {
                 document: DocumentId::new(),
-                ..namespace
+                ..namespace.clone()
             },
             ChunkNamespace {
-                model: "other",
-                ..namespace
+                model: "other".to_owned(),
+                ..namespace.clone()
             },
         ];
         for other in others {
-            assert_ne!(ids(namespace), ids(other));
+            assert_ne!(id(&namespace), id(&other));
         }
     }
 }

@@ -3,7 +3,8 @@
 use shared_ai_client::TextKind;
 use text_splitter::{ChunkConfig, ChunkSizer, MarkdownSplitter, TextSplitter};
 
-use crate::domain::index::sections::{Section, normalise, sections};
+use crate::domain::index::lines::Lines;
+use crate::domain::index::sections::{Outline, Paragraph};
 use crate::domain::tokens;
 
 /// The longest passage in characters: short enough to be shown whole as a citation.
@@ -44,28 +45,80 @@ impl Passage {
     }
 }
 
-/// Splits a text into passages for a model with a context window of `window` tokens.
-pub(crate) fn passages(kind: TextKind, text: &str, window: usize) -> Vec<Passage> {
-    let measure = Measure::for_window(window);
-    let found = sections(kind, &normalise(text));
-    let texts = found.into_iter().flat_map(|section| {
-        let Section {
-            heading,
-            paragraphs,
-        } = section;
-        let heading_of = move |text| (heading.clone(), text);
-        pieces(kind, paragraphs, measure)
-            .into_iter()
-            .map(heading_of)
-    });
-    texts
-        .zip(0_i32..)
-        .map(|((heading, text), ordinal)| Passage {
-            ordinal,
-            heading,
-            text,
-        })
-        .collect()
+/// Splits a text into passages, piece by piece; it keeps what does not make a passage yet.
+#[derive(Debug)]
+pub(crate) struct Splitter {
+    kind: TextKind,
+    measure: Measure,
+    lines: Lines,
+    outline: Outline,
+    /// The last paragraph, which the next one may be joined with.
+    last: Option<Paragraph>,
+    next_ordinal: i32,
+}
+
+impl Splitter {
+    /// A splitter for a model with a context window of `window` tokens.
+    pub(crate) fn new(kind: TextKind, window: usize) -> Self {
+        Self {
+            kind,
+            measure: Measure::for_window(window),
+            lines: Lines::default(),
+            outline: Outline::new(kind),
+            last: None,
+            next_ordinal: 0,
+        }
+    }
+
+    /// The passages that are complete with this piece of the text.
+    pub(crate) fn push(&mut self, piece: &[u8]) -> Vec<Passage> {
+        self.lines.push(piece, |line| self.outline.push(line));
+        self.passages()
+    }
+
+    /// The passages at the end of the text.
+    pub(crate) fn finish(&mut self) -> Vec<Passage> {
+        self.lines.finish(|line| self.outline.push(line));
+        self.outline.finish();
+        let mut found = self.passages();
+        if let Some(last) = self.last.take() {
+            self.add(last, &mut found);
+        }
+        found
+    }
+
+    fn passages(&mut self) -> Vec<Passage> {
+        let mut found = Vec::new();
+        for paragraph in self.outline.take() {
+            if let Some(last) = &mut self.last
+                && last.section == paragraph.section
+                && fits_after(&last.text, &paragraph.text, self.measure)
+            {
+                last.text.push_str("\n\n");
+                last.text.push_str(&paragraph.text);
+            } else if let Some(complete) = self.last.replace(paragraph) {
+                self.add(complete, &mut found);
+            }
+        }
+        found
+    }
+
+    fn add(&mut self, paragraph: Paragraph, found: &mut Vec<Passage>) {
+        let Paragraph { heading, text, .. } = paragraph;
+        let texts = if self.measure.fits(&text) {
+            vec![text]
+        } else {
+            split(self.kind, &text, self.measure)
+        };
+        for text in texts {
+            found.push(Passage {
+                ordinal: self.next_ordinal,
+                heading: heading.clone(),
+                text,
+            });
+            self.next_ordinal = self.next_ordinal.saturating_add(1);
+        }
+    }
 }
 
 /// Combines two limits into one size: the larger of the estimated tokens and the characters scaled
@@ -99,28 +152,7 @@ impl ChunkSizer for Measure {
     }
 }
 
-/// Joins short paragraphs and splits long ones.
-fn pieces(kind: TextKind, paragraphs: Vec<String>, measure: Measure) -> Vec<String> {
-    let mut joined: Vec<String> = Vec::new();
-    for paragraph in paragraphs {
-        match joined.last_mut() {
-            Some(last) if fits_after(last, &paragraph, measure) => {
-                last.push_str("\n\n");
-                last.push_str(&paragraph);
-            }
-            _ => joined.push(paragraph),
-        }
-    }
-    let split_if_long = |text: String| {
-        if measure.fits(&text) {
-            vec![text]
-        } else {
-            split(kind, &text, measure)
-        }
-    };
-    joined.into_iter().flat_map(split_if_long).collect()
-}
-
+/// Whether a short paragraph is joined with the next one.
 fn fits_after(last: &str, next: &str, measure: Measure) -> bool {
     last.chars().count() < MIN_CHARACTERS
         && measure.size(last) + measure.size(next) < measure.capacity
@@ -147,4 +179,4 @@ fn split(kind: TextKind, text: &str, measure: Measure) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

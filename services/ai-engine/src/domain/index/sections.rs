@@ -1,4 +1,4 @@
-//! Parses the structure of a text: headings and the paragraphs under them.
+//! Parses the structure of a text, line by line: headings and the paragraphs under them.
 
 use shared_ai_client::TextKind;
 
@@ -7,43 +7,23 @@ const HEADING_SEPARATOR: &str = " > ";
 /// The longest heading path in characters; a longer one is truncated.
 const MAX_HEADING: usize = 300;
 
-/// The text under one heading.
+/// A longer paragraph is cut, so that a text without empty lines need not fit into memory.
+const MAX_PARAGRAPH: usize = 256 * 1024;
+
+/// A paragraph and where it stands; a fenced code block is one paragraph.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Section {
-    /// The path of headings, outermost first.
+pub(crate) struct Paragraph {
+    /// The number of the section: paragraphs under one heading have the same.
+    pub(crate) section: usize,
+    /// The path of headings above it, outermost first.
     pub(crate) heading: Option<String>,
-    /// The paragraphs; a fenced code block is one paragraph.
-    pub(crate) paragraphs: Vec<String>,
+    pub(crate) text: String,
 }
 
-/// Removes control characters, some of which PostgreSQL cannot store, and the byte order mark;
-/// line endings become `\n`.
-pub(crate) fn normalise(text: &str) -> String {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let visible = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
-    text.trim_start_matches('\u{feff}')
-        .chars()
-        .filter(visible)
-        .collect()
-}
-
-/// Splits a normalised text into its sections.
-pub(crate) fn sections(kind: TextKind, text: &str) -> Vec<Section> {
-    let mut outline = Outline::default();
-    let mut lines = text.lines().peekable();
-    while let Some(line) = lines.next() {
-        let markdown = kind == TextKind::Markdown && !outline.fenced;
-        let below = lines.peek().copied().unwrap_or_default();
-        if let Some((level, title)) = hash_heading(line).filter(|_| markdown) {
-            outline.open_section(level, title);
-        } else if let Some(level) = underlined_heading(line, below).filter(|_| markdown) {
-            outline.open_section(level, line.trim());
-            lines.next();
-        } else {
-            outline.add_line(line, kind == TextKind::Markdown);
-        }
-    }
-    outline.finish()
+/// Removes control characters, some of which PostgreSQL cannot store, and byte order marks.
+fn visible(line: &str) -> String {
+    let is_visible = |c: &char| (!c.is_control() || *c == '\t') && *c != '\u{feff}';
+    line.chars().filter(is_visible).collect()
 }
 
 /// Parses `## Title` as a heading of level 2.
@@ -66,23 +46,83 @@ fn underlined_heading(line: &str, below: &str) -> Option<usize> {
     }
 }
 
-#[derive(Debug, Default)]
-struct Outline {
+/// Reads the lines of a text and gives its paragraphs.
+#[derive(Debug)]
+pub(crate) struct Outline {
+    kind: TextKind,
+    /// The line before the current one: whether it is a heading depends on the line below it.
+    held: Option<String>,
     path: Vec<(usize, String)>,
-    paragraphs: Vec<String>,
+    heading: Option<String>,
+    section: usize,
     paragraph: String,
     fenced: bool,
-    found: Vec<Section>,
+    found: Vec<Paragraph>,
 }
 
 impl Outline {
-    fn open_section(&mut self, level: usize, title: &str) {
-        self.close_section();
-        self.path.retain(|(above, _)| *above < level);
-        self.path.push((level, title.to_owned()));
+    pub(crate) const fn new(kind: TextKind) -> Self {
+        Self {
+            kind,
+            held: None,
+            path: Vec::new(),
+            heading: None,
+            section: 0,
+            paragraph: String::new(),
+            fenced: false,
+            found: Vec::new(),
+        }
     }
 
-    fn add_line(&mut self, line: &str, markdown: bool) {
+    /// Reads the next line.
+    pub(crate) fn push(&mut self, line: &str) {
+        let line = visible(line);
+        if let Some(held) = self.held.take() {
+            let markdown = self.kind == TextKind::Markdown && !self.fenced;
+            let underlined = underlined_heading(&held, &line).filter(|_| markdown);
+            // A heading by its own signs is one whatever is below it.
+            if let Some(level) = underlined.filter(|_| hash_heading(&held).is_none()) {
+                self.open_section(level, held.trim());
+                return;
+            }
+            self.add_line(&held);
+        }
+        self.held = Some(line);
+    }
+
+    /// Reads the end of the text.
+    pub(crate) fn finish(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.add_line(&held);
+        }
+        self.close_paragraph();
+    }
+
+    /// The paragraphs that are complete since the last call.
+    pub(crate) fn take(&mut self) -> Vec<Paragraph> {
+        std::mem::take(&mut self.found)
+    }
+
+    fn open_section(&mut self, level: usize, title: &str) {
+        self.close_paragraph();
+        self.section += 1;
+        self.path.retain(|(above, _)| *above < level);
+        self.path.push((level, title.to_owned()));
+        let titles: Vec<&str> = self.path.iter().map(|(_, title)| title.as_str()).collect();
+        let heading: String = titles
+            .join(HEADING_SEPARATOR)
+            .chars()
+            .take(MAX_HEADING)
+            .collect();
+        self.heading = (!heading.is_empty()).then_some(heading);
+    }
+
+    fn add_line(&mut self, line: &str) {
+        let markdown = self.kind == TextKind::Markdown;
+        if let Some((level, title)) = hash_heading(line).filter(|_| markdown && !self.fenced) {
+            self.open_section(level, title);
+            return;
+        }
         let start = line.trim_start();
         let fence = markdown && (start.starts_with("```") || start.starts_with("~~~"));
         if fence {
@@ -92,6 +132,9 @@ impl Outline {
             self.close_paragraph();
             return;
         }
+        if self.paragraph.len() + line.len() > MAX_PARAGRAPH {
+            self.close_paragraph();
+        }
         if !self.paragraph.is_empty() {
             self.paragraph.push('\n');
         }
@@ -99,32 +142,14 @@ impl Outline {
     }
 
     fn close_paragraph(&mut self) {
-        let paragraph = std::mem::take(&mut self.paragraph);
-        if !paragraph.trim().is_empty() {
-            self.paragraphs.push(paragraph);
+        let text = std::mem::take(&mut self.paragraph);
+        if !text.trim().is_empty() {
+            self.found.push(Paragraph {
+                section: self.section,
+                heading: self.heading.clone(),
+                text,
+            });
         }
-    }
-
-    fn close_section(&mut self) {
-        self.close_paragraph();
-        if self.paragraphs.is_empty() {
-            return;
-        }
-        let titles: Vec<&str> = self.path.iter().map(|(_, title)| title.as_str()).collect();
-        let heading: String = titles
-            .join(HEADING_SEPARATOR)
-            .chars()
-            .take(MAX_HEADING)
-            .collect();
-        self.found.push(Section {
-            heading: (!heading.is_empty()).then_some(heading),
-            paragraphs: std::mem::take(&mut self.paragraphs),
-        });
-    }
-
-    fn finish(mut self) -> Vec<Section> {
-        self.close_section();
-        self.found
     }
 }
 

@@ -6,7 +6,7 @@ use shared_rpc::http_client;
 use shared_testkit::Stores;
 
 use super::estimate;
-use crate::domain::index::chunking::passages;
+use crate::domain::index::chunking::tests::passages;
 
 const HANDBOOK: &str = include_str!("../../../tests/it/handbook.md");
 

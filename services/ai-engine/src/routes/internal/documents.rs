@@ -1,4 +1,5 @@
-//! Indexing and deletion of documents, called by creator-hub.
+//! Deletion of documents from the index, called by creator-hub; and indexing, as creator-hub of 0.1
+//! asks for it.
 
 use std::convert::Infallible;
 
@@ -9,26 +10,27 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
 use shared_ai_client::{IngestionEvent, NewIngestion};
 use shared_models::DocumentId;
+use shared_models::limits::DOCUMENT_TITLE;
 use shared_web::{Body, Id, ServiceCall, called_by};
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::app::index::{self, ingest};
+use crate::app::index::{self, ingest_request};
 use crate::error::Error;
 use crate::state::AppState;
 
 /// Bytes of the request: the document's text as JSON.
 pub(in crate::routes) const MAX_BODY: usize = 64 * 1024 * 1024;
-/// Characters; a longer title is truncated.
-const MAX_TITLE: usize = 300;
 
-/// Makes a document searchable. The lines of the response report the progress.
+/// Makes a document searchable. The lines of the response report the progress. Only creator-hub of
+/// 0.1 calls this, in a rolling upgrade; later ones enqueue a job. To be removed in the release
+/// after the next one.
 pub(in crate::routes) async fn index_document(
     State(app): State<AppState>,
     call: ServiceCall<called_by::CreatorHub>,
     Id(document): Id<DocumentId>,
     Body(body): Body<NewIngestion>,
 ) -> Result<Response, Error> {
-    let events = ingest::start(app, call.tenant, document, validate(body)?);
+    let events = ingest_request::start(app, call.tenant, document, validate(body)?);
     let lines = ReceiverStream::new(events).map(|event| Ok::<_, Infallible>(to_line(&event)));
     let media_type = HeaderValue::from_static("application/x-ndjson");
     let headers = [(header::CONTENT_TYPE, media_type)];
@@ -52,7 +54,12 @@ fn validate(mut new: NewIngestion) -> Result<NewIngestion, Error> {
     }
     // Citations show the title on one line, but a file name may contain line breaks.
     let parts: Vec<&str> = new.title.split(|c: char| c.is_control()).collect();
-    new.title = parts.join(" ").trim().chars().take(MAX_TITLE).collect();
+    new.title = parts
+        .join(" ")
+        .trim()
+        .chars()
+        .take(DOCUMENT_TITLE)
+        .collect();
     if new.title.is_empty() {
         return invalid("title", "must not be empty");
     }

@@ -26,7 +26,6 @@ pub(crate) async fn request(app: &AppState, caller: &Caller) -> Result<(), Error
     }
     send(app, &mut tx, &user).await?;
     tx.commit().await?;
-    app.mailer.wake();
     Ok(())
 }
 

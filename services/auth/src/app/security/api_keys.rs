@@ -11,8 +11,8 @@ use shared_models::text::SingleLine;
 use shared_models::{ApiKeyId, Page, PageRequest, Permission};
 use shared_web::{Caller, ClientIp, Idempotent, Paging};
 
+use crate::app::audit;
 use crate::app::idempotency::{self, Execution};
-use crate::app::{audit, revocation};
 use crate::domain::api_key::ApiKeySecret;
 use crate::domain::audit::Action;
 use crate::error::Error;
@@ -118,8 +118,9 @@ pub(crate) async fn revoke(
     }
     let audit_event = audit::event(&caller.principal, Action::ApiKeyRevoked, ip).on(id);
     audit::append(&mut tx, audit_event).await?;
-    tx.commit().await?;
-    revocation::publish_once(app, Subject::ApiKey(id)).await
+    let revoked = app.revocations.revoke([Subject::ApiKey(id)]);
+    tx.apply(revoked).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Resolves keys from the database: for introspection by other services, and for requests to auth
@@ -150,6 +151,7 @@ impl ApiKeyResolver {
             id: key,
             scopes: grant.scopes,
             created_by: Some(grant.created_by),
+            read_at: Some(grant.read_at.as_millisecond()),
         }))
     }
 }

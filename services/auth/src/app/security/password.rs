@@ -1,11 +1,13 @@
 //! Passwords: policy, confirmation, change and reset.
 
 use shared_auth::Subject;
+use shared_jobs::NewJob;
 use shared_models::{CreatorId, Email, UserId};
 use shared_web::{Caller, ClientIp};
+use uuid::Uuid;
 
 use super::password_hasher::PasswordCheck;
-use crate::app::{audit, limits, revocation};
+use crate::app::{audit, limits, mailer};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::credentials::PasswordText;
 use crate::domain::email;
@@ -105,15 +107,16 @@ pub(crate) async fn change(
     audit::append(&mut tx, audit_event).await?;
     let message = email::password_changed(&known.email, &known.full_name);
     app.mailer.enqueue(&mut tx, &message).await?;
+    let revoked = app
+        .revocations
+        .revoke(ended.into_iter().map(Subject::Session));
+    tx.apply(revoked).await?;
     tx.commit().await?;
-    app.mailer.wake();
-    let subjects: Vec<_> = ended.into_iter().map(Subject::Session).collect();
-    revocation::publish_or_log(app, &subjects).await;
     Ok(())
 }
 
-/// Records a reset request. The outbox job looks up the account and sends the email, so that the
-/// time of the response does not reveal whether the account exists.
+/// Records a reset request. A job looks up the account and sends the email, so that the time of the
+/// response does not reveal whether the account exists.
 pub(crate) async fn request_reset(
     app: &AppState,
     email: &Email,
@@ -122,10 +125,12 @@ pub(crate) async fn request_reset(
     limits::enforce(&app.cache, limits::RESET_BY_IP, &limits::by_ip(ip)).await?;
     let account = limits::by_account(email);
     limits::enforce(&app.cache, limits::RESET_BY_ACCOUNT, &account).await?;
-    let mut tx = app.db.system().await?;
+    // The platform's own work: the request has no tenant before it is known to have an account.
+    let mut tx = app.db.tenant(shared_jobs::platform()).await?;
     reset_requests::insert(&mut tx, email).await?;
+    let job = NewJob::new(mailer::ANSWER_RESET_REQUEST, Uuid::now_v7());
+    app.jobs.enqueue(&mut tx, job).await?;
     tx.commit().await?;
-    app.mailer.wake();
     Ok(())
 }
 
@@ -160,8 +165,8 @@ pub(crate) async fn confirm_reset(
     audit::append(&mut tx, audit_event).await?;
     let message = email::password_changed(&known.email, &known.full_name);
     app.mailer.enqueue(&mut tx, &message).await?;
+    let revoked = app.revocations.revoke([Subject::User(user)]);
+    tx.apply(revoked).await?;
     tx.commit().await?;
-    app.mailer.wake();
-    revocation::publish_or_log(app, &[Subject::User(user)]).await;
     Ok(())
 }

@@ -4,7 +4,7 @@ use shared_auth::Subject;
 use shared_models::{Page, PageRequest, SessionId};
 use shared_web::{Caller, ClientIp, Paging};
 
-use crate::app::{audit, revocation};
+use crate::app::audit;
 use crate::domain::audit::Action;
 use crate::error::{Denied, Error};
 use crate::state::AppState;
@@ -40,9 +40,9 @@ pub(crate) async fn revoke(
     }
     let audit_event = audit::event(&caller.principal, Action::SessionRevoked, ip).on(id);
     audit::append(&mut tx, audit_event).await?;
-    tx.commit().await?;
-    revocation::publish_or_log(app, &[Subject::Session(id)]).await;
-    Ok(())
+    let revoked = app.revocations.revoke([Subject::Session(id)]);
+    tx.apply(revoked).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Ends all sessions.
@@ -52,6 +52,7 @@ pub(crate) async fn revoke_all(app: &AppState, caller: &Caller, ip: ClientIp) ->
     sessions::revoke_all(&mut tx, user, None, RevocationReason::LogoutAll).await?;
     let audit_event = audit::event(&caller.principal, Action::SessionsRevoked, ip).on(user);
     audit::append(&mut tx, audit_event).await?;
-    tx.commit().await?;
-    revocation::publish(app, &[Subject::User(user)]).await
+    let revoked = app.revocations.revoke([Subject::User(user)]);
+    tx.apply(revoked).await?;
+    Ok(tx.commit().await?)
 }

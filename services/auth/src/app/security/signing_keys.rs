@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
-use shared_auth::{Subject, TokenVerifier};
+use shared_auth::{RevocationPublisher, Subject, TokenVerifier};
 use shared_cache::{Cache, Key};
 use shared_config::Secret;
 use shared_crypto::Encryptor;
@@ -47,6 +47,7 @@ pub(crate) struct KeyRing {
     pub(crate) cache: Cache,
     pub(crate) encryptor: Encryptor,
     pub(crate) verifier: TokenVerifier,
+    pub(crate) revocations: RevocationPublisher,
     pub(crate) loaded: Arc<OnceCell<()>>,
     /// Serializes reloads: an older one must not restore keys that a newer one found removed.
     pub(crate) reload_lock: Arc<Mutex<()>>,
@@ -65,7 +66,6 @@ impl KeyRing {
         signing_keys::lock(&mut tx).await?;
         let kid = self.add(&mut tx, ROTATION_DELAY_SECONDS).await?;
         tx.commit().await?;
-        self.notify_replicas(&kid).await;
         self.reload().await?;
         Ok(kid)
     }
@@ -80,51 +80,13 @@ impl KeyRing {
             signing_keys::remove(&mut tx, &row.kid).await?;
         }
         let kid = self.add(&mut tx, 0.0).await?;
-        // Before the commit, which removes the ids of these keys.
-        let replaced = match self.revoke(&old).await {
-            Ok(()) => tx.commit().await.map_err(Error::from),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = replaced {
-            self.lift_revocations(&old).await;
-            return Err(error);
-        }
+        let subjects = old.iter().map(|row| Subject::signing_key(&row.kid));
+        let revoked = self.revocations.revoke_for(subjects, KEY_REVOCATION_TTL);
+        tx.apply(revoked).await?;
+        tx.commit().await?;
         tracing::warn!(kid, "all other signing keys revoked");
-        self.notify_replicas(&kid).await;
         self.reload().await?;
         Ok(kid)
-    }
-
-    async fn revoke(&self, keys: &[SigningKeyRow]) -> Result<(), Error> {
-        let Some(revocations) = self.verifier.revocations() else {
-            return Ok(());
-        };
-        for row in keys {
-            revocations
-                .revoke(Subject::signing_key(&row.kid), KEY_REVOCATION_TTL)
-                .await
-                .map_err(|cause| Error::Revocation(Box::new(cause)))?;
-        }
-        Ok(())
-    }
-
-    /// Undoes [`Self::revoke`].
-    async fn lift_revocations(&self, keys: &[SigningKeyRow]) {
-        let Some(revocations) = self.verifier.revocations() else {
-            return;
-        };
-        for row in keys {
-            if let Err(cause) = revocations.lift(Subject::signing_key(&row.kid)).await {
-                let kid = &row.kid;
-                tracing::error!(%cause, kid, "signing key still revoked; tokens may be refused");
-            }
-        }
-    }
-
-    async fn notify_replicas(&self, kid: &str) {
-        if let Err(cause) = self.cache.publish(&Key::signing_keys(), kid).await {
-            tracing::warn!(%cause, "replicas not notified of a new signing key; they poll for it");
-        }
     }
 
     /// Reads the keys, adds the first one or the one that is due, and removes expired ones.
@@ -182,12 +144,16 @@ impl KeyRing {
         successors.take_while(is_long_active).count()
     }
 
-    /// Adds a random key, and returns its id.
+    /// Adds a random key, and returns its id. The commit notifies the other replicas.
     async fn add(&self, tx: &mut SystemTx, delay_seconds: f64) -> Result<String, Error> {
         let mut seed = [0_u8; 32];
         getrandom::fill(&mut seed)?;
         let kid = self.insert(tx, &seed, delay_seconds).await?;
         tracing::info!(kid, "signing key added");
+        let (cache, added) = (self.cache.clone(), kid.clone());
+        tx.after_commit(move || {
+            tokio::spawn(notify_replicas(cache, added));
+        });
         Ok(kid)
     }
 
@@ -292,4 +258,10 @@ pub(crate) async fn rotate(
     audit::append(&mut tx, audit_event).await?;
     tx.commit().await?;
     Ok(app.signer.keys())
+}
+
+async fn notify_replicas(cache: Cache, kid: String) {
+    if let Err(cause) = cache.publish(&Key::signing_keys(), &kid).await {
+        tracing::warn!(%cause, "replicas not notified of a new signing key; they poll for it");
+    }
 }

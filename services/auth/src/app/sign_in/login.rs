@@ -182,7 +182,6 @@ async fn open_session(
         SignInOutcome::EmailUnverified => {
             email_verification::send(app, &mut tx, &me.user).await?;
             tx.commit().await?;
-            app.mailer.wake();
             ("unverified", Denied::EmailUnverified.into())
         }
         SignInOutcome::Locked => ("locked", Error::InvalidCredentials),

@@ -6,7 +6,7 @@ use shared_models::{CreatorId, SessionId};
 use shared_web::ClientIp;
 
 use super::session::{TokenPair, issue_tokens, subject};
-use crate::app::{audit, limits, revocation};
+use crate::app::{audit, limits};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::refresh_token::RefreshToken;
 use crate::error::{Denied, Error};
@@ -29,12 +29,8 @@ pub(crate) async fn refresh(
     let mut tx = app.db.tenant(owner.creator).await?;
     let result = rotate(app, &mut tx, owner.session, token, ip).await;
     // A reused token ends the session: that is committed although the request is refused.
-    let is_reused = matches!(result, Err(Error::RefreshTokenReused));
-    if result.is_ok() || is_reused {
+    if matches!(result, Ok(_) | Err(Error::RefreshTokenReused)) {
         tx.commit().await?;
-    }
-    if is_reused {
-        revocation::publish_or_log(app, &[Subject::Session(owner.session)]).await;
     }
     result
 }
@@ -67,7 +63,7 @@ async fn rotate(
         }
         TokenState::Expired => return Err(refused("expired")),
         TokenState::SessionEnded => return Err(refused("ended")),
-        TokenState::Reused => return end_reused(tx, session, ip).await,
+        TokenState::Reused => return end_reused(app, tx, session, ip).await,
     }
     let user = users::find(tx, token.user)
         .await?
@@ -96,6 +92,7 @@ async fn find_locked(
 
 /// Ends the session of a token that was used again too late.
 async fn end_reused(
+    app: &AppState,
     tx: &mut TenantTx,
     session: SessionId,
     ip: ClientIp,
@@ -103,6 +100,8 @@ async fn end_reused(
     sessions::revoke(tx, session, RevocationReason::TokenReuse).await?;
     let audit_event = audit::event(Actor::Anonymous, Action::TokenReused, ip).on(session);
     audit::append(tx, audit_event).await?;
+    let revoked = app.revocations.revoke([Subject::Session(session)]);
+    tx.apply(revoked).await?;
     tracing::warn!(%session, "used refresh token received again; session revoked");
     count("reused");
     Err(Error::RefreshTokenReused)
@@ -133,12 +132,10 @@ pub(crate) async fn logout(
     if ended {
         let audit_event = audit::event(Actor::Anonymous, Action::SignedOut, ip).on(session);
         audit::append(&mut tx, audit_event).await?;
+        let revoked = app.revocations.revoke([Subject::Session(session)]);
+        tx.apply(revoked).await?;
     }
-    tx.commit().await?;
-    if ended {
-        revocation::publish(app, &[Subject::Session(session)]).await?;
-    }
-    Ok(())
+    Ok(tx.commit().await?)
 }
 
 fn refused(outcome: &'static str) -> Error {

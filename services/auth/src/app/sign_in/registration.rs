@@ -6,6 +6,7 @@ use shared_models::{CreatorId, Email, Role, UserId};
 use super::session::{self, SignedInUser};
 use crate::app::account::email_verification;
 use crate::app::security::password;
+use crate::app::team::members;
 use crate::app::{audit, limits};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::credentials::PasswordText;
@@ -15,7 +16,7 @@ use crate::domain::full_name::FullName;
 use crate::domain::registration::Registration;
 use crate::error::{Error, RegistrationRefused};
 use crate::state::AppState;
-use crate::store::{creators, login_lookup, me, memberships, signup_invitations, users};
+use crate::store::{creators, login_lookup, me, signup_invitations, users};
 
 /// A requested account.
 #[derive(Debug)]
@@ -98,13 +99,12 @@ async fn create(
     if !login_lookup::claim_login(&mut tx, &account.email, user).await? {
         return Err(Error::EmailTaken);
     }
-    memberships::insert(&mut tx, user, Role::Owner).await?;
+    members::add(app, &mut tx, user, Role::Owner).await?;
     let me = me::find(&mut tx, user).await?.ok_or(Error::Inconsistent)?;
     email_verification::send(app, &mut tx, &me.user).await?;
     let actor = Actor::User(user.as_uuid());
     let audit_event = audit::event(actor, Action::Registered, device.ip);
     let signed_in = session::open(app, &mut tx, me, device, audit_event).await?;
     tx.commit().await?;
-    app.mailer.wake();
     Ok(signed_in)
 }

@@ -84,5 +84,6 @@ pub(super) const fn subject(tx: &TenantTx, user: &UserRow, session: SessionId) -
         user: user.id,
         role: user.role,
         session,
+        read_at: user.read_at,
     }
 }

@@ -57,7 +57,6 @@ pub(crate) async fn create<B: Serialize + Sync>(
     let status = StatusCode::CREATED;
     let created = idempotency::store_encrypted(app, &mut tx, &request, status, body).await?;
     tx.commit().await?;
-    app.mailer.wake();
     Ok(created)
 }
 

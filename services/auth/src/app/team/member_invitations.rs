@@ -11,6 +11,7 @@ use crate::app::account::email_verification;
 use crate::app::idempotency::{self, Execution};
 use crate::app::security::password;
 use crate::app::sign_in::session::{self, SignedInUser};
+use crate::app::team::members;
 use crate::app::{audit, limits};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::credentials::PasswordText;
@@ -21,7 +22,7 @@ use crate::domain::full_name::FullName;
 use crate::error::{Error, InvitationRefused};
 use crate::state::AppState;
 use crate::store::member_invitations::{self, InvitationRef};
-use crate::store::{creators, login_lookup, me, memberships, tenants, users};
+use crate::store::{creators, login_lookup, me, tenants, users};
 
 pub(crate) use crate::store::member_invitations::MemberInvitationRow;
 
@@ -71,7 +72,6 @@ pub(crate) async fn create<B: Serialize + Sync>(
     let status = StatusCode::CREATED;
     let created = idempotency::store_encrypted(app, &mut tx, &request, status, body).await?;
     tx.commit().await?;
-    app.mailer.wake();
     Ok(created)
 }
 
@@ -165,13 +165,12 @@ async fn create_member(
     if !login_lookup::claim_login(&mut tx, &email, user).await? {
         return Err(Error::EmailTaken);
     }
-    memberships::insert(&mut tx, user, row.role).await?;
+    members::add(app, &mut tx, user, row.role).await?;
     let me = me::find(&mut tx, user).await?.ok_or(Error::Inconsistent)?;
     email_verification::send(app, &mut tx, &me.user).await?;
     let actor = Actor::User(user.as_uuid());
     let audit_event = audit::event(actor, Action::MemberJoined, device.ip).on(id);
     let signed_in = session::open(app, &mut tx, me, device, audit_event).await?;
     tx.commit().await?;
-    app.mailer.wake();
     Ok(signed_in)
 }

@@ -1,10 +1,12 @@
 //! Members of the account.
 
 use shared_auth::Subject;
+use shared_db::TenantTx;
+use shared_models::event::{MemberJoined, MemberRemoved, MemberRoleChanged};
 use shared_models::{Page, PageRequest, Permission, Role, UserId};
 use shared_web::{ApiError, Caller, ClientIp, Paging};
 
-use crate::app::{audit, revocation};
+use crate::app::audit;
 use crate::domain::audit::Action;
 use crate::error::Error;
 use crate::state::AppState;
@@ -25,6 +27,17 @@ pub(crate) async fn list(
     Ok(paging.page(rows, window, |row| row.id.as_uuid()))
 }
 
+/// Makes a user a member, in the transaction that creates the user.
+pub(crate) async fn add(
+    app: &AppState,
+    tx: &mut TenantTx,
+    user: UserId,
+    role: Role,
+) -> sqlx::Result<()> {
+    memberships::insert(tx, user, role).await?;
+    app.events.publish(tx, MemberJoined { user, role }).await
+}
+
 /// Changes the role of a member and revokes the access tokens with the former role.
 pub(crate) async fn change_role(
     app: &AppState,
@@ -38,8 +51,11 @@ pub(crate) async fn change_role(
     check(memberships::change_role(&mut tx, member, role, below_owner).await?)?;
     let audit_event = audit::event(&caller.principal, Action::RoleChanged, ip).on(member);
     audit::append(&mut tx, audit_event).await?;
-    tx.commit().await?;
-    revocation::publish_once(app, Subject::User(member)).await
+    let changed = MemberRoleChanged { user: member, role };
+    app.events.publish(&mut tx, changed).await?;
+    let revoked = app.revocations.revoke([Subject::User(member)]);
+    tx.apply(revoked).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Removes a member and revokes the member's access tokens.
@@ -54,8 +70,12 @@ pub(crate) async fn remove(
     check(memberships::remove(&mut tx, member, below_owner).await?)?;
     let audit_event = audit::event(&caller.principal, Action::MemberRemoved, ip).on(member);
     audit::append(&mut tx, audit_event).await?;
-    tx.commit().await?;
-    revocation::publish_once(app, Subject::User(member)).await
+    app.events
+        .publish(&mut tx, MemberRemoved { user: member })
+        .await?;
+    let revoked = app.revocations.revoke([Subject::User(member)]);
+    tx.apply(revoked).await?;
+    Ok(tx.commit().await?)
 }
 
 fn check(change: MemberChange) -> Result<(), ApiError> {

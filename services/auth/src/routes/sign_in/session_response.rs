@@ -112,6 +112,7 @@ impl From<UserRow> for User {
             email_verified_at,
             last_login_at,
             created_at,
+            read_at: _,
         } = row;
         Self {
             id,

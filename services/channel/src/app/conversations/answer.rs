@@ -1,11 +1,19 @@
-//! The transactions of `jobs/answer.rs`: leases, questions and their answers.
+//! The job that answers a conversation: how it is enqueued, and its transactions.
+//!
+//! No question is lost between a job that ends and a message that arrives. Who stores a message
+//! locks the row of the conversation first and then enqueues; the job locks the row, looks once
+//! more and then completes itself.
 
 use std::time::Duration;
 
 use shared_ai_client::Done;
-use uuid::Uuid;
+use shared_db::TenantTx;
+use shared_events::EventBus;
+use shared_jobs::{JobContext, NewJob, lease};
+use shared_models::ConversationId;
+use shared_models::event::MessageAnswered;
 
-use crate::app::live::broadcast::ConversationKey;
+use crate::domain::conversation::ConversationKey;
 use crate::domain::frame::CitedSource;
 use crate::state::AppState;
 use crate::store::answer_leases;
@@ -13,96 +21,143 @@ use crate::store::messages::{self, MessageRow};
 
 pub(crate) use crate::store::answer_leases::LeasedQuestion;
 
+/// The kind of the job.
+pub(crate) const ANSWER_CONVERSATION: &str = "answer_conversation";
 /// Messages before the question that are sent to ai-engine with it.
 const HISTORY_SIZE: i64 = 20;
 
-/// A lease on the answers of one conversation, held by one run of the job.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Lease {
-    pub(crate) key: ConversationKey,
-    pub(crate) worker: Uuid,
-}
-
-/// The next question of a conversation, as far as this worker is concerned.
+/// The next question of a conversation, as far as this job is concerned.
 pub(crate) enum NextQuestion {
-    /// Leased to this worker, with the messages before it.
+    /// Leased to this job, with the messages before it.
     Leased(LeasedQuestion, Vec<MessageRow>),
-    /// Leased to another worker for that time.
+    /// Leased to a process of the version before, or to a job that has failed, for that time.
     LeasedElsewhere(Duration),
+    /// Nothing is left to answer, and the job is completed.
     None,
+    /// Another worker has the job by now.
+    JobLost,
 }
 
-/// Leases the oldest question that has no answer.
-pub(crate) async fn lease_next_question(
+/// The conversation that a job answers.
+pub(crate) fn conversation(context: &JobContext) -> ConversationKey {
+    ConversationKey {
+        creator: context.tenant(),
+        conversation: context.subject().into(),
+    }
+}
+
+/// Enqueues the job of a conversation in the transaction that has locked its row, unless it waits
+/// or runs: then it answers this question as well.
+pub(crate) async fn enqueue(
     app: &AppState,
-    lease: Lease,
-) -> sqlx::Result<NextQuestion> {
-    let Lease { key, worker } = lease;
+    tx: &mut TenantTx,
+    id: ConversationId,
+) -> sqlx::Result<()> {
+    let job = NewJob::new(ANSWER_CONVERSATION, id.as_uuid()).dedupe(format!("answer:{id}"));
+    app.jobs.enqueue_here(tx, job).await
+}
+
+/// Enqueues the job of a conversation with an open question, unless it waits or runs.
+pub(crate) async fn ensure_job(app: &AppState, key: ConversationKey) -> sqlx::Result<()> {
     let mut tx = app.db.tenant(key.creator).await?;
-    let leased = answer_leases::acquire(&mut tx, key.conversation, worker).await?;
+    enqueue(app, &mut tx, key.conversation).await?;
+    tx.commit().await
+}
+
+/// Leases the oldest question that has no answer, or completes the job.
+pub(crate) async fn lease_next_question(context: &JobContext) -> sqlx::Result<NextQuestion> {
+    let (id, job) = (conversation(context).conversation, context.job().id);
+    let mut tx = context.begin().await?;
+    let mut leased = answer_leases::acquire(&mut tx, id, job).await?;
+    if leased.is_none() {
+        answer_leases::lock(&mut tx, id).await?;
+        leased = answer_leases::acquire(&mut tx, id, job).await?;
+    }
     let Some(question) = leased else {
-        let remaining = answer_leases::remaining(&mut tx, key.conversation).await?;
-        return Ok(remaining.map_or(NextQuestion::None, NextQuestion::LeasedElsewhere));
+        if let Some(remaining) = answer_leases::remaining(&mut tx, id, job).await? {
+            return Ok(NextQuestion::LeasedElsewhere(remaining));
+        }
+        if !context.complete(&mut tx).await? {
+            return Ok(NextQuestion::JobLost);
+        }
+        tx.commit().await?;
+        return Ok(NextQuestion::None);
     };
-    let id = key.conversation;
     let history = messages::before(&mut tx, id, question.seq, HISTORY_SIZE).await?;
     tx.commit().await?;
     Ok(NextQuestion::Leased(question, history))
 }
 
-/// Renews the lease. Returns false when another worker or a person has taken over.
-pub(crate) async fn renew(app: &AppState, lease: Lease) -> sqlx::Result<bool> {
-    let mut tx = app.db.tenant(lease.key.creator).await?;
-    let renewed = answer_leases::renew(&mut tx, lease.key.conversation, lease.worker).await?;
+/// Renews the lease on the conversation. Returns false when another worker or a person has taken
+/// over.
+pub(crate) async fn renew(context: &JobContext) -> sqlx::Result<bool> {
+    let id = conversation(context).conversation;
+    let mut tx = context.begin().await?;
+    let renewed = answer_leases::renew(&mut tx, id, context.job().id).await?;
     tx.commit().await?;
     Ok(renewed)
 }
 
-/// Stores an answer and ends the lease. Returns `None` when the lease is lost or a person has
-/// taken over: the statement that assigns the number checks both, so a person always wins.
+/// Stores an answer and ends the lease on the conversation. Returns `None` when another worker has
+/// the conversation or the job, or a person has taken over: the statement that assigns the number
+/// checks the owner, so a person always wins.
 pub(crate) async fn complete(
-    app: &AppState,
-    lease: Lease,
+    context: &JobContext,
+    events: &EventBus,
     reply_to: i64,
     text: &str,
     sources: &[CitedSource],
     done: &Done,
 ) -> sqlx::Result<Option<MessageRow>> {
-    let Lease { key, worker } = lease;
-    let mut tx = app.db.tenant(key.creator).await?;
-    let seq = answer_leases::complete(&mut tx, key.conversation, worker, reply_to).await?;
+    let id = conversation(context).conversation;
+    let mut tx = context.begin().await?;
+    let seq = answer_leases::complete(&mut tx, id, context.job().id, reply_to).await?;
     let Some(seq) = seq else {
         return Ok(None);
     };
+    // An earlier attempt of the job has the same token in the conversation.
+    if !lease::renew_lease(&mut tx, context.job()).await? {
+        return Ok(None);
+    }
     // PostgreSQL's text type cannot store NUL, which a model may produce.
-    let content = text.trim().replace('\0', "");
+    let stored = text.trim().replace('\0', "");
     let answer = messages::NewAnswer {
         reply_to,
-        content: &content,
+        content: &stored,
         sources,
         done,
     };
-    let row = messages::insert_answer(&mut tx, key.conversation, seq, answer).await?;
+    let row = messages::insert_answer(&mut tx, id, seq, answer).await?;
+    let answered = MessageAnswered {
+        conversation: id,
+        message: row.id,
+        reply_to,
+    };
+    events.publish(&mut tx, answered).await?;
     tx.commit().await?;
     Ok(Some(row))
 }
 
 /// Ends the lease without an answer. A `failed` question is answered only after a retry of the
-/// visitor; otherwise the next worker answers it.
-pub(crate) async fn release(app: &AppState, lease: Lease, failed: Option<i64>) -> sqlx::Result<()> {
-    let Lease { key, worker } = lease;
-    let mut tx = app.db.tenant(key.creator).await?;
-    answer_leases::release(&mut tx, key.conversation, worker, failed).await?;
+/// visitor; otherwise the next attempt answers it.
+pub(crate) async fn release(context: &JobContext, failed: Option<i64>) -> sqlx::Result<()> {
+    let id = conversation(context).conversation;
+    let mut tx = context.begin().await?;
+    answer_leases::release(&mut tx, id, context.job().id, failed).await?;
     tx.commit().await
 }
 
-/// Lets the last message be answered again. Returns false when it is not an open question.
+/// Lets the last message be answered again, and enqueues the job. Returns false when it is not an
+/// open question.
 pub(crate) async fn reopen_last_question(
     app: &AppState,
     key: ConversationKey,
 ) -> sqlx::Result<bool> {
     let mut tx = app.db.tenant(key.creator).await?;
     let reopened = answer_leases::reopen_last_question(&mut tx, key.conversation).await?;
+    if reopened {
+        enqueue(app, &mut tx, key.conversation).await?;
+    }
     tx.commit().await?;
     Ok(reopened)
 }

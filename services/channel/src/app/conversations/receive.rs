@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use shared_db::{TenantTx, usage};
-use shared_models::UsageKind;
+use shared_db::TenantTx;
+use shared_models::event::MessageReceived;
 use uuid::Uuid;
 
+use super::answer;
 use crate::app::limits;
 use crate::domain::visitor_token::SessionClaims;
 use crate::state::AppState;
@@ -25,8 +26,8 @@ pub(crate) enum Outcome {
     ConversationClosed,
 }
 
-/// Stores a message, unless it is stored already. The rate limit is charged only for new messages,
-/// so retrying after a lost ack is free.
+/// Stores a message with the job that answers it, unless it is stored already. The rate limit is
+/// charged only for new messages, so retrying after a lost ack is free.
 pub(crate) async fn receive_message(
     app: &AppState,
     session: &SessionClaims,
@@ -58,7 +59,13 @@ pub(crate) async fn receive_message(
         return Ok(Outcome::Duplicate(stored_seq));
     }
     let row = messages::insert_question(&mut tx, conversation, seq, client_msg_id, content).await?;
-    usage::record(&mut tx, &[(UsageKind::Messages, 1)]).await?;
+    let received = MessageReceived {
+        channel: session.channel,
+        conversation,
+        message: row.id,
+    };
+    app.events.publish(&mut tx, received).await?;
+    answer::enqueue(app, &mut tx, conversation).await?;
     tx.commit().await?;
     metrics::counter!("channel_messages_total", "role" => "user").increment(1);
     Ok(Outcome::Stored(Box::new(row)))

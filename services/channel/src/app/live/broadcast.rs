@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
 use shared_cache::{Cache, Key};
-use shared_models::{ConversationId, CreatorId};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::relay::Relay;
+use crate::domain::conversation::ConversationKey;
 use crate::domain::frame::{CitedSource, ServerFrame};
 use crate::store::messages::MessageRow;
 
@@ -50,18 +50,9 @@ impl Signal {
     }
 }
 
-/// Identifies a conversation whose events are delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct ConversationKey {
-    pub(crate) creator: CreatorId,
-    pub(crate) conversation: ConversationId,
-}
-
-impl ConversationKey {
-    /// The Redis topic of the conversation's events.
-    pub(crate) fn redis_topic(self) -> Key {
-        Key::conversation_events(self.creator, self.conversation)
-    }
+/// The Redis topic of a conversation's events.
+pub(super) fn redis_topic(key: ConversationKey) -> Key {
+    Key::conversation_events(key.creator, key.conversation)
 }
 
 /// Delivers the events of all conversations that have sockets or answers in this process.

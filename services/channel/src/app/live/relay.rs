@@ -14,7 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{interval, timeout};
 use uuid::Uuid;
 
-use super::broadcast::{ConversationKey, Conversations, Signal};
+use super::broadcast::{Conversations, Signal, redis_topic};
+use crate::domain::conversation::ConversationKey;
 
 /// Events queued for Redis. More are dropped: every message can be read from the database.
 const OUTGOING_CAPACITY: usize = 1024;
@@ -145,7 +146,7 @@ async fn publish_all(
         let Ok(text) = serde_json::to_string(&event) else {
             continue;
         };
-        let result = cache.publish(&key.redis_topic(), &text).await;
+        let result = cache.publish(&redis_topic(key), &text).await;
         match (&result, unavailable) {
             (Err(error), false) => {
                 tracing::warn!(%error, "Redis unavailable; other replicas receive no events");
@@ -230,7 +231,7 @@ impl Listener {
         let (mut sink, stream) = with_timeout(self.cache.listen()).await?.split();
         self.subscribed.clear();
         for key in self.conversations.with_sockets() {
-            let topic = self.cache.channel(&key.redis_topic());
+            let topic = self.cache.channel(&redis_topic(key));
             with_timeout(sink.subscribe(&topic)).await?;
             self.subscribed.insert(topic, key);
             if reconnecting {
@@ -283,7 +284,7 @@ impl Listener {
             Command::Subscribe(key, done) => (key, Some(done)),
             Command::Unsubscribe(key) => (key, None),
         };
-        let topic = self.cache.channel(&key.redis_topic());
+        let topic = self.cache.channel(&redis_topic(key));
         if self.conversations.has_sockets(key) {
             if let Entry::Vacant(entry) = self.subscribed.entry(topic) {
                 with_timeout(sink.subscribe(entry.key())).await?;

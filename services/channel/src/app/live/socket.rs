@@ -11,12 +11,13 @@ use jiff::Timestamp;
 use tokio::time::{Instant, Sleep, interval, sleep, sleep_until, timeout};
 
 use self::suspension::SuspensionWatch;
-use super::broadcast::{Broadcaster, ConversationKey, Signal, Subscription};
+use super::broadcast::{Broadcaster, Signal, Subscription};
+use crate::app::conversations::answer;
+use crate::domain::conversation::{ConversationKey, HandledBy};
 use crate::domain::frame::ServerFrame;
 use crate::domain::frame_budget::FrameBudget;
 use crate::domain::reorder_buffer::ReorderBuffer;
 use crate::domain::visitor_token::SessionClaims;
-use crate::jobs::answer;
 use crate::state::AppState;
 use crate::store::conversations::{self, ConversationRow};
 use crate::store::messages::{self, MessageRow};
@@ -168,8 +169,9 @@ impl Connection {
         for json in answer_so_far {
             self.send(json.into()).await?;
         }
-        if has_open_question {
-            answer::wake(&self.app, self.key);
+        // Usually its job waits or runs already. The question is stored: a failure costs a retry.
+        if has_open_question && let Err(error) = answer::ensure_job(&self.app, self.key).await {
+            tracing::error!(%error, "open question not enqueued: database error");
         }
         self.serve(broadcaster, &mut subscription).await
     }
@@ -217,8 +219,8 @@ impl Connection {
         max * u32::from(u16::from_le_bytes(random)) / u32::from(u16::MAX)
     }
 
-    /// Sends the state of the conversation and the missed messages. Returns whether a question is
-    /// still to be answered.
+    /// Sends the state of the conversation and the missed messages. Returns whether a question may
+    /// still be answered by the assistant.
     async fn send_snapshot(&mut self) -> Result<bool, End> {
         let known = self.messages.last();
         let snapshot = read_snapshot(&self.app, &self.session, known).await;
@@ -236,7 +238,8 @@ impl Connection {
         for row in &snapshot.messages {
             self.show_row(row).await?;
         }
-        Ok(conversation.is_some_and(|row| row.last_seq > row.answered_seq))
+        Ok(conversation
+            .is_some_and(|row| row.handled_by == HandledBy::Bot && row.last_seq > row.answered_seq))
     }
 
     async fn forward(&mut self, signal: Signal) -> Step {

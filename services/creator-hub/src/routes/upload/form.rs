@@ -8,19 +8,19 @@ use std::time::Duration;
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::http::StatusCode;
 use sha2::{Digest as _, Sha256};
+use shared_blobs::{BlobStore, PendingBlob};
+use shared_models::ContentHash;
 use shared_models::text::{MultiLine, SingleLine};
 use shared_web::{IdempotencyKey, Idempotent};
 use tokio::time::timeout;
 
 use crate::app::library;
 use crate::domain::bounded_list::BoundedList;
-use crate::domain::content::ContentHash;
 use crate::domain::document::{
     DESCRIPTION, DocumentKind, TAG, TAGS, TITLE, shown_filename, title_of,
 };
 use crate::domain::text::{NotText, TextCheck};
 use crate::error::Error;
-use crate::files::{FileStore, PendingUpload};
 use crate::store::documents::NewDocument;
 
 /// Longest wait for the next bytes.
@@ -77,7 +77,7 @@ impl Form {
 
 /// A received file that is not in its place yet.
 pub(super) struct UploadedFile {
-    pub(super) incoming: Box<dyn PendingUpload>,
+    pub(super) incoming: Box<dyn PendingBlob>,
     pub(super) filename: String,
     pub(super) kind: DocumentKind,
     pub(super) size: u64,
@@ -95,7 +95,7 @@ struct Parts {
 
 /// Reads a form whose file has at most `max_bytes` bytes.
 pub(super) async fn receive(
-    files: &dyn FileStore,
+    files: &dyn BlobStore,
     mut multipart: Multipart,
     max_bytes: u64,
 ) -> Result<Form, Error> {
@@ -124,7 +124,7 @@ pub(super) async fn receive(
 }
 
 async fn receive_parts(
-    files: &dyn FileStore,
+    files: &dyn BlobStore,
     multipart: &mut Multipart,
     max_bytes: u64,
 ) -> Result<Parts, Error> {
@@ -158,7 +158,7 @@ async fn receive_parts(
 }
 
 async fn receive_file(
-    files: &dyn FileStore,
+    files: &dyn BlobStore,
     mut field: Field<'_>,
     max_bytes: u64,
 ) -> Result<UploadedFile, Error> {

@@ -5,12 +5,12 @@ use shared_models::DocumentId;
 use sqlx::Row as _;
 
 use super::{hash, parse_enum};
-use crate::domain::content::ContentHash;
 use crate::domain::document::DocumentKind;
+use shared_models::ContentHash;
 
 /// The document of one processing.
 #[derive(Debug, Clone)]
-pub(crate) struct Work {
+pub(crate) struct PendingDocument {
     pub(crate) id: DocumentId,
     pub(crate) version: i32,
     pub(crate) title: String,
@@ -19,7 +19,10 @@ pub(crate) struct Work {
 }
 
 /// Begins or resumes processing; none when the document is not to be processed any more.
-pub(crate) async fn begin(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<Option<Work>> {
+pub(crate) async fn begin(
+    tx: &mut TenantTx,
+    id: DocumentId,
+) -> sqlx::Result<Option<PendingDocument>> {
     let row = sqlx::query(
         "update hub.documents set state = 'processing', updated_at = now()
          where id = $1 and state in ('pending', 'processing')
@@ -29,7 +32,7 @@ pub(crate) async fn begin(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<Opt
     .fetch_optional(tx.conn())
     .await?;
     let Some(row) = row else { return Ok(None) };
-    Ok(Some(Work {
+    Ok(Some(PendingDocument {
         id: row.try_get("id")?,
         version: row.try_get("version")?,
         title: row.try_get("title")?,
@@ -38,13 +41,18 @@ pub(crate) async fn begin(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<Opt
     }))
 }
 
-/// Whether the document is still to be processed.
-pub(crate) async fn is_wanted(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<bool> {
-    sqlx::query("select exists (select from hub.documents where id = $1 and state = 'processing')")
-        .bind(id)
-        .fetch_one(tx.conn())
-        .await?
-        .try_get(0)
+/// Locks the document until this transaction ends; false when this version is no longer to be
+/// processed.
+pub(crate) async fn hold(tx: &mut TenantTx, id: DocumentId, version: i32) -> sqlx::Result<bool> {
+    let row = sqlx::query(
+        "select from hub.documents where id = $1 and version = $2 and state = 'processing'
+         for update",
+    )
+    .bind(id)
+    .bind(version)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.is_some())
 }
 
 /// The state of a document after successful processing.
@@ -58,8 +66,14 @@ pub(crate) enum Finish {
     Unwanted,
 }
 
-/// Marks the document as searchable.
-pub(crate) async fn finish(tx: &mut TenantTx, work: &Work, chunks: i32) -> sqlx::Result<Finish> {
+/// Marks the document as searchable under that title.
+pub(crate) async fn finish(
+    tx: &mut TenantTx,
+    id: DocumentId,
+    version: i32,
+    title: &str,
+    chunks: i32,
+) -> sqlx::Result<Finish> {
     let row = sqlx::query(
         "update hub.documents
          set state = 'ready', chunk_count = $3, error_code = null, error_reason = null,
@@ -67,26 +81,27 @@ pub(crate) async fn finish(tx: &mut TenantTx, work: &Work, chunks: i32) -> sqlx:
          where id = $1 and version = $2 and state = 'processing'
          returning title",
     )
-    .bind(work.id)
-    .bind(work.version)
+    .bind(id)
+    .bind(version)
     .bind(chunks)
     .fetch_optional(tx.conn())
     .await?;
     let Some(row) = row else {
         return Ok(Finish::Unwanted);
     };
-    let title: &str = row.try_get("title")?;
-    Ok(if title == work.title {
+    let current: &str = row.try_get("title")?;
+    Ok(if current == title {
         Finish::Ready
     } else {
         Finish::Renamed
     })
 }
 
-/// Records that processing failed.
+/// Records that processing failed; of that version only, if one is given.
 pub(crate) async fn fail(
     tx: &mut TenantTx,
     id: DocumentId,
+    version: Option<i32>,
     code: &str,
     reason: &str,
 ) -> sqlx::Result<()> {
@@ -94,11 +109,13 @@ pub(crate) async fn fail(
         "update hub.documents
          set state = 'failed', error_code = left($2, 60), error_reason = left($3, 2000),
              updated_at = now()
-         where id = $1 and state in ('pending', 'processing')",
+         where id = $1 and state in ('pending', 'processing')
+           and version = coalesce($4, version)",
     )
     .bind(id)
     .bind(code)
     .bind(reason)
+    .bind(version)
     .execute(tx.conn())
     .await
     .map(|_| ())

@@ -18,9 +18,9 @@ fn source(number: u32, title: &str, text: &str) -> Source {
     }
 }
 
-fn turn(role: TurnRole, content: &str) -> Turn {
+fn turn(role: TurnRole, content: &str) -> ChatTurn {
     let content = MultiLine::parse(content).unwrap();
-    Turn { role, content }
+    ChatTurn { role, content }
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn the_question_comes_last_and_the_conversation_before_it() {
 fn the_prompt_stays_within_its_budget() {
     let long = "A sentence about rest and breathing that goes on. ".repeat(20);
     let sources: Vec<Source> = (1..=10).map(|n| source(n, "t", &long)).collect();
-    let history: Vec<Turn> = (0..100)
+    let history: Vec<ChatTurn> = (0..100)
         .map(|n| {
             let role = if n % 2 == 0 {
                 TurnRole::User
@@ -72,7 +72,7 @@ fn the_prompt_stays_within_its_budget() {
 
 #[test]
 fn only_the_newest_turns_are_kept() {
-    let history: Vec<Turn> = (0..60)
+    let history: Vec<ChatTurn> = (0..60)
         .map(|n| turn(TurnRole::User, &format!("turn {n}")))
         .collect();
     let found = recent_turns(&history, MAX_HISTORY_TOKENS);

@@ -4,6 +4,34 @@ use super::*;
 
 const HANDBOOK: &str = include_str!("../../../../tests/it/handbook.md");
 
+/// The passages of a text that arrives whole.
+pub(crate) fn passages(kind: TextKind, text: &str, window: usize) -> Vec<Passage> {
+    in_pieces(kind, text, window, usize::MAX)
+}
+
+/// The passages of a text that arrives in pieces of that length.
+fn in_pieces(kind: TextKind, text: &str, window: usize, length: usize) -> Vec<Passage> {
+    let mut splitter = Splitter::new(kind, window);
+    let mut found = Vec::new();
+    for piece in text.as_bytes().chunks(length) {
+        found.extend(splitter.push(piece));
+    }
+    found.extend(splitter.finish());
+    found
+}
+
+#[test]
+fn passages_are_the_same_wherever_the_pieces_end() {
+    let long = HANDBOOK.replace(['\n', '#'], " ");
+    let text = format!("Title\n===\n\n{HANDBOOK}\n\n```\n# code\n\nmore\n```\n\n{long}");
+    for kind in [TextKind::Markdown, TextKind::Plain] {
+        let whole = passages(kind, &text, 256);
+        for length in [1, 7, 100, 1000] {
+            assert_eq!(in_pieces(kind, &text, 256, length), whole, "{length}");
+        }
+    }
+}
+
 #[test]
 fn every_paragraph_of_the_handbook_becomes_one_passage() {
     let found = passages(TextKind::Markdown, HANDBOOK, 256);

@@ -2,11 +2,24 @@
 
 use super::*;
 
+/// The paragraphs of a text by section, each with its heading.
+fn sections(kind: TextKind, text: &str) -> Vec<(Option<String>, Vec<String>)> {
+    let mut outline = Outline::new(kind);
+    text.lines().for_each(|line| outline.push(line));
+    outline.finish();
+    let (mut found, mut last) = (Vec::<(Option<String>, Vec<String>)>::new(), None);
+    for paragraph in outline.take() {
+        if last != Some(paragraph.section) {
+            last = Some(paragraph.section);
+            found.push((paragraph.heading, Vec::new()));
+        }
+        found.last_mut().unwrap().1.push(paragraph.text);
+    }
+    found
+}
+
 fn markdown(text: &str) -> Vec<(Option<String>, Vec<String>)> {
-    sections(TextKind::Markdown, &normalise(text))
-        .into_iter()
-        .map(|section| (section.heading, section.paragraphs))
-        .collect()
+    sections(TextKind::Markdown, text)
 }
 
 #[test]
@@ -52,16 +65,24 @@ fn a_fenced_block_keeps_blank_lines_and_hash_signs() {
 #[test]
 fn plain_text_has_no_headings() {
     let found = sections(TextKind::Plain, "# one\n\ntwo");
-    assert_eq!(found[0].heading, None);
-    assert_eq!(found[0].paragraphs, ["# one", "two"]);
+    assert_eq!(found[0].0, None);
+    assert_eq!(found[0].1, ["# one", "two"]);
 }
 
 #[test]
 fn control_characters_are_removed() {
-    assert_eq!(
-        normalise("\u{feff}a\u{0}b\r\nc\u{7}\td"),
-        "ab\nc\td".to_owned()
-    );
+    let found = markdown("\u{feff}a\u{0}b\r\nc\u{7}\td");
+    assert_eq!(found[0].1, ["ab\nc\td"]);
     assert!(markdown("\u{0}\n\n \n").is_empty());
     assert!(markdown("# only a heading").is_empty());
+}
+
+#[test]
+fn a_paragraph_without_end_is_cut() {
+    let text = "a line of a paragraph that never ends\n".repeat(20_000);
+    let found = sections(TextKind::Plain, &text);
+    assert!(found[0].1.len() > 1);
+    assert!(found[0].1.iter().all(|text| text.len() <= MAX_PARAGRAPH));
+    let joined = format!("{}\n", found[0].1.join("\n"));
+    assert_eq!(joined, text);
 }

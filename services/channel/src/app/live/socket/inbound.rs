@@ -13,7 +13,6 @@ use super::{
 use crate::app::conversations::answer::reopen_last_question;
 use crate::app::conversations::receive::{self, Outcome};
 use crate::domain::frame::{ClientFrame, ErrorFrame, ServerFrame};
-use crate::jobs::answer;
 
 impl Connection {
     /// Handles whatever the socket receives.
@@ -75,11 +74,9 @@ impl Connection {
             Ok(Outcome::Stored(row)) => {
                 let seq = row.seq;
                 self.own_seqs.insert(seq);
-                let ack = ServerFrame::Ack { client_msg_id, seq };
-                self.send(ack.to_json().into()).await?;
+                // Before the ack, which a slow client delays: the answer has begun already.
                 self.app.broadcaster.send_stored(self.key, &row);
-                answer::wake(&self.app, self.key);
-                return Ok(());
+                ServerFrame::Ack { client_msg_id, seq }
             }
             Ok(Outcome::Duplicate(seq)) => ServerFrame::Ack { client_msg_id, seq },
             Ok(Outcome::RateLimited(wait)) => error(
@@ -105,7 +102,6 @@ impl Connection {
     async fn retry(&mut self) -> Step {
         let reopened = reopen_last_question(&self.app, self.key).await;
         if reopened.map_err(unavailable)? {
-            answer::wake(&self.app, self.key);
             return Ok(());
         }
         self.refuse("nothing_to_retry", "the last message is answered already")

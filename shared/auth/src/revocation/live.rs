@@ -1,0 +1,126 @@
+//! The rows as this process has last loaded them, for when Redis cannot be believed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use shared_db::Db;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use super::Subject;
+use super::rows::{self, RevocationRow};
+
+/// Without an epoch the rows are loaded at most so often: a revocation is known within a second.
+const LOAD_INTERVAL: Duration = Duration::from_millis(900);
+/// Longest wait for the database.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The rows could not be loaded.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the live revocations cannot be loaded: {0}")]
+pub(crate) struct Unavailable(Arc<str>);
+
+/// The rows of the last load, and when it began.
+#[derive(Debug, Default)]
+pub(super) struct LoadedRows {
+    rows: HashMap<Subject, RevocationRow>,
+    /// What Redis had before the load: from then on it has every newer revocation.
+    epoch: Option<i64>,
+    begun: Option<Instant>,
+}
+
+impl LoadedRows {
+    /// The row that revokes a subject, unless it has expired or is lifted.
+    pub(super) fn find(&self, subject: Subject) -> Option<&RevocationRow> {
+        let row = self.rows.get(&subject)?;
+        (!row.lifted && row.until > Timestamp::now().as_millisecond()).then_some(row)
+    }
+
+    /// Whether Redis, in this epoch, has everything that is newer than these rows.
+    pub(super) fn covers(&self, epoch: Option<i64>) -> bool {
+        epoch.is_some() && self.epoch == epoch
+    }
+
+    /// Rows that were loaded under another epoch do not have what Redis has just lost, so a change
+    /// of the epoch loads them again however fresh they are.
+    fn is_current_for(&self, epoch: Option<i64>) -> bool {
+        let fresh = |begun: Instant| epoch.is_some() || begun.elapsed() < LOAD_INTERVAL;
+        self.epoch == epoch && self.begun.is_some_and(fresh)
+    }
+}
+
+/// Loads the rows when Redis has no epoch, or another one than before.
+#[derive(Debug)]
+pub(super) struct LiveRows {
+    db: Db,
+    last: RwLock<Arc<LoadedRows>>,
+    /// Held while loading, so that concurrent requests load once; the last failure and its time.
+    loading: Mutex<Option<(Instant, Unavailable)>>,
+}
+
+impl LiveRows {
+    pub(super) fn new(db: Db) -> Self {
+        Self {
+            db,
+            last: RwLock::default(),
+            loading: Mutex::default(),
+        }
+    }
+
+    /// Rows that together with what Redis has in this epoch are all that were committed until a
+    /// second ago.
+    pub(super) async fn current_for(
+        &self,
+        epoch: Option<i64>,
+    ) -> Result<Arc<LoadedRows>, Unavailable> {
+        let last = self.last();
+        if last.is_current_for(epoch) {
+            return Ok(last);
+        }
+        let mut failed = self.loading.lock().await;
+        let last = self.last();
+        if last.is_current_for(epoch) {
+            return Ok(last);
+        }
+        if let Some((at, cause)) = &*failed
+            && at.elapsed() < LOAD_INTERVAL
+        {
+            return Err(cause.clone());
+        }
+        match self.load(epoch).await {
+            Ok(loaded) => {
+                *failed = None;
+                Ok(loaded)
+            }
+            Err(cause) => {
+                tracing::warn!(%cause, "live revocations not loaded");
+                *failed = Some((Instant::now(), cause.clone()));
+                Err(cause)
+            }
+        }
+    }
+
+    async fn load(&self, epoch: Option<i64>) -> Result<Arc<LoadedRows>, Unavailable> {
+        let begun = Instant::now();
+        let loaded = timeout(LOAD_TIMEOUT, rows::load_live(&self.db)).await;
+        let rows = loaded
+            .map_err(|_| Unavailable("the database does not answer".into()))?
+            .map_err(|cause| Unavailable(cause.to_string().into()))?;
+        metrics::counter!("auth_revocation_loads_total").increment(1);
+        let loaded = Arc::new(LoadedRows {
+            rows: rows.into_iter().map(|row| (row.subject, row)).collect(),
+            epoch,
+            begun: Some(begun),
+        });
+        let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
+        *last = Arc::clone(&loaded);
+        Ok(loaded)
+    }
+
+    fn last(&self) -> Arc<LoadedRows> {
+        let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&last)
+    }
+}

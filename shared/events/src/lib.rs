@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod bus;
+mod delivery;
+mod dispatcher;
+mod store;
+mod subscription;
+
+pub use bus::{EventBus, Publish};
+pub use dispatcher::Dispatcher;
+pub use subscription::{EventError, PublishedEvent, Start, Subscription};

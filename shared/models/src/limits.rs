@@ -1,0 +1,11 @@
+//! Sizes and lengths that more than one service checks: each stands here once.
+
+/// Longest title of a document, characters.
+pub const DOCUMENT_TITLE: usize = 200;
+
+/// Largest upload that can be configured and largest text of a document, bytes. An extracted text
+/// is at most as large as its upload.
+pub const DOCUMENT_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Most bytes of a text that one request reads.
+pub const TEXT_WINDOW_BYTES: u64 = 1024 * 1024;
