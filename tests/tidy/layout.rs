@@ -143,6 +143,12 @@ const SCHEMAS: [(&str, &str); 4] = [
     ("channel", "channel"),
 ];
 
+/// Files that may still read a table of another service, and until when.
+const FOREIGN_READS: [(&str, &str); 1] = [(
+    "services/auth/src/store/document_usage.rs",
+    "until a projection of events replaces it, one release after all replicas publish (ADR 25)",
+)];
+
 /// What precedes a table in a statement.
 const BEFORE_A_TABLE: [&str; 6] = ["from ", "join ", "into ", "update ", "using ", "table "];
 
@@ -154,6 +160,12 @@ fn a_table_belongs_to_one_service() {
         let Some((service, _)) = in_service(&path) else {
             continue;
         };
+        if FOREIGN_READS
+            .iter()
+            .any(|(file, _)| path == Path::new(file))
+        {
+            continue;
+        }
         let foreign = SCHEMAS.iter().filter(|(owner, _)| *owner != service);
         let refused: Vec<String> = foreign
             .flat_map(|(_, schema)| BEFORE_A_TABLE.map(|before| format!("{before}{schema}.")))

@@ -9,13 +9,13 @@ use shared_db::Db;
 use shared_models::{Event, Retry};
 use tokio_util::sync::CancellationToken;
 
-use crate::store::{self, Batch, StoredEvent, Turn};
+use crate::store::{self, BacklogTurn, Batch, StoredEvent};
 use crate::subscription::{ErasedSubscription, EventError, PublishedEvent};
 
 /// Most events of a turn.
 const MAX_EVENTS: i64 = 100;
 /// A turn ends after this time, well before its lease expires.
-const MAX_TURN: Duration = Duration::from_secs(10);
+const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// An event is set aside after so many failures.
 const MAX_ATTEMPTS: i32 = 8;
 /// An event is set aside when so many processes in a row have died at it.
@@ -60,7 +60,7 @@ pub(crate) async fn serve_next(
 struct Delivery<'a> {
     db: &'a Db,
     subscription: &'a dyn ErasedSubscription,
-    turn: &'a Turn,
+    turn: &'a BacklogTurn,
     started: Instant,
 }
 
@@ -75,7 +75,7 @@ impl Delivery<'_> {
         let mut position = batch.position;
         let mut delivered = None;
         for event in batch.events {
-            if stop.is_cancelled() || self.started.elapsed() > MAX_TURN {
+            if stop.is_cancelled() || self.started.elapsed() > TURN_TIMEOUT {
                 return self.release(Duration::ZERO, delivered).await;
             }
             match self.deliver_one(position, &event, failures).await? {
@@ -91,7 +91,7 @@ impl Delivery<'_> {
             return self.release(Duration::ZERO, delivered).await;
         }
         let mut tx = self.db.tenant(self.turn.tenant).await?;
-        store::settle(&mut tx, self.turn, batch.newest).await?;
+        store::finish_turn(&mut tx, self.turn, batch.newest).await?;
         tx.commit().await
     }
 

@@ -59,7 +59,7 @@ pub(crate) async fn register(
 
 /// A tenant whose events a worker delivers to one subscription.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct BacklogTurn {
     pub(crate) tenant: CreatorId,
     pub(crate) subscription: &'static str,
     /// Leases in a row that have expired.
@@ -70,7 +70,10 @@ pub(crate) struct Turn {
 }
 
 /// Claims the tenant that has waited longest.
-pub(crate) async fn claim(db: &Db, subscription: &'static str) -> sqlx::Result<Option<Turn>> {
+pub(crate) async fn claim(
+    db: &Db,
+    subscription: &'static str,
+) -> sqlx::Result<Option<BacklogTurn>> {
     let token = Uuid::new_v4();
     let mut tx = db.system().await?;
     let row = sqlx::query("select * from platform.claim_event_backlog($1, $2, $3)")
@@ -80,8 +83,8 @@ pub(crate) async fn claim(db: &Db, subscription: &'static str) -> sqlx::Result<O
         .fetch_optional(tx.conn())
         .await?;
     tx.commit().await?;
-    let turn = |row: PgRow| -> sqlx::Result<Turn> {
-        Ok(Turn {
+    let turn = |row: PgRow| -> sqlx::Result<BacklogTurn> {
+        Ok(BacklogTurn {
             tenant: row.try_get("creator_id")?,
             subscription,
             interruptions: row.try_get("interruptions")?,
@@ -119,7 +122,11 @@ pub(crate) struct Batch {
 
 /// Reads the next events in one statement, since `newest` must be of the same moment as they are.
 /// `None` when the tenant is gone.
-pub(crate) async fn read_batch(db: &Db, turn: &Turn, limit: i64) -> sqlx::Result<Option<Batch>> {
+pub(crate) async fn read_batch(
+    db: &Db,
+    turn: &BacklogTurn,
+    limit: i64,
+) -> sqlx::Result<Option<Batch>> {
     let mut tx = db.tenant_read(turn.tenant).await?;
     let rows = sqlx::query(
         "select c.position as reached, c.attempts, c.outages, s.last_position,
@@ -174,7 +181,7 @@ fn stored_event(id: Uuid, row: &PgRow) -> sqlx::Result<StoredEvent> {
 /// stays locked until the end of the transaction, so that no two workers handle one event.
 pub(crate) async fn advance(
     tx: &mut TenantTx,
-    turn: &Turn,
+    turn: &BacklogTurn,
     from: i64,
     to: i64,
 ) -> sqlx::Result<bool> {
@@ -191,7 +198,7 @@ pub(crate) async fn advance(
 /// Counts a failure at the next event. An outage does not count towards the last attempt.
 pub(crate) async fn count_failure(
     tx: &mut TenantTx,
-    turn: &Turn,
+    turn: &BacklogTurn,
     position: i64,
     is_outage: bool,
 ) -> sqlx::Result<()> {
@@ -207,7 +214,7 @@ pub(crate) async fn count_failure(
 /// Keeps a copy of an event that is not delivered.
 pub(crate) async fn set_aside(
     tx: &mut TenantTx,
-    turn: &Turn,
+    turn: &BacklogTurn,
     event: &StoredEvent,
     error: &EventError,
     attempts: i32,
@@ -238,7 +245,7 @@ pub(crate) async fn set_aside(
 /// time of the last delivered event, if any: those that are left are younger.
 pub(crate) async fn release(
     tx: &mut TenantTx,
-    turn: &Turn,
+    turn: &BacklogTurn,
     delay: Duration,
     delivered: Option<Timestamp>,
 ) -> sqlx::Result<()> {
@@ -253,7 +260,11 @@ pub(crate) async fn release(
 }
 
 /// Ends a turn with no event up to `reached` left.
-pub(crate) async fn settle(tx: &mut TenantTx, turn: &Turn, reached: i64) -> sqlx::Result<()> {
+pub(crate) async fn finish_turn(
+    tx: &mut TenantTx,
+    turn: &BacklogTurn,
+    reached: i64,
+) -> sqlx::Result<()> {
     sqlx::query("select platform.settle_event_backlog($1, $2, $3)")
         .bind(turn.subscription)
         .bind(turn.token)

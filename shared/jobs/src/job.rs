@@ -20,7 +20,7 @@ pub trait Job: Send + Sync + 'static {
     /// retried like an unavailable dependency.
     const NEVER_FAILS: bool = false;
     /// How long an attempt may go on when the process stops, before its job goes back to the queue.
-    const DRAIN: Duration = Duration::ZERO;
+    const DRAIN_TIMEOUT: Duration = Duration::ZERO;
     /// What the work needs beside its subject. `()` and an empty struct are `{}`.
     type Payload: Serialize + DeserializeOwned + Send;
 

@@ -17,8 +17,8 @@ pub use tables::{After, By, Kept, Owner, Rule, TABLES, Table};
 /// Rows that one transaction deletes: few enough to hold no lock for long.
 const BATCH: i32 = 1_000;
 /// A run that has taken this long goes on in the next one.
-const RUN_BUDGET: Duration = Duration::from_mins(1);
-const DAY: Duration = Duration::from_hours(24);
+const RUN_TIMEOUT: Duration = Duration::from_mins(1);
+const DAY_PERIOD: Duration = Duration::from_hours(24);
 
 /// How long the service keeps what is over.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ impl RetentionSettings {
             After::Setting(wanted) => {
                 let found = self.days.iter().find(|(setting, _)| *setting == wanted);
                 let days = found.and_then(|(_, days)| *days)?;
-                Some(DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX)))
+                Some(DAY_PERIOD.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX)))
             }
         }
     }
@@ -84,7 +84,7 @@ impl CleanUp {
             if deleted < i64::from(BATCH) {
                 return Ok(Progress::Done);
             }
-            if began.elapsed() >= RUN_BUDGET {
+            if began.elapsed() >= RUN_TIMEOUT {
                 return Ok(Progress::More);
             }
         }
@@ -115,7 +115,7 @@ impl CleanUp {
 
 impl ScheduledWork for CleanUp {
     const NAME: &'static str = "clean_up";
-    const EVERY: Duration = Duration::from_hours(1);
+    const INTERVAL: Duration = Duration::from_hours(1);
     const TIMEOUT: Duration = Duration::from_mins(5);
 
     /// A rule that fails does not keep the others from their work.

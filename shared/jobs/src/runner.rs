@@ -398,7 +398,7 @@ impl<J: Job> ErasedJob for J {
     }
 
     fn drain(&self) -> Duration {
-        J::DRAIN
+        J::DRAIN_TIMEOUT
     }
 
     fn run<'a>(&'a self, context: &'a JobContext) -> BoxFuture<'a, Result<Outcome, JobError>> {

@@ -46,7 +46,7 @@ pub trait ScheduledWork: Send + Sync + 'static {
     /// The name, stable in the database, at most 60 characters.
     const NAME: &'static str;
     /// The time from the end of a run to the next one.
-    const EVERY: Duration;
+    const INTERVAL: Duration;
     /// Longest run; it then has failed.
     const TIMEOUT: Duration;
 
@@ -228,7 +228,7 @@ impl<W: ScheduledWork> ErasedWork for W {
     }
 
     fn every(&self) -> Duration {
-        W::EVERY
+        W::INTERVAL
     }
 
     fn timeout(&self) -> Duration {

@@ -230,7 +230,7 @@ impl TestApp {
         row.get(0)
     }
 
-    /// What creator-hub is told of documents, oldest first.
+    /// What creator-hub learns of documents, oldest first.
     pub(crate) async fn records(&self, document: Uuid) -> Vec<IndexedDocument> {
         let pool = self.database.admin().await;
         let query = "select payload from platform.jobs

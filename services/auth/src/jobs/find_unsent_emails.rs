@@ -17,7 +17,7 @@ use crate::store::mail_outbox;
 /// How often the job looks.
 const INTERVAL: Duration = Duration::from_mins(1);
 /// A process of the version before sends what it has written itself, within this time.
-const GRACE: Duration = Duration::from_secs(30);
+const GRACE_PERIOD: Duration = Duration::from_secs(30);
 /// Emails and reset requests that one attempt handles.
 const MAX_BATCH: i32 = 100;
 /// Wait before the job is enqueued again when the database is unavailable at the start.
@@ -44,7 +44,7 @@ impl FindUnsentEmails {
             return Ok(answered == MAX_BATCH);
         }
         let mut system = app.db.system().await?;
-        let found = mail_outbox::without_job(&mut system, GRACE, MAX_BATCH).await?;
+        let found = mail_outbox::without_job(&mut system, GRACE_PERIOD, MAX_BATCH).await?;
         drop(system);
         for (tenant, email) in &found {
             let mut tx = app.db.tenant(*tenant).await?;

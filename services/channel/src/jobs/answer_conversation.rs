@@ -75,7 +75,7 @@ impl Job for AnswerConversation {
     /// For all questions that arrive meanwhile; each answer has its own limit.
     const TIMEOUT: Duration = Duration::from_hours(1);
     /// After `SHUTDOWN_TIMEOUT`, the job still has to end its lease on the conversation.
-    const DRAIN: Duration = Duration::from_secs(9);
+    const DRAIN_TIMEOUT: Duration = Duration::from_secs(9);
     type Payload = serde_json::Map<String, serde_json::Value>;
 
     async fn run(&self, context: &JobContext, _: Self::Payload) -> Result<Outcome, JobError> {

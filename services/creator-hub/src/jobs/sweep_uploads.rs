@@ -11,7 +11,7 @@ use crate::state::AppState;
 use crate::store::{artefacts, documents};
 
 /// An upload that has not moved for this long was interrupted.
-const INTERRUPTED_AFTER: Duration = Duration::from_hours(1);
+const INTERRUPTED_UPLOAD_AGE: Duration = Duration::from_hours(1);
 
 /// Removes partial files, and whole files without a row. All replicas share the files.
 #[derive(Debug)]
@@ -27,11 +27,11 @@ impl SweepUploads {
 
 impl ScheduledWork for SweepUploads {
     const NAME: &'static str = "sweep_uploads";
-    const EVERY: Duration = Duration::from_hours(1);
+    const INTERVAL: Duration = Duration::from_hours(1);
     const TIMEOUT: Duration = Duration::from_mins(10);
 
     async fn run(&self) -> Result<Progress, ScheduleError> {
-        run(&self.state, INTERRUPTED_AFTER).await?;
+        run(&self.state, INTERRUPTED_UPLOAD_AGE).await?;
         Ok(Progress::Done)
     }
 }

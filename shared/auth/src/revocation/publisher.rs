@@ -21,7 +21,7 @@ const UPKEEP_INTERVAL: Duration = Duration::from_millis(500);
 /// themselves from then on.
 const EPOCH_TTL: Duration = Duration::from_secs(3);
 /// While a row has waited for longer, the epoch is not confirmed.
-const MAX_WAIT: Duration = Duration::from_secs(1);
+const MAX_PUBLISH_DELAY: Duration = Duration::from_secs(1);
 /// Longest time that a commit waits for the publication; it is completed in the background.
 const COMMIT_WAIT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Rows per round trip to Redis.
@@ -146,7 +146,7 @@ impl RevocationPublisher {
             let announced = redis_copy::announce(cache, &rows).await;
             // The time of a row is stored even if Redis has failed: it must not move on, or it
             // would end tokens that were issued long after the change.
-            rows::settle(db, &rows, announced.is_ok()).await?;
+            rows::record_published(db, &rows, announced.is_ok()).await?;
             announced?;
             let count = u64::try_from(rows.len()).unwrap_or_default();
             metrics::counter!("auth_revocations_published_total").increment(count);
@@ -165,7 +165,10 @@ impl RevocationPublisher {
             backlog = rows::backlog(db).await?;
         }
         report(&backlog);
-        if backlog.waiting.is_some_and(|waiting| waiting > MAX_WAIT) {
+        if backlog
+            .waiting
+            .is_some_and(|waiting| waiting > MAX_PUBLISH_DELAY)
+        {
             return Ok(());
         }
         if redis_copy::extend_epoch(cache, backlog.newest, EPOCH_TTL).await? {

@@ -164,7 +164,11 @@ impl UnpublishedRow {
 
 /// Stores the times of these rows, and whether Redis has them. It may be repeated, and is one round
 /// trip for the same reason.
-pub(super) async fn settle(db: &Db, rows: &[RevocationRow], published: bool) -> sqlx::Result<()> {
+pub(super) async fn record_published(
+    db: &Db,
+    rows: &[RevocationRow],
+    published: bool,
+) -> sqlx::Result<()> {
     let (kinds, ids) = parts(rows.iter().map(|row| row.subject));
     let versions: Vec<i64> = rows.iter().map(|row| row.version).collect();
     let times: Vec<i64> = rows.iter().map(|row| row.at).collect();

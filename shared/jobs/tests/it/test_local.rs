@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::test_app::{SERVICE, Script, Scripted, TestApp, claim, eventually};
 
-const NEVER: Duration = Duration::from_hours(1);
+const NEVER_INTERVAL: Duration = Duration::from_hours(1);
 
 /// An app whose queue has no Redis.
 async fn app_without_redis() -> TestApp {
@@ -72,7 +72,7 @@ impl Job for Gated {
 
 /// Runs in the background until the app stops.
 fn start(app: &TestApp, runner: Runner) -> tokio::task::JoinHandle<()> {
-    tokio::spawn(runner.poll_every(NEVER).run(app.stop.clone()))
+    tokio::spawn(runner.poll_every(NEVER_INTERVAL).run(app.stop.clone()))
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ impl Sweep {
 
 impl ScheduledWork for Sweep {
     const NAME: &'static str = "sweep";
-    const EVERY: Duration = Duration::from_hours(1);
+    const INTERVAL: Duration = Duration::from_hours(1);
     const TIMEOUT: Duration = Duration::from_mins(1);
 
     async fn run(&self) -> Result<Progress, ScheduleError> {
@@ -47,7 +47,7 @@ struct Endless(Arc<AtomicU32>);
 
 impl ScheduledWork for Endless {
     const NAME: &'static str = "endless";
-    const EVERY: Duration = Duration::from_hours(1);
+    const INTERVAL: Duration = Duration::from_hours(1);
     const TIMEOUT: Duration = Duration::from_mins(1);
 
     async fn run(&self) -> Result<Progress, ScheduleError> {

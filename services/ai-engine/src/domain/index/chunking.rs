@@ -3,7 +3,7 @@
 use shared_ai_client::TextKind;
 use text_splitter::{ChunkConfig, ChunkSizer, MarkdownSplitter, TextSplitter};
 
-use crate::domain::index::lines::Lines;
+use crate::domain::index::lines::LineBuffer;
 use crate::domain::index::sections::{Outline, Paragraph};
 use crate::domain::tokens;
 
@@ -50,7 +50,7 @@ impl Passage {
 pub(crate) struct Splitter {
     kind: TextKind,
     measure: Measure,
-    lines: Lines,
+    lines: LineBuffer,
     outline: Outline,
     /// The last paragraph, which the next one may be joined with.
     last: Option<Paragraph>,
@@ -63,7 +63,7 @@ impl Splitter {
         Self {
             kind,
             measure: Measure::for_window(window),
-            lines: Lines::default(),
+            lines: LineBuffer::default(),
             outline: Outline::new(kind),
             last: None,
             next_ordinal: 0,

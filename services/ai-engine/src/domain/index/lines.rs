@@ -5,11 +5,11 @@ const MAX_LINE: usize = 64 * 1024;
 
 /// Bytes of UTF-8 that do not make a line yet.
 #[derive(Debug, Default)]
-pub(crate) struct Lines {
+pub(crate) struct LineBuffer {
     rest: Vec<u8>,
 }
 
-impl Lines {
+impl LineBuffer {
     /// Calls `each` with the lines that are complete with this piece.
     pub(crate) fn push(&mut self, piece: &[u8], mut each: impl FnMut(&str)) {
         let mut remaining = piece;
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     fn lines(text: &str, length: usize) -> Vec<String> {
-        let (mut lines, mut found) = (Lines::default(), Vec::new());
+        let (mut lines, mut found) = (LineBuffer::default(), Vec::new());
         for piece in text.as_bytes().chunks(length) {
             lines.push(piece, |line| found.push(line.to_owned()));
         }
