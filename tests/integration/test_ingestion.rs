@@ -117,7 +117,8 @@ async fn a_document_that_is_deleted_while_it_is_indexed_leaves_nothing() {
     let search = search.json(&json!({"query": "What does paragraph 1 say?"}));
     let found = call(search, StatusCode::OK).await;
     assert_eq!(found["results"], json!([]), "after the answer");
-    let unfinished = "select count(*) from platform.jobs where state in ('queued', 'running')";
+    let unfinished = "select count(*) from platform.jobs
+                      where kind like '%_document' and state in ('queued', 'running')";
     for _ in 0..600 {
         if count(&all, unfinished).await == 0 {
             break;

@@ -2,6 +2,7 @@
 
 pub mod commands;
 pub mod context;
+mod erased;
 pub mod job;
 pub mod lease;
 mod local;

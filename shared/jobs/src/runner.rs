@@ -1,23 +1,19 @@
 //! Claims the due jobs of one queue and runs them: the only lease loop of the platform.
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use futures_util::future::BoxFuture;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 use shared_cache::Key;
-use shared_db::{Db, TenantTx};
+use shared_db::Db;
 use shared_models::Retry;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::context::JobContext;
+use crate::erased::ErasedJob;
 use crate::job::{Job, JobError, Outcome};
 use crate::lease::{self, ClaimedJob, Failure, Lease};
 use crate::local::Started;
@@ -351,67 +347,4 @@ fn interrupted() -> JobError {
 
 fn timed_out() -> JobError {
     JobError::new("timed_out", "the attempt took too long", Retry::Limited)
-}
-
-/// Reads a payload; one that is empty is `()`, too.
-fn payload<P: DeserializeOwned>(stored: &Value) -> Result<P, JobError> {
-    let empty = stored.as_object().is_some_and(serde_json::Map::is_empty);
-    let parsed = P::deserialize(stored);
-    let parsed = if empty {
-        parsed.or_else(|_| P::deserialize(Value::Null))
-    } else {
-        parsed
-    };
-    parsed.map_err(|error| {
-        let reason = format!("the payload of the job is invalid: {error}");
-        JobError::new("invalid_payload", reason, Retry::Never)
-    })
-}
-
-/// A [`Job`] without its types, so that kinds can be kept in one map.
-trait ErasedJob: Send + Sync {
-    fn name(&self) -> &'static str;
-    fn timeout(&self) -> Duration;
-    fn never_fails(&self) -> bool;
-    fn drain(&self) -> Duration;
-    fn run<'a>(&'a self, context: &'a JobContext) -> BoxFuture<'a, Result<Outcome, JobError>>;
-    fn on_failure<'a>(
-        &'a self,
-        tx: &'a mut TenantTx,
-        context: &'a JobContext,
-        error: &'a JobError,
-        failed: bool,
-    ) -> Pin<Box<dyn Future<Output = sqlx::Result<()>> + Send + 'a>>;
-}
-
-impl<J: Job> ErasedJob for J {
-    fn name(&self) -> &'static str {
-        J::KIND
-    }
-
-    fn timeout(&self) -> Duration {
-        J::TIMEOUT
-    }
-
-    fn never_fails(&self) -> bool {
-        J::NEVER_FAILS
-    }
-
-    fn drain(&self) -> Duration {
-        J::DRAIN_TIMEOUT
-    }
-
-    fn run<'a>(&'a self, context: &'a JobContext) -> BoxFuture<'a, Result<Outcome, JobError>> {
-        Box::pin(async move { Job::run(self, context, payload(&context.job.payload)?).await })
-    }
-
-    fn on_failure<'a>(
-        &'a self,
-        tx: &'a mut TenantTx,
-        context: &'a JobContext,
-        error: &'a JobError,
-        failed: bool,
-    ) -> Pin<Box<dyn Future<Output = sqlx::Result<()>> + Send + 'a>> {
-        Box::pin(Job::on_failure(self, tx, context, error, failed))
-    }
 }
