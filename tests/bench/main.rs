@@ -12,6 +12,8 @@ mod documents;
 mod exactness;
 mod footprint;
 mod listing;
+#[path = "../integration/ports.rs"]
+mod ports;
 #[path = "../integration/processes.rs"]
 #[expect(dead_code, reason = "the tests of contracts use what is not used here")]
 mod processes;

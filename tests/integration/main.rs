@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at faults")]
 
 mod own_redis;
+mod ports;
 mod processes;
 mod rls;
 mod rows;

@@ -1,10 +1,12 @@
 //! A Redis of one test, which may die and start again without its data.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
+
+use crate::ports;
 
 /// A server on the loopback that keeps nothing on disk.
 pub(crate) struct OwnRedis {
@@ -16,7 +18,7 @@ pub(crate) struct OwnRedis {
 impl OwnRedis {
     pub(crate) fn start() -> Self {
         let folder = TempDir::new().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = ports::listen();
         let port = port.local_addr().unwrap().port();
         Self {
             process: serve(port, &folder),

@@ -1,7 +1,6 @@
 //! The four real services as processes on real stores, which can be killed and started again.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -17,6 +16,8 @@ use shared_rpc::http_client;
 use shared_testkit::{Stores, TestDatabase};
 use tempfile::TempDir;
 use uuid::Uuid;
+
+use crate::ports;
 
 /// A password that breaks no rule.
 pub(crate) const PASSWORD: &str = "Lantern-7-Harbour";
@@ -66,12 +67,12 @@ impl Processes {
         settings: BTreeMap<String, String>,
     ) -> Self {
         // All are held at once, so that no two are the same.
-        let listeners = Service::ALL.map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+        let listeners = Service::ALL.map(|_| ports::listen());
         let ports = Service::ALL.into_iter().zip(&listeners);
         let ports = ports
             .map(|(service, listener)| (service, listener.local_addr().unwrap().port()))
             .collect();
-        let tenants = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tenants = ports::listen();
         let tenants_port = tenants.local_addr().unwrap().port();
         drop((listeners, tenants));
         let mut all = Self {

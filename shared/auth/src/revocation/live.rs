@@ -14,8 +14,9 @@ use super::rows::{self, RevocationRow};
 
 /// Without an epoch the rows are loaded at most so often: a revocation is known within a second.
 const LOAD_INTERVAL: Duration = Duration::from_millis(900);
-/// Longest wait for the database.
-const LOAD_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest wait for the database: a new connection to a busy server takes seconds, and what is not
+/// loaded refuses every change.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The rows could not be loaded.
 #[derive(Debug, Clone, thiserror::Error)]
