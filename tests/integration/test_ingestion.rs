@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use shared_config::Service;
+use shared_testkit::Sample;
 
 use crate::processes::{Account, Processes, call};
 
@@ -137,6 +138,14 @@ async fn a_document_that_is_deleted_while_it_is_indexed_leaves_nothing() {
     assert_eq!(collections, Vec::<String>::new());
 }
 
+/// After each paragraph: for 20 MiB of text in `make test`, 49 MiB in `make test-exhaustive`.
+fn empty_lines() -> usize {
+    match Sample::from_env() {
+        Sample::Random { .. } => 1_300_000,
+        Sample::Every { .. } => 3_250_000,
+    }
+}
+
 #[tokio::test]
 #[expect(clippy::print_stdout, reason = "the figure is for people")]
 async fn a_large_text_is_processed_in_little_memory() {
@@ -146,9 +155,8 @@ async fn a_large_text_is_processed_in_little_memory() {
     until(&all, &account, &small, is_ready).await;
     let services = [Service::CreatorHub, Service::AiEngine];
     let before = services.map(|service| all.most_memory_kib(service));
-    let large = text(16, 3_250_000);
+    let large = text(16, empty_lines());
     let size = large.len() as u64;
-    assert!(size > 49 * MIB && size < 50 * MIB);
     let large = upload(&all, &account, large).await;
     until(&all, &account, &large, is_ready).await;
     for (service, before) in services.into_iter().zip(before) {
@@ -158,6 +166,10 @@ async fn a_large_text_is_processed_in_little_memory() {
             "measured: {name} grew by {grown} MiB for a text of {} MiB",
             size / MIB
         );
-        assert!(grown < 25, "{name} grew by {grown} MiB: half of the text");
+        let half = size / MIB / 2;
+        assert!(
+            grown < half,
+            "{name} grew by {grown} MiB, half of the text or more"
+        );
     }
 }
