@@ -1,4 +1,4 @@
-//! What follows events implements, and how handling one can fail.
+//! The trait that a subscriber of events implements, and how handling an event can fail.
 
 use std::future::Future;
 use std::time::Duration;

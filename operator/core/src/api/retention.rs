@@ -1,4 +1,4 @@
-//! How long what is over is kept.
+//! `spec.retention`: how long rows that are no longer needed are kept.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Records what is used in other services, as they tell of it.
+//! Records the usage of other services from their events.
 
 use shared_db::TenantTx;
 use shared_events::{EventError, PublishedEvent, Start, Subscription};

@@ -1,4 +1,4 @@
-//! The rows as this process has last loaded them, for when Redis cannot be believed.
+//! The rows as this process has last loaded them, for when Redis cannot be trusted.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

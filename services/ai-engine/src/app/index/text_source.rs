@@ -1,4 +1,4 @@
-//! Where the text of a document comes from: creator-hub, range by range.
+//! Reads the text of a document from creator-hub, one range of bytes at a time.
 
 use std::time::Duration;
 
