@@ -4,4 +4,5 @@ pub(crate) mod answer;
 pub(crate) mod circuit_breaker;
 pub(crate) mod index;
 pub(crate) mod models;
+pub(crate) mod tokenizer;
 pub(crate) mod tokens;

@@ -3,3 +3,4 @@
 pub(crate) mod chunks;
 pub(crate) mod generations;
 pub(crate) mod indexed_documents;
+pub(crate) mod postings;

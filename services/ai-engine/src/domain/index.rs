@@ -6,4 +6,6 @@ pub(crate) mod embedding_model;
 pub(crate) mod fusion;
 pub(crate) mod keywords;
 pub(crate) mod lines;
+pub(crate) mod postings;
 pub(crate) mod sections;
+pub(crate) mod word_query;

@@ -1,4 +1,4 @@
-//! `ai.chunks`: the passages of documents, and full-text search in them.
+//! `ai.chunks`: the passages of documents, and their text.
 
 use shared_db::TenantTx;
 use shared_models::{ChunkId, DocumentId};
@@ -6,8 +6,6 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use crate::domain::index::chunking::Passage;
-use crate::domain::index::fusion::KeywordHit;
-use crate::domain::index::keywords::Keywords;
 
 /// Rows in one statement.
 const BATCH_SIZE: usize = 500;
@@ -95,42 +93,6 @@ pub(crate) async fn ids_of_document(
         .fetch_all(tx.conn())
         .await?;
     rows.iter().map(|row| row.try_get(0)).collect()
-}
-
-/// Active passages that contain any of the keywords, best match first.
-pub(crate) async fn keyword_search(
-    tx: &mut TenantTx,
-    keywords: &Keywords,
-    limit: usize,
-) -> sqlx::Result<Vec<KeywordHit>> {
-    let Some(any) = keywords.any_query() else {
-        return Ok(Vec::new());
-    };
-    let rows = sqlx::query(
-        "select c.id,
-                c.words @@ (to_tsquery('pg_catalog.simple', $2)
-                            || to_tsquery('pg_catalog.english', $2)) as all_keywords
-         from ai.chunks c
-         join ai.indexed_documents d on d.creator_id = c.creator_id and d.id = c.document_id
-           and d.active_version = c.version
-         where c.words @@ (to_tsquery('pg_catalog.simple', $1)
-                           || to_tsquery('pg_catalog.english', $1))
-         order by ts_rank(c.words, to_tsquery('pg_catalog.simple', $1)
-                                   || to_tsquery('pg_catalog.english', $1), 1) desc, c.id
-         limit $3",
-    )
-    .bind(any)
-    .bind(keywords.all_query())
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch_all(tx.conn())
-    .await?;
-    let hit = |row: &PgRow| {
-        Ok(KeywordHit {
-            id: row.try_get("id")?,
-            all_keywords: row.try_get("all_keywords")?,
-        })
-    };
-    rows.iter().map(hit).collect()
 }
 
 /// Reads passages by id under row-level security: passages of other tenants are not returned.

@@ -3,6 +3,15 @@
 use shared_db::TenantTx;
 use shared_models::DocumentId;
 
+/// What the statistics of the word search need of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct IndexSize {
+    /// Its passages.
+    pub(crate) passages: i32,
+    /// The words of all its passages.
+    pub(crate) terms: i64,
+}
+
 /// Marks a version as being indexed; false if a newer one already is.
 pub(crate) async fn begin(
     tx: &mut TenantTx,
@@ -34,15 +43,20 @@ pub(crate) async fn activate(
     id: DocumentId,
     title: &str,
     version: i32,
+    size: IndexSize,
 ) -> sqlx::Result<bool> {
+    let IndexSize { passages, terms } = size;
     let result = sqlx::query(
         "update ai.indexed_documents
-         set active_version = $2, title = $3, updated_at = now()
+         set active_version = $2, title = $3, passage_count = $4, term_count = $5,
+             updated_at = now()
          where id = $1 and target_version = $2",
     )
     .bind(id)
     .bind(version)
     .bind(title)
+    .bind(passages)
+    .bind(terms)
     .execute(tx.conn())
     .await?;
     Ok(result.rows_affected() == 1)

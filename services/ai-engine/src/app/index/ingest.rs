@@ -18,8 +18,11 @@ use crate::app::index::text_source::TextSource;
 use crate::clients::chroma::ChromaError;
 use crate::domain::index::chunk_ids::{ChunkIds, ChunkNamespace};
 use crate::domain::index::chunking::{Passage, Splitter};
+use crate::domain::index::postings::{self, Posting};
+use crate::domain::tokenizer::StemLanguage;
 use crate::state::AppState;
-use crate::store::{chunks, indexed_documents};
+use crate::store::indexed_documents::IndexSize;
+use crate::store::{self, chunks, indexed_documents};
 
 /// Passages that are stored, looked up and embedded together.
 const GROUP_SIZE: usize = 256;
@@ -93,8 +96,12 @@ struct Ingestion<'a, S> {
     dimension: usize,
     /// Taken while a thread splits with it.
     splitter: Option<Splitter>,
+    /// Known with the first piece of the text.
+    language: Option<StemLanguage>,
     next_id: ChunkIds,
     ids: Vec<ChunkId>,
+    /// The words of all passages so far, with repetitions.
+    term_count: i64,
     /// Passages that the model refuses; they have no vector.
     refused: HashSet<ChunkId>,
 }
@@ -113,8 +120,10 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
             supervisor,
             dimension,
             splitter: Some(Splitter::new(target.kind, model.window())),
+            language: None,
             next_id: ChunkIds::new(namespace),
             ids: Vec::new(),
+            term_count: 0,
             refused: HashSet::new(),
         }
     }
@@ -140,26 +149,53 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
     /// Stores and embeds passages.
     async fn add(&mut self, passages: Vec<Passage>, part: Part) -> Result<(), IngestError> {
         let count = passages.len();
-        for (number, group) in passages.chunks(GROUP_SIZE).enumerate() {
+        let mut rest = passages.into_iter();
+        let mut before = 0;
+        while before < count {
+            let group: Vec<Passage> = rest.by_ref().take(GROUP_SIZE).collect();
+            let (group, postings) = self.index_words(group).await?;
             let ids: Vec<ChunkId> = group
                 .iter()
                 .map(|passage| self.next_id.next(passage))
                 .collect();
-            self.insert(&ids, group).await?;
-            let before = number * GROUP_SIZE;
+            self.insert(&ids, &group, &postings).await?;
+            self.term_count += postings::term_count(&postings);
             self.embed_missing(
                 &ids,
-                group,
+                &group,
                 |embedded| part.bytes_at(before + embedded, count),
                 part.total,
             )
             .await?;
+            before += group.len();
             self.ids.extend(ids);
         }
         Ok(())
     }
 
-    async fn insert(&self, ids: &[ChunkId], passages: &[Passage]) -> Result<(), IngestError> {
+    /// The terms of passages, in the language of the first ones.
+    async fn index_words(
+        &mut self,
+        group: Vec<Passage>,
+    ) -> Result<(Vec<Passage>, Vec<Posting>), IngestError> {
+        let title = self.target.title.clone();
+        let known = self.language;
+        let tokenizing = tokio::task::spawn_blocking(move || {
+            let language = known.unwrap_or_else(|| postings::language(&group));
+            let postings = postings::postings(&title, language, &group);
+            (language, group, postings)
+        });
+        let (language, group, postings) = tokenizing.await?;
+        self.language = Some(language);
+        Ok((group, postings))
+    }
+
+    async fn insert(
+        &self,
+        ids: &[ChunkId],
+        passages: &[Passage],
+        postings: &[Posting],
+    ) -> Result<(), IngestError> {
         let Target {
             tenant,
             document,
@@ -173,6 +209,7 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
             return Err(IngestError::Superseded);
         }
         chunks::insert(&mut tx, *document, *version, ids, passages).await?;
+        store::postings::replace(&mut tx, *document, *version, postings).await?;
         Ok(tx.commit().await?)
     }
 
@@ -254,11 +291,15 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
             title,
             ..
         } = self.target;
+        let passages = i32::try_from(self.ids.len()).unwrap_or(i32::MAX);
+        let terms = self.term_count;
+        let size = IndexSize { passages, terms };
         let mut tx = self.app.db.tenant(*tenant).await?;
         self.supervisor.check(&mut tx).await?;
-        if !indexed_documents::activate(&mut tx, *document, title, *version).await? {
+        if !indexed_documents::activate(&mut tx, *document, title, *version, size).await? {
             return Ok(false);
         }
+        store::postings::keep_only(&mut tx, *document, *version, passages).await?;
         chunks::replace_passages(&mut tx, *document, *version, &self.ids).await?;
         tx.commit().await?;
         Ok(true)

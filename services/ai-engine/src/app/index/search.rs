@@ -1,4 +1,4 @@
-//! Hybrid search: vector search and keyword search, fused, then read under row-level security.
+//! Hybrid search: vector search and word search, fused, then read under row-level security.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -11,10 +11,11 @@ use shared_cache::Key;
 use shared_models::{ChunkId, CreatorId};
 
 use crate::domain::index::fusion::{self, Candidate, KeywordHit, MAX_HITS, VectorHit};
-use crate::domain::index::keywords::Keywords;
+use crate::domain::index::word_query::WordQuery;
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::chunks::{self, PassageRow};
+use crate::store::postings;
 
 /// Results of a search that sets no limit.
 const DEFAULT_RESULTS: usize = 5;
@@ -27,7 +28,7 @@ const CACHE_TIMEOUT: Duration = Duration::from_millis(100);
 pub(crate) struct RetrievedPassage {
     /// The passage, numbered from 1.
     pub(crate) source: Source,
-    /// Cosine similarity to the question; none if only the keyword search found the passage.
+    /// Cosine similarity to the question; none if only the word search found the passage.
     pub(crate) similarity: Option<f32>,
 }
 
@@ -56,15 +57,21 @@ pub(crate) async fn retrieve(
     limit: usize,
 ) -> Result<Vec<RetrievedPassage>, Error> {
     let started = Instant::now();
-    let keywords = Keywords::from_text(question);
+    let words = WordQuery::from_text(question);
     let (vector_hits, keyword_hits) = tokio::try_join!(
         vector_search(app, tenant, question),
-        keyword_search(app, tenant, &keywords)
+        word_search(app, tenant, &words)
     )?;
+    let candidates = fusion::fuse(&vector_hits, &keyword_hits);
+    let mut found = load_visible(app, tenant, candidates).await?;
     let threshold = app.embedder.model().threshold();
-    let mut candidates = fusion::fuse(&vector_hits, &keyword_hits);
-    candidates.retain(|candidate| candidate.is_relevant(threshold, keywords.is_specific()));
-    let passages = load_visible(app, tenant, candidates, limit).await?;
+    let has_phrases = |row: &PassageRow| words.has_phrases(&row.content);
+    found.retain(|(candidate, row)| {
+        candidate.is_relevant(threshold, words.is_specific()) || has_phrases(row)
+    });
+    // Stable, so that passages with and without the quoted phrase keep their order.
+    found.sort_by_key(|(_, row)| !has_phrases(row));
+    let passages = numbered(found, limit);
     metrics::histogram!("ai_engine_retrieval_seconds").record(started.elapsed().as_secs_f64());
     Ok(passages)
 }
@@ -78,13 +85,13 @@ async fn vector_search(
     Ok(app.vectors.nearest(tenant, &vector, MAX_HITS).await?)
 }
 
-async fn keyword_search(
+async fn word_search(
     app: &AppState,
     tenant: CreatorId,
-    keywords: &Keywords,
+    words: &WordQuery,
 ) -> Result<Vec<KeywordHit>, Error> {
     let mut tx = app.db.tenant_read(tenant).await?;
-    Ok(chunks::keyword_search(&mut tx, keywords, MAX_HITS).await?)
+    Ok(postings::search(&mut tx, words, MAX_HITS).await?)
 }
 
 /// The vector of a question, from the cache if that responds in time.
@@ -116,8 +123,7 @@ async fn load_visible(
     app: &AppState,
     tenant: CreatorId,
     candidates: Vec<Candidate>,
-    limit: usize,
-) -> Result<Vec<RetrievedPassage>, Error> {
+) -> Result<Vec<(Candidate, PassageRow)>, Error> {
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
@@ -127,26 +133,30 @@ async fn load_visible(
     drop(tx);
     let mut rows_by_id: HashMap<ChunkId, PassageRow> =
         rows.into_iter().map(|row| (row.id, row)).collect();
-    let mut passages = Vec::new();
+    let mut found = Vec::new();
     for candidate in candidates {
         match rows_by_id.remove(&candidate.id) {
-            Some(row) if row.is_active => {
-                let number = passages.len() + 1;
-                passages.push(numbered(number, row, &candidate));
-            }
+            Some(row) if row.is_active => found.push((candidate, row)),
             Some(_) => count_dropped("stale"),
             None => count_dropped("unknown"),
         }
     }
-    passages.truncate(limit);
-    Ok(passages)
+    Ok(found)
+}
+
+/// The first passages, numbered from 1.
+fn numbered(found: Vec<(Candidate, PassageRow)>, limit: usize) -> Vec<RetrievedPassage> {
+    let numbered = found.into_iter().take(limit).zip(1_u32..);
+    numbered
+        .map(|((candidate, row), number)| retrieved(number, row, &candidate))
+        .collect()
 }
 
 fn count_dropped(reason: &'static str) {
     metrics::counter!("ai_engine_candidates_dropped_total", "reason" => reason).increment(1);
 }
 
-fn numbered(number: usize, row: PassageRow, candidate: &Candidate) -> RetrievedPassage {
+fn retrieved(number: u32, row: PassageRow, candidate: &Candidate) -> RetrievedPassage {
     let PassageRow {
         id,
         document,
@@ -157,7 +167,7 @@ fn numbered(number: usize, row: PassageRow, candidate: &Candidate) -> RetrievedP
         is_active: _,
     } = row;
     let source = Source {
-        number: u32::try_from(number).unwrap_or(u32::MAX),
+        number,
         document_id: document,
         title,
         chunk_id: id,

@@ -3,7 +3,8 @@
 use shared_ai_client::Source;
 
 use crate::domain::answer::canned_replies;
-use crate::domain::index::keywords::{Keywords, Language, words};
+use crate::domain::index::keywords::{Keywords, Language};
+use crate::domain::tokenizer::words;
 
 /// The number of quoted passages.
 const MAX_QUOTES: usize = 3;
@@ -123,7 +124,7 @@ fn split_sentences(text: &str) -> Vec<(usize, &str)> {
 }
 
 fn count_matches(text: &str, keywords: &[String]) -> usize {
-    let present: Vec<String> = words(text).collect();
+    let present = words(text);
     let is_similar = |a: &str, b: &str| {
         let shared = a.chars().zip(b.chars()).take_while(|(x, y)| x == y).count();
         a == b || shared >= MIN_COMMON_PREFIX

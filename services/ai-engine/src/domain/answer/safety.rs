@@ -1,6 +1,6 @@
 //! Detects messages of people in danger: these get the contacts of people who can help.
 
-use crate::domain::index::keywords::words;
+use crate::domain::tokenizer::{without_accents, words};
 
 /// Phrases in English and Spanish, in lower case without accents and signs.
 ///
@@ -63,22 +63,9 @@ pub(crate) fn is_crisis(text: &str) -> bool {
 }
 
 fn fold(text: &str) -> String {
-    let words: Vec<String> = words(text)
-        .map(|word| word.chars().map(without_accent).collect())
-        .collect();
+    let plain = |word: String| without_accents(&word).unwrap_or(word);
+    let words: Vec<String> = words(text).into_iter().map(plain).collect();
     words.join(" ")
-}
-
-const fn without_accent(character: char) -> char {
-    match character {
-        'á' | 'à' => 'a',
-        'é' | 'è' => 'e',
-        'í' | 'ì' => 'i',
-        'ó' | 'ò' => 'o',
-        'ú' | 'ù' | 'ü' => 'u',
-        'ñ' => 'n',
-        other => other,
-    }
 }
 
 #[cfg(test)]
@@ -93,6 +80,8 @@ mod tests {
             "Honestly I'd be better off dead",
             "No quiero vivir más",
             "pienso en hacerme daño",
+            "pienso en hacerme dan\u{303}o",
+            "I want to ki\u{ad}ll my\u{200b}self",
         ] {
             assert!(is_crisis(text), "{text}");
         }

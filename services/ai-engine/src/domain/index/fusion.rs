@@ -1,4 +1,4 @@
-//! Merges the results of vector search and keyword search by reciprocal rank fusion.
+//! Merges the results of vector search and word search.
 
 use std::collections::HashMap;
 
@@ -6,16 +6,19 @@ use shared_models::ChunkId;
 
 /// Hits that each of the two searches contributes.
 pub(crate) const MAX_HITS: usize = 50;
-/// The constant of reciprocal rank fusion (Cormack et al., 2009).
-const K: f64 = 60.0;
-/// The weight of a keyword rank relative to a vector rank: common words occur in many passages.
-const KEYWORD_WEIGHT: f64 = 0.5;
+/// The share of the vector search in the score; the rest is the word search's.
+const VECTOR_SHARE: f64 = 0.5;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A passage that the word search found.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct KeywordHit {
     pub(crate) id: ChunkId,
+    /// By BM25; comparable within one search only.
+    pub(crate) score: f64,
     /// Whether the passage contains every keyword of the query.
     pub(crate) all_keywords: bool,
+    /// Whether the query has identifiers, addresses or numbers, and the passage has them all.
+    pub(crate) is_exact: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,45 +32,70 @@ pub struct VectorHit {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Candidate {
     pub(crate) id: ChunkId,
-    /// The fused score; larger is better.
+    /// The fused score, 0 to 1; larger is better.
     pub(crate) score: f64,
-    /// Cosine similarity to the question; none if only the keyword search found the passage.
+    /// Cosine similarity to the question; none if only the word search found the passage.
     pub(crate) similarity: Option<f32>,
     /// Whether the passage contains every keyword of the query.
     pub(crate) all_keywords: bool,
+    /// Whether the passage has everything that the user means exactly. These come first.
+    pub(crate) is_exact: bool,
 }
 
 impl Candidate {
-    /// Whether the passage is relevant: it is similar enough, or it contains all keywords and these
-    /// are specific.
+    /// Whether the passage is relevant: it is similar enough, or it has what the user means
+    /// exactly, or it contains all keywords and these are specific.
     pub(crate) fn is_relevant(&self, threshold: f32, specific_keywords: bool) -> bool {
         let near = self.similarity.is_some_and(|value| value >= threshold);
-        near || (specific_keywords && self.all_keywords)
+        near || self.is_exact || (specific_keywords && self.all_keywords)
     }
 }
 
-/// Fuses both rankings; the best candidate comes first.
+/// Fuses both results; the best candidate comes first. Scores are fused and not ranks: passages
+/// that the word search cannot tell apart stay equal, where ranks would order them by chance.
 pub(crate) fn fuse(vector_hits: &[VectorHit], keyword_hits: &[KeywordHit]) -> Vec<Candidate> {
+    let similarities = || vector_hits.iter().map(|hit| f64::from(hit.similarity));
+    let (farthest, nearest) = range(similarities());
+    let (_, best) = range(keyword_hits.iter().map(|hit| hit.score));
     let mut found: HashMap<ChunkId, Candidate> = HashMap::new();
     let empty = |id| Candidate {
         id,
         score: 0.0,
         similarity: None,
         all_keywords: false,
+        is_exact: false,
     };
-    for (hit, rank) in vector_hits.iter().zip(1_u32..) {
+    for hit in vector_hits {
         let candidate = found.entry(hit.id).or_insert_with(|| empty(hit.id));
-        candidate.score += 1.0 / (K + f64::from(rank));
+        let similarity = f64::from(hit.similarity);
+        candidate.score += VECTOR_SHARE * share(similarity - farthest, nearest - farthest);
         candidate.similarity = Some(hit.similarity);
     }
-    for (hit, rank) in keyword_hits.iter().zip(1_u32..) {
+    for hit in keyword_hits {
         let candidate = found.entry(hit.id).or_insert_with(|| empty(hit.id));
-        candidate.score += KEYWORD_WEIGHT / (K + f64::from(rank));
+        candidate.score += (1.0 - VECTOR_SHARE) * share(hit.score, best);
         candidate.all_keywords = hit.all_keywords;
+        candidate.is_exact = hit.is_exact;
     }
     let mut fused: Vec<Candidate> = found.into_values().collect();
-    fused.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+    fused.sort_by(|a, b| {
+        b.is_exact
+            .cmp(&a.is_exact)
+            .then(b.score.total_cmp(&a.score))
+            .then(a.id.cmp(&b.id))
+    });
     fused
+}
+
+fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        (low.min(value), high.max(value))
+    })
+}
+
+/// The part of a whole, 0 to 1; 1 if the whole is nothing.
+fn share(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 1.0 }
 }
 
 #[cfg(test)]
@@ -81,13 +109,13 @@ mod tests {
     #[test]
     fn a_passage_found_by_both_searches_comes_first() {
         let id = ids(3);
-        let vector_hits = [id[0], id[1]].map(|id| VectorHit {
+        let hit = |(id, similarity)| VectorHit { id, similarity };
+        let vector_hits = [(id[0], 0.5), (id[1], 0.4), (id[2], 0.1)].map(hit);
+        let keyword_hits = [id[1]].map(|id| KeywordHit {
             id,
-            similarity: 0.5,
-        });
-        let keyword_hits = [id[1], id[2]].map(|id| KeywordHit {
-            id,
+            score: 3.0,
             all_keywords: false,
+            is_exact: false,
         });
         let order: Vec<ChunkId> = fuse(&vector_hits, &keyword_hits)
             .iter()
@@ -103,6 +131,7 @@ mod tests {
             score: 0.02,
             similarity: Some(0.1),
             all_keywords: true,
+            is_exact: false,
         };
         assert!(far.is_relevant(0.36, true));
         assert!(!far.is_relevant(0.36, false));
@@ -118,6 +147,26 @@ mod tests {
             }
             .is_relevant(0.36, false)
         );
+    }
+
+    #[test]
+    fn what_is_meant_exactly_comes_first_and_equal_hits_stay_equal() {
+        let id = ids(3);
+        let hit = |(id, similarity)| VectorHit { id, similarity };
+        let vector_hits = [(id[0], 0.9), (id[1], 0.2), (id[2], 0.2)].map(hit);
+        let keyword_hit = |(id, is_exact)| KeywordHit {
+            id,
+            score: 1.0,
+            all_keywords: false,
+            is_exact,
+        };
+        let keyword_hits = [(id[2], true), (id[0], false), (id[1], false)].map(keyword_hit);
+        let fused = fuse(&vector_hits, &keyword_hits);
+        assert_eq!(fused[0].id, id[2]);
+        let exact = fused[0];
+        assert!(exact.is_relevant(0.36, false));
+        let other = fused.iter().find(|c| c.id == id[1]);
+        assert!((other.map_or(0.0, |c| c.score) - exact.score).abs() < 1e-9);
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! Extracts the keywords of a question for full-text search, and detects its language.
+//! Extracts the keywords of a question for the word search, and detects its language.
 
 use std::collections::HashSet;
+
+use crate::domain::tokenizer;
 
 /// Further keywords are ignored.
 const MAX_KEYWORDS: usize = 32;
@@ -31,16 +33,37 @@ pub(crate) enum Language {
 
 /// Detects the language of a question by the stop words that it contains.
 pub(crate) fn detect_language(text: &str) -> Language {
-    let count = |list: &str| {
-        words(text)
-            .filter(|word| list.split(' ').any(|stop_word| stop_word == word))
-            .count()
-    };
-    let has_spanish_signs = text.contains(['¿', '¡', 'ñ']);
-    if count(SPANISH_STOP_WORDS) + usize::from(has_spanish_signs) > count(ENGLISH_STOP_WORDS) {
+    let words = tokenizer::words(text);
+    if spanish_signs(text) + count(&words, SPANISH_STOP_WORDS) > count(&words, ENGLISH_STOP_WORDS) {
         Language::Spanish
     } else {
         Language::English
+    }
+}
+
+fn spanish_signs(text: &str) -> usize {
+    usize::from(text.contains(['¿', '¡', 'ñ']))
+}
+
+fn is_in(list: &str, word: &str) -> bool {
+    list.split(' ').any(|stop_word| stop_word == word)
+}
+
+fn count(words: &[String], list: &str) -> usize {
+    words.iter().filter(|word| is_in(list, word)).count()
+}
+
+/// The stop words of a question. A stop word of one language is a word of another (`soy`, `son`,
+/// `hay`), so one that stands alone does not decide.
+fn stop_words(text: &str, words: &[String]) -> Vec<&'static str> {
+    let english = count(words, ENGLISH_STOP_WORDS);
+    let spanish = count(words, SPANISH_STOP_WORDS) + spanish_signs(text);
+    if english >= spanish && english > 1 {
+        vec![ENGLISH_STOP_WORDS]
+    } else if spanish > english && spanish > 1 {
+        vec![SPANISH_STOP_WORDS]
+    } else {
+        Vec::new()
     }
 }
 
@@ -53,21 +76,26 @@ pub(crate) struct Keywords {
 }
 
 impl Keywords {
-    /// Extracts the keywords, each once and in order.
+    /// Extracts the keywords, each once and in order. A question of nothing but stop words keeps
+    /// them all.
     pub(crate) fn from_text(text: &str) -> Self {
-        let stop_words: HashSet<&str> = ENGLISH_STOP_WORDS
-            .split(' ')
-            .chain(SPANISH_STOP_WORDS.split(' '))
-            .collect();
+        let all = tokenizer::words(text);
+        let stop_words = stop_words(text, &all);
+        let is_stop_word = |word: &String| stop_words.iter().any(|list| is_in(list, word));
+        let mut only_keywords = true;
         let mut seen = HashSet::new();
         let mut keywords = Vec::new();
-        let mut only_keywords = true;
-        for word in words(text) {
-            if stop_words.contains(word.as_str()) {
+        for word in &all {
+            if is_stop_word(word) {
                 only_keywords = false;
-            } else if keywords.len() < MAX_KEYWORDS && seen.insert(word.clone()) {
-                keywords.push(word);
+            } else if keywords.len() < MAX_KEYWORDS && seen.insert(word) {
+                keywords.push(word.clone());
             }
+        }
+        if keywords.is_empty() {
+            only_keywords = true;
+            keywords = all;
+            keywords.truncate(MAX_KEYWORDS);
         }
         Self {
             words: keywords,
@@ -79,29 +107,11 @@ impl Keywords {
         &self.words
     }
 
-    /// The `tsquery` for passages with any keyword. Keywords consist of letters and digits, so they
-    /// need no quoting.
-    pub(crate) fn any_query(&self) -> Option<String> {
-        (!self.words.is_empty()).then(|| self.words.join(" | "))
-    }
-
-    /// The `tsquery` for passages with all keywords.
-    pub(crate) fn all_query(&self) -> String {
-        self.words.join(" & ")
-    }
-
     /// Whether a passage with all keywords is relevant even if its vector is dissimilar: with two
     /// or more keywords, or with a single one that is the whole query.
     pub(crate) const fn is_specific(&self) -> bool {
         self.words.len() >= 2 || (self.only_keywords && self.words.len() == 1)
     }
-}
-
-/// The words of a text in lower case, separated by anything but letters and digits.
-pub(crate) fn words(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
 }
 
 #[cfg(test)]
@@ -112,19 +122,24 @@ mod tests {
     fn stop_words_are_removed_and_every_keyword_is_kept_once() {
         let keywords = Keywords::from_text("How do I calm down before a meeting, a MEETING?");
         assert_eq!(keywords.words(), ["calm", "down", "meeting"]);
-        assert_eq!(
-            keywords.any_query().as_deref(),
-            Some("calm | down | meeting")
-        );
-        assert_eq!(keywords.all_query(), "calm & down & meeting");
     }
 
     #[test]
-    fn keywords_need_no_quoting_in_a_query() {
-        let keywords = Keywords::from_text("o'clock & (drop | table) !x :* <-> \\ 'y'");
-        let clean = |word: &String| word.chars().all(char::is_alphanumeric);
-        assert!(keywords.words().iter().all(clean));
-        assert_eq!(Keywords::from_text("what is the ?!").any_query(), None);
+    fn a_stop_word_of_another_language_is_a_keyword() {
+        for (text, keyword) in [
+            ("soy", "soy"),
+            ("hay fever", "hay"),
+            ("my son", "son"),
+            ("Is there soy in it?", "soy"),
+            ("what is the ?!", "what"),
+        ] {
+            let keywords = Keywords::from_text(text);
+            assert!(
+                keywords.words().iter().any(|word| word == keyword),
+                "{text}"
+            );
+        }
+        assert_eq!(Keywords::from_text("?!").words(), [""; 0]);
     }
 
     #[test]
@@ -132,7 +147,6 @@ mod tests {
         assert!(!Keywords::from_text("what time is it").is_specific());
         assert!(Keywords::from_text("skyr").is_specific());
         assert!(Keywords::from_text("box breathing").is_specific());
-        assert!(!Keywords::from_text("what is the").is_specific());
     }
 
     #[test]

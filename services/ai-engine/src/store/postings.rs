@@ -1,0 +1,179 @@
+//! `ai.postings`: the word index, and the search in it by BM25.
+
+use shared_db::TenantTx;
+use shared_models::{ChunkId, DocumentId};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+
+use crate::domain::index::fusion::KeywordHit;
+use crate::domain::index::postings::Posting;
+use crate::domain::index::word_query::WordQuery;
+
+/// Rows in one statement.
+const BATCH_SIZE: usize = 20_000;
+/// How fast further occurrences of a term count less (Robertson and Zaragoza, 2009).
+const K1: f64 = 1.2;
+/// How much a passage that is longer than the mean counts less.
+const B: f64 = 0.6;
+
+/// Replaces the postings of consecutive passages: an attempt that is repeated changes nothing, and
+/// a version that is searched meanwhile keeps all of its words.
+pub(crate) async fn replace(
+    tx: &mut TenantTx,
+    document: DocumentId,
+    version: i32,
+    postings: &[Posting],
+) -> sqlx::Result<()> {
+    let (Some(first), Some(last)) = (postings.first(), postings.last()) else {
+        return Ok(());
+    };
+    let tenant = tx.creator();
+    sqlx::query(
+        "delete from ai.postings
+         where document_id = $1 and version = $2 and part between $3 and $4",
+    )
+    .bind(document)
+    .bind(version)
+    .bind(first.ordinal)
+    .bind(last.ordinal)
+    .execute(tx.conn())
+    .await?;
+    for batch in by_passage(postings) {
+        let part = batch.first().map_or(0, |posting| posting.ordinal);
+        let terms: Vec<&str> = batch.iter().map(|p| p.term.as_str()).collect();
+        let ordinals: Vec<i32> = batch.iter().map(|p| p.ordinal).collect();
+        let frequencies: Vec<i16> = batch.iter().map(|p| p.frequency).collect();
+        let lengths: Vec<i16> = batch.iter().map(|p| p.length).collect();
+        sqlx::query(
+            "insert into ai.postings
+               (creator_id, term, document_id, version, part, ordinals, frequencies, lengths)
+             select $1, n.term, $2, $3, $4, array_agg(n.ordinal order by n.ordinal),
+                    array_agg(n.frequency order by n.ordinal),
+                    array_agg(n.length order by n.ordinal)
+             from unnest($5::text[], $6::integer[], $7::smallint[], $8::smallint[])
+               as n (term, ordinal, frequency, length)
+             group by n.term",
+        )
+        .bind(tenant)
+        .bind(document)
+        .bind(version)
+        .bind(part)
+        .bind(terms)
+        .bind(ordinals)
+        .bind(frequencies)
+        .bind(lengths)
+        .execute(tx.conn())
+        .await?;
+    }
+    Ok(())
+}
+
+/// Batches of at most about [`BATCH_SIZE`] rows that do not divide a passage, so that the same
+/// postings always make the same parts.
+fn by_passage(postings: &[Posting]) -> Vec<&[Posting]> {
+    let mut batches = Vec::new();
+    let mut rest = postings;
+    while let Some(at) = rest.get(BATCH_SIZE) {
+        let end = rest
+            .iter()
+            .position(|posting| posting.ordinal == at.ordinal)
+            .filter(|end| *end > 0)
+            .unwrap_or(rest.len());
+        let (batch, after) = rest.split_at(end);
+        batches.push(batch);
+        rest = after;
+    }
+    if !rest.is_empty() {
+        batches.push(rest);
+    }
+    batches
+}
+
+/// Deletes the postings of all other versions of a document, and those of passages that an earlier
+/// attempt found behind the last one.
+pub(crate) async fn keep_only(
+    tx: &mut TenantTx,
+    document: DocumentId,
+    version: i32,
+    passages: i32,
+) -> sqlx::Result<()> {
+    sqlx::query("delete from ai.postings where document_id = $1 and (version <> $2 or part >= $3)")
+        .bind(document)
+        .bind(version)
+        .bind(passages)
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
+}
+
+/// Active passages by BM25, best first. Passages with everything that the user means exactly come
+/// before all others. The order is total, so the same question always gets the same answer.
+pub(crate) async fn search(
+    tx: &mut TenantTx,
+    query: &WordQuery,
+    limit: usize,
+) -> sqlx::Result<Vec<KeywordHit>> {
+    if query.terms().is_empty() {
+        return Ok(Vec::new());
+    }
+    let terms: Vec<&str> = query.terms().iter().map(|t| t.term.as_str()).collect();
+    let weights: Vec<f32> = query.terms().iter().map(|t| t.weight).collect();
+    let keywords: Vec<i32> = query.terms().iter().map(|t| t.keyword).collect();
+    let required: Vec<i32> = query.terms().iter().map(|t| t.required).collect();
+    let rows = sqlx::query(
+        "with corpus as (
+           select greatest(sum(passage_count), 1)::float8 as passages,
+                  greatest(sum(term_count)::float8 / greatest(sum(passage_count), 1), 1) as mean
+           from ai.indexed_documents where active_version is not null
+         ), found as materialized (
+           select w.term, w.weight, w.keyword, w.required, p.document_id, u.*
+           from unnest($1::text[], $2::real[], $3::integer[], $4::integer[])
+             as w (term, weight, keyword, required)
+           join ai.postings p on p.term = w.term
+           join ai.indexed_documents d on d.creator_id = p.creator_id and d.id = p.document_id
+             and d.active_version = p.version
+           cross join lateral unnest(p.ordinals, p.frequencies, p.lengths)
+             as u (ordinal, frequency, length)
+         ), rarity as (
+           select f.term, ln(1 + (greatest(c.passages - count(*), 0) + 0.5) / (count(*) + 0.5)) as idf
+           from found f cross join corpus c group by f.term, c.passages
+         ), scored as (
+           select f.document_id, f.ordinal,
+                  sum(f.weight * r.idf * f.frequency * ($7::float8 + 1)
+                      / (f.frequency + $7 * (1 - $8::float8 + $8 * f.length / c.mean))) as score,
+                  count(distinct f.keyword) filter (where f.keyword >= 0) = $5 as all_keywords,
+                  $6 > 0 and count(distinct f.required) filter (where f.required >= 0) = $6 as exact
+           from found f join rarity r using (term) cross join corpus c
+           group by f.document_id, f.ordinal
+           order by exact desc, score desc, f.document_id, f.ordinal
+           limit $9
+         )
+         select c.id, s.score, s.all_keywords, s.exact
+         from scored s
+         join ai.indexed_documents d on d.id = s.document_id
+         join ai.chunks c on c.creator_id = d.creator_id and c.document_id = d.id
+           and c.version = d.active_version and c.ordinal = s.ordinal
+         order by s.exact desc, s.score desc, s.document_id, s.ordinal",
+    )
+    .bind(terms)
+    .bind(weights)
+    .bind(keywords)
+    .bind(required)
+    .bind(i64::try_from(query.keywords()).unwrap_or(i64::MAX))
+    .bind(i64::try_from(query.required()).unwrap_or(i64::MAX))
+    .bind(K1)
+    .bind(B)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter().map(hit).collect()
+}
+
+fn hit(row: &PgRow) -> sqlx::Result<KeywordHit> {
+    Ok(KeywordHit {
+        id: row.try_get::<ChunkId, _>("id")?,
+        score: row.try_get("score")?,
+        all_keywords: row.try_get("all_keywords")?,
+        is_exact: row.try_get("exact")?,
+    })
+}
