@@ -1,0 +1,124 @@
+//! The judged documents in the library of one account, on all four services.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use futures_util::{StreamExt as _, stream};
+use reqwest::multipart::{Form, Part};
+use reqwest::{RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use shared_config::{Service, keys};
+use shared_testkit::{Stores, TestDatabase};
+use tempfile::TempDir;
+
+use crate::data_set::Document;
+use crate::processes::{Account, Processes};
+use crate::vectors::CachedOllama;
+
+/// Uploads at the same time.
+const UPLOADS: usize = 4;
+
+pub(crate) struct Library {
+    all: Processes,
+    account: Account,
+    pub(crate) ollama: CachedOllama,
+    /// Ids in the data set by those of the platform.
+    ids: HashMap<String, String>,
+}
+
+impl Library {
+    /// Uploads the documents and waits until all are searchable.
+    pub(crate) async fn of(model: &str, documents: &[Document]) -> Self {
+        let stores = Stores::from_env();
+        let (ollama, url) = CachedOllama::start(&stores.ollama, model).await;
+        let database = TestDatabase::new(&stores).await;
+        let seed = BASE64_STANDARD.encode(std::array::from_fn::<u8, 32, _>(|at| {
+            u8::try_from(at * 7 + 3).unwrap()
+        }));
+        let settings = BTreeMap::from([
+            (keys::SIGNING_SEED.to_owned(), seed),
+            (keys::OLLAMA_URL.to_owned(), url),
+            (keys::EMBEDDING_MODEL.to_owned(), model.to_owned()),
+        ]);
+        let folder = TempDir::new().unwrap();
+        let all = Processes::start_on(stores, database, folder, settings).await;
+        let account = all.register("quality").await;
+        let mut library = Self {
+            all,
+            account,
+            ollama,
+            ids: HashMap::new(),
+        };
+        let uploads = stream::iter(documents).map(|document| library.upload(document));
+        library.ids = uploads.buffered(UPLOADS).collect().await;
+        library.wait_until_ready(documents.len()).await;
+        library
+    }
+
+    async fn upload(&self, document: &Document) -> (String, String) {
+        let Document { id, title, content } = document;
+        let url = self.all.url(Service::CreatorHub, "/v1/documents");
+        let made = self.call(StatusCode::ACCEPTED, || {
+            let file = Part::text(content.clone()).file_name(format!("{id}.txt"));
+            let form = Form::new().text("title", title.clone()).part("file", file);
+            self.all.http.post(&url).multipart(form)
+        });
+        let made = made.await;
+        let stored = made["document"]["id"].as_str().unwrap();
+        (stored.to_owned(), id.clone())
+    }
+
+    /// Sends a request as a patient client does: one over the rate limit is sent again later.
+    async fn call(&self, status: StatusCode, request: impl Fn() -> RequestBuilder) -> Value {
+        loop {
+            let request = request().bearer_auth(&self.account.token);
+            let response = request.send().await.unwrap();
+            let found = response.status();
+            if found == StatusCode::TOO_MANY_REQUESTS {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                continue;
+            }
+            let text = response.text().await.unwrap();
+            assert_eq!(found, status, "{text}");
+            return serde_json::from_str(&text).unwrap();
+        }
+    }
+
+    async fn wait_until_ready(&self, count: usize) {
+        let count = i64::try_from(count).unwrap();
+        let admin = self.all.database.admin().await;
+        for _ in 0..6000 {
+            let (ready, failed): (i64, i64) = sqlx::query_as(
+                "select count(*) filter (where state = 'ready'),
+                        count(*) filter (where state = 'failed') from hub.documents",
+            )
+            .fetch_one(&admin)
+            .await
+            .unwrap();
+            assert_eq!(failed, 0, "documents failed");
+            if ready == count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("documents are not ready");
+    }
+
+    /// The documents that a search finds, best first, each once.
+    pub(crate) async fn search(&self, query: &str) -> Vec<String> {
+        let url = self.all.url(Service::AiEngine, "/v1/search");
+        let body = json!({"query": query, "limit": 20});
+        let request = || self.all.http.post(&url).json(&body);
+        let found = self.call(StatusCode::OK, request).await;
+        let mut ids: Vec<String> = Vec::new();
+        for result in found["results"].as_array().unwrap() {
+            let id = &self.ids[result["document_id"].as_str().unwrap()];
+            if !ids.contains(id) {
+                ids.push(id.clone());
+            }
+        }
+        ids
+    }
+}

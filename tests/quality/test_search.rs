@@ -1,0 +1,134 @@
+//! Search: above BM25, vectors and their plain fusion; and which questions it refuses.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use shared_testkit::assert_golden;
+
+use crate::data_set::{DataSet, Half, Question};
+use crate::library::Library;
+use crate::measures::{Measured, interval, mean, measure};
+use crate::rankings;
+
+/// Texts that are embedded again, to show that the committed vectors are those of the model.
+const EMBEDDED_AGAIN: usize = 10;
+
+/// A system, and what it is worth for each judged question.
+type System = (&'static str, Vec<Measured>);
+
+#[tokio::test]
+#[ignore = "needs the data set and the stores: tests/run quality"]
+async fn search_with_all_minilm() {
+    compare("all-minilm").await;
+}
+
+async fn compare(model: &str) {
+    let data = DataSet::load();
+    let library = Library::of(model, &data.documents).await;
+    let mut text = String::new();
+    for half in [Half::Tune, Half::Test] {
+        let questions: Vec<&Question> = data.questions.iter().filter(|q| q.half == half).collect();
+        let _ = writeln!(text, "{model}, {half:?}");
+        text.push_str(&retrieval(&data, &questions, &library).await);
+        text.push_str(&refusal(&questions, &library).await);
+    }
+    check_vectors(&library).await;
+    println!(
+        "measured: {} vectors were not committed",
+        library.ollama.unknown()
+    );
+    library.ollama.record();
+    print!("{text}");
+    let file = format!("quality/figures/search-{model}.txt");
+    assert_golden(&Path::new(env!("CARGO_MANIFEST_DIR")).join(file), &text);
+}
+
+async fn retrieval(data: &DataSet, questions: &[&Question], library: &Library) -> String {
+    let questions: Vec<&&Question> = questions
+        .iter()
+        .filter(|q| !q.relevant.is_empty())
+        .collect();
+    let texts: Vec<String> = questions.iter().map(|q| q.text.clone()).collect();
+    let asked = library.ollama.embed(&texts).await;
+    let whole = |d: &crate::data_set::Document| format!("{}\n\n{}", d.title, first(&d.content));
+    let whole: Vec<String> = data.documents.iter().map(whole).collect();
+    let vectors = library.ollama.embed(&whole).await;
+    let bm25s = rankings::by_bm25s(&data.selected);
+    let mut systems: [System; 4] =
+        ["BM25 (bm25s)", "vectors", "plain fusion", "search"].map(|name| (name, Vec::new()));
+    let mut worst = Vec::new();
+    for (question, vector) in questions.iter().zip(&asked) {
+        let by_words = &bm25s[&question.id];
+        let by_vector = rankings::by_vector(vector, &vectors, &data.documents);
+        let fused = rankings::fused([by_words, &by_vector]);
+        let found = library.search(&question.text).await;
+        let rankings = [by_words, &by_vector, &fused, &found];
+        for (system, ranking) in systems.iter_mut().zip(rankings) {
+            system.1.push(measure(ranking, &question.relevant));
+        }
+        let worth = measure(&found, &question.relevant).ndcg;
+        worst.push((worth, question.id.as_str(), question.text.as_str()));
+    }
+    let mut text = String::new();
+    let ours = ndcg(&systems[3].1);
+    for (name, measured) in &systems {
+        let of = |value: fn(&Measured) -> f64| mean(measured.iter().map(value));
+        let (low, high) = interval(&difference(&ours, &ndcg(measured)));
+        let _ = writeln!(
+            text,
+            "  {name:<13} nDCG@10 {:.3}  recall@10 {:.3}  MRR {:.3}  search is better by {:+.3} ({low:+.3} to {high:+.3})",
+            of(|m| m.ndcg),
+            of(|m| m.recall),
+            of(|m| m.reciprocal_rank),
+            mean(difference(&ours, &ndcg(measured))),
+        );
+    }
+    worst.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(b.1)));
+    for (worth, id, question) in worst.iter().take(8) {
+        let _ = writeln!(text, "    {worth:.2} {id}: {question}");
+    }
+    text
+}
+
+async fn refusal(questions: &[&Question], library: &Library) -> String {
+    let mut text = String::new();
+    for (name, answerable) in [("answerable", true), ("unanswerable", false)] {
+        let asked = questions.iter().filter(|q| match answerable {
+            true => q.kind.is_answerable(),
+            false => q.relevant.is_empty(),
+        });
+        let (mut count, mut empty) = (0, 0);
+        for question in asked {
+            count += 1;
+            empty += usize::from(library.search(&question.text).await.is_empty());
+        }
+        let _ = writeln!(text, "  {name}: nothing found for {empty} of {count}");
+    }
+    text
+}
+
+/// The beginning of a text that the context window of every model takes.
+fn first(text: &str) -> &str {
+    &text[..text.floor_char_boundary(700)]
+}
+
+fn ndcg(measured: &[Measured]) -> Vec<f64> {
+    measured.iter().map(|m| m.ndcg).collect()
+}
+
+fn difference(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
+    ours.iter().zip(theirs).map(|(a, b)| a - b).collect()
+}
+
+/// The committed vectors are those that the real Ollama makes.
+async fn check_vectors(library: &Library) {
+    let used = library.ollama.used();
+    let step = used.len().div_ceil(EMBEDDED_AGAIN).max(1);
+    let again: Vec<String> = used.into_iter().step_by(step).collect();
+    let committed = library.ollama.embed(&again).await;
+    let anew = library.ollama.embed_anew(&serde_json::json!(again)).await;
+    for ((text, a), b) in again.iter().zip(committed).zip(anew) {
+        let cosine: f32 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
+        assert!(cosine > 0.999, "{cosine}: {text}");
+    }
+}
