@@ -1,6 +1,6 @@
 # The entry point for developers: `make` without a target lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down dev stores format lint test test-fast test-e2e test-exhaustive exhaustive-summary fuzz bench generate check-generated \
+.PHONY: help setup up down dev stores format lint test test-fast test-e2e test-exhaustive exhaustive-summary fuzz quality bench generate check-generated \
         db-migrate images health outbox jobs db-shell redis-shell chart
 SHELL := /bin/bash
 NAMESPACE ?= creator
@@ -55,6 +55,9 @@ test-fast: ## run the tests that need neither Kubernetes nor a browser
 
 fuzz: ## send generated requests to the four services; FUZZ_SEED and FUZZ_EXAMPLES configure it
 	tests/run fuzz
+
+quality: ## measure search and answers on judged data; docs/quality.md says what the figures mean
+	tests/run quality
 
 test-e2e: ## run the end-to-end tests on a Kubernetes node only
 	tests/run node

@@ -30,3 +30,23 @@ ALTER TABLE ai.indexed_documents
   ADD COLUMN passage_count integer CHECK (passage_count >= 0),
   ADD COLUMN term_count bigint CHECK (term_count >= 0);
 GRANT UPDATE (passage_count, term_count) ON ai.indexed_documents TO ai_app;
+
+-- Documents whose words are not indexed yet, of all tenants: those of earlier releases, also ones
+-- that an old replica indexes during the upgrade.
+GRANT USAGE ON SCHEMA ai TO job_dispatcher;
+GRANT SELECT (creator_id, id, active_version, passage_count) ON ai.indexed_documents
+  TO job_dispatcher;
+CREATE POLICY dispatch_words ON ai.indexed_documents FOR SELECT TO job_dispatcher
+  USING (active_version IS NOT NULL AND passage_count IS NULL);
+CREATE INDEX indexed_documents_without_words ON ai.indexed_documents (creator_id, id)
+  WHERE active_version IS NOT NULL AND passage_count IS NULL;
+
+CREATE FUNCTION ai.documents_without_words(most integer)
+RETURNS TABLE (creator_id uuid, id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT d.creator_id, d.id FROM ai.indexed_documents d
+  WHERE d.active_version IS NOT NULL AND d.passage_count IS NULL
+  ORDER BY d.creator_id, d.id LIMIT most
+$$;
+GRANT EXECUTE ON FUNCTION ai.documents_without_words(integer) TO ai_app;
+SELECT platform.hand_over('ai.documents_without_words(integer)', 'job_dispatcher');

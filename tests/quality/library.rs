@@ -41,6 +41,8 @@ impl Library {
             (keys::SIGNING_SEED.to_owned(), seed),
             (keys::OLLAMA_URL.to_owned(), url),
             (keys::EMBEDDING_MODEL.to_owned(), model.to_owned()),
+            // Longer than any run, also one that embeds all texts.
+            (keys::ACCESS_TOKEN_SECONDS.to_owned(), "86400".to_owned()),
         ]);
         let folder = TempDir::new().unwrap();
         let all = Processes::start_on(stores, database, folder, settings).await;
@@ -89,7 +91,7 @@ impl Library {
     async fn wait_until_ready(&self, count: usize) {
         let count = i64::try_from(count).unwrap();
         let admin = self.all.database.admin().await;
-        for _ in 0..6000 {
+        for _ in 0..12_000 {
             let (ready, failed): (i64, i64) = sqlx::query_as(
                 "select count(*) filter (where state = 'ready'),
                         count(*) filter (where state = 'failed') from hub.documents",

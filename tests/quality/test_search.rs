@@ -5,7 +5,7 @@ use std::path::Path;
 
 use shared_testkit::assert_golden;
 
-use crate::data_set::{DataSet, Half, Question};
+use crate::data_set::{DataSet, Document, Half, Question};
 use crate::library::Library;
 use crate::measures::{Measured, interval, mean, measure};
 use crate::rankings;
@@ -20,6 +20,12 @@ type System = (&'static str, Vec<Measured>);
 #[ignore = "needs the data set and the stores: tests/run quality"]
 async fn search_with_all_minilm() {
     compare("all-minilm").await;
+}
+
+#[tokio::test]
+#[ignore = "needs the data set and the stores: tests/run quality"]
+async fn search_with_multilingual_e5_small() {
+    compare("multilingual-e5-small").await;
 }
 
 async fn compare(model: &str) {
@@ -48,9 +54,13 @@ async fn retrieval(data: &DataSet, questions: &[&Question], library: &Library) -
         .iter()
         .filter(|q| !q.relevant.is_empty())
         .collect();
-    let texts: Vec<String> = questions.iter().map(|q| q.text.clone()).collect();
+    let (asks, tells) = prefixes(library.ollama.model());
+    let texts: Vec<String> = questions
+        .iter()
+        .map(|q| format!("{asks}{}", q.text))
+        .collect();
     let asked = library.ollama.embed(&texts).await;
-    let whole = |d: &crate::data_set::Document| format!("{}\n\n{}", d.title, first(&d.content));
+    let whole = |d: &Document| format!("{tells}{}\n\n{}", d.title, first(&d.content));
     let whole: Vec<String> = data.documents.iter().map(whole).collect();
     let vectors = library.ollama.embed(&whole).await;
     let bm25s = rankings::by_bm25s(&data.selected);
@@ -105,6 +115,15 @@ async fn refusal(questions: &[&Question], library: &Library) -> String {
         let _ = writeln!(text, "  {name}: nothing found for {empty} of {count}");
     }
     text
+}
+
+/// What a model wants before a question and before a document.
+fn prefixes(model: &str) -> (&'static str, &'static str) {
+    if model.starts_with("multilingual-e5") {
+        ("query: ", "passage: ")
+    } else {
+        ("", "")
+    }
 }
 
 /// The beginning of a text that the context window of every model takes.

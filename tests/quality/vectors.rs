@@ -63,6 +63,11 @@ impl CachedOllama {
         (cached, url)
     }
 
+    /// The name of the model.
+    pub(crate) fn model(&self) -> &str {
+        &self.shared.model
+    }
+
     /// The vectors of texts.
     pub(crate) async fn embed(&self, texts: &[String]) -> Vec<Vec<f32>> {
         let keys: Vec<Key> = texts.iter().map(|text| self.key(text)).collect();
@@ -83,6 +88,7 @@ impl CachedOllama {
                     .unwrap()
                     .insert(keys[*at], stored(&vector));
             }
+            self.write(|_| true); // a run that fails later need not embed them again
         }
         let known = self.shared.known.lock().unwrap();
         let mut used = self.shared.used.lock().unwrap();
@@ -121,17 +127,19 @@ impl CachedOllama {
         self.shared.unknown.lock().unwrap().len()
     }
 
-    /// Writes the committed file, if that is asked for.
+    /// Writes the committed file, if that is asked for, with the vectors of this run alone.
     pub(crate) fn record(&self) {
+        let used = self.shared.used.lock().unwrap();
+        self.write(|key| used.contains_key(key));
+    }
+
+    fn write(&self, wanted: impl Fn(&Key) -> bool) {
         if std::env::var_os(RECORD).is_none() {
             return;
         }
-        let (known, used) = (
-            self.shared.known.lock().unwrap(),
-            self.shared.used.lock().unwrap(),
-        );
+        let known = self.shared.known.lock().unwrap();
         let mut bytes = Vec::new();
-        for (key, vector) in known.iter().filter(|(key, _)| used.contains_key(*key)) {
+        for (key, vector) in known.iter().filter(|(key, _)| wanted(key)) {
             bytes.extend(key);
             bytes.extend(u16::try_from(vector.len()).unwrap().to_le_bytes());
             bytes.extend(vector.iter().flat_map(|number| number.to_le_bytes()));

@@ -1,6 +1,7 @@
 //! Work that runs outside of requests.
 
 pub(crate) mod index_document;
+mod index_words;
 pub mod model_pull;
 
 use shared_config::Service;
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::state::AppState;
 use index_document::IndexDocumentJob;
+use index_words::IndexWords;
 
 /// Documents that one process indexes at the same time. More would only wait for Ollama.
 const CONCURRENCY: usize = 2;
@@ -23,6 +25,7 @@ pub async fn run(state: AppState, stop: CancellationToken) {
 pub fn runner(state: &AppState) -> Runner {
     Runner::new(state.db.clone(), state.jobs.clone(), CONCURRENCY)
         .with(IndexDocumentJob::new(state.clone()))
+        .scheduled(IndexWords::new(state.clone()))
         .scheduled(CleanUp::new(
             state.db.clone(),
             Service::AiEngine,

@@ -11,4 +11,4 @@ pub use ingestion::{
     INDEX_DOCUMENT, IndexDocument, IndexedDocument, IndexingOutcome, IngestionEvent,
     IngestionFailure, NewIngestion, TextArtefact, TextKind,
 };
-pub use search::{SearchRequest, SearchResults};
+pub use search::{Degraded, SearchRequest, SearchResults};

@@ -26,4 +26,20 @@ pub struct SearchResults {
     pub results: Vec<Source>,
     /// Duration of the search in milliseconds.
     pub processing_time_ms: u64,
+    /// Why the search may have missed something; empty when it is complete.
+    #[serde(default)]
+    pub degraded: Vec<Degraded>,
+}
+
+/// What a search could not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Degraded {
+    /// The embedding model or the vector store is unavailable: passages were found by words only.
+    NoVectors,
+    /// Some documents of an earlier release are not indexed by words yet.
+    WordsIncomplete,
+    /// A reason that this version does not know.
+    #[serde(other)]
+    Unknown,
 }

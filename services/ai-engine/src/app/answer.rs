@@ -98,7 +98,7 @@ async fn prepare(
         )
     } else {
         let limit = question.passages.map_or(DEFAULT_PASSAGES, usize::from);
-        let passages = retrieve(app, tenant, text, limit).await?;
+        let passages = retrieve(app, tenant, text, limit).await?.passages;
         let mode = question.mode.unwrap_or(app.answer_mode);
         let strategy = if passages.is_empty() {
             Strategy::Canned(canned_replies::nothing_found(language))

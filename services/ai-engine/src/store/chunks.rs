@@ -95,6 +95,35 @@ pub(crate) async fn ids_of_document(
     rows.iter().map(|row| row.try_get(0)).collect()
 }
 
+/// The passages of a version from an ordinal on.
+pub(crate) async fn of_version(
+    tx: &mut TenantTx,
+    document: DocumentId,
+    version: i32,
+    from: i32,
+    most: usize,
+) -> sqlx::Result<Vec<Passage>> {
+    let rows = sqlx::query(
+        "select ordinal, heading, content from ai.chunks
+         where document_id = $1 and version = $2 and ordinal >= $3
+         order by ordinal limit $4",
+    )
+    .bind(document)
+    .bind(version)
+    .bind(from)
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .fetch_all(tx.conn())
+    .await?;
+    let passage = |row: &PgRow| {
+        Ok(Passage {
+            ordinal: row.try_get("ordinal")?,
+            heading: row.try_get("heading")?,
+            text: row.try_get("content")?,
+        })
+    };
+    rows.iter().map(passage).collect()
+}
+
 /// Reads passages by id under row-level security: passages of other tenants are not returned.
 pub(crate) async fn read(tx: &mut TenantTx, ids: &[ChunkId]) -> sqlx::Result<Vec<PassageRow>> {
     let rows = sqlx::query(

@@ -1,7 +1,8 @@
 //! `ai.indexed_documents`: which version of a document is searched, and which is being indexed.
 
-use shared_db::TenantTx;
-use shared_models::DocumentId;
+use shared_db::{Db, TenantTx};
+use shared_models::{CreatorId, DocumentId};
+use sqlx::Row as _;
 
 /// What the statistics of the word search need of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,4 +70,78 @@ pub(crate) async fn delete(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<()
         .execute(tx.conn())
         .await
         .map(|_| ())
+}
+
+/// A document whose version is searched, but not by words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DocumentWithoutWords {
+    pub(crate) title: String,
+    pub(crate) version: i32,
+}
+
+/// Documents of all tenants whose words are not indexed.
+pub(crate) async fn without_words(
+    db: &Db,
+    most: i32,
+) -> sqlx::Result<Vec<(CreatorId, DocumentId)>> {
+    let mut tx = db.system().await?;
+    let rows = sqlx::query("select creator_id, id from ai.documents_without_words($1)")
+        .bind(most)
+        .fetch_all(tx.conn())
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("creator_id")?, row.try_get("id")?)))
+        .collect()
+}
+
+/// Locks a document whose words are not indexed; none if they are, or the document is gone.
+pub(crate) async fn lock_without_words(
+    tx: &mut TenantTx,
+    id: DocumentId,
+) -> sqlx::Result<Option<DocumentWithoutWords>> {
+    let row = sqlx::query(
+        "select title, active_version from ai.indexed_documents
+         where id = $1 and active_version is not null and passage_count is null
+         for update",
+    )
+    .bind(id)
+    .fetch_optional(tx.conn())
+    .await?;
+    row.map(|row| {
+        Ok(DocumentWithoutWords {
+            title: row.try_get("title")?,
+            version: row.try_get("active_version")?,
+        })
+    })
+    .transpose()
+}
+
+/// Records that the words of the active version are indexed.
+pub(crate) async fn set_size(
+    tx: &mut TenantTx,
+    id: DocumentId,
+    version: i32,
+    size: IndexSize,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "update ai.indexed_documents set passage_count = $3, term_count = $4
+         where id = $1 and active_version = $2",
+    )
+    .bind(id)
+    .bind(version)
+    .bind(size.passages)
+    .bind(size.terms)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// Whether the tenant has documents that are not searched by words yet.
+pub(crate) async fn any_without_words(tx: &mut TenantTx) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "select exists (select from ai.indexed_documents
+                        where active_version is not null and passage_count is null)",
+    )
+    .fetch_one(tx.conn())
+    .await
 }

@@ -120,52 +120,18 @@ pub(crate) async fn search(
     let weights: Vec<f32> = query.terms().iter().map(|t| t.weight).collect();
     let keywords: Vec<i32> = query.terms().iter().map(|t| t.keyword).collect();
     let required: Vec<i32> = query.terms().iter().map(|t| t.required).collect();
-    let rows = sqlx::query(
-        "with corpus as (
-           select greatest(sum(passage_count), 1)::float8 as passages,
-                  greatest(sum(term_count)::float8 / greatest(sum(passage_count), 1), 1) as mean
-           from ai.indexed_documents where active_version is not null
-         ), found as materialized (
-           select w.term, w.weight, w.keyword, w.required, p.document_id, u.*
-           from unnest($1::text[], $2::real[], $3::integer[], $4::integer[])
-             as w (term, weight, keyword, required)
-           join ai.postings p on p.term = w.term
-           join ai.indexed_documents d on d.creator_id = p.creator_id and d.id = p.document_id
-             and d.active_version = p.version
-           cross join lateral unnest(p.ordinals, p.frequencies, p.lengths)
-             as u (ordinal, frequency, length)
-         ), rarity as (
-           select f.term, ln(1 + (greatest(c.passages - count(*), 0) + 0.5) / (count(*) + 0.5)) as idf
-           from found f cross join corpus c group by f.term, c.passages
-         ), scored as (
-           select f.document_id, f.ordinal,
-                  sum(f.weight * r.idf * f.frequency * ($7::float8 + 1)
-                      / (f.frequency + $7 * (1 - $8::float8 + $8 * f.length / c.mean))) as score,
-                  count(distinct f.keyword) filter (where f.keyword >= 0) = $5 as all_keywords,
-                  $6 > 0 and count(distinct f.required) filter (where f.required >= 0) = $6 as exact
-           from found f join rarity r using (term) cross join corpus c
-           group by f.document_id, f.ordinal
-           order by exact desc, score desc, f.document_id, f.ordinal
-           limit $9
-         )
-         select c.id, s.score, s.all_keywords, s.exact
-         from scored s
-         join ai.indexed_documents d on d.id = s.document_id
-         join ai.chunks c on c.creator_id = d.creator_id and c.document_id = d.id
-           and c.version = d.active_version and c.ordinal = s.ordinal
-         order by s.exact desc, s.score desc, s.document_id, s.ordinal",
-    )
-    .bind(terms)
-    .bind(weights)
-    .bind(keywords)
-    .bind(required)
-    .bind(i64::try_from(query.keywords()).unwrap_or(i64::MAX))
-    .bind(i64::try_from(query.required()).unwrap_or(i64::MAX))
-    .bind(K1)
-    .bind(B)
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch_all(tx.conn())
-    .await?;
+    let rows = sqlx::query(include_str!("postings/search.sql"))
+        .bind(terms)
+        .bind(weights)
+        .bind(keywords)
+        .bind(required)
+        .bind(i64::try_from(query.keywords()).unwrap_or(i64::MAX))
+        .bind(i64::try_from(query.required()).unwrap_or(i64::MAX))
+        .bind(K1)
+        .bind(B)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(tx.conn())
+        .await?;
     rows.iter().map(hit).collect()
 }
 
@@ -175,5 +141,6 @@ fn hit(row: &PgRow) -> sqlx::Result<KeywordHit> {
         score: row.try_get("score")?,
         all_keywords: row.try_get("all_keywords")?,
         is_exact: row.try_get("exact")?,
+        coverage: row.try_get("coverage")?,
     })
 }

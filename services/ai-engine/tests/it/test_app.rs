@@ -192,6 +192,14 @@ impl TestApp {
         runner.step(&CancellationToken::new()).await.unwrap()
     }
 
+    /// Runs the scheduled work that is due.
+    pub(crate) async fn run_schedules(&self) {
+        let runner = jobs::runner(&self.state);
+        runner.register_schedules().await.unwrap();
+        let stop = CancellationToken::new();
+        while runner.scheduled_step(&stop).await.unwrap() {}
+    }
+
     /// Makes what waits due at once, and frees what a dead worker holds.
     pub(crate) async fn hurry(&self) {
         let pool = self.database.admin().await;

@@ -181,32 +181,6 @@ async fn forged_ids_in_chroma_do_not_reveal_passages_of_other_tenants() {
 }
 
 #[tokio::test]
-async fn full_text_uses_its_index_under_row_level_security() {
-    let app = TestApp::with_handbook().await;
-    // So many rows that PostgreSQL prefers the index to a scan.
-    let pool = app.database.admin().await;
-    sqlx::query(
-        "insert into ai.chunks (creator_id, id, document_id, version, ordinal, content)
-         select creator_id, gen_random_uuid(), id, 1, n, 'filler number ' || n
-         from ai.indexed_documents, generate_series(100, 5000) n",
-    )
-    .execute(&pool)
-    .await
-    .unwrap();
-    sqlx::query("analyze ai.chunks")
-        .execute(&pool)
-        .await
-        .unwrap();
-    let mut tx = app.state.db.tenant_read(app.tenant).await.unwrap();
-    let plan = "explain select id from ai.chunks
-                where words @@ to_tsquery('pg_catalog.simple', 'breathing')";
-    let rows = sqlx::query(plan).fetch_all(tx.conn()).await.unwrap();
-    let text = |row: &sqlx::postgres::PgRow| sqlx::Row::get::<String, _>(row, 0);
-    let plan: Vec<String> = rows.iter().map(text).collect();
-    assert!(plan.join("\n").contains("chunks_by_words"), "{plan:#?}");
-}
-
-#[tokio::test]
 async fn a_search_with_an_invalid_field_is_refused() {
     let app = TestApp::new().await;
     let owner = app.owner(app.tenant);

@@ -6,16 +6,18 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
-use shared_ai_client::{SearchRequest, SearchResults, Source};
+use shared_ai_client::{Degraded, SearchRequest, SearchResults, Source};
 use shared_cache::Key;
 use shared_models::{ChunkId, CreatorId};
 
-use crate::domain::index::fusion::{self, Candidate, KeywordHit, MAX_HITS, VectorHit};
+use crate::domain::index::fusion::{
+    self, Candidate, KeywordHit, MAX_HITS, RelevanceRule, VectorHit,
+};
 use crate::domain::index::word_query::WordQuery;
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::chunks::{self, PassageRow};
-use crate::store::postings;
+use crate::store::{indexed_documents, postings};
 
 /// Results of a search that sets no limit.
 const DEFAULT_RESULTS: usize = 5;
@@ -32,6 +34,13 @@ pub(crate) struct RetrievedPassage {
     pub(crate) similarity: Option<f32>,
 }
 
+/// What was found, and what could not be searched.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Retrieved {
+    pub(crate) passages: Vec<RetrievedPassage>,
+    pub(crate) degraded: Vec<Degraded>,
+}
+
 /// Answers a search request.
 pub(crate) async fn search(
     app: &AppState,
@@ -41,39 +50,58 @@ pub(crate) async fn search(
     let started = Instant::now();
     let SearchRequest { query, limit } = request;
     let limit = limit.map_or(DEFAULT_RESULTS, usize::from);
-    let passages = retrieve(app, tenant, query.as_str(), limit).await?;
+    let Retrieved { passages, degraded } = retrieve(app, tenant, query.as_str(), limit).await?;
     let milliseconds = started.elapsed().as_millis();
     Ok(SearchResults {
         results: passages.into_iter().map(|found| found.source).collect(),
         processing_time_ms: u64::try_from(milliseconds).unwrap_or(u64::MAX),
+        degraded,
     })
 }
 
-/// Finds the tenant's passages that are relevant to a question, best first.
+/// Finds the tenant's passages that are relevant to a question, best first. Without the embedding
+/// model or the vector store, by words alone.
 pub(crate) async fn retrieve(
     app: &AppState,
     tenant: CreatorId,
     question: &str,
     limit: usize,
-) -> Result<Vec<RetrievedPassage>, Error> {
+) -> Result<Retrieved, Error> {
     let started = Instant::now();
     let words = WordQuery::from_text(question);
-    let (vector_hits, keyword_hits) = tokio::try_join!(
+    let (vector_hits, word_hits) = tokio::join!(
         vector_search(app, tenant, question),
         word_search(app, tenant, &words)
-    )?;
-    let candidates = fusion::fuse(&vector_hits, &keyword_hits);
+    );
+    let WordHits { hits, is_complete } = word_hits?;
+    let mut degraded = Vec::new();
+    let vector_hits = match vector_hits {
+        Ok(hits) => Some(hits),
+        Err(error) => {
+            metrics::counter!("ai_engine_searches_without_vectors_total").increment(1);
+            tracing::warn!(%error, "search by words only");
+            degraded.push(Degraded::NoVectors);
+            None
+        }
+    };
+    if !is_complete {
+        degraded.push(Degraded::WordsIncomplete);
+    }
+    let rule = RelevanceRule {
+        threshold: vector_hits
+            .is_some()
+            .then(|| app.embedder.model().threshold()),
+        specific_keywords: words.is_specific(),
+    };
+    let candidates = fusion::fuse(&vector_hits.unwrap_or_default(), &hits);
     let mut found = load_visible(app, tenant, candidates).await?;
-    let threshold = app.embedder.model().threshold();
     let has_phrases = |row: &PassageRow| words.has_phrases(&row.content);
-    found.retain(|(candidate, row)| {
-        candidate.is_relevant(threshold, words.is_specific()) || has_phrases(row)
-    });
+    found.retain(|(candidate, row)| candidate.is_relevant(rule) || has_phrases(row));
     // Stable, so that passages with and without the quoted phrase keep their order.
     found.sort_by_key(|(_, row)| !has_phrases(row));
     let passages = numbered(found, limit);
     metrics::histogram!("ai_engine_retrieval_seconds").record(started.elapsed().as_secs_f64());
-    Ok(passages)
+    Ok(Retrieved { passages, degraded })
 }
 
 async fn vector_search(
@@ -85,13 +113,21 @@ async fn vector_search(
     Ok(app.vectors.nearest(tenant, &vector, MAX_HITS).await?)
 }
 
+/// What the word search found, and whether it looked at every document.
+struct WordHits {
+    hits: Vec<KeywordHit>,
+    is_complete: bool,
+}
+
 async fn word_search(
     app: &AppState,
     tenant: CreatorId,
     words: &WordQuery,
-) -> Result<Vec<KeywordHit>, Error> {
+) -> Result<WordHits, Error> {
     let mut tx = app.db.tenant_read(tenant).await?;
-    Ok(postings::search(&mut tx, words, MAX_HITS).await?)
+    let hits = postings::search(&mut tx, words, MAX_HITS).await?;
+    let is_complete = !indexed_documents::any_without_words(&mut tx).await?;
+    Ok(WordHits { hits, is_complete })
 }
 
 /// The vector of a question, from the cache if that responds in time.

@@ -19,6 +19,8 @@ pub(crate) struct KeywordHit {
     pub(crate) all_keywords: bool,
     /// Whether the query has identifiers, addresses or numbers, and the passage has them all.
     pub(crate) is_exact: bool,
+    /// How much of the query's keywords the passage has, by their rarity, 0 to 1.
+    pub(crate) coverage: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,14 +42,31 @@ pub(crate) struct Candidate {
     pub(crate) all_keywords: bool,
     /// Whether the passage has everything that the user means exactly. These come first.
     pub(crate) is_exact: bool,
+    /// How much of the query's keywords the passage has, by their rarity, 0 to 1.
+    pub(crate) coverage: f64,
+}
+
+/// From which passages on the word search alone says that the tenant's documents have an answer.
+const MIN_COVERAGE_WITHOUT_VECTORS: f64 = 0.5;
+
+/// When a passage is relevant to a question.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct RelevanceRule {
+    /// The similarity from which a passage is relevant; none without vectors.
+    pub(crate) threshold: Option<f32>,
+    /// Whether the keywords say what is meant, see `Keywords::is_specific`.
+    pub(crate) specific_keywords: bool,
 }
 
 impl Candidate {
     /// Whether the passage is relevant: it is similar enough, or it has what the user means
     /// exactly, or it contains all keywords and these are specific.
-    pub(crate) fn is_relevant(&self, threshold: f32, specific_keywords: bool) -> bool {
-        let near = self.similarity.is_some_and(|value| value >= threshold);
-        near || self.is_exact || (specific_keywords && self.all_keywords)
+    pub(crate) fn is_relevant(&self, rule: RelevanceRule) -> bool {
+        let near = match rule.threshold {
+            Some(threshold) => self.similarity.is_some_and(|value| value >= threshold),
+            None => self.coverage >= MIN_COVERAGE_WITHOUT_VECTORS,
+        };
+        near || self.is_exact || (rule.specific_keywords && self.all_keywords)
     }
 }
 
@@ -64,6 +83,7 @@ pub(crate) fn fuse(vector_hits: &[VectorHit], keyword_hits: &[KeywordHit]) -> Ve
         similarity: None,
         all_keywords: false,
         is_exact: false,
+        coverage: 0.0,
     };
     for hit in vector_hits {
         let candidate = found.entry(hit.id).or_insert_with(|| empty(hit.id));
@@ -76,6 +96,7 @@ pub(crate) fn fuse(vector_hits: &[VectorHit], keyword_hits: &[KeywordHit]) -> Ve
         candidate.score += (1.0 - VECTOR_SHARE) * share(hit.score, best);
         candidate.all_keywords = hit.all_keywords;
         candidate.is_exact = hit.is_exact;
+        candidate.coverage = hit.coverage;
     }
     let mut fused: Vec<Candidate> = found.into_values().collect();
     fused.sort_by(|a, b| {
@@ -116,12 +137,20 @@ mod tests {
             score: 3.0,
             all_keywords: false,
             is_exact: false,
+            coverage: 0.0,
         });
         let order: Vec<ChunkId> = fuse(&vector_hits, &keyword_hits)
             .iter()
             .map(|c| c.id)
             .collect();
         assert_eq!(order, [id[1], id[0], id[2]]);
+    }
+
+    fn rule(threshold: Option<f32>, specific_keywords: bool) -> RelevanceRule {
+        RelevanceRule {
+            threshold,
+            specific_keywords,
+        }
     }
 
     #[test]
@@ -132,20 +161,21 @@ mod tests {
             similarity: Some(0.1),
             all_keywords: true,
             is_exact: false,
+            coverage: 0.0,
         };
-        assert!(far.is_relevant(0.36, true));
-        assert!(!far.is_relevant(0.36, false));
+        assert!(far.is_relevant(rule(Some(0.36), true)));
+        assert!(!far.is_relevant(rule(Some(0.36), false)));
         let some_keywords = Candidate {
             all_keywords: false,
             ..far
         };
-        assert!(!some_keywords.is_relevant(0.36, true));
+        assert!(!some_keywords.is_relevant(rule(Some(0.36), true)));
         assert!(
             Candidate {
                 similarity: Some(0.4),
                 ..some_keywords
             }
-            .is_relevant(0.36, false)
+            .is_relevant(rule(Some(0.36), false))
         );
     }
 
@@ -159,12 +189,13 @@ mod tests {
             score: 1.0,
             all_keywords: false,
             is_exact,
+            coverage: 0.0,
         };
         let keyword_hits = [(id[2], true), (id[0], false), (id[1], false)].map(keyword_hit);
         let fused = fuse(&vector_hits, &keyword_hits);
         assert_eq!(fused[0].id, id[2]);
         let exact = fused[0];
-        assert!(exact.is_relevant(0.36, false));
+        assert!(exact.is_relevant(rule(Some(0.36), false)));
         let other = fused.iter().find(|c| c.id == id[1]);
         assert!((other.map_or(0.0, |c| c.score) - exact.score).abs() < 1e-9);
     }
