@@ -29,7 +29,7 @@ async fn with_chat(chat: ChatScript) -> TestApp {
 
 fn error_code(events: &[AnswerEvent]) -> &str {
     match events.last() {
-        Some(AnswerEvent::Error(failure)) => &failure.code,
+        Some(AnswerEvent::Error(failure)) => failure.code.as_str(),
         other => panic!("{other:?} came last"),
     }
 }

@@ -15,7 +15,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use futures_util::StreamExt as _;
 use shared_ai_client::answer::{Failure, Token};
-use shared_ai_client::{AnswerEvent, AnswerMode, Done, Question, Source, Usage};
+use shared_ai_client::{AnswerEvent, AnswerFailure, AnswerMode, Done, Question, Source, Usage};
 use shared_auth::TokenVerifier;
 use shared_config::Service;
 use shared_models::{ChunkId, CreatorId, DocumentId, GenerationId};
@@ -30,7 +30,7 @@ pub(crate) enum Reply {
     /// A problem document with this status.
     Refuse(StatusCode),
     /// Sources, a token, then an error event.
-    Fail(&'static str),
+    Fail(AnswerFailure),
     /// Sources, a token, then the connection ends.
     Cut,
 }
@@ -149,7 +149,7 @@ async fn answer(
         }
         Reply::Fail(code) => {
             let failure = Failure {
-                code: code.to_owned(),
+                code,
                 message: "the chat model is unavailable".to_owned(),
             };
             stream(
