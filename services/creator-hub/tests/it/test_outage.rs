@@ -44,10 +44,16 @@ async fn the_database_goes_and_comes_back() {
         config.database.port = port;
     })
     .await;
-    away(&app.ana.get(DOCUMENTS).await, "postgres");
-    away(&upload(&app.ana, "a.txt", b"text").await, "postgres");
+    // Together, as each of them waits for a connection until it gives up.
+    let (listed, uploaded, ready) = tokio::join!(
+        app.ana.get(DOCUMENTS),
+        upload(&app.ana, "a.txt", b"text"),
+        app.anonymous.get("/readyz")
+    );
+    away(&listed, "postgres");
+    away(&uploaded, "postgres");
     assert!(app.files().is_empty());
-    assert_eq!(unready(&app.anonymous.get("/readyz").await), ["postgres"]);
+    assert_eq!(unready(&ready), ["postgres"]);
     assert_eq!(app.anonymous.get("/livez").await.status, StatusCode::OK);
 
     gate.open().await;
