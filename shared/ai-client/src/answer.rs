@@ -217,7 +217,6 @@ impl AnswerFailure {
 }
 
 #[cfg(test)]
-#[expect(clippy::panic, reason = "a test stops at what it does not expect")]
 mod tests {
     use super::*;
 
