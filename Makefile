@@ -1,7 +1,7 @@
 # The entry point for developers: `make` without a target lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help setup up down dev stores format lint test test-fast test-e2e test-exhaustive exhaustive-summary fuzz quality bench generate check-generated \
-        db-migrate images health outbox jobs db-shell redis-shell chart
+        db-migrate images health outbox jobs events db-shell redis-shell chart
 SHELL := /bin/bash
 NAMESPACE ?= creator
 PLATFORM  ?= demo
@@ -92,6 +92,10 @@ db-shell: ## open psql on the platform's database, as administrator
 jobs: ## print failed jobs and scheduled work of each service of the platform in the cluster
 	@for s in auth creator-hub ai-engine channel; do for what in failed schedules; do \
 	  echo "$$s: $$what"; $(KUBECTL) -n $(NAMESPACE) exec deploy/$(PLATFORM)-$$s -- $$s-service jobs $$what; done; done
+
+events: ## print the events that the subscriptions of each service of the platform in the cluster have set aside
+	@for s in auth creator-hub ai-engine channel; do \
+	  echo "$$s"; $(KUBECTL) -n $(NAMESPACE) exec deploy/$(PLATFORM)-$$s -- $$s-service events failed; done
 
 outbox: ## print unsent emails: of `make dev` if it runs, otherwise of the platform in the cluster
 	@tests/stores/outbox || $(KUBECTL) -n $(NAMESPACE) exec deploy/$(PLATFORM)-auth -- auth-service outbox

@@ -46,6 +46,12 @@ FROM pg_proc p JOIN homes h ON h.oid = p.pronamespace,
   aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g LEFT JOIN pg_roles r ON r.oid = g.grantee
 WHERE g.grantee <> p.proowner
 UNION ALL
+-- What nobody may call runs all the same: a trigger, with the rights of its owner.
+SELECT format('run %s as %s', p.oid::regprocedure, p.proowner::regrole)
+FROM pg_proc p JOIN homes h ON h.oid = p.pronamespace
+WHERE p.prosecdef AND NOT EXISTS (
+  SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g WHERE g.grantee <> p.proowner)
+UNION ALL
 SELECT format('role %s: member of %s%s%s', o.rolname,
          coalesce((SELECT string_agg(m.roleid::regrole::text, ', ' ORDER BY m.roleid::regrole::text)
                    FROM pg_auth_members m WHERE m.member = o.oid), 'none'),

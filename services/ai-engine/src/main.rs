@@ -1,4 +1,5 @@
-//! The binary of this service: `serve` (default), `jobs`, `models`, `openapi`, `healthcheck`.
+//! The binary of this service: `serve` (default), `jobs`, `events`, `models`, `openapi`,
+//! `healthcheck`.
 
 use std::process::ExitCode;
 
@@ -7,10 +8,15 @@ use shared_config::Service;
 use shared_web::service::{self, Command};
 
 /// The commands besides those that `shared_web` has.
-const COMMANDS: [Command; 2] = [
+const COMMANDS: [Command; 3] = [
     Command {
         name: "jobs",
         run: shared_jobs::commands::main,
+    },
+    Command {
+        name: "events",
+        // This service has no subscriptions.
+        run: |reader, arguments| shared_events::commands::main(reader, arguments, |none| none),
     },
     Command {
         name: "models",

@@ -2,6 +2,7 @@
 
 mod denied;
 mod invitation;
+mod limit_exceeded;
 mod registration;
 
 use axum::http::StatusCode;
@@ -13,8 +14,8 @@ use shared_web::ApiError;
 
 pub(crate) use self::denied::Denied;
 pub(crate) use self::invitation::InvitationRefused;
+pub(crate) use self::limit_exceeded::LimitExceeded;
 pub(crate) use self::registration::RegistrationRefused;
-use crate::app::limits::LimitExceeded;
 use crate::app::security::password_hasher::{BUSY_BACKOFF, HashError};
 use crate::clients::tenant_data::{TenantDataError, TenantDataService};
 use crate::domain::password::Violation;

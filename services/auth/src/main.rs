@@ -1,5 +1,5 @@
-//! The binary of this service: `serve` (default), `openapi`, `healthcheck`, `jobs`, `outbox`,
-//! `retry-email ID`, `grant-admin EMAIL`, `withdraw-admin EMAIL`.
+//! The binary of this service: `serve` (default), `openapi`, `healthcheck`, `jobs`, `events`,
+//! `outbox`, `retry-email ID`, `grant-admin EMAIL`, `withdraw-admin EMAIL`.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -10,10 +10,16 @@ use shared_config::{Reader, Service};
 use shared_web::service::{self, Command};
 
 /// The commands besides those that `shared_web` has.
-const COMMANDS: [Command; 5] = [
+const COMMANDS: [Command; 6] = [
     Command {
         name: "jobs",
         run: shared_jobs::commands::main,
+    },
+    Command {
+        name: "events",
+        run: |reader, arguments| {
+            shared_events::commands::main(reader, arguments, auth_service::subscribe)
+        },
     },
     Command {
         name: "outbox",

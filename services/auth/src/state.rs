@@ -16,10 +16,10 @@ use shared_web::serve::StartError;
 use tokio::sync::OnceCell;
 
 use crate::app::mailer::Mailer;
-use crate::app::privacy::Privacy;
-use crate::app::security::api_keys::ApiKeyResolver;
+use crate::app::privacy::setup::Privacy;
+use crate::app::security::api_key_resolver::ApiKeyResolver;
+use crate::app::security::key_ring::KeyRing;
 use crate::app::security::password_hasher::PasswordHasher;
-use crate::app::security::signing_keys::KeyRing;
 use crate::clients::breached_passwords::BreachedPasswords;
 use crate::clients::tenant_data::TenantDataClients;
 use crate::config::Config;

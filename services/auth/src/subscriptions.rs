@@ -9,5 +9,10 @@ use record_usage::RecordUsage;
 
 /// The dispatcher of this service's subscriptions.
 pub fn dispatcher(app: &AppState) -> Dispatcher {
-    Dispatcher::new(app.db.clone(), app.events.clone()).with(RecordUsage)
+    subscribe(Dispatcher::new(app.db.clone(), app.events.clone()))
+}
+
+/// Adds this service's subscriptions to a dispatcher.
+pub fn subscribe(dispatcher: Dispatcher) -> Dispatcher {
+    dispatcher.with(RecordUsage)
 }

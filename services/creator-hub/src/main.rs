@@ -1,15 +1,23 @@
-//! The binary of this service: `serve` (default), `openapi`, `healthcheck`, `jobs`.
+//! The binary of this service: `serve` (default), `openapi`, `healthcheck`, `jobs`,
+//! `events`.
 
 use std::process::ExitCode;
 
 use shared_config::Service;
 use shared_web::service::{self, Command};
 
-/// The command besides those that `shared_web` has.
-const COMMANDS: [Command; 1] = [Command {
-    name: "jobs",
-    run: shared_jobs::commands::main,
-}];
+/// The commands besides those that `shared_web` has.
+const COMMANDS: [Command; 2] = [
+    Command {
+        name: "jobs",
+        run: shared_jobs::commands::main,
+    },
+    Command {
+        name: "events",
+        // This service has no subscriptions.
+        run: |reader, arguments| shared_events::commands::main(reader, arguments, |none| none),
+    },
+];
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -156,8 +156,81 @@ pub struct Usage {
 /// Why an answer ended early.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
-    /// A stable code.
-    pub code: String,
+    /// What went wrong.
+    pub code: AnswerFailure,
     /// For a person.
     pub message: String,
+}
+
+/// Why an answer failed. The serialised text is the code that callers and widgets see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerFailure {
+    /// Ollama is unavailable.
+    DependencyUnavailable,
+    /// Ollama does not have the chat model.
+    ModelMissing,
+    /// Ollama's queue is full.
+    Overloaded,
+    /// The question and its conversation exceed the model's context window.
+    TooLong,
+    /// The chat model failed.
+    ModelFailed,
+    /// Ollama closed the stream early.
+    StreamCut,
+    /// A fault of the platform, or a code of another version.
+    #[serde(other)]
+    Internal,
+}
+
+impl AnswerFailure {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::DependencyUnavailable,
+        Self::ModelMissing,
+        Self::Overloaded,
+        Self::TooLong,
+        Self::ModelFailed,
+        Self::StreamCut,
+        Self::Internal,
+    ];
+
+    /// The serialised text.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DependencyUnavailable => "dependency_unavailable",
+            Self::ModelMissing => "model_missing",
+            Self::Overloaded => "overloaded",
+            Self::TooLong => "too_long",
+            Self::ModelFailed => "model_failed",
+            Self::StreamCut => "stream_cut",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The failure with that code; `Internal` for one that is not known.
+    pub fn of_code(code: &str) -> Self {
+        let mut all = Self::ALL.into_iter();
+        all.find(|failure| failure.as_str() == code)
+            .unwrap_or(Self::Internal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_spelled_on_the_wire_as_it_is_stored_and_an_unknown_one_is_read() {
+        for failure in AnswerFailure::ALL {
+            assert_eq!(serde_json::to_value(failure).unwrap(), failure.as_str());
+            assert_eq!(AnswerFailure::of_code(failure.as_str()), failure);
+        }
+        let later = r#"{"event":"error","data":{"code":"of a later version","message":"no"}}"#;
+        let AnswerEvent::Error(failure) = serde_json::from_str(later).unwrap() else {
+            panic!("another event");
+        };
+        assert_eq!(failure.code, AnswerFailure::Internal);
+        assert_eq!(AnswerFailure::of_code("of a later version"), failure.code);
+    }
 }

@@ -5,7 +5,9 @@ pub mod client;
 pub mod ingestion;
 pub mod search;
 
-pub use answer::{AnswerEvent, AnswerMode, ChatTurn, Done, Question, Source, TurnRole, Usage};
+pub use answer::{
+    AnswerEvent, AnswerFailure, AnswerMode, ChatTurn, Done, Question, Source, TurnRole, Usage,
+};
 pub use client::{AiClient, AiError};
 pub use ingestion::{
     INDEX_DOCUMENT, IndexDocument, IndexedDocument, IndexingOutcome, IngestionEvent,

@@ -98,6 +98,9 @@ struct Shared {
     cache: Cache,
     received: Arc<Received>,
     live: LiveRows,
+    /// For while Redis fails. These are loads of their own: a Redis that fails now and then would
+    /// otherwise have the rows loaded for each change between answer and failure.
+    live_without_redis: LiveRows,
     _end: DropGuard,
 }
 
@@ -106,8 +109,9 @@ struct Shared {
 pub(crate) struct LookUp {
     /// The revoked subjects, and since when in milliseconds since the epoch.
     pub(crate) revoked: Vec<(Subject, i64)>,
-    /// Whether that is all: true if Redis has everything, false if it had to be completed by rows,
-    /// so that the answer must not be cached, and an error if the rows could not be loaded.
+    /// Whether that is all: true if Redis has everything, false if it had to be completed or
+    /// replaced by rows, so that the answer must not be cached, and an error if the rows could not
+    /// be loaded.
     pub(crate) cacheable: Result<bool, Unavailable>,
 }
 
@@ -121,7 +125,8 @@ impl Revocations {
         Self(Arc::new(Shared {
             cache,
             received,
-            live: LiveRows::new(db),
+            live: LiveRows::new(db.clone()),
+            live_without_redis: LiveRows::new(db),
             _end: end.drop_guard(),
         }))
     }
@@ -143,9 +148,13 @@ impl Revocations {
     }
 
     /// Which of the subjects are revoked, and since when: by one round trip to Redis and, unless
-    /// its epoch is the one of the last load, by the rows of PostgreSQL.
-    pub(crate) async fn look_up(&self, subjects: &[Subject]) -> Result<LookUp, RedisError> {
-        let (found, epoch) = redis_copy::read(&self.0.cache, subjects).await?;
+    /// its epoch is the one of the last load, by the rows of PostgreSQL. If Redis fails, by the
+    /// rows alone.
+    pub(crate) async fn look_up(&self, subjects: &[Subject]) -> LookUp {
+        let (found, epoch) = match redis_copy::read(&self.0.cache, subjects).await {
+            Ok(answer) => answer,
+            Err(cause) => return self.look_up_without_redis(subjects, &cause).await,
+        };
         let loaded = self.0.live.current_for(epoch).await;
         let since = |(subject, stored): (&Subject, Option<Stored>)| {
             let row = loaded.as_ref().ok().and_then(|rows| rows.find(*subject));
@@ -161,7 +170,34 @@ impl Revocations {
         };
         let revoked = subjects.iter().zip(found).filter_map(since).collect();
         let cacheable = loaded.map(|rows| rows.covers(epoch));
-        Ok(LookUp { revoked, cacheable })
+        LookUp { revoked, cacheable }
+    }
+
+    /// The rows are the truth, and at most a second old. If they cannot be loaded either, what was
+    /// known to be revoked remains so.
+    async fn look_up_without_redis(&self, subjects: &[Subject], redis: &RedisError) -> LookUp {
+        let live = &self.0.live_without_redis;
+        let loaded = live.current_for(None).await;
+        let known = match &loaded {
+            Ok(rows) => vec![Arc::clone(rows)],
+            Err(_) => vec![live.last(), self.0.live.last()],
+        };
+        let since = |subject: &Subject| {
+            // A lift is news for a notice: the message of the lift was lost with Redis.
+            if loaded.as_ref().is_ok_and(|rows| rows.is_lifted(*subject)) {
+                return None;
+            }
+            let row = known.iter().find_map(|rows| rows.find(*subject));
+            let at = row.map(|row| row.at).or_else(|| self.received(*subject));
+            Some((*subject, at?))
+        };
+        LookUp {
+            revoked: subjects.iter().filter_map(since).collect(),
+            cacheable: loaded
+                .as_ref()
+                .map(|_| false)
+                .map_err(|rows| rows.and_redis(redis)),
+        }
     }
 
     /// What a verified credential may be cached under; none unless notices arrive and the epoch

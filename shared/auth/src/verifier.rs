@@ -123,9 +123,9 @@ impl TokenVerifier {
         self.verify_for(token, &Method::POST).await
     }
 
-    /// Verifies a credential for a request of that method. While Redis is unavailable, or was
-    /// emptied and PostgreSQL is unavailable too, safe methods pass on the signature alone and all
-    /// others are refused.
+    /// Verifies a credential for a request of that method. While neither Redis nor PostgreSQL can
+    /// say what is revoked, safe methods pass on the signature alone unless the credential is known
+    /// to be revoked, and all others are refused.
     pub async fn verify_for(&self, token: &str, method: &Method) -> Result<Identity, AuthError> {
         let now = jsonwebtoken::get_current_timestamp().cast_signed();
         let key = CredentialCache::key(token);
@@ -198,14 +198,11 @@ impl TokenVerifier {
         if subjects.is_empty() {
             return Ok(true);
         }
-        let found = match revocations.look_up(&subjects).await {
-            Ok(found) => found,
-            Err(cause) => return unchecked(method, "redis", cause),
-        };
+        let found = revocations.look_up(&subjects).await;
         match credential.ended_by(&found.revoked) {
             None => found
                 .cacheable
-                .or_else(|cause| unchecked(method, "postgres", cause)),
+                .or_else(|cause| unchecked(method, cause.dependency(), cause)),
             Some(Subject::Tenant(_)) => Err(AuthError::TenantSuspended),
             Some(Subject::Session(_)) => Err(AuthError::SessionEnded),
             Some(_) => Err(AuthError::RevokedToken),

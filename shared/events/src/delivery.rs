@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use shared_db::Db;
-use shared_models::{Event, Retry};
+use shared_db::{Db, TenantTx};
+use shared_models::{CreatorId, Event, Retry};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::store::{self, BacklogTurn, Batch, StoredEvent};
 use crate::subscription::{ErasedSubscription, EventError, PublishedEvent};
@@ -110,7 +111,7 @@ impl Delivery<'_> {
         if failures.interrupted {
             return self.fail(position, event, failures, &interrupted()).await;
         }
-        let published = match self.decode(event) {
+        let published = match decode(self.subscription, self.turn.tenant, event) {
             Ok(published) => published,
             Err(error) => return self.fail(position, event, failures, &error).await,
         };
@@ -125,26 +126,6 @@ impl Delivery<'_> {
         }
     }
 
-    fn decode(&self, stored: &StoredEvent) -> Result<PublishedEvent, EventError> {
-        let event = Event::decode(&stored.name, stored.version, stored.payload.clone());
-        // Limited, not never: during an upgrade a replica of a newer version can read it.
-        let unreadable =
-            |reason: String| EventError::new("unreadable_event", reason, Retry::Limited);
-        let event = event.map_err(|error| unreadable(error.to_string()))?;
-        if !self.subscription.types().contains(&event.event_type()) {
-            let reason = "this version of the subscription does not handle this type of event";
-            return Err(unreadable(reason.to_owned()));
-        }
-        Ok(PublishedEvent {
-            tenant: self.turn.tenant,
-            id: stored.id,
-            position: stored.position,
-            source: stored.source.clone(),
-            occurred_at: stored.occurred_at,
-            event,
-        })
-    }
-
     /// Handles an event and moves the position in one transaction; false when another worker has
     /// handled it.
     async fn handle(
@@ -157,13 +138,7 @@ impl Delivery<'_> {
         if !store::advance(&mut tx, self.turn, position, stored.position).await? {
             return Ok(false);
         }
-        // A panic must not end the worker: it would meet the same event again.
-        let handling = AssertUnwindSafe(self.subscription.handle(&mut tx, event)).catch_unwind();
-        match tokio::time::timeout(self.subscription.timeout(), handling).await {
-            Ok(Ok(result)) => result?,
-            Ok(Err(_)) => return Err(panicked()),
-            Err(_) => return Err(timed_out()),
-        }
+        handle_in(&mut tx, self.subscription, event).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -201,6 +176,61 @@ impl Delivery<'_> {
         );
         Ok(Delivered::Yes)
     }
+}
+
+fn decode(
+    subscription: &dyn ErasedSubscription,
+    tenant: CreatorId,
+    stored: &StoredEvent,
+) -> Result<PublishedEvent, EventError> {
+    let event = Event::decode(&stored.name, stored.version, stored.payload.clone());
+    // Limited, not never: during an upgrade a replica of a newer version can read it.
+    let unreadable = |reason: String| EventError::new("unreadable_event", reason, Retry::Limited);
+    let event = event.map_err(|error| unreadable(error.to_string()))?;
+    if !subscription.types().contains(&event.event_type()) {
+        let reason = "this version of the subscription does not handle this type of event";
+        return Err(unreadable(reason.to_owned()));
+    }
+    Ok(PublishedEvent {
+        tenant,
+        id: stored.id,
+        position: stored.position,
+        source: stored.source.clone(),
+        occurred_at: stored.occurred_at,
+        event,
+    })
+}
+
+async fn handle_in(
+    tx: &mut TenantTx,
+    subscription: &dyn ErasedSubscription,
+    event: &PublishedEvent,
+) -> Result<(), EventError> {
+    // A panic must not end the worker: it would meet the same event again.
+    let handling = AssertUnwindSafe(subscription.handle(tx, event)).catch_unwind();
+    match tokio::time::timeout(subscription.timeout(), handling).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(panicked()),
+        Err(_) => Err(timed_out()),
+    }
+}
+
+/// Delivers an event that was set aside; false when it is not, or no longer. If that fails again,
+/// it stays set aside.
+pub(crate) async fn redeliver(
+    db: &Db,
+    subscription: &dyn ErasedSubscription,
+    tenant: CreatorId,
+    event: Uuid,
+) -> Result<bool, EventError> {
+    let mut tx = db.tenant(tenant).await?;
+    let Some(stored) = store::take_failure(&mut tx, subscription.name(), event).await? else {
+        return Ok(false);
+    };
+    let published = decode(subscription, tenant, &stored)?;
+    handle_in(&mut tx, subscription, &published).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// What happened at the next event so far.

@@ -6,13 +6,15 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use shared_cache::Key;
 use shared_db::Db;
+use shared_models::CreatorId;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::bus::EventBus;
 use crate::delivery;
 use crate::store;
-use crate::subscription::{ErasedSubscription, Subscription};
+use crate::subscription::{ErasedSubscription, EventError, Subscription};
 
 /// How often an idle subscription looks for events: retries, expired leases, lost wake-ups.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -86,6 +88,26 @@ impl Dispatcher {
             served |= delivery::serve_next(&self.db, subscription.as_ref(), stop).await?;
         }
         Ok(served)
+    }
+
+    /// Delivers an event that a subscription has set aside; false when it has not. It happens out
+    /// of order: later events of the tenant were delivered before.
+    pub async fn redeliver(
+        &self,
+        tenant: CreatorId,
+        subscription: &str,
+        event: Uuid,
+    ) -> Result<bool, EventError> {
+        let mut known = self.subscriptions.iter();
+        match known.find(|known| known.name() == subscription) {
+            Some(known) => delivery::redeliver(&self.db, known.as_ref(), tenant, event).await,
+            None => Ok(false),
+        }
+    }
+
+    /// The database, as the service of these subscriptions.
+    pub(crate) const fn db(&self) -> &Db {
+        &self.db
     }
 
     async fn work(&self, subscription: &dyn ErasedSubscription, stop: &CancellationToken) {

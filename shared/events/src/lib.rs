@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod bus;
+pub mod commands;
 mod delivery;
 mod dispatcher;
 mod store;

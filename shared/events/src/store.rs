@@ -223,8 +223,8 @@ pub(crate) async fn set_aside(
     sqlx::query(
         "insert into platform.event_failures
            (creator_id, subscription, event_id, position, type, version, payload, attempts, code,
-            reason)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            reason, source, occurred_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(turn.tenant)
     .bind(turn.subscription)
@@ -236,9 +236,65 @@ pub(crate) async fn set_aside(
     .bind(attempts)
     .bind(&error.code)
     .bind(reason)
+    .bind(&event.source)
+    .bind(event.occurred_at.to_sqlx())
     .execute(tx.conn())
     .await
     .map(|_| ())
+}
+
+/// Takes an event that was set aside out of the failures, unless the transaction is rolled back.
+pub(crate) async fn take_failure(
+    tx: &mut TenantTx,
+    subscription: &str,
+    event: Uuid,
+) -> sqlx::Result<Option<StoredEvent>> {
+    let row = sqlx::query("select * from platform.take_event_failure($1, $2)")
+        .bind(subscription)
+        .bind(event)
+        .fetch_optional(tx.conn())
+        .await?;
+    row.map(|row| stored_event(event, &row)).transpose()
+}
+
+/// An event that was set aside, for the person who decides what becomes of it.
+#[derive(Debug)]
+pub(crate) struct FailureRow {
+    pub(crate) tenant: CreatorId,
+    pub(crate) subscription: String,
+    pub(crate) event: Uuid,
+    pub(crate) name: String,
+    pub(crate) attempts: i32,
+    pub(crate) code: String,
+    pub(crate) reason: String,
+    pub(crate) minutes_ago: i32,
+}
+
+/// Lists what the subscriptions of this service have set aside, newest first.
+pub(crate) async fn list_failures(db: &Db, most: i32) -> sqlx::Result<Vec<FailureRow>> {
+    let mut tx = db.system().await?;
+    let rows = sqlx::query(
+        "select creator_id, subscription, event_id, type, attempts, code, reason,
+                (extract(epoch from now() - failed_at) / 60)::int as minutes_ago
+         from platform.list_event_failures($1)",
+    )
+    .bind(most)
+    .fetch_all(tx.conn())
+    .await?;
+    tx.commit().await?;
+    let failure = |row: &PgRow| -> sqlx::Result<FailureRow> {
+        Ok(FailureRow {
+            tenant: row.try_get("creator_id")?,
+            subscription: row.try_get("subscription")?,
+            event: row.try_get("event_id")?,
+            name: row.try_get("type")?,
+            attempts: row.try_get("attempts")?,
+            code: row.try_get("code")?,
+            reason: row.try_get("reason")?,
+            minutes_ago: row.try_get("minutes_ago")?,
+        })
+    };
+    rows.iter().map(failure).collect()
 }
 
 /// Ends a turn with events left; the tenant may be claimed again after `delay`. `delivered` is the

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::Serialize;
-use shared_ai_client::Usage;
+use shared_ai_client::{AnswerFailure, Usage};
 use shared_models::GenerationId;
 use shared_web::{Id, Permit, Problem, permit};
 use utoipa::ToSchema;
@@ -26,7 +26,7 @@ pub(super) struct Generation {
     state: &'static str,
     /// Stable code of the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
-    error_code: Option<String>,
+    error_code: Option<AnswerFailure>,
     /// The chat model, if it was called.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx as _};
-use shared_ai_client::AnswerMode;
+use shared_ai_client::{AnswerFailure, AnswerMode};
 use shared_db::TenantTx;
 use shared_models::GenerationId;
 use sqlx::Row as _;
@@ -16,7 +16,7 @@ pub(crate) struct GenerationRow {
     /// Whether a generative answer was wanted, but the chat model was unavailable.
     pub(crate) fell_back: bool,
     pub(crate) state: GenerationState,
-    pub(crate) error_code: Option<String>,
+    pub(crate) error_code: Option<AnswerFailure>,
     /// The chat model, if it was called.
     pub(crate) model: Option<String>,
     /// The number of sources.
@@ -121,7 +121,7 @@ pub(crate) async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Resu
     .bind(mode.as_str())
     .bind(fell_back)
     .bind(state.as_str())
-    .bind(error_code)
+    .bind(error_code.map(AnswerFailure::as_str))
     .bind(model)
     .bind(sources)
     .bind(citations)
@@ -151,12 +151,13 @@ pub(crate) async fn find(
 
 fn parse(row: &PgRow) -> sqlx::Result<GenerationRow> {
     let created_at: SqlTimestamp = row.try_get("created_at")?;
+    let error_code: Option<&str> = row.try_get("error_code")?;
     Ok(GenerationRow {
         id: row.try_get("id")?,
         mode: GenerationMode::parse(row.try_get("mode")?)?,
         fell_back: row.try_get("fell_back")?,
         state: GenerationState::parse(row.try_get("state")?)?,
-        error_code: row.try_get("error_code")?,
+        error_code: error_code.map(AnswerFailure::of_code),
         model: row.try_get("model")?,
         sources: row.try_get("sources")?,
         citations: row.try_get("citations")?,

@@ -20,6 +20,12 @@ use tokio::sync::watch;
 /// handbook, so it is embedded only once.
 static CACHED_VECTORS: LazyLock<Mutex<HashMap<String, Value>>> = LazyLock::new(Mutex::default);
 
+/// Held while the real Ollama makes vectors.
+static EMBEDDING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Most tokens of an answer of the real model, which has random weights and never ends by itself.
+const MAX_REAL_TOKENS: u32 = 24;
+
 /// The response to a chat.
 #[derive(Debug, Clone)]
 pub(crate) enum ChatScript {
@@ -157,6 +163,7 @@ async fn serve(State(this): State<FakeOllama>, request: Request) -> Response {
         if let Some(response) = scripted(&this, chat) {
             return response;
         }
+        return forward(&this, &parts.method, &path, shortened(&body)).await;
     }
     if path == "/api/tags" {
         let tags = this.0.tags.lock().unwrap().clone();
@@ -191,6 +198,9 @@ async fn serve(State(this): State<FakeOllama>, request: Request) -> Response {
 }
 
 /// Responds with cached vectors, or with those of the real Ollama.
+///
+/// Only one test at a time asks for vectors: others may want the same, and the model would not
+/// answer two of them sooner.
 async fn embed(this: &FakeOllama, mut request: Value, body: Bytes) -> Response {
     let model = request["model"].to_string();
     let inputs = request["input"].as_array_mut().unwrap();
@@ -201,6 +211,10 @@ async fn embed(this: &FakeOllama, mut request: Value, body: Bytes) -> Response {
             .map(|key| vectors.get(key).cloned())
             .collect::<Option<Vec<_>>>()
     };
+    if let Some(vectors) = cached(&keys) {
+        return Json(json!({"embeddings": vectors})).into_response();
+    }
+    let _one_at_a_time = EMBEDDING.lock().await;
     if let Some(vectors) = cached(&keys) {
         return Json(json!({"embeddings": vectors})).into_response();
     }
@@ -218,6 +232,13 @@ async fn embed(this: &FakeOllama, mut request: Value, body: Bytes) -> Response {
         .unwrap()
         .extend(keys.into_iter().zip(vectors));
     Json(answer).into_response()
+}
+
+/// The same request for a shorter answer.
+fn shortened(body: &Bytes) -> Bytes {
+    let mut request: Value = serde_json::from_slice(body).unwrap();
+    request["options"]["num_predict"] = json!(MAX_REAL_TOKENS);
+    request.to_string().into()
 }
 
 fn scripted(this: &FakeOllama, chat: ChatScript) -> Option<Response> {

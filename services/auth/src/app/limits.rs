@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use shared_cache::{Cache, Decision, Key, Limit};
 use shared_models::Email;
 use shared_web::ClientIp;
+use shared_web::rate_limit::Rule;
 use tracing::Instrument as _;
 
-use crate::error::Error;
+use crate::error::{Error, LimitExceeded};
 
 /// A rate limit.
 #[derive(Debug, Clone, Copy)]
@@ -133,6 +133,8 @@ pub(crate) async fn enforce(cache: &Cache, rule: LimitRule, subject: &str) -> Re
         Ok(Decision::Allowed { .. }) => Ok(()),
         Ok(Decision::Refused { retry_after, .. }) => {
             metrics::counter!("auth_limited_total", "limit" => rule.name).increment(1);
+            let LimitRule { name, limit, .. } = rule;
+            let rule = Rule { name, limit };
             Err(Error::LimitExceeded(LimitExceeded { rule, retry_after }))
         }
         Err(cause) if rule.fails_closed => Err(Error::Redis(Box::new(cause))),
@@ -153,20 +155,4 @@ pub(crate) fn reset(cache: &Cache, rule: LimitRule, subject: &str) {
         }
     };
     tokio::spawn(reset.in_current_span());
-}
-
-/// A request over a limit.
-#[derive(Debug)]
-pub(crate) struct LimitExceeded {
-    rule: LimitRule,
-    pub(crate) retry_after: Duration,
-}
-
-impl LimitExceeded {
-    /// Adds the headers of draft-ietf-httpapi-ratelimit-headers.
-    pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
-        let LimitRule { name, limit, .. } = self.rule;
-        let rules = [shared_web::rate_limit::Rule { name, limit }];
-        shared_web::rate_limit::describe(headers, &rules, 0, 0, self.retry_after);
-    }
 }

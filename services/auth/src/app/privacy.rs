@@ -3,8 +3,8 @@
 //! Both are jobs: they survive restarts, wait for an unavailable service, and report which one.
 
 pub(crate) mod download;
+pub(crate) mod setup;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -14,14 +14,11 @@ use shared_db::TenantTx;
 use shared_models::text::SingleLine;
 use shared_models::{CreatorId, Page, PageRequest, UserId};
 use shared_web::{ApiError, Caller, ClientIp, Idempotent, Paging};
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::idempotency::{self, Execution};
 use super::security::password;
 use crate::app::audit;
-use crate::clients::tenant_data::TenantDataClients;
-use crate::config::PrivacySettings;
 use crate::domain::audit::{Action, AuditEvent};
 use crate::domain::credentials::PasswordText;
 use crate::error::Error;
@@ -30,25 +27,6 @@ use crate::state::AppState;
 use crate::store::{privacy_requests, tenants};
 
 pub(crate) use crate::store::privacy_requests::{Failure, Kind, PrivacyRow, Progress, State};
-
-/// Settings and clients of exports and erasures.
-#[derive(Debug, Clone)]
-pub(crate) struct Privacy {
-    pub(crate) settings: PrivacySettings,
-    pub(crate) services: TenantDataClients,
-    /// Permits of concurrent downloads.
-    downloads: Arc<Semaphore>,
-}
-
-impl Privacy {
-    pub(crate) fn new(settings: PrivacySettings, services: TenantDataClients) -> Self {
-        Self {
-            downloads: Arc::new(Semaphore::new(settings.max_downloads)),
-            settings,
-            services,
-        }
-    }
-}
 
 /// Requests an export, or returns the open request.
 pub(crate) async fn request_export<B: Serialize + Sync>(

@@ -1,6 +1,8 @@
 //! Passwords, second factor, sessions, API keys and signing keys.
 
+pub(crate) mod api_key_resolver;
 pub(crate) mod api_keys;
+pub(crate) mod key_ring;
 pub(crate) mod password;
 pub(crate) mod password_hasher;
 pub(crate) mod sessions;

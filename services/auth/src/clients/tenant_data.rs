@@ -12,7 +12,6 @@ use shared_rpc::{RpcClient, RpcError, TokenSource};
 use shared_web::tenant_data::{ExportError, ExportedLine, LineError, LineReader, ROUTE};
 
 use crate::config::PrivacySettings;
-use crate::state::AppState;
 
 /// A service that stores data of tenants, besides auth itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,30 +115,31 @@ impl TenantDataClients {
             TenantDataService::Channel => &self.channel,
         }
     }
-}
 
-/// Erases the data of a tenant in one service.
-pub(crate) async fn erase(
-    app: &AppState,
-    service: TenantDataService,
-    creator: CreatorId,
-) -> Result<RowCounts, TenantDataError> {
-    let client = app.privacy.services.of(service);
-    let request = client.request(Method::DELETE, ROUTE, Some(creator))?;
-    Ok(client.fetch(request.timeout(ERASURE_TIMEOUT)).await?)
-}
+    /// Erases the data of a tenant in one service.
+    pub(crate) async fn erase(
+        &self,
+        service: TenantDataService,
+        creator: CreatorId,
+    ) -> Result<RowCounts, TenantDataError> {
+        let client = self.of(service);
+        let request = client.request(Method::DELETE, ROUTE, Some(creator))?;
+        Ok(client.fetch(request.timeout(ERASURE_TIMEOUT)).await?)
+    }
 
-/// Opens the export of one service.
-pub(crate) async fn export(
-    app: &AppState,
-    service: TenantDataService,
-    creator: CreatorId,
-) -> Result<RecordStream<impl Stream<Item = reqwest::Result<Bytes>> + use<>>, TenantDataError> {
-    let client = app.privacy.services.of(service);
-    let request = client.request(Method::GET, ROUTE, Some(creator))?;
-    let sent = tokio::time::timeout(RECORD_TIMEOUT, client.send(request));
-    let response = sent.await.map_err(|_| TenantDataError::Timeout)??;
-    Ok(RecordStream(LineReader::new(response.bytes_stream())))
+    /// Opens the export of one service.
+    pub(crate) async fn export(
+        &self,
+        service: TenantDataService,
+        creator: CreatorId,
+    ) -> Result<RecordStream<impl Stream<Item = reqwest::Result<Bytes>> + use<>>, TenantDataError>
+    {
+        let client = self.of(service);
+        let request = client.request(Method::GET, ROUTE, Some(creator))?;
+        let sent = tokio::time::timeout(RECORD_TIMEOUT, client.send(request));
+        let response = sent.await.map_err(|_| TenantDataError::Timeout)??;
+        Ok(RecordStream(LineReader::new(response.bytes_stream())))
+    }
 }
 
 /// The records of an export.

@@ -9,7 +9,7 @@ use shared_jobs::{Job, JobContext, JobError, Outcome, lease};
 use shared_models::RowCounts;
 
 use super::{job_error, save_progress};
-use crate::clients::tenant_data::{self as client, TenantDataService};
+use crate::clients::tenant_data::TenantDataService;
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::privacy_requests::{self, Kind, PrivacyRow};
@@ -38,7 +38,12 @@ impl EraseAccount {
         for service in TenantDataService::ALL {
             let name = service.name();
             let part = request.progress.entry(name.to_owned()).or_default();
-            let erased = client::erase(&self.app, service, context.tenant()).await;
+            let erased = self
+                .app
+                .privacy
+                .services
+                .erase(service, context.tenant())
+                .await;
             let waits_for = erased.is_err().then(|| name.to_owned());
             if let Ok(counts) = &erased {
                 let rows = count_rows(counts);

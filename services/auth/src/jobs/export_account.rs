@@ -10,7 +10,7 @@ use shared_jobs::{Job, JobContext, JobError, Outcome};
 use shared_models::{CreatorId, ExportFailureCode, Retry, RowCounts};
 
 use super::save_progress;
-use crate::clients::tenant_data::{self, TenantDataError, TenantDataService};
+use crate::clients::tenant_data::{TenantDataError, TenantDataService};
 use crate::state::AppState;
 use crate::store::privacy_requests::{self, Failure, Kind, PrivacyRow};
 
@@ -33,7 +33,7 @@ impl ExportAccount {
         service: TenantDataService,
         tenant: CreatorId,
     ) -> Result<RowCounts, TenantDataError> {
-        let mut records = tenant_data::export(&self.app, service, tenant).await?;
+        let mut records = self.app.privacy.services.export(service, tenant).await?;
         let mut counts = RowCounts::default();
         while let Some(record) = records.next().await? {
             counts.count(record.kind(), 1);

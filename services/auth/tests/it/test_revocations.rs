@@ -22,12 +22,16 @@ const OPERATOR: &str = "T7rQ2mZ9vK4xW1cB8nL5sD3fG6hJ0pYa";
 
 /// Another service of the same platform, which knows auth's keys.
 async fn hub(app: &TestApp) -> TokenVerifier {
+    hub_by(app, &app.config).await
+}
+
+/// A service that knows auth's keys and reaches Redis in the way of that configuration.
+async fn hub_by(app: &TestApp, config: &Config) -> TokenVerifier {
     let http = http_client::new().unwrap();
-    let verifier = TokenVerifier::new(Service::CreatorHub, app.config.verifier.clone(), http);
+    let verifier = TokenVerifier::new(Service::CreatorHub, config.verifier.clone(), http);
     verifier.replace_keys(&app.key_set().await);
-    let cache = Cache::new(&app.config.cache).unwrap();
-    let db = app.database.as_service(Service::CreatorHub);
-    verifier.with_revocations(cache, &db)
+    let cache = Cache::new(&config.cache).unwrap();
+    verifier.with_revocations(cache, &app.database.as_service(Service::CreatorHub))
 }
 
 /// A replica of auth behind a way to Redis that the test closes.
@@ -64,21 +68,27 @@ async fn unpublished(app: &TestApp) -> i64 {
 }
 
 #[tokio::test]
-async fn a_sign_out_without_redis_succeeds_and_takes_effect_when_redis_is_back() {
+async fn a_sign_out_without_redis_is_effective_at_once_and_published_when_redis_is_back() {
     let app = TestApp::new().await;
     let account = app.register("ana@example.com").await;
-    let hub = hub(&app).await;
-    until(&hub, &account.access, None).await;
     let (mut way, config) = cut_off_later(&app).await;
+    let cut_off = hub_by(&app, &config).await;
     let replica = client(&config);
     way.close().await;
     let body = json!({"refresh_token": account.refresh});
     let answer = replica.post("/auth/v1/logout", &body).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.text());
     assert_eq!(unpublished(&app).await, 1, "committed and not published");
+    // Reads and changes alike, by a service without Redis.
+    for method in [Method::GET, Method::POST] {
+        let answer = cut_off.verify_for(&account.access, &method).await;
+        assert_eq!(answer.unwrap_err().code(), "session_ended", "{method}");
+    }
+    let me = replica.with_token(&account.access).get("/auth/v1/me").await;
+    assert_eq!(me.status, StatusCode::UNAUTHORIZED, "{}", me.text());
     // The process that committed it does nothing more; any other replica follows up.
     let _another = Worker::start(&app);
-    until(&hub, &account.access, Some("session_ended")).await;
+    until(&hub(&app).await, &account.access, Some("session_ended")).await;
     let began = Instant::now();
     while unpublished(&app).await > 0 {
         assert!(began.elapsed() < Duration::from_secs(5), "not published");

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared_ai_client::{AnswerMode, Source};
+use shared_ai_client::{AnswerFailure, AnswerMode, Source};
 use shared_models::text::MultiLine;
 use shared_models::{ConversationId, DocumentId};
 use utoipa::ToSchema;
@@ -118,10 +118,10 @@ pub(crate) enum ServerFrame<'a> {
 }
 
 /// A failure and the message that it concerns.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ErrorFrame<'a> {
     /// Stable and machine-readable.
-    pub(crate) code: &'a str,
+    pub(crate) code: ErrorCode,
     /// Human-readable.
     pub(crate) message: &'a str,
     /// The message that was not stored.
@@ -133,6 +133,48 @@ pub(crate) struct ErrorFrame<'a> {
     /// Seconds to wait before a retry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_after: Option<u64>,
+}
+
+impl<'a> ErrorFrame<'a> {
+    /// A failure that concerns no message.
+    pub(crate) const fn new(code: ErrorCode, message: &'a str) -> Self {
+        Self {
+            code,
+            message,
+            client_msg_id: None,
+            reply_to: None,
+            retry_after: None,
+        }
+    }
+}
+
+/// What went wrong at a socket. Widgets read the serialised text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ErrorCode {
+    /// The frame is not a text.
+    UnsupportedFrame,
+    /// The frame is not one of the protocol.
+    MalformedMessage,
+    /// Too many frames, messages or questions.
+    RateLimited,
+    /// The last question is answered already.
+    NothingToRetry,
+    /// PostgreSQL or ai-engine does not answer.
+    DependencyUnavailable,
+    /// ai-engine refused the question.
+    AnswerRefused,
+    /// The answer ended before it was complete.
+    AnswerInterrupted,
+    /// The answer took too long.
+    AnswerTimeout,
+    /// The answer is longer than what is stored.
+    AnswerTooLong,
+    /// A fault of the platform.
+    Internal,
+    /// What ai-engine reports of an answer that failed.
+    #[serde(untagged)]
+    Answer(AnswerFailure),
 }
 
 impl ServerFrame<'_> {

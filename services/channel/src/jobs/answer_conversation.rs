@@ -16,7 +16,7 @@ use tokio::time::{interval, sleep};
 use crate::app::conversations::MessageRow;
 use crate::app::conversations::answer::{self, LeasedQuestion, NextQuestion};
 use crate::domain::conversation::{ConversationKey, MessageRole};
-use crate::domain::frame::{CitedSource, ErrorFrame, ServerFrame};
+use crate::domain::frame::{CitedSource, ErrorCode, ErrorFrame, ServerFrame};
 use crate::state::AppState;
 
 /// Longest answer that is stored, characters.
@@ -52,7 +52,7 @@ enum NoAnswer {
 
 /// A failure, as reported to the visitor.
 struct Failure {
-    code: String,
+    code: ErrorCode,
     message: String,
 }
 
@@ -112,7 +112,7 @@ async fn answer_question(
     app.broadcaster.end_answer(key);
     if settled.is_err() {
         let failure = Failure::new(
-            "dependency_unavailable",
+            ErrorCode::DependencyUnavailable,
             "postgres does not answer; try again shortly",
         );
         let frame = failure.frame(reply_to);
@@ -157,7 +157,7 @@ async fn generate(
             _ = typing.tick() => app.broadcaster.repeat_start(key),
             _ = renewal.tick() => {
                 if started.elapsed() > ANSWER_TIMEOUT {
-                    return Err(NoAnswer::Failed(Failure::new("answer_timeout",
+                    return Err(NoAnswer::Failed(Failure::new(ErrorCode::AnswerTimeout,
                         "the answer took too long")));
                 }
                 // An unavailable database does not revoke the lease: only a lost one counts.
@@ -189,7 +189,9 @@ async fn stream(
                 draft.push(&token.text)?;
                 app.broadcaster.send_delta(key, question.seq, &token.text);
             }
-            AnswerEvent::Error(error) => return Err(Failure::new(&error.code, &error.message)),
+            AnswerEvent::Error(error) => {
+                return Err(Failure::new(ErrorCode::Answer(error.code), &error.message));
+            }
         }
     }
     Err(Failure::interrupted())
@@ -218,7 +220,10 @@ impl AnswerDraft {
     fn push(&mut self, text: &str) -> Result<(), Failure> {
         self.length += text.chars().count();
         if self.length > MAX_ANSWER_LENGTH {
-            return Err(Failure::new("answer_too_long", "the answer grew too long"));
+            return Err(Failure::new(
+                ErrorCode::AnswerTooLong,
+                "the answer grew too long",
+            ));
         }
         self.text.push_str(text);
         Ok(())
@@ -299,22 +304,22 @@ fn acceptable_text<const MAX: usize>(text: &str, max: usize) -> Option<MultiLine
 }
 
 impl Failure {
-    fn new(code: &str, message: &str) -> Self {
+    fn new(code: ErrorCode, message: &str) -> Self {
         Self {
-            code: code.to_owned(),
+            code,
             message: message.to_owned(),
         }
     }
 
     fn interrupted() -> Self {
         Self::new(
-            "answer_interrupted",
+            ErrorCode::AnswerInterrupted,
             "the answer was interrupted; ask again",
         )
     }
 
     fn not_asked() -> Self {
-        Self::new("internal", "the question could not be asked")
+        Self::new(ErrorCode::Internal, "the question could not be asked")
     }
 
     /// The details of a dependency's error go to the log; the visitor gets its name.
@@ -322,14 +327,16 @@ impl Failure {
         tracing::warn!(%error, "ai-engine did not answer the question");
         match error {
             AiError::Unavailable { .. } => Self::new(
-                "dependency_unavailable",
+                ErrorCode::DependencyUnavailable,
                 "ai-engine does not answer; try again shortly",
             ),
             AiError::Refused { status: 429, .. } => Self::new(
-                "rate_limited",
+                ErrorCode::RateLimited,
                 "too many questions at once; try again shortly",
             ),
-            AiError::Refused { .. } => Self::new("answer_refused", "the question was refused"),
+            AiError::Refused { .. } => {
+                Self::new(ErrorCode::AnswerRefused, "the question was refused")
+            }
             AiError::Stalled(_) | AiError::Malformed { .. } => Self::interrupted(),
             AiError::NoToken(_) => Self::not_asked(),
         }
@@ -337,10 +344,8 @@ impl Failure {
 
     fn frame(&self, reply_to: i64) -> ServerFrame<'_> {
         ServerFrame::Error(ErrorFrame {
-            code: &self.code,
-            message: &self.message,
             reply_to: Some(reply_to),
-            ..ErrorFrame::default()
+            ..ErrorFrame::new(self.code, &self.message)
         })
     }
 }

@@ -15,22 +15,25 @@ use axum::routing::post;
 use axum::{Json, Router};
 use futures_util::StreamExt as _;
 use shared_ai_client::answer::{Failure, Token};
-use shared_ai_client::{AnswerEvent, AnswerMode, Done, Question, Source, Usage};
+use shared_ai_client::{AnswerEvent, AnswerFailure, AnswerMode, Done, Question, Source, Usage};
 use shared_auth::TokenVerifier;
 use shared_config::Service;
 use shared_models::{ChunkId, CreatorId, DocumentId, GenerationId};
 use shared_testkit::TokenMint;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 /// The reply to one question.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
     /// Sources, these tokens with a pause before each, and the end of the answer.
     Answer(Vec<String>, Duration),
+    /// Sources and a token; the end of the answer when the test says so.
+    Held(Arc<Notify>),
     /// A problem document with this status.
     Refuse(StatusCode),
     /// Sources, a token, then an error event.
-    Fail(&'static str),
+    Fail(AnswerFailure),
     /// Sources, a token, then the connection ends.
     Cut,
 }
@@ -102,6 +105,11 @@ impl FakeAiEngine {
         self.script.lock().unwrap().asked.clone()
     }
 
+    /// The questions that are being answered.
+    pub(crate) fn running(&self) -> usize {
+        self.script.lock().unwrap().running
+    }
+
     /// The largest number of questions that were answered concurrently.
     pub(crate) fn max_concurrent(&self) -> usize {
         self.script.lock().unwrap().max_concurrent
@@ -149,7 +157,7 @@ async fn answer(
         }
         Reply::Fail(code) => {
             let failure = Failure {
-                code: code.to_owned(),
+                code,
                 message: "the chat model is unavailable".to_owned(),
             };
             stream(
@@ -157,6 +165,10 @@ async fn answer(
                 vec![sources(), partial_text(), AnswerEvent::Error(failure)],
                 Duration::ZERO,
             )
+        }
+        Reply::Held(release) => {
+            let (begin, end) = (vec![sources(), partial_text()], vec![done()]);
+            held(engine, begin, release, end)
         }
         Reply::Cut => stream(engine, vec![sources(), partial_text()], Duration::ZERO),
     }
@@ -179,13 +191,36 @@ fn stream(engine: FakeAiEngine, events: Vec<AnswerEvent>, pause: Duration) -> Re
             if matches!(event, AnswerEvent::Token(_)) {
                 tokio::time::sleep(pause).await;
             }
-            let wire = serde_json::to_value(&event).unwrap();
-            let name = wire["event"].as_str().unwrap().to_owned();
-            let data = wire["data"].to_string();
-            Ok::<_, Infallible>(Event::default().event(name).data(data))
+            Ok::<_, Infallible>(sse(&event))
         }
     });
     Sse::new(events).into_response()
+}
+
+/// The first events at once, the others when they are released.
+fn held(
+    engine: FakeAiEngine,
+    begin: Vec<AnswerEvent>,
+    release: Arc<Notify>,
+    end: Vec<AnswerEvent>,
+) -> Response {
+    let running = Running(engine);
+    let end = futures_util::stream::once(async move {
+        release.notified().await;
+        futures_util::stream::iter(end)
+    });
+    let events = futures_util::stream::iter(begin).chain(end.flatten());
+    let events = events.map(move |event| {
+        let _ = &running;
+        Ok::<_, Infallible>(sse(&event))
+    });
+    Sse::new(events).into_response()
+}
+
+fn sse(event: &AnswerEvent) -> Event {
+    let wire = serde_json::to_value(event).unwrap();
+    let name = wire["event"].as_str().unwrap().to_owned();
+    Event::default().event(name).data(wire["data"].to_string())
 }
 
 fn partial_text() -> AnswerEvent {

@@ -1,10 +1,13 @@
 //! Order and numbers of messages: many concurrent senders, one answer at a time.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 use shared_ai_client::{AnswerMode, TurnRole};
+use sqlx::PgPool;
+use tokio::sync::Notify;
 
 use crate::fake_ai_engine::Reply;
 use crate::test_app::TestApp;
@@ -119,23 +122,33 @@ async fn the_channel_determines_the_answer_mode() {
     assert_eq!(modes, [None, Some(AnswerMode::Extractive)]);
 }
 
+async fn count(admin: &PgPool, sql: &'static str) -> i64 {
+    let row = sqlx::query_as::<_, (i64,)>(sql).fetch_one(admin).await;
+    row.unwrap().0
+}
+
 #[tokio::test]
 async fn an_answer_is_discarded_when_a_person_takes_over() {
     let app = TestApp::new().await;
     let channel = app.create_widget().await;
     let session = app.start_session(&channel).await;
     let mut client = app.connect(&channel, &session).await;
-    let words = "never shown completely";
     let admin = app.admin().await;
-    app.ai_engine
-        .reply_next(Reply::slow_text(words, Duration::from_millis(400)));
+    let the_end = Arc::new(Notify::new());
+    app.ai_engine.reply_next(Reply::Held(Arc::clone(&the_end)));
     client.ask("Anybody?").await;
     client.skip_to("ai_delta").await;
     let take_over = sqlx::query("update channel.conversations set owner = 'human'");
     take_over.execute(&admin).await.unwrap();
     client.ask("Hello?").await;
     client.skip_to("ack").await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    the_end.notify_one();
+    let open = "select count(*) from platform.jobs where state in ('queued', 'running')";
+    let began = Instant::now();
+    while app.ai_engine.running() > 0 || count(&admin, open).await > 0 {
+        assert!(began.elapsed() < Duration::from_secs(30), "it never ends");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let query = sqlx::query_as::<_, (String,)>("select role from channel.messages order by seq");
     let roles: Vec<_> = query
         .fetch_all(&admin)

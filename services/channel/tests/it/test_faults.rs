@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use serde_json::json;
+use shared_ai_client::AnswerFailure;
 use shared_testkit::TokenMint;
 use tokio::net::TcpListener;
 
@@ -65,7 +66,7 @@ async fn every_failure_keeps_the_question_and_allows_a_retry() {
             Reply::Refuse(StatusCode::UNPROCESSABLE_ENTITY),
             "answer_refused",
         ),
-        (Reply::Fail("model_unavailable"), "model_unavailable"),
+        (Reply::Fail(AnswerFailure::ModelMissing), "model_missing"),
         (Reply::Cut, "answer_interrupted"),
         (Reply::text(""), "answer_interrupted"),
     ];

@@ -156,7 +156,7 @@ impl TestApp {
         body["document"]["id"].as_str().unwrap().to_owned()
     }
 
-    /// The same account, called by another service: Redis has no say in whether that may be.
+    /// The same account, called by another service: its token is never looked up as revoked.
     pub(crate) fn service(&self) -> TestClient {
         let channel = self.mint.verifier(Service::Channel);
         let token = channel

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use redis::RedisError;
 use shared_db::Db;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -18,10 +19,34 @@ const LOAD_INTERVAL: Duration = Duration::from_millis(900);
 /// loaded refuses every change.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The rows could not be loaded.
+/// Nobody can say what is revoked.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the live revocations cannot be loaded: {0}")]
-pub(crate) struct Unavailable(Arc<str>);
+pub(crate) enum Unavailable {
+    /// Redis may lack some, and the rows could not be loaded.
+    #[error("the live revocations cannot be loaded: {0}")]
+    Rows(Arc<str>),
+    /// Redis fails, and the rows could not be loaded.
+    #[error("{redis}, and the live revocations cannot be loaded: {rows}")]
+    RedisAndRows { redis: Arc<str>, rows: Arc<str> },
+}
+
+impl Unavailable {
+    /// What failed first.
+    pub(crate) const fn dependency(&self) -> &'static str {
+        match self {
+            Self::Rows(_) => "postgres",
+            Self::RedisAndRows { .. } => "redis",
+        }
+    }
+
+    pub(super) fn and_redis(&self, cause: &RedisError) -> Self {
+        let (Self::Rows(rows) | Self::RedisAndRows { rows, .. }) = self;
+        Self::RedisAndRows {
+            redis: cause.to_string().into(),
+            rows: Arc::clone(rows),
+        }
+    }
+}
 
 /// The rows of the last load, and when it began.
 #[derive(Debug, Default)]
@@ -39,6 +64,11 @@ impl LoadedRows {
         (!row.lifted && row.until > Timestamp::now().as_millisecond()).then_some(row)
     }
 
+    /// Whether the revocation of a subject was lifted.
+    pub(super) fn is_lifted(&self, subject: Subject) -> bool {
+        self.rows.get(&subject).is_some_and(|row| row.lifted)
+    }
+
     /// Whether Redis, in this epoch, has everything that is newer than these rows.
     pub(super) fn covers(&self, epoch: Option<i64>) -> bool {
         epoch.is_some() && self.epoch == epoch
@@ -52,7 +82,7 @@ impl LoadedRows {
     }
 }
 
-/// Loads the rows when Redis has no epoch, or another one than before.
+/// Loads the rows when Redis has no epoch, another one than before, or does not answer.
 #[derive(Debug)]
 pub(super) struct LiveRows {
     db: Db,
@@ -107,8 +137,8 @@ impl LiveRows {
         let begun = Instant::now();
         let loaded = timeout(LOAD_TIMEOUT, rows::load_live(&self.db)).await;
         let rows = loaded
-            .map_err(|_| Unavailable("the database does not answer".into()))?
-            .map_err(|cause| Unavailable(cause.to_string().into()))?;
+            .map_err(|_| Unavailable::Rows("the database does not answer".into()))?
+            .map_err(|cause| Unavailable::Rows(cause.to_string().into()))?;
         metrics::counter!("auth_revocation_loads_total").increment(1);
         let loaded = Arc::new(LoadedRows {
             rows: rows.into_iter().map(|row| (row.subject, row)).collect(),
@@ -120,7 +150,8 @@ impl LiveRows {
         Ok(loaded)
     }
 
-    fn last(&self) -> Arc<LoadedRows> {
+    /// The rows of the last load, however old.
+    pub(super) fn last(&self) -> Arc<LoadedRows> {
         let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&last)
     }

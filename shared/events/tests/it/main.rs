@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests stop at faults")]
 
 mod test_app;
+mod test_commands;
 mod test_delivery;
 mod test_failures;
 mod test_order;

@@ -13,3 +13,4 @@ mod test_method;
 mod test_revocation;
 mod test_revocation_loss;
 mod test_verifier;
+mod test_without_redis;

@@ -117,15 +117,14 @@ async fn four_replicas_allow_as_many_requests_as_one() {
     for replica in replicas.collect::<Vec<_>>() {
         allowed += replica.await.unwrap();
     }
-    // The burst and a hundred a second; one more may fall into the last millisecond.
+    // The burst and a hundred a second, until each replica stopped: after two seconds and, on a
+    // machine with other work, some more. Such a machine may also let a full bucket overflow.
     let seconds = began.elapsed().as_secs_f64();
-    let expected = 10.0 + 100.0 * seconds;
-    let error = (f64::from(allowed) - expected).abs() / expected;
-    println!("four replicas: {allowed} of {expected:.1} allowed in {seconds:.3} s");
-    assert!(
-        error <= 0.01 + 1.0 / expected,
-        "{allowed} instead of {expected}"
-    );
+    let (least, most) = (10.0 + 100.0 * 2.0, 10.0 + 100.0 * seconds);
+    println!("four replicas: {allowed} of {most:.1} allowed in {seconds:.3} s");
+    let allowed = f64::from(allowed);
+    assert!(allowed <= most * 1.01 + 1.0, "{allowed} instead of {most}");
+    assert!(allowed >= least * 0.95, "{allowed} instead of {least}");
 }
 
 /// The permits left of a limit that is not refilled during the test.

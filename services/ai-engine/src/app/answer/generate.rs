@@ -121,7 +121,7 @@ fn failure(error: &OllamaError) -> Failure {
         _ => "the model did not respond; try again shortly",
     };
     Failure {
-        code: error.answer_code().to_owned(),
+        code: error.answer_failure(),
         message: message.to_owned(),
     }
 }

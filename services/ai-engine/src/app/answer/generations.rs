@@ -56,7 +56,7 @@ pub(super) fn row(
         mode: outcome.mode(),
         fell_back: outcome.fell_back,
         state: outcome.state(),
-        error_code: outcome.failure.as_ref().map(|failure| failure.code.clone()),
+        error_code: outcome.failure.as_ref().map(|failure| failure.code),
         model: outcome.generative.then(|| chat_model.to_owned()),
         sources: i32::try_from(sources).unwrap_or(i32::MAX),
         citations: outcome.citations.iter().map(|n| saturating(*n)).collect(),

@@ -1,5 +1,7 @@
 //! The errors of calls to Ollama, and what they say about its health.
 
+use shared_ai_client::AnswerFailure;
+
 /// A failed call to Ollama.
 #[derive(Debug, thiserror::Error)]
 pub enum OllamaError {
@@ -63,15 +65,17 @@ impl OllamaError {
         )
     }
 
-    /// The code of a failed answer in the API.
-    pub const fn answer_code(&self) -> &'static str {
+    /// What a failed answer reports in the API.
+    pub const fn answer_failure(&self) -> AnswerFailure {
         match self {
-            Self::Unreachable(_) | Self::Timeout(_) => "dependency_unavailable",
-            Self::NotFound(_) => "model_missing",
-            Self::Busy => "overloaded",
-            Self::TooLong => "too_long",
-            Self::ModelFailed(_) | Self::Refused(_) | Self::Malformed(_) => "model_failed",
-            Self::Truncated => "stream_cut",
+            Self::Unreachable(_) | Self::Timeout(_) => AnswerFailure::DependencyUnavailable,
+            Self::NotFound(_) => AnswerFailure::ModelMissing,
+            Self::Busy => AnswerFailure::Overloaded,
+            Self::TooLong => AnswerFailure::TooLong,
+            Self::ModelFailed(_) | Self::Refused(_) | Self::Malformed(_) => {
+                AnswerFailure::ModelFailed
+            }
+            Self::Truncated => AnswerFailure::StreamCut,
         }
     }
 }

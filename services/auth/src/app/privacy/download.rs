@@ -15,7 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::clients::tenant_data::{self, TenantDataService};
+use crate::clients::tenant_data::TenantDataService;
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -116,7 +116,7 @@ async fn write(
         export_rows(&app.db, creator, schema, writer).await?;
     }
     for service in TenantDataService::ALL {
-        let mut records = tenant_data::export(app, service, creator).await?;
+        let mut records = app.privacy.services.export(service, creator).await?;
         while let Some(line) = records.next().await? {
             writer.pass(&line).await?;
         }

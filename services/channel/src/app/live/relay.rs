@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{interval, timeout};
 use uuid::Uuid;
 
-use super::broadcast::{Conversations, Signal, redis_topic};
+use super::conversations::{Conversations, Signal, redis_topic};
 use crate::domain::conversation::ConversationKey;
 
 /// Events queued for Redis. More are dropped: every message can be read from the database.

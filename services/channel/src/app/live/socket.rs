@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use tokio::time::{Instant, Sleep, interval, sleep, sleep_until, timeout};
 
 use self::suspension::SuspensionWatch;
-use super::broadcast::{Broadcaster, Signal, Subscription};
+use super::broadcast::{Broadcaster, Subscription};
+use super::conversations::Signal;
 use crate::app::conversations::answer;
 use crate::domain::conversation::{ConversationKey, HandledBy};
 use crate::domain::frame::ServerFrame;

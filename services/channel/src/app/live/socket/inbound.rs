@@ -12,7 +12,7 @@ use super::{
 };
 use crate::app::conversations::answer::reopen_last_question;
 use crate::app::conversations::receive::{self, Outcome};
-use crate::domain::frame::{ClientFrame, ErrorFrame, ServerFrame};
+use crate::domain::frame::{ClientFrame, ErrorCode, ErrorFrame, ServerFrame};
 
 impl Connection {
     /// Handles whatever the socket receives.
@@ -21,7 +21,8 @@ impl Connection {
         match message {
             Some(Ok(Message::Text(text))) => self.on_text(text.as_str()).await,
             Some(Ok(Message::Binary(_))) => {
-                self.refuse("unsupported_frame", "send text frames").await
+                self.refuse(ErrorCode::UnsupportedFrame, "send text frames")
+                    .await
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
             Some(Err(error)) if is_too_large(&error) => Err(TOO_LARGE.into()),
@@ -55,7 +56,8 @@ impl Connection {
                 // serde_json appends a position, which does not help a client of one-line frames.
                 let reason = error.to_string();
                 let without_position = reason.split(" at line ").next().unwrap_or_default();
-                self.refuse("malformed_message", without_position).await
+                self.refuse(ErrorCode::MalformedMessage, without_position)
+                    .await
             }
         }
     }
@@ -80,7 +82,7 @@ impl Connection {
             }
             Ok(Outcome::Duplicate(seq)) => ServerFrame::Ack { client_msg_id, seq },
             Ok(Outcome::RateLimited(wait)) => error(
-                "rate_limited",
+                ErrorCode::RateLimited,
                 "too many messages; wait a moment",
                 Some(whole_seconds(wait)),
             ),
@@ -89,7 +91,7 @@ impl Connection {
             Err(cause) => {
                 tracing::error!(error = %cause, "visitor's message could not be stored");
                 error(
-                    "dependency_unavailable",
+                    ErrorCode::DependencyUnavailable,
                     "postgres does not answer; try again shortly",
                     Some(2),
                 )
@@ -104,27 +106,23 @@ impl Connection {
         if reopened.map_err(unavailable)? {
             return Ok(());
         }
-        self.refuse("nothing_to_retry", "the last message is answered already")
-            .await
+        self.refuse(
+            ErrorCode::NothingToRetry,
+            "the last message is answered already",
+        )
+        .await
     }
 
-    async fn refuse(&mut self, code: &str, message: &str) -> Step {
-        self.protocol_error(ErrorFrame {
-            code,
-            message,
-            ..ErrorFrame::default()
-        })
-        .await
+    async fn refuse(&mut self, code: ErrorCode, message: &str) -> Step {
+        self.protocol_error(ErrorFrame::new(code, message)).await
     }
 
     /// Refuses a frame that came too fast. The client may resend a message after the wait.
     async fn refuse_too_fast(&mut self, client_msg_id: Option<Uuid>, wait: Duration) -> Step {
         self.protocol_error(ErrorFrame {
-            code: "rate_limited",
-            message: "too many frames; wait a moment",
             client_msg_id,
             retry_after: Some(whole_seconds(wait)),
-            ..ErrorFrame::default()
+            ..ErrorFrame::new(ErrorCode::RateLimited, "too many frames; wait a moment")
         })
         .await
     }
