@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use shared_ai_client::TextKind;
 use shared_db::TenantTx;
+use shared_document::BadLine;
 use shared_models::{ChunkId, CreatorId, DocumentId};
 
 use crate::app::index::embed::BATCH_SIZE;
@@ -126,13 +127,13 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
         let mut splitter = splitter.unwrap_or_else(|| Splitter::new(kind, window));
         // A piece takes longer than a thread that serves requests may be blocked.
         let splitting = tokio::task::spawn_blocking(move || {
-            let mut passages = splitter.push(&piece);
+            let mut passages = splitter.push(&piece)?;
             if is_last {
-                passages.extend(splitter.finish());
+                passages.extend(splitter.finish()?);
             }
-            (splitter, passages)
+            Ok::<_, BadLine>((splitter, passages))
         });
-        let (splitter, passages) = splitting.await?;
+        let (splitter, passages) = splitting.await??;
         self.splitter = Some(splitter);
         Ok(passages)
     }

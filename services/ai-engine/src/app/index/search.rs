@@ -154,6 +154,7 @@ fn numbered(number: usize, row: PassageRow, candidate: &Candidate) -> RetrievedP
         ordinal,
         heading,
         content,
+        position,
         is_active: _,
     } = row;
     let source = Source {
@@ -164,6 +165,7 @@ fn numbered(number: usize, row: PassageRow, candidate: &Candidate) -> RetrievedP
         ordinal,
         heading,
         text: content,
+        position,
         score: candidate.score,
     };
     RetrievedPassage {

@@ -85,6 +85,7 @@ mod tests {
             ordinal,
             heading: None,
             text: text.to_owned(),
+            position: None,
         }
     }
 
