@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use http::StatusCode;
+use shared_document::{ReadFailure, Warning, WarningCode};
 use shared_testkit::golden::assert_golden;
 
 use crate::{files_ending, none};
@@ -115,6 +116,29 @@ fn page(codes: &BTreeMap<String, Use>) -> String {
             .map_or("", |(_, text)| text);
         let statuses = statuses.join(", ");
         let _ = writeln!(page, "| `{code}` | {statuses} | {services} | {meaning} |");
+    }
+    page.push_str(&reading());
+    page
+}
+
+/// What a document can fail with because of its file, and what is said about one that was read.
+fn reading() -> String {
+    let mut page = String::from(
+        "\n## Files that cannot be read\n\nThe `error` of a document in the state `failed`, when \
+         its file is the cause. Nothing helps but another file.\n\n\
+         | code | reason |\n| --- | --- |\n",
+    );
+    for failure in ReadFailure::ALL {
+        let _ = writeln!(page, "| `{}` | {} |", failure.as_str(), failure.reason());
+    }
+    page.push_str(
+        "\n## Warnings about files\n\nIn `warnings` of a document whose file was read.\n\n\
+         | code | message |\n| --- | --- |\n",
+    );
+    for code in WarningCode::ALL {
+        let position = None;
+        let message = Warning { code, position }.message();
+        let _ = writeln!(page, "| `{}` | {message} |", code.as_str());
     }
     page
 }

@@ -30,6 +30,8 @@ pub struct Config {
     pub ai_engine_url: String,
     /// Folder of uploaded files.
     pub upload_dir: PathBuf,
+    /// The program that reads files, as a child process: this one, unless a test says otherwise.
+    pub extractor: PathBuf,
     /// Largest upload.
     pub upload_max_bytes: u64,
 }
@@ -45,6 +47,7 @@ impl Config {
             verifier: VerifierSettings::from_reader(&mut reader),
             ai_engine_url: reader.url(keys::AI_ENGINE_URL),
             upload_dir: PathBuf::from(reader.required(keys::UPLOAD_DIR)),
+            extractor: std::env::current_exe().unwrap_or_default(),
             upload_max_bytes: reader.bounded(
                 keys::UPLOAD_MAX_BYTES,
                 UPLOAD_MAX_BYTES,

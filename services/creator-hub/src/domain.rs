@@ -4,6 +4,7 @@ pub(crate) mod bounded_list;
 pub(crate) mod byte_range;
 pub(crate) mod document;
 pub(crate) mod entity_tag;
+pub(crate) mod extraction;
+pub(crate) mod filename;
 pub(crate) mod processing;
 pub(crate) mod profile;
-pub(crate) mod text;

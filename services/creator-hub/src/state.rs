@@ -16,6 +16,7 @@ use shared_rpc::http_client;
 use shared_web::serve::StartError;
 use tokio_util::sync::CancellationToken;
 
+use crate::clients::extractor::Extractor;
 use crate::config::Config;
 use crate::files::Files;
 
@@ -32,6 +33,7 @@ pub struct AppState {
     pub(crate) verifier: TokenVerifier,
     pub(crate) ai: AiClient,
     pub(crate) files: Files,
+    pub(crate) extractor: Extractor,
     pub(crate) upload_max_bytes: u64,
     pub(crate) stop: CancellationToken,
 }
@@ -55,6 +57,7 @@ impl AppState {
             events: EventBus::new(cache.clone()),
             indexing: JobQueue::new(Service::AiEngine, cache.clone()),
             cache,
+            extractor: Extractor::new(config.extractor.clone()),
             files: Arc::new(Directory::new(config.upload_dir.clone())),
             upload_max_bytes: config.upload_max_bytes,
             stop,

@@ -1,6 +1,7 @@
 //! A question and the events of its answer.
 
 use serde::{Deserialize, Serialize};
+use shared_document::Position;
 use shared_models::text::MultiLine;
 use shared_models::{Bounded, ChunkId, DocumentId, GenerationId};
 use utoipa::ToSchema;
@@ -102,6 +103,9 @@ pub struct Source {
     /// The heading above it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heading: Option<String>,
+    /// Where in the document's file it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
     /// Its text.
     pub text: String,
     /// Fused score of vector and keyword search; larger is better.

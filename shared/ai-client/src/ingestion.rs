@@ -64,6 +64,8 @@ pub enum TextKind {
     Plain,
     /// Markdown: headings lead the passages below them.
     Markdown,
+    /// The lines of `shared_document`, which later versions than 0.1 send.
+    Blocks,
 }
 
 /// The request of the route that creator-hub of 0.1 calls; to be removed with it in the release

@@ -121,6 +121,10 @@ impl BlobStore for Directory {
         .boxed()
     }
 
+    fn file(&self, key: BlobKey) -> BoxFuture<'_, Result<std::fs::File, BlobError>> {
+        async move { Ok(File::open(self.place(key)).await?.into_std().await) }.boxed()
+    }
+
     fn size(&self, key: BlobKey) -> BoxFuture<'_, Result<u64, BlobError>> {
         async move { Ok(fs::metadata(self.place(key)).await?.len()) }.boxed()
     }

@@ -24,6 +24,9 @@ pub trait BlobStore: Debug + Send + Sync {
     /// Opens a file at an offset, to read it piece by piece.
     fn open(&self, key: BlobKey, offset: u64) -> BoxFuture<'_, Result<OpenBlob, BlobError>>;
 
+    /// Opens a file so that another process can be given it.
+    fn file(&self, key: BlobKey) -> BoxFuture<'_, Result<std::fs::File, BlobError>>;
+
     /// The length of a file in bytes.
     fn size(&self, key: BlobKey) -> BoxFuture<'_, Result<u64, BlobError>>;
 

@@ -63,7 +63,7 @@ fn service_pod(
     let resolved = sketch.resolved;
     let (memory, limit) = match service {
         Service::Auth => ("48Mi", "256Mi"),
-        Service::CreatorHub => ("48Mi", "512Mi"),
+        Service::CreatorHub => ("48Mi", "1Gi"),
         Service::AiEngine | Service::Channel => ("32Mi", "256Mi"),
     };
     let probe = |path: &str, period: i32, failures: i32| {

@@ -4,6 +4,8 @@ pub(crate) mod chunk_ids;
 pub(crate) mod chunking;
 pub(crate) mod embedding_model;
 pub(crate) mod fusion;
+pub(crate) mod headings;
+pub(crate) mod joining;
 pub(crate) mod keywords;
 pub(crate) mod lines;
 pub(crate) mod postings;

@@ -1,9 +1,11 @@
 //! `ai.chunks`: the passages of documents, and their text.
 
 use shared_db::TenantTx;
+use shared_document::Position;
 use shared_models::{ChunkId, DocumentId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 
 use crate::domain::index::chunking::Passage;
 
@@ -19,11 +21,13 @@ pub(crate) struct PassageRow {
     pub(crate) ordinal: i32,
     pub(crate) heading: Option<String>,
     pub(crate) content: String,
+    /// Where in the document's file it begins.
+    pub(crate) position: Option<Position>,
     /// Whether it belongs to the active version of the document.
     pub(crate) is_active: bool,
 }
 
-/// Inserts the passages of a version; existing rows stay unchanged.
+/// Inserts the passages of a version; of existing rows, only the position can have changed.
 pub(crate) async fn insert(
     tx: &mut TenantTx,
     document: DocumentId,
@@ -36,13 +40,18 @@ pub(crate) async fn insert(
         let ordinals: Vec<i32> = batch.iter().map(|p| p.ordinal).collect();
         let headings: Vec<Option<&str>> = batch.iter().map(|p| p.heading.as_deref()).collect();
         let texts: Vec<&str> = batch.iter().map(|p| p.text.as_str()).collect();
+        let positions: Vec<Option<Json<&Position>>> = batch
+            .iter()
+            .map(|p| p.position.as_ref().map(Json))
+            .collect();
         sqlx::query(
-            "insert into ai.chunks
-               (creator_id, document_id, version, id, ordinal, heading, content)
-             select $1, $2, $3, n.id, n.ordinal, n.heading, n.content
-             from unnest($4::uuid[], $5::integer[], $6::text[], $7::text[])
-               as n (id, ordinal, heading, content)
-             on conflict (creator_id, id) do nothing",
+            "insert into ai.chunks as c
+               (creator_id, document_id, version, id, ordinal, heading, content, position)
+             select $1, $2, $3, n.id, n.ordinal, n.heading, n.content, n.position
+             from unnest($4::uuid[], $5::integer[], $6::text[], $7::text[], $8::jsonb[])
+               as n (id, ordinal, heading, content, position)
+             on conflict (creator_id, id) do update set position = excluded.position
+               where c.position is distinct from excluded.position",
         )
         .bind(tenant)
         .bind(document)
@@ -51,6 +60,7 @@ pub(crate) async fn insert(
         .bind(ordinals)
         .bind(headings)
         .bind(texts)
+        .bind(positions)
         .execute(tx.conn())
         .await?;
     }
@@ -119,6 +129,7 @@ pub(crate) async fn of_version(
             ordinal: row.try_get("ordinal")?,
             heading: row.try_get("heading")?,
             text: row.try_get("content")?,
+            position: None, // words do not depend on it
         })
     };
     rows.iter().map(passage).collect()
@@ -127,7 +138,7 @@ pub(crate) async fn of_version(
 /// Reads passages by id under row-level security: passages of other tenants are not returned.
 pub(crate) async fn read(tx: &mut TenantTx, ids: &[ChunkId]) -> sqlx::Result<Vec<PassageRow>> {
     let rows = sqlx::query(
-        "select c.id, c.document_id, d.title, c.ordinal, c.heading, c.content,
+        "select c.id, c.document_id, d.title, c.ordinal, c.heading, c.content, c.position,
                 d.active_version is not distinct from c.version as is_active
          from ai.chunks c
          join ai.indexed_documents d on d.creator_id = c.creator_id and d.id = c.document_id
@@ -144,6 +155,9 @@ pub(crate) async fn read(tx: &mut TenantTx, ids: &[ChunkId]) -> sqlx::Result<Vec
             ordinal: row.try_get("ordinal")?,
             heading: row.try_get("heading")?,
             content: row.try_get("content")?,
+            position: row
+                .try_get::<Option<Json<Position>>, _>("position")?
+                .map(|Json(position)| position),
             is_active: row.try_get("is_active")?,
         })
     };

@@ -237,6 +237,7 @@ fn sources() -> AnswerEvent {
         chunk_id: ChunkId::new(),
         ordinal: 0,
         heading: Some(heading.to_owned()),
+        position: None,
         text: "Sleep is where strength is made.".to_owned(),
         score: 0.9,
     };

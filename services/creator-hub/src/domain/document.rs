@@ -1,7 +1,7 @@
 //! Title, kind and state of a document.
 
 use serde::{Deserialize, Serialize};
-use shared_ai_client::TextKind;
+use shared_extract::kind::Kind;
 use shared_models::text::SingleLine;
 use utoipa::ToSchema;
 
@@ -17,8 +17,9 @@ pub(crate) const TAG: usize = 50;
 const FILENAME: usize = 255;
 
 /// The accepted file types, for error messages.
-pub(crate) const ACCEPTED_EXTENSIONS: &str =
-    "plain text (.txt) and Markdown (.md, .markdown), in UTF-8";
+pub(crate) const ACCEPTED_EXTENSIONS: &str = "PDF (.pdf), Word (.docx), PowerPoint (.pptx), \
+    Excel (.xlsx), OpenDocument text (.odt), e-books (.epub), pages (.html), Markdown (.md), \
+    plain text (.txt), tables (.csv) and subtitles (.srt, .vtt)";
 
 /// The processing state of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -66,48 +67,85 @@ pub(crate) enum DocumentKind {
     Txt,
     /// Markdown.
     Md,
+    /// A page.
+    Html,
+    /// A table as text.
+    Csv,
+    /// `SubRip` subtitles.
+    Srt,
+    /// `WebVTT` subtitles.
+    Vtt,
+    /// A portable document.
+    Pdf,
+    /// Word.
+    Docx,
+    /// `PowerPoint`.
+    Pptx,
+    /// Excel.
+    Xlsx,
+    /// `OpenDocument` text.
+    Odt,
+    /// An e-book.
+    Epub,
+}
+
+impl From<Kind> for DocumentKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Text => Self::Txt,
+            Kind::Markdown => Self::Md,
+            Kind::Html => Self::Html,
+            Kind::Csv => Self::Csv,
+            Kind::Srt => Self::Srt,
+            Kind::Vtt => Self::Vtt,
+            Kind::Pdf => Self::Pdf,
+            Kind::Docx => Self::Docx,
+            Kind::Pptx => Self::Pptx,
+            Kind::Xlsx => Self::Xlsx,
+            Kind::Odt => Self::Odt,
+            Kind::Epub => Self::Epub,
+        }
+    }
 }
 
 impl DocumentKind {
-    /// The kind according to the file's name.
-    pub(crate) fn of_filename(filename: &str) -> Option<Self> {
-        let (_, extension) = filename.rsplit_once('.')?;
-        match extension.to_ascii_lowercase().as_str() {
-            "txt" => Some(Self::Txt),
-            "md" | "markdown" => Some(Self::Md),
-            _ => None,
-        }
-    }
-
     /// The name in the database.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Txt => "txt",
             Self::Md => "md",
+            Self::Html => "html",
+            Self::Csv => "csv",
+            Self::Srt => "srt",
+            Self::Vtt => "vtt",
+            Self::Pdf => "pdf",
+            Self::Docx => "docx",
+            Self::Pptx => "pptx",
+            Self::Xlsx => "xlsx",
+            Self::Odt => "odt",
+            Self::Epub => "epub",
         }
     }
 
     /// The kind of that name.
     pub(crate) fn from_name(word: &str) -> Option<Self> {
-        [Self::Txt, Self::Md]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
+        let mut all = Kind::ALL.into_iter().map(Self::from);
+        all.find(|kind| kind.as_str() == word)
     }
+}
 
-    /// How its text is structured.
-    pub(crate) const fn text(self) -> TextKind {
-        match self {
-            Self::Txt => TextKind::Plain,
-            Self::Md => TextKind::Markdown,
-        }
-    }
+/// What follows the last dot of a file's name.
+pub(crate) fn extension(filename: &str) -> &str {
+    filename
+        .rsplit_once('.')
+        .map_or("", |(_, extension)| extension)
 }
 
 /// The name of an uploaded file, safe to display: no folders, no control characters. It is never
 /// used as the name of a stored file.
 pub(crate) fn shown_filename(given: &str) -> String {
     let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    let shown: String = last.chars().filter(|c| !c.is_control()).collect();
+    let shown: String = last.chars().filter(|c| !is_unseen(*c)).collect();
     let (name, extension) = shown
         .trim()
         .rsplit_once('.')
@@ -115,7 +153,20 @@ pub(crate) fn shown_filename(given: &str) -> String {
     let extension: String = extension.chars().take(16).collect();
     let room = FILENAME - 1 - extension.chars().count();
     let name: String = name.chars().take(room).collect();
+    if extension.is_empty() {
+        return name;
+    }
     format!("{name}.{extension}")
+}
+
+/// Control characters, and those that show nothing or turn the direction of what follows.
+fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}' | '\u{feff}'
+        )
 }
 
 /// The default title of a document: its file's name without the extension.
@@ -130,23 +181,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_extension_tells_the_kind() {
-        for (name, kind) in [
-            ("a.txt", Some(DocumentKind::Txt)),
-            ("a.b.MD", Some(DocumentKind::Md)),
-            ("notes.markdown", Some(DocumentKind::Md)),
-            ("a.pdf", None),
-            ("txt", None),
-            ("", None),
-        ] {
-            assert_eq!(DocumentKind::of_filename(name), kind, "{name}");
+    fn every_kind_has_its_own_name_in_the_database() {
+        for kind in Kind::ALL.map(DocumentKind::from) {
+            assert_eq!(DocumentKind::from_name(kind.as_str()), Some(kind));
         }
+        assert_eq!(DocumentKind::from_name("doc"), None);
     }
 
     #[test]
     fn a_filename_is_shown_without_its_folders() {
         assert_eq!(shown_filename("../../etc/pass\u{0}wd.txt"), "passwd.txt");
         assert_eq!(shown_filename("C:\\notes\\a.md"), "a.md");
+        assert_eq!(shown_filename("plan\u{202e}dm.md"), "plandm.md");
+        assert_eq!(shown_filename("notes"), "notes");
         assert_eq!(
             shown_filename(&format!("{}.txt", "ä".repeat(400)))
                 .chars()

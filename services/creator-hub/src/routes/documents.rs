@@ -7,6 +7,7 @@ use axum::response::IntoResponse;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use shared_config::Service;
+use shared_document::{Position, Warning};
 use shared_jobs::JobRow;
 use shared_models::text::{MultiLine, SingleLine};
 use shared_models::{DocumentId, Page, PageRequest};
@@ -48,8 +49,32 @@ pub(crate) struct Document {
     /// Why processing failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<WorkError>,
+    /// What of the file was not read, or not as its name promises.
+    warnings: Vec<DocumentWarning>,
     created_at: Timestamp,
     updated_at: Timestamp,
+}
+
+/// Something in a file that was not read, or not as its name promises.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct DocumentWarning {
+    /// A stable code.
+    code: &'static str,
+    /// For a person.
+    message: String,
+    /// Where in the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<Position>,
+}
+
+impl From<Warning> for DocumentWarning {
+    fn from(warning: Warning) -> Self {
+        Self {
+            code: warning.code.as_str(),
+            message: warning.message(),
+            position: warning.position,
+        }
+    }
 }
 
 impl From<DocumentRow> for Document {
@@ -67,6 +92,7 @@ impl From<DocumentRow> for Document {
             version,
             chunk_count,
             error,
+            warnings,
             created_at,
             updated_at,
         } = row;
@@ -83,6 +109,7 @@ impl From<DocumentRow> for Document {
             version,
             chunk_count,
             error: error.map(|(code, reason)| WorkError { code, reason }),
+            warnings: warnings.into_iter().map(DocumentWarning::from).collect(),
             created_at,
             updated_at,
         }

@@ -21,7 +21,7 @@ use crate::state::AppState;
     reason = "it describes the form; the fields are read one by one"
 )]
 pub(crate) struct Upload {
-    /// Plain text (`.txt`) or Markdown (`.md`, `.markdown`), in UTF-8.
+    /// PDF, DOCX, PPTX, XLSX, ODT, EPUB, HTML, Markdown, plain text, CSV, SRT or VTT.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// The title that answers cite; the name of the file when absent.

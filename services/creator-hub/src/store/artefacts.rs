@@ -5,7 +5,7 @@ use shared_db::TenantTx;
 use shared_models::{ContentHash, DocumentId};
 use sqlx::Row as _;
 
-use crate::domain::text::EXTRACTION;
+use crate::domain::extraction::EXTRACTION;
 
 /// The text of a document, if it was extracted by the rules of this version.
 pub(crate) async fn find(

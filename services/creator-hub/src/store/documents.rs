@@ -5,8 +5,10 @@ pub(crate) mod processing;
 
 use jiff::Timestamp;
 use shared_db::TenantTx;
+use shared_document::Warning;
 use shared_models::DocumentId;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use sqlx::{Row as _, error::BoxDynError};
 use uuid::Uuid;
 
@@ -28,6 +30,7 @@ pub(crate) struct DocumentRow {
     pub(crate) version: i32,
     pub(crate) chunk_count: i32,
     pub(crate) error: Option<(String, String)>,
+    pub(crate) warnings: Vec<Warning>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
 }
@@ -275,6 +278,7 @@ fn read(row: &PgRow) -> sqlx::Result<DocumentRow> {
         state: parse_enum(row, "state", DocumentState::from_name)?,
         version: row.try_get("version")?,
         chunk_count: row.try_get("chunk_count")?,
+        warnings: row.try_get::<Json<Vec<Warning>>, _>("warnings")?.0,
         error: code.map(|code| (code, reason.unwrap_or_default())),
         created_at: row
             .try_get::<jiff_sqlx::Timestamp, _>("created_at")?

@@ -142,6 +142,7 @@ async fn search(
         .searched
         .push((creator, request.query.as_str().to_owned()));
     Json(SearchResults {
+        degraded: Vec::new(),
         results: script.sources.clone(),
         processing_time_ms: 7,
     })

@@ -10,6 +10,7 @@ mod engine;
 mod test_app;
 mod test_documents;
 mod test_erase;
+mod test_formats;
 mod test_idempotency;
 mod test_openapi;
 mod test_outage;

@@ -58,6 +58,7 @@ impl TestApp {
         config.verifier = mint.settings("http://127.0.0.1:1");
         config.ai_engine_url.clone_from(&engine.url);
         config.upload_dir = folder.path().join("uploads");
+        config.extractor = PathBuf::from(env!("CARGO_BIN_EXE_creator-hub-service"));
         change(&mut config);
         let stop = CancellationToken::new();
         let state = state(&config, &mint, &stop);

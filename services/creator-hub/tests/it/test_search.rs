@@ -17,6 +17,7 @@ fn source(document: DocumentId) -> Source {
         chunk_id: ChunkId::new(),
         ordinal: 0,
         heading: None,
+        position: None,
         text: "Breathe slowly.".to_owned(),
         score: 0.9,
     }

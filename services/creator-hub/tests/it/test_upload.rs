@@ -65,16 +65,15 @@ async fn a_document_without_a_title_is_called_like_its_file() {
 }
 
 #[tokio::test]
-async fn what_is_not_text_is_refused_and_told_what_is_accepted() {
+async fn what_is_not_read_is_refused_and_told_what_is_accepted() {
     let app = TestApp::new().await;
     for (filename, content) in [
-        ("a.pdf", &b"%PDF-1.7"[..]),
-        ("a", b"text without an extension"),
-        ("", b"text without a name"),
-        ("a.txt", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3"),
-        ("a.txt", b"\xff\xfet\x00e\x00x\x00t\x00"),
+        ("a", &b"text without an extension"[..]),
+        ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+        ("a.zip", b"PK\x03\x04 an archive"),
+        ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0"),
         ("a.md", b"nul \0 within"),
-        ("a.md", b"cut within \xc3"),
+        ("a.txt", b"\x7fELF\x02\x01\x01\0\0\0"),
     ] {
         let answer = upload(&app.ana, filename, content).await;
         assert_eq!(
@@ -91,6 +90,74 @@ async fn what_is_not_text_is_refused_and_told_what_is_accepted() {
     }
     assert!(app.files().is_empty());
     assert_eq!(app.count("select count(*) from hub.documents").await, 0);
+}
+
+#[tokio::test]
+async fn the_kind_is_told_by_the_content_first() {
+    let app = TestApp::new().await;
+    for (filename, content, kind) in [
+        ("a.pdf", &b"%PDF-1.7"[..], "pdf"),
+        ("b.txt", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", "pdf"),
+        ("c.txt", b"\xff\xfet\x00e\x00x\x00t\x00", "txt"),
+        ("d.txt", b"<!DOCTYPE html><p>A page", "html"),
+        ("e.docx", b"PK\x03\x04 parts", "docx"),
+        ("f.csv", b"a;b\n1;2", "csv"),
+        ("g.md", b"Latin-1: Gu\xeda", "md"),
+    ] {
+        let answer = upload(&app.ana, filename, content).await;
+        let document = answer.expect(StatusCode::ACCEPTED)["document"].clone();
+        assert_eq!(document["document_type"], kind, "{filename}");
+        assert_eq!(document["warnings"], json!([]));
+    }
+}
+
+/// A form whose file is named as that client names it.
+fn named(parameter: &[u8]) -> Vec<u8> {
+    let mut body =
+        b"--a-boundary-of-the-test\r\nContent-Disposition: form-data; name=\"file\"".to_vec();
+    body.extend_from_slice(parameter);
+    body.extend_from_slice(b"\r\nContent-Type: text/markdown\r\n\r\n# Hola\n\nUn texto. ");
+    body.extend_from_slice(parameter);
+    body.extend_from_slice(b"\r\n--a-boundary-of-the-test--\r\n");
+    body
+}
+
+#[tokio::test]
+async fn names_of_files_are_read_as_every_client_writes_them() {
+    let app = TestApp::new().await;
+    for (parameter, title) in [
+        (
+            &b"; filename*=UTF-8''Gu%C3%ADa%20r%C3%A1pida.md"[..],
+            "Guía rápida",
+        ),
+        (
+            b"; filename=\"=?utf-8?B?R3XDrWEgcsOhcGlkYSAyLm1k?=\"",
+            "Guía rápida 2",
+        ),
+        (b"; filename=\"Gu\xeda.md\"", "Guía"),
+        (b"; filename=\"say %22hi%22.md\"", "say \"hi\""),
+        (b"; filename=\"../../tmp/evil.md\"", "evil"),
+        ("; filename=\"plan\u{202e}dm.md\"".as_bytes(), "plandm"),
+    ] {
+        let answer = send_raw(&app.ana, named(parameter)).await;
+        let document = answer.expect(StatusCode::ACCEPTED)["document"].clone();
+        assert_eq!(document["title"], title);
+    }
+    for parameter in [&b""[..], b"; filename=\"\"", b"; filename*=koi8-r''x.md"] {
+        let answer = send_raw(&app.ana, named(parameter)).await;
+        assert_eq!(
+            answer.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{}",
+            answer.text()
+        );
+        assert_eq!(
+            answer.json()["errors"][0]["field"],
+            "filename",
+            "{}",
+            answer.text()
+        );
+    }
 }
 
 #[tokio::test]

@@ -67,9 +67,17 @@ async fn an_upload_becomes_searchable() {
         (asked.creator, asked.document.to_string()),
         (app.creator, id)
     );
-    assert_eq!(asked.text, "# Sleep\n\nBreathe.\n");
+    let lines = concat!(
+        r#"{"block":{"content":{"heading":{"level":1,"text":"Sleep"}}}}"#,
+        "\n",
+        r#"{"block":{"content":{"paragraph":"Breathe."}}}"#,
+        "\n",
+        r#"{"summary":{"charset":"utf-8","blocks":2}}"#,
+        "\n"
+    );
+    assert_eq!(asked.text, lines);
     assert_eq!(asked.wanted.title.as_str(), "Sleep");
-    assert_eq!(asked.wanted.kind, TextKind::Markdown);
+    assert_eq!(asked.wanted.kind, TextKind::Blocks);
     assert_eq!(asked.wanted.version, 1);
 }
 
@@ -341,5 +349,10 @@ async fn a_text_is_extracted_again_only_if_it_is_missing_or_of_other_rules() {
     assert_ne!(made(), second, "other rules had made it");
     assert_eq!(app.count(extracted).await, 1);
     let texts: Vec<_> = app.engine.asked().into_iter().map(|a| a.text).collect();
-    assert_eq!(texts, ["text"; 4]);
+    assert_eq!(texts.len(), 4);
+    assert!(
+        texts
+            .iter()
+            .all(|text| text.contains(r#"{"paragraph":"text"}"#))
+    );
 }

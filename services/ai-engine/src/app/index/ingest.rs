@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use shared_ai_client::TextKind;
 use shared_db::TenantTx;
+use shared_document::BadLine;
 use shared_models::{ChunkId, CreatorId, DocumentId};
 
 use crate::app::index::embed::BATCH_SIZE;
@@ -113,6 +114,7 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
             tenant: target.tenant,
             document: target.document,
             model: model.name.clone(),
+            title: target.title.clone(),
         };
         Self {
             app,
@@ -135,13 +137,13 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
         let mut splitter = splitter.unwrap_or_else(|| Splitter::new(kind, window));
         // A piece takes longer than a thread that serves requests may be blocked.
         let splitting = tokio::task::spawn_blocking(move || {
-            let mut passages = splitter.push(&piece);
+            let mut passages = splitter.push(&piece)?;
             if is_last {
-                passages.extend(splitter.finish());
+                passages.extend(splitter.finish()?);
             }
-            (splitter, passages)
+            Ok::<_, BadLine>((splitter, passages))
         });
-        let (splitter, passages) = splitting.await?;
+        let (splitter, passages) = splitting.await??;
         self.splitter = Some(splitter);
         Ok(passages)
     }
@@ -228,7 +230,7 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
             .iter()
             .zip(passages)
             .filter(|(id, _)| missing.contains(id))
-            .map(|(id, passage)| (*id, passage.embedded_text()))
+            .map(|(id, passage)| (*id, passage.embedded_text(&self.target.title)))
             .collect();
         let mut embedded = ids.len().saturating_sub(pending.len());
         for batch in pending.chunks(BATCH_SIZE) {

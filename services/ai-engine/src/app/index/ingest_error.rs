@@ -3,6 +3,7 @@
 use shared_ai_client::{IngestionEvent, IngestionFailure};
 use shared_config::{Service, Store};
 use shared_db::{is_conflict, is_unavailable};
+use shared_document::BadLine;
 use shared_hub_client::HubError;
 use shared_jobs::JobError;
 use shared_models::Retry;
@@ -20,6 +21,8 @@ pub(crate) enum IngestError {
     Text(#[from] HubError),
     #[error("the text is not the one that was extracted")]
     TextDamaged,
+    #[error("the text is no document: {0}")]
+    Malformed(#[from] BadLine),
     #[error("the document contains no text")]
     Empty,
     #[error("a newer version is being indexed, or the document was deleted")]
@@ -101,6 +104,7 @@ impl IngestError {
             Self::Empty => Failure::new(IngestionFailure::EmptyDocument, Retry::Never),
             Self::Text(cause) => text_failure(cause),
             Self::TextDamaged => Failure::new(IngestionFailure::TextDamaged, Retry::Limited),
+            Self::Malformed(_) => Failure::new(IngestionFailure::TextDamaged, Retry::Never),
             Self::Split(_) => Failure::new(IngestionFailure::Internal, Retry::Never),
             Self::Embed(EmbedError::Overloaded(_)) => {
                 Failure::new(IngestionFailure::Overloaded, Retry::UntilAvailable)

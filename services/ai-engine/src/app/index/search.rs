@@ -200,6 +200,7 @@ fn retrieved(number: u32, row: PassageRow, candidate: &Candidate) -> RetrievedPa
         ordinal,
         heading,
         content,
+        position,
         is_active: _,
     } = row;
     let source = Source {
@@ -210,6 +211,7 @@ fn retrieved(number: u32, row: PassageRow, candidate: &Candidate) -> RetrievedPa
         ordinal,
         heading,
         text: content,
+        position,
         score: candidate.score,
     };
     RetrievedPassage {

@@ -149,6 +149,7 @@ mod tests {
             chunk_id: ChunkId::new(),
             ordinal: 0,
             heading: None,
+            position: None,
             text: text.to_owned(),
             score: 0.03,
         }

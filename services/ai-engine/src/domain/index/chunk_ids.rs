@@ -15,11 +15,13 @@ pub(crate) struct ChunkNamespace {
     pub(crate) document: DocumentId,
     /// The embedding model: another model makes other vectors, hence other ids.
     pub(crate) model: String,
+    /// The title of the document, which is embedded with each passage.
+    pub(crate) title: String,
 }
 
 /// Gives the passages of one document their ids, in the order of the passages.
 ///
-/// An id depends on the heading, the text, and how often the same pair occurred before. It does not
+/// An id depends on the title, the heading, the text, and how often the same pair occurred before. It does not
 /// depend on the position, so that a paragraph inserted at the front leaves all other ids
 /// unchanged.
 #[derive(Debug)]
@@ -55,6 +57,7 @@ impl ChunkNamespace {
         hasher.update(self.document.as_uuid());
         for part in [
             self.model.as_str(),
+            &self.title,
             passage.heading.as_deref().unwrap_or_default(),
             &passage.text,
         ] {
@@ -85,6 +88,7 @@ mod tests {
             ordinal,
             heading: None,
             text: text.to_owned(),
+            position: None,
         }
     }
 

@@ -1,16 +1,19 @@
-//! Splits a text into passages. All sizes of passages are decided here.
+//! Splits a document into passages. All sizes of passages are decided here.
 
 use shared_ai_client::TextKind;
-use text_splitter::{ChunkConfig, ChunkSizer, MarkdownSplitter, TextSplitter};
+use shared_document::{BadLine, Position, Record};
+use text_splitter::{ChunkConfig, ChunkSizer, TextSplitter};
 
+use crate::domain::index::headings::{Headings, Part};
+use crate::domain::index::joining::Joiner;
 use crate::domain::index::lines::LineBuffer;
-use crate::domain::index::sections::{Outline, Paragraph};
+use crate::domain::index::sections::Outline;
 use crate::domain::tokens;
 
 /// The longest passage in characters: short enough to be shown whole as a citation.
 pub(crate) const MAX_CHARACTERS: usize = 1000;
 /// A paragraph with fewer characters is joined with the next one under the same heading.
-const MIN_CHARACTERS: usize = 150;
+pub(super) const MIN_CHARACTERS: usize = 150;
 /// A paragraph that is too long is split into pieces of at least so many characters, if its
 /// sentences permit.
 const DESIRED_CHARACTERS: usize = 600;
@@ -30,101 +33,114 @@ pub(crate) struct Passage {
     pub(crate) heading: Option<String>,
     /// The unchanged text.
     pub(crate) text: String,
+    /// Where in the document's file it begins.
+    pub(crate) position: Option<Position>,
 }
 
 impl Passage {
-    /// The text to embed. A heading makes the vectors of all passages under it similar, so it is
-    /// prepended only to a passage that is too short to be understood without it.
-    pub(crate) fn embedded_text(&self) -> String {
+    /// The text to embed: with the title of the document, which `docs/quality.md` shows to help. A
+    /// heading makes the vectors of all passages under it similar, so it is prepended only to a
+    /// passage that is too short to be understood without it.
+    pub(crate) fn embedded_text(&self, title: &str) -> String {
         match &self.heading {
             Some(heading) if self.text.chars().count() < MIN_CHARACTERS_WITHOUT_HEADING => {
-                format!("{heading}\n\n{}", self.text)
+                format!("{title}\n\n{heading}\n\n{}", self.text)
             }
-            _ => self.text.clone(),
+            _ => format!("{title}\n\n{}", self.text),
         }
     }
 }
 
-/// Splits a text into passages, piece by piece; it keeps what does not make a passage yet.
+/// Splits a document into passages, piece by piece; it keeps what does not make a passage yet.
 #[derive(Debug)]
 pub(crate) struct Splitter {
-    kind: TextKind,
-    measure: Measure,
     lines: LineBuffer,
-    outline: Outline,
-    /// The last paragraph, which the next one may be joined with.
-    last: Option<Paragraph>,
-    next_ordinal: i32,
+    reader: Reader,
+    joiner: Joiner,
+}
+
+/// Understands the lines of a document.
+#[derive(Debug)]
+enum Reader {
+    /// Each is a block.
+    Blocks(Headings),
+    /// They are text, as earlier versions of creator-hub send it.
+    Text(Outline),
 }
 
 impl Splitter {
     /// A splitter for a model with a context window of `window` tokens.
     pub(crate) fn new(kind: TextKind, window: usize) -> Self {
         Self {
-            kind,
-            measure: Measure::for_window(window),
             lines: LineBuffer::default(),
-            outline: Outline::new(kind),
-            last: None,
-            next_ordinal: 0,
+            reader: match kind {
+                TextKind::Blocks => Reader::Blocks(Headings::default()),
+                TextKind::Plain | TextKind::Markdown => Reader::Text(Outline::new(kind)),
+            },
+            joiner: Joiner::new(Measure::for_window(window)),
         }
     }
 
-    /// The passages that are complete with this piece of the text.
-    pub(crate) fn push(&mut self, piece: &[u8]) -> Vec<Passage> {
-        self.lines.push(piece, |line| self.outline.push(line));
-        self.passages()
-    }
-
-    /// The passages at the end of the text.
-    pub(crate) fn finish(&mut self) -> Vec<Passage> {
-        self.lines.finish(|line| self.outline.push(line));
-        self.outline.finish();
-        let mut found = self.passages();
-        if let Some(last) = self.last.take() {
-            self.add(last, &mut found);
-        }
-        found
-    }
-
-    fn passages(&mut self) -> Vec<Passage> {
-        let mut found = Vec::new();
-        for paragraph in self.outline.take() {
-            if let Some(last) = &mut self.last
-                && last.section == paragraph.section
-                && fits_after(&last.text, &paragraph.text, self.measure)
-            {
-                last.text.push_str("\n\n");
-                last.text.push_str(&paragraph.text);
-            } else if let Some(complete) = self.last.replace(paragraph) {
-                self.add(complete, &mut found);
+    /// The passages that are complete with this piece of the document.
+    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<Vec<Passage>, BadLine> {
+        let Self { lines, reader, .. } = self;
+        let mut bad = None;
+        lines.push(piece, |line| {
+            if let Err(error) = reader.push(line) {
+                bad.get_or_insert(error);
             }
+        });
+        match bad {
+            Some(error) => Err(error),
+            None => Ok(self.joiner.join(self.reader.take())),
         }
-        found
     }
 
-    fn add(&mut self, paragraph: Paragraph, found: &mut Vec<Passage>) {
-        let Paragraph { heading, text, .. } = paragraph;
-        let texts = if self.measure.fits(&text) {
-            vec![text]
-        } else {
-            split(self.kind, &text, self.measure)
-        };
-        for text in texts {
-            found.push(Passage {
-                ordinal: self.next_ordinal,
-                heading: heading.clone(),
-                text,
-            });
-            self.next_ordinal = self.next_ordinal.saturating_add(1);
+    /// The passages at the end of the document.
+    pub(crate) fn finish(&mut self) -> Result<Vec<Passage>, BadLine> {
+        let Self { lines, reader, .. } = self;
+        let mut bad = Ok(());
+        lines.finish(|line| bad = reader.push(line));
+        bad?;
+        let mut found = self.joiner.join(self.reader.finish());
+        found.extend(self.joiner.finish());
+        Ok(found)
+    }
+}
+
+impl Reader {
+    fn push(&mut self, line: &str) -> Result<(), BadLine> {
+        match self {
+            Self::Blocks(headings) => {
+                if let Record::Block(block) = Record::parse(line.as_bytes())? {
+                    headings.push(block);
+                }
+            }
+            Self::Text(outline) => outline.push(line),
         }
+        Ok(())
+    }
+
+    fn take(&mut self) -> Vec<Part> {
+        match self {
+            Self::Blocks(headings) => headings.take(),
+            Self::Text(outline) => outline.take().into_iter().map(Part::from).collect(),
+        }
+    }
+
+    fn finish(&mut self) -> Vec<Part> {
+        match self {
+            Self::Blocks(headings) => headings.finish(),
+            Self::Text(outline) => outline.finish(),
+        }
+        self.take()
     }
 }
 
 /// Combines two limits into one size: the larger of the estimated tokens and the characters scaled
 /// to tokens. The unit is tokens because the splitter assumes that a size never exceeds the bytes.
 #[derive(Debug, Clone, Copy)]
-struct Measure {
+pub(super) struct Measure {
     capacity: usize,
 }
 
@@ -140,8 +156,31 @@ impl Measure {
         (characters * self.capacity).div_ceil(MAX_CHARACTERS)
     }
 
-    fn fits(self, text: &str) -> bool {
+    pub(super) const fn capacity(self) -> usize {
+        self.capacity
+    }
+
+    pub(super) fn fits(self, text: &str) -> bool {
         self.size(text) <= self.capacity
+    }
+
+    /// Pieces of a text of at most `limit` each, which share an overlap where sentences are cut.
+    pub(super) fn split(self, text: &str, limit: usize) -> Vec<String> {
+        if self.size(text) <= limit {
+            return vec![text.to_owned()];
+        }
+        let limit = limit.max(2);
+        let desired = self.scaled(DESIRED_CHARACTERS).clamp(1, limit - 1);
+        let config_without_overlap = || ChunkConfig::new(desired..limit).with_sizer(self);
+        // The splitter refuses an overlap only above the capacity; pieces without overlap would do.
+        let overlap = self.scaled(OVERLAP_CHARACTERS).min(desired - 1);
+        let config = config_without_overlap()
+            .with_overlap(overlap)
+            .unwrap_or_else(|_| config_without_overlap());
+        TextSplitter::new(config)
+            .chunks(text)
+            .map(str::to_owned)
+            .collect()
     }
 }
 
@@ -149,32 +188,6 @@ impl ChunkSizer for Measure {
     fn size(&self, chunk: &str) -> usize {
         let characters = self.scaled(chunk.chars().count());
         tokens::estimate(chunk).max(characters)
-    }
-}
-
-/// Whether a short paragraph is joined with the next one.
-fn fits_after(last: &str, next: &str, measure: Measure) -> bool {
-    last.chars().count() < MIN_CHARACTERS
-        && measure.size(last) + measure.size(next) < measure.capacity
-}
-
-fn split(kind: TextKind, text: &str, measure: Measure) -> Vec<String> {
-    let desired = measure.scaled(DESIRED_CHARACTERS);
-    let config_without_overlap = || ChunkConfig::new(desired..measure.capacity).with_sizer(measure);
-    // The splitter refuses an overlap only above the capacity; pieces without overlap would do.
-    let overlap = measure.scaled(OVERLAP_CHARACTERS).min(desired - 1);
-    let config = config_without_overlap()
-        .with_overlap(overlap)
-        .unwrap_or_else(|_| config_without_overlap());
-    match kind {
-        TextKind::Plain => TextSplitter::new(config)
-            .chunks(text)
-            .map(str::to_owned)
-            .collect(),
-        TextKind::Markdown => MarkdownSplitter::new(config)
-            .chunks(text)
-            .map(str::to_owned)
-            .collect(),
     }
 }
 

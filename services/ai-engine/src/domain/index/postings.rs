@@ -92,6 +92,7 @@ mod tests {
             ordinal,
             heading: heading.map(str::to_owned),
             text: text.to_owned(),
+            position: None,
         }
     }
 

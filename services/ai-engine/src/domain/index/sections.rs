@@ -1,4 +1,5 @@
-//! Parses the structure of a text, line by line: headings and the paragraphs under them.
+//! Parses the structure of a text, line by line: headings and the paragraphs under them. Only for
+//! texts of creator-hub 0.1, which does not send blocks; to be removed with `NewIngestion`.
 
 use shared_ai_client::TextKind;
 

@@ -1,28 +1,26 @@
 //! The first step: the text of an uploaded file becomes an artefact that ai-engine indexes.
 
-use sha2::{Digest as _, Sha256};
-use shared_ai_client::{INDEX_DOCUMENT, IndexDocument, TextArtefact};
+use shared_ai_client::{INDEX_DOCUMENT, IndexDocument, TextArtefact, TextKind};
 use shared_blobs::{BlobError, BlobKey, PendingBlob};
+use shared_document::{ReadFailure, Warning};
 use shared_jobs::{JobContext, JobError, NewJob, Outcome};
 use shared_models::text::SingleLine;
 use shared_models::{DocumentId, Retry};
-use tokio::io::AsyncReadExt as _;
 
 use super::deleted;
+use crate::clients::extractor::{DocumentText, ReadError};
+use crate::domain::document::extension;
 use crate::domain::processing::EXTRACTED_PERCENT;
-use crate::domain::text::{Extractor, Unusable};
 use crate::files;
 use crate::state::AppState;
 use crate::store::artefacts;
 use crate::store::documents::processing::{self, PendingDocument};
 
-/// Bytes of a file in memory at once.
-const PIECE: usize = 256 * 1024;
-
 /// A text that is complete but not in its place.
 struct Extracted {
     file: Box<dyn PendingBlob>,
     text: TextArtefact,
+    warnings: Vec<Warning>,
 }
 
 /// Extracts the text, unless that was done before, and hands it to ai-engine.
@@ -44,7 +42,8 @@ pub(super) async fn run(state: &AppState, context: &JobContext) -> Result<Outcom
         extracted = extract(state, context, &work) => extracted?,
         () = context.cancelled() => return Err(deleted()),
     };
-    hand_over(state, context, &work, extracted.text, Some(extracted.file)).await
+    let text = extracted.text;
+    hand_over(state, context, &work, text, Some(extracted)).await
 }
 
 /// Whether the file of a text is still there, so that it need not be extracted again.
@@ -62,15 +61,15 @@ async fn is_stored(
     }
 }
 
-/// Writes the text of a file beside its place, never with more than a piece of it in memory.
+/// Has a child process read the file, and writes what it says beside its place.
 async fn extract(
     state: &AppState,
     context: &JobContext,
     work: &PendingDocument,
 ) -> Result<Extracted, JobError> {
     let key = BlobKey::upload(context.tenant(), work.content_hash);
-    let opened = state.files.open(key, 0).await;
-    let mut upload = opened.map_err(|error| match error {
+    let opened = state.files.file(key).await;
+    let upload = opened.map_err(|error| match error {
         BlobError::NotFound => {
             tracing::error!(document = %work.id, "file of a document is missing");
             let reason = "the uploaded file is missing; upload it again";
@@ -79,29 +78,14 @@ async fn extract(
         BlobError::Unavailable(_) => files::job_error(error),
     })?;
     let mut file = state.files.begin().await.map_err(files::job_error)?;
-    let (mut extractor, mut hasher) = (Extractor::default(), Sha256::new());
-    let (mut piece, mut text, mut size) = (vec![0; PIECE], Vec::with_capacity(PIECE), 0);
-    loop {
-        let read = upload.content.read(&mut piece).await;
-        let read = read.map_err(files::job_error)?;
-        if read == 0 {
-            break;
-        }
-        text.clear();
-        extractor
-            .push(&piece[..read], &mut text)
-            .map_err(unusable)?;
-        hasher.update(&text);
-        size += text.len() as u64;
-        file.write(&text).await.map_err(files::job_error)?;
-    }
-    extractor.finish().map_err(unusable)?;
+    let extension = extension(&work.filename);
+    let read = state.extractor.read(upload, extension, file.as_mut()).await;
+    let DocumentText { text, warnings } = read.map_err(|error| unread(work.id, error))?;
     file.finish().await.map_err(files::job_error)?;
-    let digest: [u8; 32] = hasher.finalize().into();
-    let hash = digest.into();
     Ok(Extracted {
         file,
-        text: TextArtefact { hash, size },
+        text,
+        warnings,
     })
 }
 
@@ -111,14 +95,14 @@ async fn hand_over(
     context: &JobContext,
     work: &PendingDocument,
     text: TextArtefact,
-    file: Option<Box<dyn PendingBlob>>,
+    new: Option<Extracted>,
 ) -> Result<Outcome, JobError> {
     let title = SingleLine::parse(&work.title).map_err(|error| JobError::internal(&error))?;
     let payload = IndexDocument {
         root: context.job().id,
         version: work.version,
         title,
-        kind: work.kind.text(),
+        kind: TextKind::Blocks,
         text,
     };
     let indexing = NewJob::new(INDEX_DOCUMENT, work.id.as_uuid())
@@ -133,10 +117,11 @@ async fn hand_over(
     }
     state.indexing.enqueue(&mut tx, indexing).await?;
     let key = BlobKey::text(context.tenant(), work.id);
-    let is_new = file.is_some();
-    if let Some(file) = file {
+    let is_new = new.is_some();
+    if let Some(new) = new {
         artefacts::save(&mut tx, work.id, &text).await?;
-        file.promote(key).await.map_err(files::job_error)?;
+        processing::warn(&mut tx, work.id, &new.warnings).await?;
+        new.file.promote(key).await.map_err(files::job_error)?;
     }
     tx.commit().await?;
     if is_new && let Err(error) = state.files.confirm(key).await {
@@ -146,10 +131,18 @@ async fn hand_over(
     Ok(Outcome::Completed)
 }
 
-fn unusable(unusable: Unusable) -> JobError {
-    let (code, reason) = match unusable {
-        Unusable::NotText => ("not_text", "the file is not text in UTF-8"),
-        Unusable::Empty => ("empty_document", "the file holds nothing but white space"),
-    };
-    JobError::new(code, reason, Retry::Never)
+/// The file's fault is final; the creator reads what to do about it.
+fn unread(document: DocumentId, error: ReadError) -> JobError {
+    match error {
+        ReadError::File(failure) => {
+            tracing::info!(%document, code = failure.as_str(), "file not read");
+            let retry = match failure {
+                ReadFailure::ReaderFailed => Retry::Limited,
+                _ => Retry::Never,
+            };
+            JobError::new(failure.as_str(), failure.reason(), retry)
+        }
+        ReadError::Store(error) => files::job_error(error),
+        ReadError::Child(error) => JobError::internal(&error),
+    }
 }

@@ -6,9 +6,10 @@ mod tests;
 use std::time::Duration;
 
 use axum::extract::multipart::{Field, Multipart, MultipartError};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use sha2::{Digest as _, Sha256};
 use shared_blobs::{BlobStore, PendingBlob};
+use shared_extract::kind;
 use shared_models::ContentHash;
 use shared_models::text::{MultiLine, SingleLine};
 use shared_web::{IdempotencyKey, Idempotent};
@@ -17,9 +18,9 @@ use tokio::time::timeout;
 use crate::app::library;
 use crate::domain::bounded_list::BoundedList;
 use crate::domain::document::{
-    DESCRIPTION, DocumentKind, TAG, TAGS, TITLE, shown_filename, title_of,
+    DESCRIPTION, DocumentKind, TAG, TAGS, TITLE, extension, shown_filename, title_of,
 };
-use crate::domain::text::{NotText, TextCheck};
+use crate::domain::filename;
 use crate::error::Error;
 use crate::store::documents::NewDocument;
 
@@ -162,23 +163,29 @@ async fn receive_file(
     mut field: Field<'_>,
     max_bytes: u64,
 ) -> Result<UploadedFile, Error> {
-    let filename = shown_filename(field.file_name().unwrap_or_default());
-    let kind = DocumentKind::of_filename(&filename).ok_or(Error::UnsupportedMediaType)?;
+    let filename = shown_filename(&given_name(&field)?);
     let mut incoming = files.begin().await?;
-    let (mut check, mut hasher, mut size) = (TextCheck::default(), Sha256::new(), 0);
+    let (mut head, mut kind) = (Vec::new(), None);
+    let (mut hasher, mut size) = (Sha256::new(), 0);
     while let Some(chunk) = in_time(field.chunk(), max_bytes).await? {
         size += chunk.len() as u64;
         if size > max_bytes {
             return Err(Error::TooLarge(max_bytes));
         }
-        check.push(&chunk)?;
+        if kind.is_none() {
+            let room = kind::HEAD - head.len();
+            head.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if head.len() == kind::HEAD {
+                kind = Some(kind_of(&head, &filename)?);
+            }
+        }
         hasher.update(&chunk);
         incoming.write(&chunk).await?;
     }
     if size == 0 {
         return Err(Error::EmptyFile);
     }
-    check.finish()?;
+    let kind = kind.map_or_else(|| kind_of(&head, &filename), Ok)?;
     incoming.finish().await?;
     let digest: [u8; 32] = hasher.finalize().into();
     Ok(UploadedFile {
@@ -190,10 +197,18 @@ async fn receive_file(
     })
 }
 
-impl From<NotText> for Error {
-    fn from(NotText: NotText) -> Self {
-        Self::UnsupportedMediaType
-    }
+/// What the beginning of a file and the ending of its name say that it is.
+fn kind_of(head: &[u8], filename: &str) -> Result<DocumentKind, Error> {
+    let kind = kind::of_head(head, extension(filename));
+    kind.map(DocumentKind::from)
+        .map_err(|_| Error::UnsupportedMediaType)
+}
+
+/// The name that the client gives the file, in whatever form.
+fn given_name(field: &Field<'_>) -> Result<String, Error> {
+    let header = field.headers().get(header::CONTENT_DISPOSITION);
+    let header = header.map_or(&[][..], |value| value.as_bytes());
+    filename::of_disposition(header).map_err(|error| Error::Field("filename", error.to_string()))
 }
 
 /// Reads a short field; a longer one is refused while it is received.

@@ -1,11 +1,12 @@
 //! `hub.documents` from the view of its jobs.
 
 use shared_db::TenantTx;
+use shared_document::Warning;
 use shared_models::DocumentId;
 use sqlx::Row as _;
+use sqlx::types::Json;
 
-use super::{hash, parse_enum};
-use crate::domain::document::DocumentKind;
+use super::hash;
 use shared_models::ContentHash;
 
 /// The document of one processing.
@@ -14,7 +15,7 @@ pub(crate) struct PendingDocument {
     pub(crate) id: DocumentId,
     pub(crate) version: i32,
     pub(crate) title: String,
-    pub(crate) kind: DocumentKind,
+    pub(crate) filename: String,
     pub(crate) content_hash: ContentHash,
 }
 
@@ -26,7 +27,7 @@ pub(crate) async fn begin(
     let row = sqlx::query(
         "update hub.documents set state = 'processing', updated_at = now()
          where id = $1 and state in ('pending', 'processing')
-         returning id, version, title, kind, content_hash",
+         returning id, version, title, filename, content_hash",
     )
     .bind(id)
     .fetch_optional(tx.conn())
@@ -36,9 +37,23 @@ pub(crate) async fn begin(
         id: row.try_get("id")?,
         version: row.try_get("version")?,
         title: row.try_get("title")?,
-        kind: parse_enum(&row, "kind", DocumentKind::from_name)?,
+        filename: row.try_get("filename")?,
         content_hash: hash(&row)?,
     }))
+}
+
+/// Records what the creator should know about the file.
+pub(crate) async fn warn(
+    tx: &mut TenantTx,
+    id: DocumentId,
+    warnings: &[Warning],
+) -> sqlx::Result<()> {
+    sqlx::query("update hub.documents set warnings = $2 where id = $1")
+        .bind(id)
+        .bind(Json(warnings))
+        .execute(tx.conn())
+        .await
+        .map(|_| ())
 }
 
 /// Locks the document until this transaction ends; false when this version is no longer to be

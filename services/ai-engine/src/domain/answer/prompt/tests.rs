@@ -13,6 +13,7 @@ fn source(number: u32, title: &str, text: &str) -> Source {
         chunk_id: ChunkId::new(),
         ordinal: 0,
         heading: None,
+        position: None,
         text: text.to_owned(),
         score: 0.03,
     }

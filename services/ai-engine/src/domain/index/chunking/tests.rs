@@ -1,22 +1,41 @@
 //! Tests of splitting a text into passages.
 
+use std::io::Write as _;
+
+use shared_document::{Block, Content, RowPosition, Table};
+
 use super::*;
 
 const HANDBOOK: &str = include_str!("../../../../tests/it/handbook.md");
 
-/// The passages of a text that arrives whole.
-pub(crate) fn passages(kind: TextKind, text: &str, window: usize) -> Vec<Passage> {
-    in_pieces(kind, text, window, usize::MAX)
+/// The lines that creator-hub stores of a text.
+fn blocks(kind: TextKind, text: &str) -> Vec<u8> {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    let extension = if kind == TextKind::Markdown {
+        "md"
+    } else {
+        "txt"
+    };
+    let mut lines = Vec::new();
+    // A text without content has no line.
+    let _ = shared_extract::extract(&mut file, extension, None, &mut lines);
+    lines
 }
 
-/// The passages of a text that arrives in pieces of that length.
-fn in_pieces(kind: TextKind, text: &str, window: usize, length: usize) -> Vec<Passage> {
+/// The passages of a text that arrives whole.
+pub(crate) fn passages(kind: TextKind, text: &str, window: usize) -> Vec<Passage> {
+    in_pieces(TextKind::Blocks, &blocks(kind, text), window, usize::MAX)
+}
+
+/// The passages of a document that arrives in pieces of that length.
+fn in_pieces(kind: TextKind, text: &[u8], window: usize, length: usize) -> Vec<Passage> {
     let mut splitter = Splitter::new(kind, window);
     let mut found = Vec::new();
-    for piece in text.as_bytes().chunks(length) {
-        found.extend(splitter.push(piece));
+    for piece in text.chunks(length) {
+        found.extend(splitter.push(piece).unwrap());
     }
-    found.extend(splitter.finish());
+    found.extend(splitter.finish().unwrap());
     found
 }
 
@@ -24,10 +43,16 @@ fn in_pieces(kind: TextKind, text: &str, window: usize, length: usize) -> Vec<Pa
 fn passages_are_the_same_wherever_the_pieces_end() {
     let long = HANDBOOK.replace(['\n', '#'], " ");
     let text = format!("Title\n===\n\n{HANDBOOK}\n\n```\n# code\n\nmore\n```\n\n{long}");
-    for kind in [TextKind::Markdown, TextKind::Plain] {
-        let whole = passages(kind, &text, 256);
+    let lines = blocks(TextKind::Markdown, &text);
+    for (kind, bytes) in [
+        (TextKind::Blocks, lines.as_slice()),
+        (TextKind::Markdown, text.as_bytes()),
+        (TextKind::Plain, text.as_bytes()),
+    ] {
+        let whole = in_pieces(kind, bytes, 256, usize::MAX);
+        assert!(whole.len() > 20);
         for length in [1, 7, 100, 1000] {
-            assert_eq!(in_pieces(kind, &text, 256, length), whole, "{length}");
+            assert_eq!(in_pieces(kind, bytes, 256, length), whole, "{length}");
         }
     }
 }
@@ -45,6 +70,8 @@ fn every_paragraph_of_the_handbook_becomes_one_passage() {
         Some("The Quiet Morning Handbook > Breathing and stress")
     );
     assert!(HANDBOOK.contains(&boxed.text), "the text is unchanged");
+    let as_text = in_pieces(TextKind::Markdown, HANDBOOK.as_bytes(), 256, usize::MAX);
+    assert_eq!(found, as_text, "a text of creator-hub 0.1 gives the same");
     let ordinals: Vec<i32> = found.iter().map(|passage| passage.ordinal).collect();
     assert_eq!(ordinals, (0..23).collect::<Vec<_>>());
 }
@@ -92,18 +119,230 @@ fn short_paragraphs_are_joined_but_never_across_a_heading() {
     let found = passages(TextKind::Markdown, text, 256);
     assert_eq!(found.len(), 2);
     assert_eq!(found[0].text, "short one.\n\nshort two.");
-    assert_eq!(found[1].embedded_text(), "B\n\nshort three.");
+    assert_eq!(found[1].embedded_text("T"), "T\n\nB\n\nshort three.");
 }
 
 #[test]
 fn a_long_passage_is_embedded_without_its_heading() {
     let found = passages(TextKind::Markdown, HANDBOOK, 256);
-    assert_eq!(found[1].embedded_text(), found[1].text);
+    assert_eq!(
+        found[1].embedded_text("T"),
+        format!("T\n\n{}", found[1].text)
+    );
 }
 
 #[test]
 fn a_text_without_content_gives_no_passage() {
-    for text in ["", " \n\n\t", "\u{0}\u{1}", "# Title"] {
+    for text in ["", " \n\n\t", "\u{1}"] {
         assert!(passages(TextKind::Markdown, text, 256).is_empty());
     }
+}
+
+/// The passages of these blocks.
+fn of_blocks(contents: Vec<(Content, Option<Position>)>) -> Vec<Passage> {
+    let mut lines = String::new();
+    for (content, position) in contents {
+        let line = Record::Block(Block::new(content, position));
+        lines.push_str(&line.to_json().unwrap());
+    }
+    in_pieces(TextKind::Blocks, lines.as_bytes(), 256, usize::MAX)
+}
+
+fn headings(found: &[Passage]) -> Vec<&str> {
+    found
+        .iter()
+        .map(|passage| passage.heading.as_deref().unwrap_or_default())
+        .collect()
+}
+
+#[test]
+fn a_heading_alone_is_content_under_those_above_it() {
+    let text = "# Questions\n\n## Do you give refunds? Yes.\n\n## Is there parking? Yes.\n\n\
+        ## Food\n\nBread.\n\n## A dog? Only on Tuesdays.";
+    let found = passages(TextKind::Markdown, text, 256);
+    let texts: Vec<&str> = found.iter().map(|passage| passage.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "Do you give refunds? Yes.",
+            "Is there parking? Yes.",
+            "Bread.",
+            "A dog? Only on Tuesdays."
+        ]
+    );
+    assert_eq!(
+        headings(&found),
+        ["Questions", "Questions", "Questions > Food", "Questions"]
+    );
+    let alone = passages(TextKind::Markdown, "# Title", 256);
+    assert_eq!(
+        (alone[0].text.as_str(), alone[0].heading.as_deref()),
+        ("Title", None)
+    );
+}
+
+#[test]
+fn of_a_long_path_the_innermost_heading_stays() {
+    let long = "all that people have asked over nine years ".repeat(8);
+    let text = format!("# {long}\n\n## Rules\n\n### Cancellation deadline\n\nTwo days.");
+    let found = passages(TextKind::Markdown, &text, 256);
+    let path = found.last().unwrap().heading.clone().unwrap();
+    assert!(
+        path.ends_with("… > Rules > Cancellation deadline"),
+        "{path}"
+    );
+    assert!(path.chars().count() <= 300);
+    // What does not fit into the path is text.
+    let found = passages(
+        TextKind::Markdown,
+        &format!("{long}quetzalcoatl\n---\n"),
+        256,
+    );
+    assert!(
+        found
+            .iter()
+            .any(|passage| passage.text.contains("quetzalcoatl"))
+    );
+}
+
+#[test]
+fn each_passage_of_a_table_has_its_header_and_its_row() {
+    let header: Vec<String> = ["Village", "Weekday euros", "Driver"]
+        .map(str::to_owned)
+        .into();
+    let row = |n: u32| {
+        vec![
+            format!("Place{n}"),
+            n.to_string(),
+            "Somebody kind".to_owned(),
+        ]
+    };
+    let part = |from, to| {
+        let rows = (from..to).map(row).collect();
+        let table = Table {
+            header: header.clone(),
+            rows,
+        };
+        let start = RowPosition {
+            sheet: Some("Taxi".to_owned()),
+            row: from + 2,
+        };
+        (Content::Table(table), Some(Position::Row(start)))
+    };
+    let intro = (Content::Paragraph("What a taxi costs.".to_owned()), None);
+    let found = of_blocks(vec![intro, part(0, 50), part(50, 80)]);
+    assert!(found.len() > 3);
+    assert!(
+        found[0]
+            .text
+            .starts_with("What a taxi costs.\n\nVillage | Weekday euros | Driver\n")
+    );
+    for passage in &found[1..] {
+        assert!(
+            passage
+                .text
+                .starts_with("Village | Weekday euros | Driver\nPlace")
+        );
+        let first = passage.text.lines().nth(1).unwrap();
+        let number: u32 = first["Place".len()..]
+            .split(' ')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
+        let sheet = Some("Taxi".to_owned());
+        let row = number + 2;
+        assert_eq!(
+            passage.position,
+            Some(Position::Row(RowPosition { sheet, row }))
+        );
+    }
+    let rows = found
+        .iter()
+        .map(|passage| passage.text.matches("Somebody").count());
+    assert_eq!(rows.sum::<usize>(), 80, "no row is lost or doubled");
+}
+
+#[test]
+fn a_row_that_is_longer_than_a_passage_is_cut_below_the_header() {
+    let table = Table {
+        header: vec!["Question".to_owned(), "Answer".to_owned()],
+        rows: vec![vec![
+            "Why?".to_owned(),
+            "Because it rains a lot here. ".repeat(90),
+        ]],
+    };
+    let found = of_blocks(vec![(Content::Table(table), None)]);
+    assert!(found.len() > 2);
+    assert!(
+        found
+            .iter()
+            .all(|passage| passage.text.starts_with("Question | Answer\n"))
+    );
+    assert!(
+        found
+            .iter()
+            .all(|passage| passage.text.chars().count() <= MAX_CHARACTERS)
+    );
+}
+
+#[test]
+fn a_list_stays_with_the_paragraph_that_introduces_it() {
+    let long = "Something that is said before at length. ".repeat(10);
+    let items: Vec<String> = (0..40)
+        .map(|n| format!("- thing number {n} to bring"))
+        .collect();
+    let found = of_blocks(vec![
+        (Content::Paragraph(long), None),
+        (Content::Paragraph("Bring with you:".to_owned()), None),
+        (Content::List(items), None),
+    ]);
+    let lists: Vec<&Passage> = found
+        .iter()
+        .filter(|passage| passage.text.contains("- thing"))
+        .collect();
+    assert!(lists.len() > 1);
+    assert!(
+        lists
+            .iter()
+            .all(|passage| passage.text.starts_with("Bring with you:"))
+    );
+    let short = of_blocks(vec![
+        (
+            Content::Paragraph("A paragraph of some length. ".repeat(8)),
+            None,
+        ),
+        (
+            Content::List(vec!["- one".to_owned(), "- two".to_owned()]),
+            None,
+        ),
+    ]);
+    assert_eq!(short.len(), 1);
+}
+
+#[test]
+fn code_is_cut_between_lines() {
+    let code: Vec<String> = (0..80)
+        .map(|n| format!("let value_{n} = compute({n});"))
+        .collect();
+    let found = of_blocks(vec![(Content::Code(code.join("\n")), None)]);
+    assert!(found.len() > 1);
+    let lines: Vec<&str> = found
+        .iter()
+        .flat_map(|passage| passage.text.lines())
+        .collect();
+    assert_eq!(lines, code);
+}
+
+#[test]
+fn a_line_that_is_no_block_is_an_error() {
+    let mut splitter = Splitter::new(TextKind::Blocks, 256);
+    assert!(splitter.push(b"{\"block\":1}\n").is_err());
+    let mut splitter = Splitter::new(TextKind::Blocks, 256);
+    assert!(
+        splitter
+            .push(b"{\"summary\":{\"blocks\":0}}\n")
+            .unwrap()
+            .is_empty()
+    );
 }

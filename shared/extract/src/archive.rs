@@ -1,0 +1,83 @@
+//! Bounds of archives, checked before any other library opens one.
+
+use std::fs::File;
+use std::io::{self, Read, Seek as _, SeekFrom, copy, sink};
+use std::path::{Component, Path};
+
+use shared_document::ReadFailure;
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use crate::ExtractError;
+
+/// The most parts of an archive.
+const MAX_PARTS: usize = 10_000;
+/// The most bytes of all parts when they are unpacked.
+const MAX_INFLATED: u64 = 200 * 1024 * 1024;
+/// The most bytes that are unpacked for one that is stored: text in XML reaches a hundred …
+const MAX_RATIO: u64 = 250;
+/// … and in smaller parts, a plain picture reaches anything.
+const MIN_BOMB: u64 = 20 * 1024 * 1024;
+/// Endings of files inside that are archives themselves.
+const ARCHIVES: [&str; 7] = [".zip", ".docx", ".xlsx", ".pptx", ".jar", ".7z", ".rar"];
+
+/// Unpacks every part into nothing and counts. What the archive says about its sizes is not
+/// believed. Returns whether it has other archives in it, which nobody opens.
+pub(crate) fn check(input: &mut File) -> Result<bool, ExtractError> {
+    input.seek(SeekFrom::Start(0))?;
+    let mut archive = ZipArchive::new(&mut *input).map_err(|error| failure(&error))?;
+    if archive.len() > MAX_PARTS {
+        return Err(ReadFailure::TooManyParts.into());
+    }
+    let (mut total, mut has_archive) = (0, false);
+    for number in 0..archive.len() {
+        let part = archive.by_index(number).map_err(|error| failure(&error))?;
+        if part.encrypted() {
+            return Err(ReadFailure::Encrypted.into());
+        }
+        let name = part
+            .name()
+            .map_err(|error| failure(&error))?
+            .to_ascii_lowercase();
+        if !is_inside(&name) {
+            return Err(ReadFailure::Damaged.into());
+        }
+        has_archive |= ARCHIVES.iter().any(|ending| name.ends_with(ending));
+        let stored = part.compressed_size();
+        let mut part = part.take(MAX_INFLATED - total + 1);
+        let inflated = copy(&mut part, &mut sink()).map_err(|_| ReadFailure::Damaged)?;
+        total += inflated;
+        let is_bomb = inflated > MIN_BOMB && inflated / stored.max(1) > MAX_RATIO;
+        if total > MAX_INFLATED || is_bomb {
+            return Err(ReadFailure::TooLargeInflated.into());
+        }
+    }
+    input.seek(SeekFrom::Start(0))?;
+    Ok(has_archive)
+}
+
+/// Nothing is unpacked to disk; a name that leads out of the archive is still no honest one.
+fn is_inside(name: &str) -> bool {
+    let path = Path::new(name);
+    let is_plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+    !name.contains('\\') && path.components().all(is_plain)
+}
+
+fn failure(error: &ZipError) -> ReadFailure {
+    match error {
+        ZipError::UnsupportedArchive(text) if text.contains("assword") => ReadFailure::Encrypted,
+        ZipError::InvalidPassword => ReadFailure::Encrypted,
+        _ => ReadFailure::Damaged,
+    }
+}
+
+/// Reads one part as text.
+pub(crate) fn part(input: &mut File, name: &str) -> Result<Vec<u8>, ExtractError> {
+    input.seek(SeekFrom::Start(0))?;
+    let mut archive = ZipArchive::new(&mut *input).map_err(|error| failure(&error))?;
+    let mut part = archive.by_name(name).map_err(|error| failure(&error))?;
+    let mut bytes = Vec::new();
+    let read: Result<_, io::Error> = part.read_to_end(&mut bytes);
+    read.map_err(|_| ReadFailure::Damaged)?;
+    Ok(bytes)
+}

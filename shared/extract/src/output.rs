@@ -1,0 +1,166 @@
+//! Takes the blocks of a file, normalises them and writes them as lines.
+
+use std::io::Write;
+
+use shared_document::{
+    Block, Content, Position, ReadFailure, Record, Summary, Table, Warning, WarningCode, pieces,
+};
+
+use crate::ExtractError;
+use crate::text;
+
+/// The most bytes that are written for one file.
+pub(crate) const MAX_OUTPUT: u64 = 512 * 1024 * 1024;
+/// The most warnings that are kept.
+const MAX_WARNINGS: usize = 20;
+/// The longest title, characters.
+const MAX_TITLE: usize = 200;
+/// A language is told from so many characters at least.
+const MIN_SAMPLE: usize = 200;
+/// And from no more than so many bytes.
+const MAX_SAMPLE: usize = 16 * 1024;
+
+/// Where an [`Extractor`](crate::Extractor) puts what it reads.
+pub struct Output<'a> {
+    sink: &'a mut dyn Write,
+    summary: Summary,
+    written: u64,
+    sample: String,
+}
+
+impl std::fmt::Debug for Output<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Output")
+            .field("summary", &self.summary)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Output<'a> {
+    /// An output that writes to `sink`.
+    pub fn new(sink: &'a mut dyn Write) -> Self {
+        Self {
+            sink,
+            summary: Summary::default(),
+            written: 0,
+            sample: String::new(),
+        }
+    }
+
+    /// Takes the next block; one without text is left out.
+    pub fn block(
+        &mut self,
+        content: Content,
+        position: Option<Position>,
+    ) -> Result<(), ExtractError> {
+        let Some(content) = cleaned(content) else {
+            return Ok(());
+        };
+        for block in pieces(Block::new(content, position)) {
+            self.remember(&block.content);
+            let line = Record::Block(block).to_json();
+            let line = line.map_err(|_| ReadFailure::ReaderFailed)?;
+            self.written += line.len() as u64;
+            if self.written > MAX_OUTPUT {
+                return Err(ReadFailure::TooMuchText.into());
+            }
+            self.sink.write_all(line.as_bytes())?;
+            self.summary.blocks += 1;
+        }
+        Ok(())
+    }
+
+    /// Notes what the creator should know.
+    pub fn warn(&mut self, code: WarningCode, position: Option<Position>) {
+        let warnings = &mut self.summary.warnings;
+        let warning = Warning { code, position };
+        if warnings.len() < MAX_WARNINGS {
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        } else if warnings.len() == MAX_WARNINGS {
+            warnings.push(Warning {
+                code: WarningCode::MoreWarnings,
+                position: None,
+            });
+        }
+    }
+
+    /// Notes the title that the file names, unless it has one already.
+    pub fn title(&mut self, title: &str) {
+        let title: String = text::one_line(title).chars().take(MAX_TITLE).collect();
+        if self.summary.title.is_none() && !title.is_empty() {
+            self.summary.title = Some(title);
+        }
+    }
+
+    /// Notes how the text is encoded.
+    pub fn charset(&mut self, name: &str) {
+        self.summary.charset = Some(name.to_ascii_lowercase());
+    }
+
+    /// The number of blocks so far.
+    pub const fn blocks(&self) -> u64 {
+        self.summary.blocks
+    }
+
+    /// What is to be said about the file. One without a block is a failure.
+    pub fn finish(mut self) -> Result<Summary, ExtractError> {
+        if self.summary.blocks == 0 {
+            return Err(ReadFailure::EmptyDocument.into());
+        }
+        if self.sample.chars().count() >= MIN_SAMPLE {
+            let language = whatlang::detect(&self.sample).filter(whatlang::Info::is_reliable);
+            self.summary.language = language.map(|found| found.lang().code().to_owned());
+        }
+        self.sink.flush()?;
+        Ok(self.summary)
+    }
+
+    fn remember(&mut self, content: &Content) {
+        let (Content::Paragraph(text) | Content::Heading { text, .. }) = content else {
+            return;
+        };
+        let room = MAX_SAMPLE.saturating_sub(self.sample.len());
+        self.sample
+            .push_str(&text[..text.floor_char_boundary(room)]);
+        self.sample.push(' ');
+    }
+}
+
+/// The normalised content; none if it has no text.
+fn cleaned(content: Content) -> Option<Content> {
+    let filled = |text: String| (!text.is_empty()).then_some(text);
+    Some(match content {
+        Content::Heading { level, text } => Content::Heading {
+            level: level.clamp(1, 6),
+            text: filled(text::one_line(&text))?,
+        },
+        Content::Paragraph(text) => Content::Paragraph(filled(text::paragraph(&text))?),
+        Content::Caption(text) => Content::Caption(filled(text::paragraph(&text))?),
+        Content::Code(text) => Content::Code(filled(text::code(&text))?),
+        Content::List(items) => {
+            let clean = |item: &String| {
+                let indent = item.len() - item.trim_start_matches(' ').len();
+                filled(text::paragraph(item)).map(|text| format!("{}{text}", " ".repeat(indent)))
+            };
+            let items: Vec<String> = items.iter().filter_map(clean).collect();
+            (!items.is_empty()).then_some(Content::List(items))?
+        }
+        Content::Table(Table { header, rows }) => {
+            let clean = |cells: Vec<String>| -> Vec<String> {
+                let mut cells: Vec<String> =
+                    cells.iter().map(|cell| text::one_line(cell)).collect();
+                while cells.last().is_some_and(String::is_empty) {
+                    cells.pop();
+                }
+                cells
+            };
+            let header = clean(header);
+            let rows = rows.into_iter().map(clean).filter(|row| !row.is_empty());
+            let rows: Vec<Vec<String>> = rows.collect();
+            let is_filled = !header.is_empty() || !rows.is_empty();
+            is_filled.then_some(Content::Table(Table { header, rows }))?
+        }
+    })
+}

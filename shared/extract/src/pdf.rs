@@ -1,0 +1,250 @@
+//! PDF: the text of each page as `pdftotext` gives it, without what repeats on every page.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, ExitStatus};
+
+use shared_document::{Content, Position, ReadFailure, WarningCode};
+
+use crate::{ExtractError, Extractor, Output, kind};
+
+/// The program that reads PDF, of Debian's poppler-utils.
+pub(crate) const PROGRAM: &str = "/usr/bin/pdftotext";
+
+/// The most bytes of text of all pages.
+const MAX_TEXT: u64 = 48 * 1024 * 1024;
+/// The most pages.
+const MAX_PAGES: usize = 10_000;
+/// So many lines at the top and at the bottom of a page may be its header and footer …
+const EDGE_LINES: usize = 2;
+/// … if they stand on so many pages at least, and on half of them.
+const MIN_REPEATS: usize = 3;
+/// The signal of a process whose CPU time is up.
+const SIGXCPU: i32 = 24;
+/// The signal of a process that was killed, here for the same reason.
+const SIGKILL: i32 = 9;
+
+/// The running program, whose output is the text.
+#[derive(Debug)]
+pub struct PdfText(pub(crate) Child);
+
+/// A PDF.
+pub(crate) struct Pdf {
+    text: RefCell<PdfText>,
+}
+
+impl Pdf {
+    pub(crate) const fn new(text: PdfText) -> Self {
+        Self {
+            text: RefCell::new(text),
+        }
+    }
+}
+
+impl Extractor for Pdf {
+    fn read(&self, input: &mut File, output: &mut Output<'_>) -> Result<(), ExtractError> {
+        let mut program = self.text.borrow_mut();
+        let pages = pages(&mut program.0)?;
+        let status = program.0.wait()?;
+        if !status.success() {
+            return Err(failure(input, status)?.into());
+        }
+        let repeated = Repeated::of(&pages);
+        for (number, page) in pages.iter().enumerate() {
+            let number = u32::try_from(number + 1).unwrap_or(u32::MAX);
+            let position = Some(Position::Page(number));
+            let before = output.blocks();
+            for paragraph in paragraphs(repeated.inner(page)) {
+                output.block(Content::Paragraph(paragraph), position.clone())?;
+            }
+            if output.blocks() == before {
+                output.warn(WarningCode::PageWithoutText, position);
+            }
+        }
+        if output.blocks() == 0 {
+            return Err(ReadFailure::NoText.into());
+        }
+        Ok(())
+    }
+}
+
+/// The pages of the text; each ends with a form feed.
+fn pages(program: &mut Child) -> Result<Vec<String>, ExtractError> {
+    let text = program.stdout.take().ok_or(ReadFailure::ReaderFailed)?;
+    let mut text = BufReader::new(text.take(MAX_TEXT + 1));
+    let (mut pages, mut page, mut total) = (Vec::new(), Vec::new(), 0);
+    loop {
+        page.clear();
+        let read = text.read_until(b'\x0c', &mut page)?;
+        total += read as u64;
+        if total > MAX_TEXT {
+            return Err(ReadFailure::TooMuchText.into());
+        }
+        if read == 0 {
+            return Ok(pages);
+        }
+        if pages.len() == MAX_PAGES {
+            return Err(ReadFailure::TooManyParts.into());
+        }
+        let is_page = page.pop_if(|last| *last == b'\x0c').is_some();
+        if is_page || !page.trim_ascii().is_empty() {
+            pages.push(String::from_utf8_lossy(&page).into_owned());
+        }
+    }
+}
+
+/// Why the program ended otherwise than well.
+fn failure(input: &mut File, status: ExitStatus) -> Result<ReadFailure, ExtractError> {
+    Ok(match (status.signal(), status.code()) {
+        (Some(SIGXCPU | SIGKILL), _) => ReadFailure::TimedOut,
+        // It aborts when it gets no memory.
+        (Some(_), _) => ReadFailure::OutOfMemory,
+        // The author forbids to take text out of it.
+        (_, Some(3)) => ReadFailure::Encrypted,
+        (_, Some(1)) if kind::contains(input, b"/Encrypt")? => ReadFailure::Encrypted,
+        (_, Some(1..=2)) => ReadFailure::Damaged,
+        _ => ReadFailure::ReaderFailed,
+    })
+}
+
+/// Lines at the edges of pages that repeat, whatever numbers are in them.
+struct Repeated {
+    counts: HashMap<String, usize>,
+    least: usize,
+}
+
+impl Repeated {
+    fn of(pages: &[String]) -> Self {
+        let mut counts = HashMap::new();
+        for page in pages {
+            let lines = filled(page);
+            let top = lines.iter().take(EDGE_LINES);
+            let bottom = lines.iter().skip(EDGE_LINES).rev().take(EDGE_LINES);
+            for line in top.chain(bottom) {
+                *counts.entry(shape(line)).or_insert(0) += 1;
+            }
+        }
+        let least = MIN_REPEATS.max(pages.len().div_ceil(2));
+        Self { counts, least }
+    }
+
+    fn is_repeated(&self, line: &str) -> bool {
+        self.counts
+            .get(&shape(line))
+            .is_some_and(|count| *count >= self.least)
+    }
+
+    /// The page without them. A page that has nothing else keeps them.
+    fn inner<'p>(&self, page: &'p str) -> &'p str {
+        let lines = filled(page);
+        let is_repeated = |line: &&&str| self.is_repeated(line);
+        let top = lines
+            .iter()
+            .take(EDGE_LINES)
+            .take_while(is_repeated)
+            .count();
+        let rest = lines.get(top..).unwrap_or_default();
+        let bottom = rest
+            .iter()
+            .rev()
+            .take(EDGE_LINES)
+            .take_while(is_repeated)
+            .count();
+        let rest = rest.get(..rest.len() - bottom).unwrap_or_default();
+        let (Some(first), Some(last)) = (rest.first(), rest.last()) else {
+            return page;
+        };
+        let start = first.as_ptr() as usize - page.as_ptr() as usize;
+        let end = last.as_ptr() as usize - page.as_ptr() as usize + last.len();
+        page.get(start..end).unwrap_or(page)
+    }
+}
+
+fn filled(page: &str) -> Vec<&str> {
+    page.lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect()
+}
+
+fn shape(line: &str) -> String {
+    let digit = |c: char| if c.is_numeric() { '0' } else { c };
+    let mut shape: String = line.trim().chars().map(digit).collect();
+    while shape.contains("00") {
+        shape = shape.replace("00", "0");
+    }
+    shape
+}
+
+/// The paragraphs of a page: lines are joined, and words that were parted at a line's end.
+fn paragraphs(page: &str) -> Vec<String> {
+    let mut found = vec![String::new()];
+    for line in page.lines() {
+        let line = line.trim();
+        let Some(text) = found.last_mut() else {
+            break;
+        };
+        if line.is_empty() {
+            if !text.is_empty() {
+                found.push(String::new());
+            }
+            continue;
+        }
+        let is_item = line.starts_with(['•', '◦', '▪', '–', '‣', '·', '*']);
+        let continues = line.chars().next().is_some_and(char::is_lowercase);
+        match text.is_empty() {
+            true => {}
+            false if is_item => text.push('\n'),
+            false if continues && is_parted(text) => drop(text.pop()),
+            false => text.push(' '),
+        }
+        text.push_str(line);
+    }
+    found.retain(|text| !text.is_empty());
+    found
+}
+
+/// Whether a text ends with a word that a hyphen parts.
+fn is_parted(text: &str) -> bool {
+    let mut last = text.chars().rev();
+    matches!(last.next(), Some('-' | '\u{ad}' | '\u{2010}'))
+        && last.next().is_some_and(char::is_alphabetic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_and_footers_go_and_a_page_of_nothing_else_stays() {
+        let page = |n: u32| {
+            format!(
+                "The Handbook\n\nText {}.\n\nMill Press   {n} of 12\n",
+                "x".repeat(n as usize)
+            )
+        };
+        let mut pages: Vec<String> = (1..=12).map(page).collect();
+        pages.push("The Handbook\n".to_owned());
+        let repeated = Repeated::of(&pages);
+        assert_eq!(repeated.inner(&pages[8]), "Text xxxxxxxxx.");
+        assert_eq!(repeated.inner(&pages[12]), "The Handbook\n");
+        let few = [page(1), page(2)];
+        assert!(Repeated::of(&few).inner(&few[0]).contains("Mill Press"));
+    }
+
+    #[test]
+    fn lines_and_parted_words_are_joined() {
+        let page =
+            "A steady eve-\nning makes the next\nmorning easier.\n\n• one\n• two\n\nAnna-\nMaria";
+        assert_eq!(
+            paragraphs(page),
+            [
+                "A steady evening makes the next morning easier.",
+                "• one\n• two",
+                "Anna- Maria"
+            ]
+        );
+    }
+}
