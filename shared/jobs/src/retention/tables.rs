@@ -354,6 +354,11 @@ pub const TABLES: &[Table] = &[
     ),
     of(
         Service::AiEngine,
+        "ai.postings",
+        Kept::With("ai.indexed_documents"),
+    ),
+    of(
+        Service::AiEngine,
         "ai.generations",
         Kept::Deleted(&[rule(
             "generations",

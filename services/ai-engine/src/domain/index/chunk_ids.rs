@@ -97,6 +97,7 @@ mod tests {
             tenant: CreatorId::new(),
             document: DocumentId::new(),
             model: "all-minilm".to_owned(),
+            title: "Title".to_owned(),
         }
     }
 
@@ -130,6 +131,7 @@ mod tests {
             tenant: CreatorId::from(Uuid::nil()),
             document: DocumentId::from(Uuid::nil()),
             model: "all-minilm".to_owned(),
+            title: "Title".to_owned(),
         };
         let ids = chunk_ids(&namespace, &[passage(0, "a"), passage(1, "a")]);
         let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
@@ -157,6 +159,7 @@ mod tests {
             },
             ChunkNamespace {
                 model: "other".to_owned(),
+                title: "Title".to_owned(),
                 ..namespace.clone()
             },
         ];
