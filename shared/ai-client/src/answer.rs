@@ -136,9 +136,14 @@ pub struct Done {
     pub generation_id: GenerationId,
     /// The mode in which it was made.
     pub mode: AnswerMode,
-    /// True when it is extractive only because the chat model was unavailable.
+    /// True when it is extractive only because the chat model was unavailable or slow, or wrote
+    /// nothing that the sources support.
     pub fell_back: bool,
-    /// Numbers of the sources that the text cites.
+    /// True when the answer reached the limit of its length, so that its end is missing.
+    #[serde(default)]
+    pub truncated: bool,
+    /// Numbers of the sources that the text cites. Only these are citations in the text; a number
+    /// in brackets that belongs to the material is written `\[3\]`, as in Markdown.
     pub citations: Vec<u32>,
     /// Tokens used.
     pub usage: Usage,

@@ -6,6 +6,7 @@ mod fake_ollama;
 mod test_answers;
 mod test_app;
 mod test_chroma;
+mod test_conversation;
 mod test_documents;
 mod test_faults;
 mod test_generations;

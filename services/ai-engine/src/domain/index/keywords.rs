@@ -23,24 +23,6 @@ const SPANISH_STOP_WORDS: &str = "\
     puede puedo que qué quien quién se ser si sí sin sobre son soy su sus también te tengo \
     tiene todo tu tus un una unas uno unos y ya yo";
 
-/// A language that canned replies exist in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Language {
-    /// English, also for a language that is not recognised.
-    English,
-    Spanish,
-}
-
-/// Detects the language of a question by the stop words that it contains.
-pub(crate) fn detect_language(text: &str) -> Language {
-    let words = tokenizer::words(text);
-    if spanish_signs(text) + count(&words, SPANISH_STOP_WORDS) > count(&words, ENGLISH_STOP_WORDS) {
-        Language::Spanish
-    } else {
-        Language::English
-    }
-}
-
 fn spanish_signs(text: &str) -> usize {
     usize::from(text.contains(['¿', '¡', 'ñ']))
 }
@@ -147,20 +129,6 @@ mod tests {
         assert!(!Keywords::from_text("what time is it").is_specific());
         assert!(Keywords::from_text("skyr").is_specific());
         assert!(Keywords::from_text("box breathing").is_specific());
-    }
-
-    #[test]
-    fn the_language_is_detected_by_its_stop_words() {
-        assert_eq!(
-            detect_language("¿Cuánto cuesta una sesión?"),
-            Language::Spanish
-        );
-        assert_eq!(
-            detect_language("como puedo dormir mejor"),
-            Language::Spanish
-        );
-        assert_eq!(detect_language("How much is a session?"), Language::English);
-        assert_eq!(detect_language("zzz"), Language::English);
     }
 
     #[test]
