@@ -10,10 +10,11 @@ const SCOPE: usize = 3;
 const REACH: usize = 8;
 
 const NEGATIONS: &str = "not no never t nt without none nor neither cannot cant dont doesnt \
-    didnt wont isnt arent wasnt werent nobody nothing nowhere hardly nunca jamás sin ni tampoco \
-    nadie nada ningún ninguna ninguno nicht kein keine keinen keinem keiner keines nie niemals ohne \
-    weder niemand nichts ne n pas jamais sans aucun aucune não jamais sem nem nenhum nenhuma \
-    ninguém non mai senza nessun nessuna nessuno né не нет без ни никогда нельзя لا ليس لم لن غير بدون";
+    didnt wont isnt arent wasnt werent nobody nothing nowhere hardly nunca jamás sin ni \
+    tampoco nadie nada ningún ninguna ninguno nicht kein keine keinen keinem keiner keines \
+    nie niemals ohne weder niemand nichts ne n pas jamais sans aucun aucune não jamais sem \
+    nem nenhum nenhuma ninguém non mai senza nessun nessuna nessuno né не нет без ни никогда \
+    нельзя لا ليس لم لن غير بدون";
 /// In scripts without spaces a negation is a part of a run of characters.
 const NEGATION_SIGNS: [&str; 14] = [
     "不",
