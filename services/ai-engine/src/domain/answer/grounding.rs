@@ -88,6 +88,8 @@ fn support(sentence: &str, evidence: &Evidence) -> Result<Vec<u32>, Fault> {
     let (Some(first), false) = (chosen.first(), chosen.is_empty()) else {
         return Err(Fault::Words);
     };
+    let best = &evidence.sentences[*first];
+    let is_copy = is_copy(&content, best);
     let passages: Vec<usize> = distinct(
         chosen
             .iter()
@@ -96,21 +98,55 @@ fn support(sentence: &str, evidence: &Evidence) -> Result<Vec<u32>, Fault> {
     check_links(sentence, evidence)?;
     check_quotations(sentence, evidence)?;
     check_numbers(&numbers, &content, *first, &passages, evidence)?;
-    check_names(sentence, &chosen, &passages, evidence)?;
+    if is_copy && numbers.repeat(&best.numbers) {
+        return Err(Fault::Number);
+    }
+    let near = near(&content, &chosen, is_copy, evidence);
+    check_names(sentence, &near, &passages, evidence)?;
     check_coverage(&content, &chosen, &passages, evidence)?;
     let sources: Vec<&[Word]> = chosen
         .iter()
         .map(|place| evidence.sentences[*place].words.as_slice())
         .collect();
-    let signs_differ = opposites::has_negation_sign(sentence)
-        != opposites::has_negation_sign(&evidence.sentences[*first].plain);
-    if signs_differ || opposites::is_flipped(&words, &sources) {
+    let signs_differ =
+        opposites::has_negation_sign(sentence) != opposites::has_negation_sign(&best.plain);
+    let counts_differ = is_copy && negations(&words) != negations(&best.words);
+    if signs_differ || counts_differ || opposites::is_flipped(&words, &sources) {
         return Err(Fault::Negation);
     }
     Ok(passages
         .into_iter()
         .map(|place| evidence.passages[place].number)
         .collect())
+}
+
+fn negations(words: &[Word]) -> usize {
+    words.iter().filter(|word| word.is_negation).count()
+}
+
+/// Whether the sentence is one of a source with little changed. What was changed decides then.
+fn is_copy(content: &[&Word], best: &SourceSentence) -> bool {
+    let length = best.words.iter().filter(|word| word.is_content).count();
+    overlap(content, best) * 4 >= content.len() * 3 && length * 4 <= content.len() * 5
+}
+
+/// The source sentences in which a name of the sentence may stand: those that support most of it,
+/// and those beside them, since a pronoun may stand for the name there.
+fn near(content: &[&Word], chosen: &[usize], is_copy: bool, evidence: &Evidence) -> Vec<usize> {
+    let Some(best) = chosen.first().filter(|_| is_copy) else {
+        let most = chosen
+            .first()
+            .map_or(0, |best| overlap(content, &evidence.sentences[*best]));
+        let passage = |place: usize| evidence.sentences.get(place).map(|source| source.passage);
+        let strong = chosen
+            .iter()
+            .filter(|place| overlap(content, &evidence.sentences[**place]) * 2 >= most);
+        return strong
+            .flat_map(|place| place.saturating_sub(1)..=place + 1)
+            .filter(|place| chosen.iter().any(|one| passage(*one) == passage(*place)))
+            .collect();
+    };
+    vec![*best]
 }
 
 /// The sentence without the bullet or the number of a list, and without marks for bold text.

@@ -7,30 +7,19 @@ use crate::domain::answer::language::Language;
 /// Words of a quotation that is looked for; a shorter one is a name or an ironical word.
 const MIN_QUOTED: usize = 3;
 
-/// A name must stand in the sentences that support this one or beside them, in the headings above
-/// them, or in the question. Elsewhere in the passage it is about something else.
+/// A name must stand in the sentences near by, in the headings above them, or in the question. Elsewhere in the passage it is about something else.
 pub(super) fn check_names(
     sentence: &str,
-    chosen: &[usize],
+    near: &[usize],
     passages: &[usize],
     evidence: &Evidence,
 ) -> Result<(), Fault> {
-    let is_near = |place: usize| {
-        let source = &evidence.sentences[place];
-        let mut support = chosen.iter();
-        support.any(|one| {
-            one.abs_diff(place) <= 1 && evidence.sentences[*one].passage == source.passage
-        })
-    };
     for name in names(sentence) {
         for word in evidence.words(name) {
-            let in_sources = evidence
-                .sentences
-                .iter()
-                .enumerate()
-                .any(|(place, source)| {
-                    is_near(place) && source.words.iter().any(|own| own.is_named(&word.text))
-                });
+            let in_sources = near.iter().any(|place| {
+                let mut words = evidence.sentences[*place].words.iter();
+                words.any(|own| own.is_named(&word.text))
+            });
             let in_headings = || {
                 passages
                     .iter()

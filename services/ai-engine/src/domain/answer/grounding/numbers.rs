@@ -115,6 +115,20 @@ impl Numbers {
     }
 }
 
+impl Numbers {
+    /// Whether a number stands here more often than in the other text, which has it too.
+    pub(crate) fn repeat(&self, other: &Self) -> bool {
+        let count = |numbers: &[Number], one: &Number| {
+            let is_same = |number: &&Number| one.forms.iter().any(|f| number.forms.contains(f));
+            numbers.iter().filter(is_same).count()
+        };
+        self.all.iter().any(|number| {
+            let theirs = count(&other.all, number);
+            theirs > 0 && count(&self.all, number) > theirs
+        })
+    }
+}
+
 /// A date must agree as a whole: its parts stand in every calendar.
 fn is_date(number: &Number) -> bool {
     number
@@ -175,9 +189,17 @@ fn push(tokens: &mut Vec<String>, current: &mut String) {
                 .filter(|part| !part.is_empty())
                 .map(str::to_owned),
         );
+    } else if is_range(&token) {
+        tokens.extend(token.split('-').map(str::to_owned));
     } else if !token.is_empty() {
         tokens.push(token);
     }
+}
+
+/// `16-18` is two numbers; a date and a telephone number have more signs or more digits.
+fn is_range(token: &str) -> bool {
+    let digits = token.bytes().filter(u8::is_ascii_digit).count();
+    token.matches('-').count() == 1 && !LONG_NUMBER.contains(&digits)
 }
 
 /// `dix-sept` and `quatre-vingt` are one word.
