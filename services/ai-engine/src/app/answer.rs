@@ -197,6 +197,7 @@ async fn run(app: AppState, prepared: PreparedAnswer, events: mpsc::Sender<Answe
         language,
         passages: &passages,
         id,
+        started,
     };
     let outcome = match strategy {
         _ if !is_started => AnswerOutcome::cancelled(),

@@ -1,5 +1,7 @@
 //! Writes canned and extractive answers as events.
 
+use std::time::Instant;
+
 use shared_ai_client::answer::Token;
 use shared_ai_client::{AnswerEvent, Question, Source};
 use shared_models::GenerationId;
@@ -24,6 +26,8 @@ pub(super) struct AnswerWriter<'a> {
     pub(super) language: Language,
     pub(super) passages: &'a [RetrievedPassage],
     pub(super) id: GenerationId,
+    /// When the question came.
+    pub(super) started: Instant,
 }
 
 impl AnswerWriter<'_> {

@@ -17,7 +17,8 @@ use crate::domain::answer::checked_text::CheckedText;
 use crate::domain::answer::grounding::{Evidence, Passage};
 use crate::domain::answer::prompt;
 
-/// If an extractive answer is good enough, a checked sentence must be there after this time.
+/// If an extractive answer is good enough, a checked sentence must be there so soon after the
+/// question.
 const FIRST_SENTENCE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// How the chat model's stream ended.
@@ -127,7 +128,8 @@ impl AnswerWriter<'_> {
         has_text: &mut bool,
     ) -> ChatEnd {
         let begun = Instant::now();
-        let mut deadline = Box::pin(tokio::time::sleep(FIRST_SENTENCE_TIMEOUT));
+        let deadline = Instant::from_std(self.started) + FIRST_SENTENCE_TIMEOUT;
+        let mut deadline = Box::pin(tokio::time::sleep_until(deadline));
         let mut starting = self.start_chat(permit);
         let (permit, started) = tokio::select! {
             () = self.events.closed() => {

@@ -7,7 +7,8 @@ use crate::domain::answer::language::Language;
 /// Words of a quotation that is looked for; a shorter one is a name or an ironical word.
 const MIN_QUOTED: usize = 3;
 
-/// A name must stand in the sentences near by, in the headings above them, or in the question. Elsewhere in the passage it is about something else.
+/// A name must stand in the sentences near by, in the headings above them, or in the question.
+/// Elsewhere in the passage it is about something else.
 pub(super) fn check_names(
     sentence: &str,
     near: &[usize],
