@@ -166,3 +166,22 @@ pub struct Failure {
     /// For a person.
     pub message: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Done;
+
+    #[test]
+    fn the_last_event_of_another_version_is_read() {
+        let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+        let usage = r#"{"prompt_tokens":1,"completion_tokens":2}"#;
+        let known = format!(
+            r#"{{"generation_id":"{id}","mode":"extractive","fell_back":false,"citations":[1],
+                "usage":{usage}"#
+        );
+        let older: Done = serde_json::from_str(&format!("{known}}}")).unwrap();
+        assert!(!older.truncated);
+        let newer = format!("{known},\"truncated\":true,\"unknown\":1}}");
+        assert!(serde_json::from_str::<Done>(&newer).unwrap().truncated);
+    }
+}
