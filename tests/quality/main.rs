@@ -15,5 +15,6 @@ mod ports;
 #[expect(dead_code, reason = "the tests of contracts use what is not used here")]
 mod processes;
 mod rankings;
+mod test_grounding;
 mod test_search;
 mod vectors;

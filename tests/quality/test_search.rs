@@ -22,12 +22,6 @@ async fn search_with_all_minilm() {
     compare("all-minilm").await;
 }
 
-#[tokio::test]
-#[ignore = "needs the data set and the stores: tests/run quality"]
-async fn search_with_multilingual_e5_small() {
-    compare("multilingual-e5-small").await;
-}
-
 async fn compare(model: &str) {
     let data = DataSet::load();
     let library = Library::of(model, &data.documents).await;
@@ -103,9 +97,12 @@ async fn retrieval(data: &DataSet, questions: &[&Question], library: &Library) -
 async fn refusal(questions: &[&Question], library: &Library) -> String {
     let mut text = String::new();
     for (name, answerable) in [("answerable", true), ("unanswerable", false)] {
-        let asked = questions.iter().filter(|q| match answerable {
-            true => q.kind.is_answerable(),
-            false => q.relevant.is_empty(),
+        let asked = questions.iter().filter(|question| {
+            if answerable {
+                question.kind.is_answerable()
+            } else {
+                question.relevant.is_empty()
+            }
         });
         let (mut count, mut empty) = (0, 0);
         for question in asked {

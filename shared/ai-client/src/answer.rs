@@ -140,9 +140,14 @@ pub struct Done {
     pub generation_id: GenerationId,
     /// The mode in which it was made.
     pub mode: AnswerMode,
-    /// True when it is extractive only because the chat model was unavailable.
+    /// True when it is extractive only because the chat model was unavailable or slow, or wrote
+    /// nothing that the sources support.
     pub fell_back: bool,
-    /// Numbers of the sources that the text cites.
+    /// True when the answer reached the limit of its length, so that its end is missing.
+    #[serde(default)]
+    pub truncated: bool,
+    /// Numbers of the sources that the text cites. Only these are citations in the text; a number
+    /// in brackets that belongs to the material is written `\[3\]`, as in Markdown.
     pub citations: Vec<u32>,
     /// Tokens used.
     pub usage: Usage,
@@ -236,5 +241,19 @@ mod tests {
         };
         assert_eq!(failure.code, AnswerFailure::Internal);
         assert_eq!(AnswerFailure::of_code("of a later version"), failure.code);
+    }
+
+    #[test]
+    fn the_last_event_of_another_version_is_read() {
+        let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+        let usage = r#"{"prompt_tokens":1,"completion_tokens":2}"#;
+        let known = format!(
+            r#"{{"generation_id":"{id}","mode":"extractive","fell_back":false,"citations":[1],
+                "usage":{usage}"#
+        );
+        let older: Done = serde_json::from_str(&format!("{known}}}")).unwrap();
+        assert!(!older.truncated);
+        let newer = format!("{known},\"truncated\":true,\"unknown\":1}}");
+        assert!(serde_json::from_str::<Done>(&newer).unwrap().truncated);
     }
 }

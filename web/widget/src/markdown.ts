@@ -6,13 +6,14 @@ const INLINE = new RegExp(
   [
     /\*\*([^*\n]+)\*\*/, // bold
     /`([^`\n]+)`/, // code
-    /\[(\d{1,2})\]/, // the number of a source
+    /(?<![\p{L}\p{N}_\\])\[(\d{1,2})\]/u, // the number of a source; not `list[0]`
+    /\\([[\]])/, // an escaped bracket of the material: `\[3\]`
     /\[([^\]\n]+)\]\((https?:\/\/[^\s)]+)\)/, // a link with a label
     /(https?:\/\/[^\s<>()]+[^\s<>().,;:!?])/, // a bare address
   ]
     .map((part) => part.source)
     .join("|"),
-  "g",
+  "gu",
 );
 
 const link = (href: string, label: string) =>
@@ -22,14 +23,15 @@ function appendInline(parent: HTMLElement, text: string): void {
   let end = 0;
   for (const found of text.matchAll(INLINE)) {
     parent.append(text.slice(end, found.index));
-    const [all, bold, code, citation, label, href, bare] = found;
+    const [all, bold, code, citation, bracket, label, href, bare] = found;
     const address = href || bare;
     if (bold) parent.append(element("strong", {}, bold));
     else if (code) parent.append(element("code", {}, code));
     else if (citation) {
       const title = `Source ${citation}`;
       parent.append(element("span", { class: "cite", title }, citation));
-    } else if (address) parent.append(link(address, label || address));
+    } else if (bracket) parent.append(bracket);
+    else if (address) parent.append(link(address, label || address));
     end = found.index + all.length;
   }
   parent.append(text.slice(end));

@@ -30,6 +30,8 @@ export interface AnswerFrame {
   reply_to: number | null;
   content: string;
   sources?: Source[];
+  /** The answer reached the limit of its length. */
+  truncated?: boolean;
 }
 
 /** A message that was not stored, or a question that was not answered. */

@@ -81,6 +81,10 @@ export class Transcript {
         const lines = cited.map(sourceLine);
         node.append(element("ul", { class: "sources", "aria-label": "Sources" }, ...lines));
       }
+      if (message.truncated) {
+        const note = "This answer reached its limit. Ask for the rest.";
+        node.append(element("small", { class: "cut" }, note));
+      }
       this.place(message.seq, node);
     });
     if (!isRestored) {

@@ -15,8 +15,9 @@ use tracing::Instrument as _;
 use crate::app::index::search::{RetrievedPassage, retrieve};
 use crate::clients::ollama::OllamaError;
 use crate::clients::ollama::bulkhead::BulkheadPermit;
-use crate::domain::answer::{canned_replies, safety};
-use crate::domain::index::keywords::{self, Language};
+use crate::domain::answer::canned_replies::replies;
+use crate::domain::answer::language::Language;
+use crate::domain::answer::{conversation, names, safety, small_talk};
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::generations::{GenerationMode, GenerationState};
@@ -37,6 +38,8 @@ struct PreparedAnswer {
     tenant: CreatorId,
     started: Instant,
     question: Question,
+    /// The question with what it leans on.
+    search_text: String,
     language: Language,
     passages: Vec<RetrievedPassage>,
     strategy: Strategy,
@@ -49,8 +52,8 @@ enum Strategy {
     Canned(&'static str),
     /// Quotations of the passages.
     Extractive { fell_back: bool },
-    /// A text of the chat model. If `may_fall_back` and the model fails before its first token, the
-    /// answer becomes extractive.
+    /// A text of the chat model. It becomes extractive if nothing of it is supported by the
+    /// sources, and with `may_fall_back` also if the model fails or no sentence is there in time.
     Generative {
         permit: BulkheadPermit,
         may_fall_back: bool,
@@ -59,9 +62,16 @@ enum Strategy {
 
 /// How an answer ended.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 struct AnswerOutcome {
     generative: bool,
     fell_back: bool,
+    model_called: bool,
+    /// Whether the model reached the limit of its answer's length.
+    truncated: bool,
     citations: Vec<u32>,
     usage: Usage,
     failure: Option<Failure>,
@@ -89,19 +99,26 @@ async fn prepare(
 ) -> Result<PreparedAnswer, Error> {
     let started = Instant::now();
     let text = question.question.as_str();
-    let language = keywords::detect_language(text);
+    let language = Language::detect(text);
+    let search_text = conversation::search_text(text, &question.history);
     let (passages, strategy) = if safety::is_crisis(text) {
         metrics::counter!("ai_engine_crisis_replies_total").increment(1);
+        (Vec::new(), Strategy::Canned(replies(language).crisis))
+    } else if let Some(kind) = small_talk::detect(text) {
         (
             Vec::new(),
-            Strategy::Canned(canned_replies::crisis(language)),
+            Strategy::Canned(replies(language).small_talk(kind)),
         )
     } else {
         let limit = question.passages.map_or(DEFAULT_PASSAGES, usize::from);
-        let passages = retrieve(app, tenant, text, limit).await?.passages;
+        let mut passages = retrieve(app, tenant, &search_text, limit).await?.passages;
+        if !are_about(text, &passages) {
+            metrics::counter!("ai_engine_answers_about_other_names_total").increment(1);
+            passages.clear();
+        }
         let mode = question.mode.unwrap_or(app.answer_mode);
         let strategy = if passages.is_empty() {
-            Strategy::Canned(canned_replies::nothing_found(language))
+            Strategy::Canned(replies(language).nothing_found)
         } else {
             choose_strategy(app, mode).await?
         };
@@ -111,10 +128,22 @@ async fn prepare(
         tenant,
         started,
         question,
+        search_text,
         language,
         passages,
         strategy,
     })
+}
+
+/// Whether the passages are about what the question names.
+fn are_about(question: &str, passages: &[RetrievedPassage]) -> bool {
+    let texts = passages.iter().flat_map(|found| {
+        let source = &found.source;
+        [&source.title, &source.text]
+            .into_iter()
+            .chain(&source.heading)
+    });
+    names::are_known(question, texts.map(String::as_str))
 }
 
 async fn choose_strategy(app: &AppState, mode: AnswerMode) -> Result<Strategy, Error> {
@@ -141,7 +170,7 @@ async fn choose_strategy(app: &AppState, mode: AnswerMode) -> Result<Strategy, E
 }
 
 fn log_fallback(cause: &dyn std::fmt::Display) {
-    tracing::warn!(%cause, "chat model unavailable; answering with quotations");
+    tracing::warn!(%cause, "no usable text of the chat model; answering with quotations");
 }
 
 /// Acquires a slot of the chat model and checks that Ollama has the model.
@@ -167,6 +196,7 @@ async fn run(app: AppState, prepared: PreparedAnswer, events: mpsc::Sender<Answe
         tenant,
         started,
         question,
+        search_text,
         language,
         passages,
         strategy,
@@ -178,9 +208,11 @@ async fn run(app: AppState, prepared: PreparedAnswer, events: mpsc::Sender<Answe
         app: &app,
         events: &events,
         question: &question,
+        search_text: &search_text,
         language,
         passages: &passages,
         id,
+        started,
     };
     let outcome = match strategy {
         _ if !is_started => AnswerOutcome::cancelled(),
@@ -236,6 +268,7 @@ impl AnswerOutcome {
                 generation_id: id,
                 mode,
                 fell_back: self.fell_back,
+                truncated: self.truncated,
                 citations: self.citations,
                 usage: self.usage,
             })),

@@ -1,7 +1,16 @@
-//! Rules for answers: crisis detection, prompt, citations, quotations, canned replies.
+//! Rules for answers: conversation, small talk, safety, prompt, citations, quotations, grounding.
 
 pub(crate) mod canned_replies;
+pub(crate) mod checked_text;
 pub(crate) mod citations;
+pub(crate) mod conversation;
 pub(crate) mod extractive;
+mod function_words;
+pub mod grounding;
+pub(crate) mod language;
+pub(crate) mod names;
 pub(crate) mod prompt;
 pub(crate) mod safety;
+pub(crate) mod sentences;
+pub(crate) mod small_talk;
+mod thoughts;

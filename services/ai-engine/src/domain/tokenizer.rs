@@ -56,6 +56,10 @@ pub(crate) fn document_terms(text: &str, language: StemLanguage) -> Vec<String> 
     let mut terms = words_and_stems(&text, Some(language));
     for form in exact_terms(&text).into_iter().flat_map(|term| term.forms) {
         push(&mut terms, TermKind::Exact, &form);
+        // Whoever types only the digits of a number types a word.
+        if form.bytes().all(|byte| byte.is_ascii_digit()) {
+            push(&mut terms, TermKind::Word, &form);
+        }
     }
     terms
 }
@@ -63,6 +67,20 @@ pub(crate) fn document_terms(text: &str, language: StemLanguage) -> Vec<String> 
 /// The words of a question and their stems. It may find documents in any language.
 pub(crate) fn question_terms(text: &str) -> Vec<String> {
     words_and_stems(&normalise(text), None)
+}
+
+/// The keywords of a script without spaces: its pairs of neighbours, or the one character. None if
+/// the word has letters of another script.
+pub(crate) fn pairs(word: &str) -> Option<Vec<String>> {
+    let is_unspaced = |c: char| script(c) != Script::Spaced;
+    if word.is_empty() || !word.chars().all(is_unspaced) {
+        return None;
+    }
+    let letters = characters::clusters(word);
+    if letters.len() < 2 {
+        return Some(letters);
+    }
+    Some(letters.windows(2).map(<[String]>::concat).collect())
 }
 
 /// What a question means exactly. The forms are stored terms.

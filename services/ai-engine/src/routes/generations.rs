@@ -20,8 +20,11 @@ pub(super) struct Generation {
     id: GenerationId,
     /// `generative` or `extractive`: how the answer was made in the end.
     mode: &'static str,
-    /// Whether a generative answer was wanted, but the chat model was unavailable.
+    /// Whether a generative answer was wanted, but the chat model was unavailable or slow, or wrote
+    /// nothing that the sources support.
     fell_back: bool,
+    /// Whether the answer reached the limit of its length.
+    truncated: bool,
     /// `completed`, `failed` or `cancelled`.
     state: &'static str,
     /// Stable code of the failure.
@@ -48,6 +51,7 @@ impl From<GenerationRow> for Generation {
             id,
             mode,
             fell_back,
+            truncated,
             state,
             error_code,
             model,
@@ -62,6 +66,7 @@ impl From<GenerationRow> for Generation {
             id,
             mode: mode.as_str(),
             fell_back,
+            truncated,
             state: state.as_str(),
             error_code,
             model,

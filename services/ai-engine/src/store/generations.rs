@@ -15,6 +15,8 @@ pub(crate) struct GenerationRow {
     pub(crate) mode: GenerationMode,
     /// Whether a generative answer was wanted, but the chat model was unavailable.
     pub(crate) fell_back: bool,
+    /// Whether the model reached the limit of its answer's length.
+    pub(crate) truncated: bool,
     pub(crate) state: GenerationState,
     pub(crate) error_code: Option<AnswerFailure>,
     /// The chat model, if it was called.
@@ -100,6 +102,7 @@ pub(crate) async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Resu
         id,
         mode,
         fell_back,
+        truncated,
         state,
         error_code,
         model,
@@ -113,8 +116,8 @@ pub(crate) async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Resu
     sqlx::query(
         "insert into ai.generations
            (creator_id, id, mode, fell_back, state, error_code, model, sources, citations,
-            prompt_tokens, completion_tokens, milliseconds, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            prompt_tokens, completion_tokens, milliseconds, created_at, truncated)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(tenant)
     .bind(id)
@@ -129,6 +132,7 @@ pub(crate) async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Resu
     .bind(completion_tokens)
     .bind(milliseconds)
     .bind(created_at.to_sqlx())
+    .bind(truncated)
     .execute(tx.conn())
     .await
     .map(|_| ())
@@ -140,7 +144,7 @@ pub(crate) async fn find(
 ) -> sqlx::Result<Option<GenerationRow>> {
     let row = sqlx::query(
         "select id, mode, fell_back, state, error_code, model, sources, citations, prompt_tokens,
-                completion_tokens, milliseconds, created_at
+                completion_tokens, milliseconds, created_at, truncated
          from ai.generations where id = $1",
     )
     .bind(id)
@@ -156,6 +160,7 @@ fn parse(row: &PgRow) -> sqlx::Result<GenerationRow> {
         id: row.try_get("id")?,
         mode: GenerationMode::parse(row.try_get("mode")?)?,
         fell_back: row.try_get("fell_back")?,
+        truncated: row.try_get("truncated")?,
         state: GenerationState::parse(row.try_get("state")?)?,
         error_code: error_code.map(AnswerFailure::of_code),
         model: row.try_get("model")?,

@@ -37,8 +37,8 @@ pub(crate) enum ChatScript {
     Chunks(Vec<Bytes>),
     /// Streams each element and breaks the connection.
     Truncated(Vec<Bytes>),
-    /// Streams one token, then nothing until the client closes the connection.
-    Endless,
+    /// Streams this text, then nothing until the client closes the connection.
+    Endless(&'static str),
 }
 
 #[derive(Clone)]
@@ -49,6 +49,7 @@ struct Inner {
     real_url: String,
     http: reqwest::Client,
     chat: Mutex<ChatScript>,
+    last_chat: Mutex<Value>,
     failing_word: Mutex<Option<String>>,
     tags: Mutex<Option<String>>,
     embedded_texts: AtomicUsize,
@@ -69,6 +70,7 @@ impl FakeOllama {
             real_url: url.to_owned(),
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             chat: Mutex::new(ChatScript::Real),
+            last_chat: Mutex::default(),
             failing_word: Mutex::default(),
             tags: Mutex::default(),
             embedded_texts: AtomicUsize::new(0),
@@ -91,6 +93,11 @@ impl FakeOllama {
     /// Sets the response to further chats.
     pub(crate) fn script_chat(&self, chat: ChatScript) {
         *self.0.chat.lock().unwrap() = chat;
+    }
+
+    /// The last request for a chat.
+    pub(crate) fn last_chat(&self) -> Value {
+        self.0.last_chat.lock().unwrap().clone()
     }
 
     /// Lets every batch that contains this word fail with status 500, like Ollama does for a vector
@@ -159,6 +166,7 @@ async fn serve(State(this): State<FakeOllama>, request: Request) -> Response {
     let path = parts.uri.path().to_owned();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     if path == "/api/chat" {
+        *this.0.last_chat.lock().unwrap() = serde_json::from_slice(&body).unwrap();
         let chat = this.0.chat.lock().unwrap().clone();
         if let Some(response) = scripted(&this, chat) {
             return response;
@@ -263,13 +271,16 @@ fn scripted(this: &FakeOllama, chat: ChatScript) -> Option<Response> {
             let last = futures_util::stream::once(async move { Err::<Bytes, _>(broken) });
             Body::from_stream(ok(chunks).chain(last))
         }
-        ChatScript::Endless => Body::from_stream(endless(this.clone())),
+        ChatScript::Endless(text) => Body::from_stream(endless(this.clone(), text)),
     };
     Some(Response::new(body))
 }
 
 /// Records when the client closes the connection.
-fn endless(this: FakeOllama) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> {
+fn endless(
+    this: FakeOllama,
+    text: &'static str,
+) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> {
     struct DropGuard(FakeOllama);
     impl Drop for DropGuard {
         fn drop(&mut self) {
@@ -277,11 +288,11 @@ fn endless(this: FakeOllama) -> impl futures_util::Stream<Item = Result<Bytes, I
         }
     }
     let start = (DropGuard(this), false);
-    futures_util::stream::unfold(start, |(guard, started)| async move {
+    futures_util::stream::unfold(start, move |(guard, started)| async move {
         if started {
             std::future::pending::<()>().await;
         }
-        Some((Ok(delta("word ")), (guard, true)))
+        Some((Ok(delta(text)), (guard, true)))
     })
 }
 

@@ -6,6 +6,7 @@ mod fake_ollama;
 mod test_answers;
 mod test_app;
 mod test_chroma;
+mod test_conversation;
 mod test_documents;
 mod test_exact_search;
 mod test_faults;

@@ -5,6 +5,7 @@ use serde_json::json;
 use shared_ai_client::{AnswerEvent, AnswerMode, Usage};
 use shared_models::CreatorId;
 
+use crate::fake_ollama::{ChatScript, delta, done_line};
 use crate::test_app::{HANDBOOK, TestApp, done, sources, text};
 
 const COLD: &str = "How cold should my bedroom be?";
@@ -40,9 +41,9 @@ async fn a_generative_answer_streams_from_the_real_model() {
     let events = app.events(app.tenant, &question).await;
     assert_eq!(sources(&events).len(), 1);
     let done = done(&events);
-    assert_eq!(done.mode, AnswerMode::Generative);
-    assert!(!done.fell_back);
-    // The weights of the test model are random, so only the counts can be checked.
+    // The weights of the test model are random, so nothing that it writes is supported.
+    assert_eq!((done.mode, done.fell_back), (AnswerMode::Extractive, true));
+    assert!(text(&events).contains("between 16 and 18 degrees"));
     assert!(done.usage.prompt_tokens > 100, "{done:?}");
     assert!(done.usage.completion_tokens > 0, "{done:?}");
     assert!(done.citations.iter().all(|number| *number == 1));
@@ -52,6 +53,9 @@ async fn a_generative_answer_streams_from_the_real_model() {
 #[tokio::test]
 async fn auto_is_generative_while_the_chat_model_is_available() {
     let app = TestApp::with_handbook().await;
+    let said = delta("Keep the bedroom cold.");
+    app.ollama
+        .script_chat(ChatScript::Chunks(vec![said, done_line()]));
     let question = json!({"question": COLD, "passages": 1, "history": [
         {"role": "user", "content": "I sleep badly."},
         {"role": "assistant", "content": "Since when?"}]});

@@ -51,9 +51,9 @@ async fn last_generation(app: &TestApp) -> (String, Option<String>) {
 async fn characters_and_lines_split_between_chunks_arrive_complete() {
     let mut bytes: Vec<u8> = Vec::new();
     for part in [
-        delta("Kühl: 16 °C ["),
+        delta("Keep the bedroom cold — between 16 and 18 degrees ["),
         delta("1"),
-        delta("] 静か [9]"),
+        delta(", 9]. 静か"),
         done_line(),
     ] {
         bytes.extend_from_slice(&part);
@@ -61,7 +61,8 @@ async fn characters_and_lines_split_between_chunks_arrive_complete() {
     let one_by_one: Vec<Bytes> = bytes.chunks(3).map(Bytes::copy_from_slice).collect();
     let app = with_chat(ChatScript::Chunks(one_by_one)).await;
     let events = app.events(app.tenant, &question("generative")).await;
-    assert_eq!(text(&events), "Kühl: 16 °C [1] 静か ");
+    let shown = "Keep the bedroom cold — between 16 and 18 degrees [1]. ";
+    assert_eq!(text(&events), shown);
     let done = done(&events);
     assert_eq!(done.citations, [1], "9 is not a source, so it is removed");
     let usage = Usage {
@@ -72,20 +73,24 @@ async fn characters_and_lines_split_between_chunks_arrive_complete() {
     app.ollama
         .script_chat(ChatScript::Chunks(vec![Bytes::from(bytes)]));
     let events = app.events(app.tenant, &question("generative")).await;
-    assert_eq!(
-        text(&events),
-        "Kühl: 16 °C [1] 静か ",
-        "all lines in one chunk"
-    );
+    assert_eq!(text(&events), shown, "all lines in one chunk");
 }
 
 #[tokio::test]
 async fn an_error_after_some_text_ends_the_stream_with_an_error() {
     let error = Bytes::from("{\"error\":\"llama runner process has terminated\"}\n");
     for mode in ["generative", "auto"] {
-        let app = with_chat(ChatScript::Chunks(vec![delta("It is "), error.clone()])).await;
+        let app = with_chat(ChatScript::Chunks(vec![
+            delta("Keep the bedroom cold. It is "),
+            error.clone(),
+        ]))
+        .await;
         let events = app.events(app.tenant, &question(mode)).await;
-        assert_eq!(text(&events), "It is ", "the text so far is kept");
+        assert_eq!(
+            text(&events),
+            "Keep the bedroom cold [1]. ",
+            "what was checked is kept"
+        );
         assert_eq!(error_code(&events), "model_failed");
         let expected = ("failed".to_owned(), Some("model_failed".to_owned()));
         assert_eq!(last_generation(&app).await, expected);
@@ -128,8 +133,10 @@ async fn after_repeated_failures_calls_pause_and_then_resume() {
     for _ in 0..3 {
         app.events(app.tenant, &question("generative")).await;
     }
-    app.ollama
-        .script_chat(ChatScript::Chunks(vec![delta("Cold."), done_line()]));
+    app.ollama.script_chat(ChatScript::Chunks(vec![
+        delta("Keep the bedroom cold."),
+        done_line(),
+    ]));
     let answer = app.ask(app.tenant, &question("generative")).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.code(), "overloaded");
@@ -140,7 +147,7 @@ async fn after_repeated_failures_calls_pause_and_then_resume() {
         .unwrap();
     tokio::time::sleep(Duration::from_secs(wait)).await;
     let events = app.events(app.tenant, &question("generative")).await;
-    assert_eq!(text(&events), "Cold.");
+    assert_eq!(text(&events), "Keep the bedroom cold [1].");
 }
 
 #[tokio::test]
@@ -249,7 +256,7 @@ async fn without_postgres_search_is_503() {
 
 #[tokio::test]
 async fn closing_the_connection_stops_the_model() {
-    let app = with_chat(ChatScript::Endless).await;
+    let app = with_chat(ChatScript::Endless("Keep the bedroom cold. And ")).await;
     let request = app
         .owner(app.tenant)
         .request(Method::POST, "/ai-engine/v1/answers")
@@ -259,7 +266,7 @@ async fn closing_the_connection_stops_the_model() {
     let response = app.router.clone().oneshot(request).await.unwrap();
     let mut body = response.into_body();
     let mut seen = String::new();
-    while !seen.contains("word") {
+    while !seen.contains("event: token") {
         let frame = body.frame().await.unwrap().unwrap();
         seen += &String::from_utf8_lossy(&frame.into_data().unwrap());
     }
@@ -278,7 +285,7 @@ async fn closing_the_connection_stops_the_model() {
 
 #[tokio::test]
 async fn a_full_queue_refuses_generative_and_makes_auto_extractive() {
-    let app = with_chat(ChatScript::Endless).await;
+    let app = with_chat(ChatScript::Endless("word ")).await;
     let mut permits = Vec::new();
     for _ in 0..4 {
         permits.push(

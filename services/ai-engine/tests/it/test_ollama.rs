@@ -64,7 +64,7 @@ async fn a_stream_is_read_to_its_end() {
     let usage = loop {
         match stream.next().await.unwrap() {
             ChatEvent::Delta(text) => assert!(!text.is_empty()),
-            ChatEvent::Done(usage) => break usage,
+            ChatEvent::Done { usage, .. } => break usage,
         }
     };
     assert!(

@@ -110,6 +110,7 @@ pub(crate) enum ServerFrame<'a> {
         sources: &'a [CitedSource],
         mode: Option<AnswerMode>,
         fell_back: bool,
+        truncated: bool,
         created_at: Timestamp,
     },
     /// A failure; the connection stays open.

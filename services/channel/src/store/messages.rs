@@ -23,6 +23,8 @@ pub(crate) struct MessageRow {
     pub(crate) reply_to: Option<i64>,
     pub(crate) mode: Option<AnswerMode>,
     pub(crate) fell_back: bool,
+    /// Whether the answer reached the limit of its length.
+    pub(crate) truncated: bool,
     pub(crate) sources: Vec<CitedSource>,
     pub(crate) created_at: Timestamp,
 }
@@ -38,6 +40,7 @@ impl MessageRow {
                 sources: &self.sources,
                 mode: self.mode,
                 fell_back: self.fell_back,
+                truncated: self.truncated,
                 created_at: self.created_at,
             },
             MessageRole::User => ServerFrame::UserMessage {
@@ -121,8 +124,8 @@ pub(crate) async fn insert_answer(
     let row = sqlx::query(
         "insert into channel.messages
            (creator_id, id, conversation_id, seq, role, content, reply_to, mode, fell_back,
-            sources, generation_id, prompt_tokens, completion_tokens)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning *",
+            sources, generation_id, prompt_tokens, completion_tokens, truncated)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) returning *",
     )
     .bind(creator)
     .bind(MessageId::new())
@@ -137,6 +140,7 @@ pub(crate) async fn insert_answer(
     .bind(done.generation_id)
     .bind(count(done.usage.prompt_tokens))
     .bind(count(done.usage.completion_tokens))
+    .bind(done.truncated)
     .fetch_one(tx.conn())
     .await?;
     read(&row)
@@ -196,6 +200,7 @@ fn read(row: &PgRow) -> sqlx::Result<MessageRow> {
         reply_to: row.try_get("reply_to")?,
         mode: mode.and_then(|mode| mode.parse().ok()),
         fell_back: row.try_get("fell_back")?,
+        truncated: row.try_get("truncated")?,
         sources,
         created_at: row
             .try_get::<jiff_sqlx::Timestamp, _>("created_at")?

@@ -252,6 +252,7 @@ fn done() -> AnswerEvent {
         generation_id: GenerationId::new(),
         mode: AnswerMode::Extractive,
         fell_back: true,
+        truncated: true,
         citations: vec![1],
         usage: Usage {
             prompt_tokens: 12,

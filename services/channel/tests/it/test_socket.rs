@@ -51,6 +51,7 @@ async fn a_question_is_acknowledged_and_its_answer_streamed_and_stored() {
         (&answer["mode"], &answer["fell_back"]),
         (&json!("extractive"), &json!(true))
     );
+    assert_eq!(answer["truncated"], true);
     assert_eq!(answer["sources"][0]["title"], "First Twelve Weeks");
     assert_eq!(answer["sources"][0]["cited"], true);
     assert_eq!(answer["sources"][1]["cited"], false);

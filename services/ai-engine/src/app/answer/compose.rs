@@ -1,5 +1,7 @@
 //! Writes canned and extractive answers as events.
 
+use std::time::Instant;
+
 use shared_ai_client::answer::Token;
 use shared_ai_client::{AnswerEvent, Question, Source};
 use shared_models::GenerationId;
@@ -8,7 +10,7 @@ use tokio::sync::mpsc;
 use super::AnswerOutcome;
 use crate::app::index::search::RetrievedPassage;
 use crate::domain::answer::extractive::{self, Quotations};
-use crate::domain::index::keywords::Language;
+use crate::domain::answer::language::Language;
 use crate::state::AppState;
 
 /// A passage is quoted if its similarity is at least this part of the best passage's similarity.
@@ -19,9 +21,13 @@ pub(super) struct AnswerWriter<'a> {
     pub(super) app: &'a AppState,
     pub(super) events: &'a mpsc::Sender<AnswerEvent>,
     pub(super) question: &'a Question,
+    /// The question with what it leans on.
+    pub(super) search_text: &'a str,
     pub(super) language: Language,
     pub(super) passages: &'a [RetrievedPassage],
     pub(super) id: GenerationId,
+    /// When the question came.
+    pub(super) started: Instant,
 }
 
 impl AnswerWriter<'_> {
@@ -33,9 +39,8 @@ impl AnswerWriter<'_> {
     }
 
     pub(super) async fn extractive(&self, fell_back: bool) -> AnswerOutcome {
-        let question = self.question.question.as_str();
         let Quotations { pieces, citations } =
-            extractive::quote(self.quotable(), question, self.language);
+            extractive::quote(self.quotable(), self.search_text, self.language);
         let mut outcome = AnswerOutcome {
             fell_back,
             citations,
@@ -50,16 +55,15 @@ impl AnswerWriter<'_> {
         outcome
     }
 
-    /// The sources that are about as similar to the question as the best one. If no similarity is
-    /// known, all of them.
+    /// The sources that are about as similar to the question as the best one, and those that have
+    /// its words.
     fn quotable(&self) -> impl Iterator<Item = &Source> {
         let best = self.passages.iter().find_map(|found| found.similarity);
         self.passages
             .iter()
             .filter(move |found| match (found.similarity, best) {
                 (Some(similarity), Some(best)) => similarity >= best * QUOTE_SIMILARITY_RATIO,
-                (None, Some(_)) => false,
-                (_, None) => true,
+                _ => true,
             })
             .map(|found| &found.source)
     }

@@ -1,23 +1,41 @@
-//! Writes generative answers: streams the chat model's text and checks its citations.
+//! Writes generative answers: lets the chat model's sentences through as far as the sources support
+//! them.
 
-use std::time::Instant;
+use std::pin::Pin;
+use std::time::Duration;
 
+use shared_ai_client::Usage;
 use shared_ai_client::answer::Failure;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, Sleep};
 
 use super::compose::AnswerWriter;
 use super::{AnswerOutcome, log_fallback};
 use crate::clients::ollama::bulkhead::BulkheadPermit;
 use crate::clients::ollama::{ChatEvent, ChatStream, OllamaError};
-use crate::domain::answer::citations::CitationFilter;
+use crate::domain::answer::checked_text::CheckedText;
+use crate::domain::answer::grounding::{Evidence, Passage};
 use crate::domain::answer::prompt;
 
-/// What became of the chat model's stream.
-struct RelayedChat {
-    outcome: AnswerOutcome,
-    /// Whether the caller has received text.
-    has_text: bool,
-    result: Result<(), OllamaError>,
+/// If an extractive answer is good enough, a checked sentence must be there so soon after the
+/// question.
+const FIRST_SENTENCE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How the chat model's stream ended.
+enum ChatEnd {
+    Complete {
+        usage: Usage,
+        is_truncated: bool,
+    },
+    Failed(OllamaError),
+    /// No sentence was there in time.
+    TooSlow,
+    CallerLeft,
 }
+
+/// The chat is started in a task of its own: closing the connection while Ollama loads the model
+/// would end the loading, and the next question would wait as long.
+type StartingChat = JoinHandle<(BulkheadPermit, Result<ChatStream, OllamaError>)>;
 
 impl AnswerWriter<'_> {
     pub(super) async fn generative(
@@ -25,6 +43,65 @@ impl AnswerWriter<'_> {
         permit: BulkheadPermit,
         may_fall_back: bool,
     ) -> AnswerOutcome {
+        let mut text = CheckedText::new(self.evidence(), self.passages.len());
+        let mut has_text = false;
+        let end = self
+            .relay(permit, may_fall_back, &mut text, &mut has_text)
+            .await;
+        let mut outcome = AnswerOutcome {
+            generative: true,
+            model_called: true,
+            citations: text.citations(),
+            ..AnswerOutcome::default()
+        };
+        match end {
+            ChatEnd::CallerLeft => outcome.cancelled = true,
+            ChatEnd::Complete {
+                usage,
+                is_truncated,
+            } => {
+                outcome.usage = usage;
+                outcome.truncated = is_truncated;
+                if !has_text {
+                    log_fallback(&"the model wrote nothing that the sources support");
+                    outcome = self.fall_back(usage).await;
+                }
+            }
+            ChatEnd::TooSlow => {
+                log_fallback(&"no checked sentence was there in time");
+                outcome = self.fall_back(Usage::default()).await;
+            }
+            ChatEnd::Failed(error) if may_fall_back && !has_text => {
+                log_fallback(&error);
+                outcome = self.fall_back(Usage::default()).await;
+            }
+            ChatEnd::Failed(error) => {
+                tracing::warn!(%error, has_text, "chat model failed");
+                outcome.failure = Some(failure(&error));
+            }
+        }
+        outcome
+    }
+
+    async fn fall_back(&self, usage: Usage) -> AnswerOutcome {
+        AnswerOutcome {
+            usage,
+            model_called: true,
+            ..self.extractive(true).await
+        }
+    }
+
+    fn evidence(&self) -> Evidence {
+        let passages = self.passages.iter().map(|found| Passage {
+            number: found.source.number,
+            title: &found.source.title,
+            heading: found.source.heading.as_deref(),
+            text: &found.source.text,
+        });
+        Evidence::new(self.search_text, passages)
+    }
+
+    fn start_chat(&self, permit: BulkheadPermit) -> StartingChat {
         let nonce = self.id.as_uuid().simple().to_string();
         let messages = prompt::messages(
             self.question.question.as_str(),
@@ -32,82 +109,100 @@ impl AnswerWriter<'_> {
             self.passages.iter().map(|found| &found.source),
             &nonce,
         );
-        let started = tokio::select! {
-            () = self.events.closed() => {
-                return AnswerOutcome {
-                    generative: true,
-                    ..AnswerOutcome::cancelled()
-                };
+        let (ollama, model) = (self.app.ollama.clone(), self.app.chat_model.clone());
+        tokio::spawn(async move {
+            let started = ollama.chat(&model, &messages).await;
+            if let Err(error) = &started {
+                permit.report(Some(error));
             }
-            started = self.app.ollama.chat(&self.app.chat_model, &messages) => started,
-        };
-        let RelayedChat {
-            mut outcome,
-            has_text,
-            result,
-        } = match started {
-            Ok(stream) => self.relay(stream).await,
-            Err(error) => RelayedChat {
-                outcome: AnswerOutcome::default(),
-                has_text: false,
-                result: Err(error),
-            },
-        };
-        permit.report(result.as_ref().err());
-        match result {
-            Ok(()) => {}
-            Err(error) if may_fall_back && !has_text => {
-                drop(permit);
-                log_fallback(&error);
-                return self.extractive(true).await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, has_text, "chat model failed");
-                outcome.failure = Some(failure(&error));
-            }
-        }
-        outcome.generative = true;
-        outcome
+            (permit, started)
+        })
     }
 
     /// Relays the model's text. Returning drops the stream, which stops the model.
-    async fn relay(&self, mut stream: ChatStream) -> RelayedChat {
-        let started = Instant::now();
-        let mut filter = CitationFilter::new(self.passages.len());
-        let mut outcome = AnswerOutcome::default();
-        let mut has_text = false;
-        let result = loop {
-            let event = tokio::select! {
-                () = self.events.closed() => {
-                    outcome.cancelled = true;
-                    break Ok(());
-                }
-                event = stream.next() => event,
-            };
-            match event {
-                Ok(ChatEvent::Delta(text)) => {
-                    if !has_text {
-                        let seconds = started.elapsed().as_secs_f64();
-                        metrics::histogram!("ai_engine_first_token_seconds").record(seconds);
-                    }
-                    has_text = true;
-                    self.send_text(filter.push(&text)).await;
-                }
-                Ok(ChatEvent::Done(usage)) => {
-                    outcome.usage = usage;
-                    break Ok(());
-                }
-                Err(error) => break Err(error),
+    async fn relay(
+        &self,
+        permit: BulkheadPermit,
+        may_fall_back: bool,
+        text: &mut CheckedText,
+        has_text: &mut bool,
+    ) -> ChatEnd {
+        let begun = Instant::now();
+        let deadline = Instant::from_std(self.started) + FIRST_SENTENCE_TIMEOUT;
+        let mut deadline = Box::pin(tokio::time::sleep_until(deadline));
+        let mut starting = self.start_chat(permit);
+        let (permit, started) = tokio::select! {
+            () = self.events.closed() => {
+                starting.abort();
+                return ChatEnd::CallerLeft;
             }
+            () = &mut deadline, if may_fall_back => return ChatEnd::TooSlow,
+            joined = &mut starting => match joined {
+                Ok(joined) => joined,
+                Err(_) => return ChatEnd::Failed(OllamaError::Truncated),
+            },
         };
-        let (rest, citations) = filter.finish();
-        self.send_text(rest).await;
-        outcome.citations = citations;
-        RelayedChat {
-            outcome,
-            has_text,
-            result,
+        let mut stream = match started {
+            Ok(stream) => stream,
+            Err(error) => return ChatEnd::Failed(error),
+        };
+        loop {
+            let is_awaited = may_fall_back && !*has_text;
+            let event = match self
+                .next_event(&mut stream, &mut deadline, is_awaited)
+                .await
+            {
+                Ok(event) => event,
+                Err(end) => {
+                    if let ChatEnd::Failed(error) = &end {
+                        permit.report(Some(error));
+                    }
+                    return end;
+                }
+            };
+            let shown = match &event {
+                ChatEvent::Delta(delta) => text.push(delta),
+                ChatEvent::Done { is_truncated, .. } => text.finish(*is_truncated),
+            };
+            count_stopped(text);
+            if !*has_text && !shown.is_empty() {
+                *has_text = true;
+                let seconds = begun.elapsed().as_secs_f64();
+                metrics::histogram!("ai_engine_first_token_seconds").record(seconds);
+            }
+            self.send_text(shown).await;
+            if let ChatEvent::Done {
+                usage,
+                is_truncated,
+            } = event
+            {
+                permit.report(None);
+                return ChatEnd::Complete {
+                    usage,
+                    is_truncated,
+                };
+            }
         }
+    }
+
+    async fn next_event(
+        &self,
+        stream: &mut ChatStream,
+        deadline: &mut Pin<Box<Sleep>>,
+        is_awaited: bool,
+    ) -> Result<ChatEvent, ChatEnd> {
+        tokio::select! {
+            () = self.events.closed() => Err(ChatEnd::CallerLeft),
+            () = deadline, if is_awaited => Err(ChatEnd::TooSlow),
+            event = stream.next() => event.map_err(ChatEnd::Failed),
+        }
+    }
+}
+
+fn count_stopped(text: &mut CheckedText) {
+    for fault in text.take_faults() {
+        metrics::counter!("ai_engine_sentences_stopped_total", "fault" => fault.as_str())
+            .increment(1);
     }
 }
 

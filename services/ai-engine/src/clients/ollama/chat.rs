@@ -11,7 +11,7 @@ use shared_rpc::{LineError, lines};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Ollama, OllamaError, send};
-use crate::domain::answer::prompt::{MAX_ANSWER_TOKENS, Message};
+use crate::domain::answer::prompt::{CONTEXT_TOKENS, MAX_ANSWER_TOKENS, Message};
 
 /// Long, since Ollama may have to load the model first.
 const FIRST_TOKEN_TIMEOUT: Duration = Duration::from_mins(2);
@@ -26,8 +26,13 @@ const TEMPERATURE: f64 = 0.3;
 pub enum ChatEvent {
     /// More text.
     Delta(String),
-    /// The end, with the tokens that the model counted.
-    Done(Usage),
+    /// The end.
+    Done {
+        /// The tokens that the model counted.
+        usage: Usage,
+        /// Whether the model reached the limit of the answer's length.
+        is_truncated: bool,
+    },
 }
 
 /// A running answer. Dropping it closes the connection, which makes Ollama stop the model.
@@ -50,6 +55,8 @@ struct ChatLine {
     #[serde(default)]
     done: bool,
     #[serde(default)]
+    done_reason: String,
+    #[serde(default)]
     prompt_eval_count: u32,
     #[serde(default)]
     eval_count: u32,
@@ -67,7 +74,14 @@ impl Ollama {
     pub async fn chat(&self, model: &str, messages: &[Message]) -> Result<ChatStream, OllamaError> {
         let body = json!({
             "model": model, "messages": messages, "stream": true,
-            "options": {"temperature": TEMPERATURE, "num_predict": MAX_ANSWER_TOKENS},
+            // Thoughts would use up the tokens of the answer, and are never shown.
+            "think": false,
+            // Sent, since Ollama's default depends on the machine, and it cuts longer prompts.
+            "options": {
+                "temperature": TEMPERATURE,
+                "num_predict": MAX_ANSWER_TOKENS,
+                "num_ctx": CONTEXT_TOKENS,
+            },
         });
         let started = Instant::now();
         let request = send(self.post("/api/chat", &body), model);
@@ -118,10 +132,15 @@ fn parse(line: &str) -> Result<Option<ChatEvent>, OllamaError> {
         return Err(OllamaError::ModelFailed(error));
     }
     if parsed.done {
-        return Ok(Some(ChatEvent::Done(Usage {
+        let usage = Usage {
             prompt_tokens: parsed.prompt_eval_count,
             completion_tokens: parsed.eval_count,
-        })));
+        };
+        let is_truncated = parsed.done_reason == "length";
+        return Ok(Some(ChatEvent::Done {
+            usage,
+            is_truncated,
+        }));
     }
     let text = parsed.message.map(|message| message.content);
     Ok(text.filter(|text| !text.is_empty()).map(ChatEvent::Delta))
@@ -141,7 +160,16 @@ mod tests {
             prompt_tokens: 2,
             completion_tokens: 3,
         };
-        assert_eq!(done.unwrap(), Some(ChatEvent::Done(usage)));
+        let end = |is_truncated| ChatEvent::Done {
+            usage,
+            is_truncated,
+        };
+        assert_eq!(done.unwrap(), Some(end(false)));
+        let cut =
+            parse(r#"{"done":true,"done_reason":"length","prompt_eval_count":2,"eval_count":3}"#);
+        assert_eq!(cut.unwrap(), Some(end(true)));
+        let thought = parse(r#"{"message":{"content":"","thinking":"Hm."},"done":false}"#);
+        assert_eq!(thought.unwrap(), None);
         assert_eq!(
             parse(r#"{"message":{"content":""},"unknown":1}"#).unwrap(),
             None

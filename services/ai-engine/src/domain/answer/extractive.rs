@@ -1,17 +1,36 @@
-//! Composes an extractive answer: the best sentences of the passages, quoted and cited.
+//! Composes an extractive answer: the sentences of the passages that answer the question,
+//! unchanged, each with its place and its citation.
+
+mod contradiction;
+mod units;
+
+use std::collections::HashSet;
 
 use shared_ai_client::Source;
 
-use crate::domain::answer::canned_replies;
-use crate::domain::index::keywords::{Keywords, Language};
-use crate::domain::tokenizer::words;
+use crate::domain::answer::canned_replies::replies;
+use crate::domain::answer::citations;
+use crate::domain::answer::grounding::evidence::parts;
+use crate::domain::answer::language::Language;
+use crate::domain::index::keywords::Keywords;
+use crate::domain::tokenizer::question_terms;
 
-/// The number of quoted passages.
-const MAX_QUOTES: usize = 3;
+use units::{Expected, Unit};
+
+/// Sentences of an answer.
+const MAX_UNITS: usize = 3;
 /// The longest quotation in characters.
 const MAX_QUOTE_LENGTH: usize = 500;
-/// Words that share so many letters at their beginning count as the same word.
-const MIN_COMMON_PREFIX: usize = 4;
+/// A further sentence is quoted if its score is at least this part of the best one.
+const MIN_SCORE_RATIO: f32 = 0.6;
+/// What a match in title or headings counts, of one in the sentence itself.
+const CONTEXT_WEIGHT: f32 = 0.6;
+/// What an expected number or date counts, of a perfect match.
+const EXPECTED_WEIGHT: f32 = 0.3;
+/// What each further place among the passages takes away.
+const PLACE_DISCOUNT: f32 = 0.04;
+/// Terms of one question that are compared.
+const MAX_TERMS: usize = 60;
 
 /// An answer made of quotations.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,173 +41,243 @@ pub(crate) struct Quotations {
     pub(crate) citations: Vec<u32>,
 }
 
-/// Quotes the best sentences of the first sources.
+/// Quotes the sentences of the sources that answer the question best.
 pub(crate) fn quote<'s>(
     sources: impl IntoIterator<Item = &'s Source>,
     question: &str,
     language: Language,
 ) -> Quotations {
-    let keywords = Keywords::from_text(question);
-    let mut pieces = vec![canned_replies::quotation_intro(language).to_owned()];
+    let sources: Vec<&Source> = sources.into_iter().collect();
+    let units: Vec<Unit<'_>> = sources
+        .iter()
+        .enumerate()
+        .flat_map(|(place, source)| units::of_source(place, source))
+        .collect();
+    let scores = scores(&units, question);
+    let (chosen, disagree) = match contradiction::find(&units, &scores, &sources, question) {
+        Some(pair) => (pair.to_vec(), true),
+        None => (choose(&units, &scores, Expected::by(question)), false),
+    };
+    let replies = replies(language);
+    let intro = if disagree {
+        replies.says_both
+    } else {
+        replies.quotation_intro
+    };
+    let mut pieces = vec![intro.to_owned()];
     let mut citations = Vec::new();
-    for source in sources.into_iter().take(MAX_QUOTES) {
-        let excerpt = best_excerpt(&source.text, keywords.words());
-        pieces.push(format!("\n\n“{excerpt}” [{}]", source.number));
-        citations.push(source.number);
+    for place in distinct(chosen.iter().map(|unit| units[*unit].source)) {
+        let source = sources[place];
+        let of_source: Vec<usize> = chosen
+            .iter()
+            .copied()
+            .filter(|unit| units[*unit].source == place)
+            .collect();
+        let quotes = joined(&units, &of_source, &source.text);
+        let number = source.number;
+        let label = label(source);
+        pieces.push(format!("\n\n{label}: {} [{number}]", quotes.join(" ")));
+        citations.push(number);
     }
     Quotations { pieces, citations }
 }
 
-/// Consecutive sentences, as byte offsets into the text.
-#[derive(Default)]
-struct Run {
-    start: usize,
-    end: usize,
-    matches: usize,
-}
-
-impl Run {
-    /// More keywords win, then more text.
-    const fn rank(&self) -> (usize, usize) {
-        (self.matches, self.end - self.start)
-    }
-}
-
-/// The run of whole sentences that contains most keywords and is short enough.
-fn best_excerpt<'t>(text: &'t str, keywords: &[String]) -> &'t str {
-    let text = text.trim();
-    if text.chars().count() <= MAX_QUOTE_LENGTH {
-        return text;
-    }
-    let sentences = split_sentences(text);
-    let mut best = Run::default();
-    for (index, (start, _)) in sentences.iter().enumerate() {
-        let run = longest_run(text, *start, &sentences[index..], keywords);
-        if run.rank() > best.rank() {
-            best = run;
-        }
-    }
-    if best.end == best.start {
-        return truncate(text);
-    }
-    text[best.start..best.end].trim()
-}
-
-/// The longest run from `start` that is short enough to be quoted; empty if no sentence is.
-fn longest_run(text: &str, start: usize, sentences: &[(usize, &str)], keywords: &[String]) -> Run {
-    let mut run = Run {
-        start,
-        end: start,
-        matches: 0,
+/// Title and headings, so that passages which read alike can be told apart.
+fn label(source: &Source) -> String {
+    let title = source.title.trim();
+    let heading = source.heading.as_deref().unwrap_or_default().trim();
+    let label = if heading.is_empty() {
+        title.to_owned()
+    } else if heading == title || heading.starts_with(&format!("{title} >")) {
+        heading.to_owned()
+    } else {
+        format!("{title} > {heading}")
     };
-    for (offset, sentence) in sentences {
-        let end = offset + sentence.len();
-        let excerpt = &text[start..end];
-        if excerpt.chars().count() > MAX_QUOTE_LENGTH {
-            break;
-        }
-        run.end = end;
-        run.matches = count_matches(excerpt, keywords);
+    citations::escape(&label.replace('\n', " "))
+}
+
+fn distinct(places: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut seen = HashSet::new();
+    places.filter(|place| seen.insert(*place)).collect()
+}
+
+/// The terms of each keyword of a question.
+fn keywords(question: &str) -> Vec<Vec<String>> {
+    let keywords = Keywords::from_text(question);
+    let words = keywords.words().iter().cloned().flat_map(parts);
+    words
+        .take(MAX_TERMS)
+        .map(|word| question_terms(&word))
+        .collect()
+}
+
+/// How well each sentence answers: the question's words that it has, rare ones counting more, and
+/// the kind of thing that is asked for.
+fn scores(units: &[Unit<'_>], question: &str) -> Vec<f32> {
+    let keywords = keywords(question);
+    let expected = Expected::by(question);
+    #[expect(clippy::cast_precision_loss, reason = "counts of sentences are small")]
+    let weights: Vec<f32> = keywords
+        .iter()
+        .map(|terms| {
+            let count = units
+                .iter()
+                .filter(|unit| unit.has(terms) || unit.is_under(terms))
+                .count();
+            if count == 0 {
+                0.0
+            } else {
+                (1.0 + units.len() as f32 / count as f32).ln()
+            }
+        })
+        .collect();
+    let perfect: f32 = weights.iter().sum();
+    units
+        .iter()
+        .map(|unit| {
+            let matches: f32 = keywords
+                .iter()
+                .zip(&weights)
+                .map(
+                    |(terms, weight)| match (unit.has(terms), unit.is_under(terms)) {
+                        (true, _) => *weight,
+                        (false, true) => weight * CONTEXT_WEIGHT,
+                        (false, false) => 0.0,
+                    },
+                )
+                .sum();
+            let bonus = if unit.is_expected(expected) {
+                perfect * EXPECTED_WEIGHT
+            } else {
+                0.0
+            };
+            #[expect(clippy::cast_precision_loss, reason = "at most ten passages")]
+            let discount = 1.0 - PLACE_DISCOUNT * unit.source as f32;
+            if matches > 0.0 {
+                (matches + bonus) * discount
+            } else {
+                0.0
+            }
+        })
+        .collect()
+}
+
+/// The best sentences, with what they need to be understood.
+fn choose(units: &[Unit<'_>], scores: &[f32], expected: Expected) -> Vec<usize> {
+    let mut ranked: Vec<usize> = (0..units.len()).collect();
+    ranked.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
+    let Some(best) = ranked.first().copied() else {
+        return Vec::new();
+    };
+    if scores[best] <= 0.0 {
+        // Found by meaning only: the beginning of the best passage.
+        return (0..units.len())
+            .filter(|unit| units[*unit].source == 0)
+            .take(MAX_UNITS)
+            .collect();
     }
-    run
+    let mut chosen: Vec<usize> = Vec::new();
+    for unit in ranked {
+        let is_good = scores[unit] >= scores[best] * MIN_SCORE_RATIO;
+        let is_repeated = chosen
+            .iter()
+            .any(|other| units[*other].says_the_same(&units[unit]));
+        if chosen.len() < MAX_UNITS && is_good && !is_repeated {
+            chosen.push(unit);
+            chosen.extend(companion(units, unit));
+        }
+    }
+    if !units[best].is_expected(expected) && chosen.len() < 2 {
+        chosen.extend(surroundings(units, best));
+    }
+    let order = distinct(chosen.iter().map(|unit| units[*unit].source));
+    let rank = |unit: &usize| {
+        order
+            .iter()
+            .position(|source| *source == units[*unit].source)
+    };
+    let mut unique = distinct(chosen.iter().copied());
+    unique.sort_by_key(|unit| (rank(unit), *unit));
+    unique
+}
+
+/// The sentence that another one cannot be understood without: the answer behind a question, or
+/// what a pronoun at its beginning stands for.
+fn companion(units: &[Unit<'_>], unit: usize) -> Option<usize> {
+    let is_neighbour = |other: &usize| {
+        units
+            .get(*other)
+            .is_some_and(|found| found.source == units[unit].source)
+    };
+    if units[unit].is_question() {
+        return Some(unit + 1).filter(is_neighbour);
+    }
+    if units[unit].begins_with_pronoun() {
+        return unit.checked_sub(1).filter(is_neighbour);
+    }
+    None
+}
+
+/// Sentences around one that has the words of the question, but nothing that shows that it is the
+/// answer: that often stands before it.
+fn surroundings(units: &[Unit<'_>], best: usize) -> Vec<usize> {
+    let can_join = |place: &usize| {
+        units.get(*place).is_some_and(|unit| {
+            unit.source == units[best].source && unit.is_prose() && !unit.is_question()
+        })
+    };
+    if !can_join(&best) {
+        return Vec::new();
+    }
+    let before = (0..best).rev().take_while(can_join).take(MAX_UNITS - 1);
+    let mut found: Vec<usize> = before.collect();
+    let behind = (best + 1..units.len()).take_while(can_join);
+    found.extend(behind.take(MAX_UNITS - 1 - found.len()));
+    found
+}
+
+/// The quotations of one passage: neighbours are one quotation.
+fn joined(units: &[Unit<'_>], chosen: &[usize], text: &str) -> Vec<String> {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    let mut quotes = Vec::new();
+    for (place, unit) in chosen.iter().enumerate() {
+        let Unit { start, end, .. } = units[*unit];
+        let is_next = place > 0 && chosen[place - 1] + 1 == *unit;
+        match runs.last_mut() {
+            Some((from, to)) if is_next && end - *from <= MAX_QUOTE_LENGTH => *to = end,
+            _ => runs.push((start, end)),
+        }
+    }
+    for (start, end) in runs {
+        let lead = units
+            .iter()
+            .find(|unit| {
+                unit.start == start
+                    && unit.end <= end
+                    && text.get(start..unit.end) == Some(unit.text)
+            })
+            .and_then(|unit| unit.lead.clone())
+            .filter(|lead| lead.end <= start)
+            .map(|lead| format!("{}\n", text[lead].trim()))
+            .unwrap_or_default();
+        let excerpt = truncate(text[start..end].trim());
+        quotes.push(format!(
+            "“{}{}”",
+            citations::escape(&lead),
+            citations::escape(excerpt)
+        ));
+    }
+    quotes
 }
 
 /// Truncates a sentence that is too long to be quoted, between words.
 fn truncate(text: &str) -> &str {
-    let end = text
-        .char_indices()
-        .nth(MAX_QUOTE_LENGTH)
-        .map_or(text.len(), |(at, _)| at);
+    let Some((end, _)) = text.char_indices().nth(MAX_QUOTE_LENGTH) else {
+        return text;
+    };
     let cut = text[..end].rfind(char::is_whitespace).unwrap_or(end);
     text[..cut].trim_end()
 }
 
-/// Sentences with their byte offsets. A sentence ends with a line, or with an end mark before white
-/// space.
-fn split_sentences(text: &str) -> Vec<(usize, &str)> {
-    let mut found = Vec::new();
-    let (mut start, mut ended) = (0, false);
-    for (at, character) in text.char_indices() {
-        if ended && character.is_whitespace() || character == '\n' {
-            let after = at + character.len_utf8();
-            found.push((start, &text[start..after]));
-            start = after;
-        }
-        let closes = matches!(character, '"' | '”' | '\'' | ')');
-        ended = matches!(character, '.' | '!' | '?' | '…' | '。') || (ended && closes);
-    }
-    if start < text.len() {
-        found.push((start, &text[start..]));
-    }
-    found
-}
-
-fn count_matches(text: &str, keywords: &[String]) -> usize {
-    let present = words(text);
-    let is_similar = |a: &str, b: &str| {
-        let shared = a.chars().zip(b.chars()).take_while(|(x, y)| x == y).count();
-        a == b || shared >= MIN_COMMON_PREFIX
-    };
-    keywords
-        .iter()
-        .filter(|keyword| present.iter().any(|word| is_similar(keyword, word)))
-        .count()
-}
-
 #[cfg(test)]
-mod tests {
-    use shared_models::{ChunkId, DocumentId};
-
-    use super::*;
-
-    fn source(number: u32, text: &str) -> Source {
-        Source {
-            number,
-            document_id: DocumentId::new(),
-            title: "Handbook".to_owned(),
-            chunk_id: ChunkId::new(),
-            ordinal: 0,
-            heading: None,
-            position: None,
-            text: text.to_owned(),
-            score: 0.03,
-        }
-    }
-
-    #[test]
-    fn a_short_passage_is_quoted_whole_and_cited() {
-        let sources = [source(1, "Walk after lunch."), source(2, "Sleep cold.")];
-        let answer = quote(&sources, "walking", Language::English);
-        assert_eq!(answer.pieces[1], "\n\n“Walk after lunch.” [1]");
-        assert_eq!(answer.citations, [1, 2]);
-    }
-
-    #[test]
-    fn the_sentences_about_the_question_are_quoted_from_a_long_passage() {
-        let filler = "Nothing of note happens in this part of the story at all. ".repeat(12);
-        let text = format!("{filler}A refund reaches you within five days. {filler}");
-        let question = Keywords::from_text("When is the refund paid?");
-        let excerpt = best_excerpt(&text, question.words());
-        assert!(excerpt.contains("A refund reaches you within five days."));
-        assert!(excerpt.chars().count() <= MAX_QUOTE_LENGTH);
-        assert!(text.contains(excerpt), "the text is unchanged");
-        assert!(excerpt.ends_with('.'));
-    }
-
-    #[test]
-    fn a_sentence_that_is_too_long_is_truncated_between_words() {
-        let text = "word ".repeat(300);
-        let excerpt = best_excerpt(&text, &[]);
-        assert!(excerpt.chars().count() <= MAX_QUOTE_LENGTH);
-        assert!(excerpt.ends_with("word"));
-        let solid = "é".repeat(2000);
-        assert_eq!(best_excerpt(&solid, &[]).chars().count(), MAX_QUOTE_LENGTH);
-    }
-
-    #[test]
-    fn no_more_than_three_passages_are_quoted() {
-        let sources: Vec<Source> = (1..=5).map(|number| source(number, "text")).collect();
-        let answer = quote(&sources, "text", Language::English);
-        assert_eq!(answer.citations, [1, 2, 3]);
-    }
-}
+mod tests;

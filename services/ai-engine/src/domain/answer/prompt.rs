@@ -2,11 +2,17 @@
 
 use shared_ai_client::{ChatTurn, Source, TurnRole};
 
+use crate::domain::answer::citations;
 use crate::domain::tokens;
 
-/// Tokens of the whole prompt. Ollama's default context on small machines has 4,096 tokens, and the
-/// answer needs [`MAX_ANSWER_TOKENS`] of these.
-const MAX_PROMPT_TOKENS: usize = 3400;
+/// The context window that Ollama is asked for. Prompt and answer must fit into it.
+pub(crate) const CONTEXT_TOKENS: u32 = 4096;
+/// Tokens of the template around the messages.
+const TEMPLATE_TOKENS: u32 = 184;
+/// Tokens of the whole prompt.
+const MAX_PROMPT_TOKENS: usize = (CONTEXT_TOKENS - MAX_ANSWER_TOKENS - TEMPLATE_TOKENS) as usize;
+/// Tokens of the question. The passages need the rest.
+const MAX_QUESTION_TOKENS: usize = 1600;
 /// Tokens that the model may generate.
 pub(crate) const MAX_ANSWER_TOKENS: u32 = 512;
 /// Tokens of the prompt that earlier turns of the conversation may use.
@@ -32,6 +38,7 @@ pub(crate) fn messages<'s>(
     nonce: &str,
 ) -> Vec<Message> {
     let fence = format!("passage-{nonce}");
+    let question = shortened(question, MAX_QUESTION_TOKENS);
     let rules = system_message(&fence);
     let fixed_tokens = tokens::estimate(&rules) + tokens::estimate(question);
     let passage_budget = MAX_PROMPT_TOKENS.saturating_sub(fixed_tokens);
@@ -74,11 +81,23 @@ fn fenced_passages<'s>(
 ) -> String {
     let mut text = String::new();
     for source in sources {
-        let title = source.title.replace(['<', '>', '"', '\n'], " ");
-        let body = source.text.replace(fence, "");
+        let attribute = |text: &str| text.replace(['<', '>', '"', '\n'], " ");
+        let title = attribute(&source.title);
+        let section = source
+            .heading
+            .as_deref()
+            .map_or_else(String::new, |heading| {
+                let path: Vec<String> = heading
+                    .split('>')
+                    .map(|part| attribute(part.trim()))
+                    .collect();
+                format!(" section=\"{}\"", path.join(" / "))
+            });
+        let body = citations::parenthesise(&source.text.replace(fence, ""));
         let number = source.number;
-        let block =
-            format!("<{fence} number=\"{number}\" title=\"{title}\">\n{body}\n</{fence}>\n");
+        let block = format!(
+            "<{fence} number=\"{number}\" title=\"{title}\"{section}>\n{body}\n</{fence}>\n"
+        );
         let is_full = tokens::estimate(&text) + tokens::estimate(&block) > budget;
         if is_full && !text.is_empty() {
             break;
@@ -86,6 +105,20 @@ fn fenced_passages<'s>(
         text.push_str(&block);
     }
     text
+}
+
+/// The beginning of a text that has at most so many tokens.
+fn shortened(text: &str, budget: usize) -> &str {
+    let mut kept = text;
+    while tokens::estimate(kept) > budget {
+        // Each round drops what is too much if every character were a token.
+        let excess = (tokens::estimate(kept) - budget).max(1);
+        let Some((at, _)) = kept.char_indices().rev().nth(excess - 1) else {
+            break;
+        };
+        kept = &kept[..at];
+    }
+    kept
 }
 
 /// The newest turns that fit into the budget of tokens, oldest first, starting with a user's turn.

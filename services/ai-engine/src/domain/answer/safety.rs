@@ -2,12 +2,12 @@
 
 use crate::domain::tokenizer::{without_accents, words};
 
-/// Phrases in English and Spanish, in lower case without accents and signs.
+/// Phrases in six languages, in lower case without accents and signs.
 ///
 /// All are about the speaker's own danger, so that questions about the topic are answered normally.
 /// A list misses some messages; for these the prompt also tells the model what to do in an
 /// emergency.
-const PHRASES: [&str; 44] = [
+const PHRASES: [&str; 91] = [
     "kill myself",
     "killing myself",
     "end my life",
@@ -52,6 +52,53 @@ const PHRASES: [&str; 44] = [
     "autolesionarme",
     "infarto ahora",
     "no puedo respirar",
+    "quiero suicidarme",
+    "acabar con mi vida",
+    "ganas de morir",
+    "ya no quiero vivir",
+    "mich umbringen",
+    "mir das leben nehmen",
+    "will sterben",
+    "mochte sterben",
+    "nicht mehr leben",
+    "mich selbst verletzen",
+    "selbstmord begehen",
+    "suizidgedanken",
+    "selbstmordgedanken",
+    "habe einen herzinfarkt",
+    "bekomme keine luft",
+    "me suicider",
+    "veux me tuer",
+    "veux mourir",
+    "envie de mourir",
+    "mettre fin a mes jours",
+    "en finir avec la vie",
+    "plus envie de vivre",
+    "veux plus vivre",
+    "me faire du mal",
+    "pensees suicidaires",
+    "n arrive plus a respirer",
+    "quero me matar",
+    "quero morrer",
+    "tirar a minha vida",
+    "tirar minha vida",
+    "acabar com a minha vida",
+    "acabar com minha vida",
+    "nao quero mais viver",
+    "nao quero viver",
+    "vontade de morrer",
+    "quero me machucar",
+    "nao consigo respirar",
+    "uccidermi",
+    "ammazzarmi",
+    "suicidarmi",
+    "voglio morire",
+    "togliermi la vita",
+    "voglio farla finita",
+    "non voglio piu vivere",
+    "non voglio vivere",
+    "farmi del male",
+    "non riesco a respirare",
 ];
 
 /// Whether the author of the text seems to be in danger.
@@ -73,7 +120,7 @@ mod tests {
     use super::is_crisis;
 
     #[test]
-    fn a_crisis_is_detected_in_both_languages() {
+    fn a_crisis_is_detected_in_every_language() {
         for text in [
             "I want to KILL MYSELF.",
             "i can't breathe, please help",
@@ -81,6 +128,14 @@ mod tests {
             "No quiero vivir más",
             "pienso en hacerme daño",
             "pienso en hacerme dan\u{303}o",
+            "Ich will mich umbringen",
+            "ich möchte sterben",
+            "J'ai envie de mourir",
+            "je veux me suicider",
+            "Não quero mais viver",
+            "quero morrer",
+            "Voglio farla finita",
+            "non voglio più vivere",
             "I want to ki\u{ad}ll my\u{200b}self",
         ] {
             assert!(is_crisis(text), "{text}");
@@ -95,6 +150,9 @@ mod tests {
             "What does the box breathing skill do for myself?",
             "¿Cómo puedo respirar mejor?",
             "I want to diet",
+            "Was mache ich bei Stress mit dem Herz?",
+            "Comment mieux respirer ?",
+            "Come posso respirare meglio?",
         ] {
             assert!(!is_crisis(text), "{text}");
         }

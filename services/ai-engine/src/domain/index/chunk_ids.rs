@@ -138,8 +138,8 @@ mod tests {
         assert_eq!(
             ids,
             [
-                "aa327fa3-db8a-8dbf-9ed2-49f95c692b68",
-                "a4dcf8bb-9205-8f5f-a43f-9d1d7c6d7db7"
+                "5e480ad0-24ae-8c65-a63f-0602d9950e86",
+                "3590daef-9638-8df5-bef1-9bfbf92dc71d"
             ]
         );
     }

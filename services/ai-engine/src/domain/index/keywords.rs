@@ -23,24 +23,6 @@ const SPANISH_STOP_WORDS: &str = "\
     puede puedo que qué quien quién se ser si sí sin sobre son soy su sus también te tengo \
     tiene todo tu tus un una unas uno unos y ya yo";
 
-/// A language that canned replies exist in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Language {
-    /// English, also for a language that is not recognised.
-    English,
-    Spanish,
-}
-
-/// Detects the language of a question by the stop words that it contains.
-pub(crate) fn detect_language(text: &str) -> Language {
-    let words = tokenizer::words(text);
-    if spanish_signs(text) + count(&words, SPANISH_STOP_WORDS) > count(&words, ENGLISH_STOP_WORDS) {
-        Language::Spanish
-    } else {
-        Language::English
-    }
-}
-
 fn spanish_signs(text: &str) -> usize {
     usize::from(text.contains(['¿', '¡', 'ñ']))
 }
@@ -79,7 +61,11 @@ impl Keywords {
     /// Extracts the keywords, each once and in order. A question of nothing but stop words keeps
     /// them all.
     pub(crate) fn from_text(text: &str) -> Self {
-        let all = tokenizer::words(text);
+        // Where words are not separated, each pair of characters is one.
+        let words = tokenizer::words(text).into_iter();
+        let all: Vec<String> = words
+            .flat_map(|word| tokenizer::pairs(&word).unwrap_or_else(|| vec![word]))
+            .collect();
         let stop_words = stop_words(text, &all);
         let is_stop_word = |word: &String| stop_words.iter().any(|list| is_in(list, word));
         let mut only_keywords = true;
@@ -105,6 +91,11 @@ impl Keywords {
 
     pub(crate) fn words(&self) -> &[String] {
         &self.words
+    }
+
+    /// Whether the text consists of nothing else, as a search for a word or a name does.
+    pub(crate) const fn are_all(&self) -> bool {
+        self.only_keywords
     }
 
     /// Whether a passage with all keywords is relevant even if its vector is dissimilar: with two
@@ -147,20 +138,6 @@ mod tests {
         assert!(!Keywords::from_text("what time is it").is_specific());
         assert!(Keywords::from_text("skyr").is_specific());
         assert!(Keywords::from_text("box breathing").is_specific());
-    }
-
-    #[test]
-    fn the_language_is_detected_by_its_stop_words() {
-        assert_eq!(
-            detect_language("¿Cuánto cuesta una sesión?"),
-            Language::Spanish
-        );
-        assert_eq!(
-            detect_language("como puedo dormir mejor"),
-            Language::Spanish
-        );
-        assert_eq!(detect_language("How much is a session?"), Language::English);
-        assert_eq!(detect_language("zzz"), Language::English);
     }
 
     #[test]

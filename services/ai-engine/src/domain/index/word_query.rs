@@ -47,7 +47,10 @@ impl WordQuery {
         let mut known = HashSet::new();
         let mut terms = Vec::new();
         for (word, number) in keywords.words().iter().zip(0_i32..) {
-            for term in question_terms(word) {
+            // A pair must be there as a pair: each of its characters is in many other words.
+            let is_pair = tokenizer::pairs(word).is_some();
+            let of_word = question_terms(word).into_iter();
+            for term in of_word.filter(|term| !is_pair || term == word) {
                 if known.insert(term.clone()) {
                     terms.push(query_term(term, number, -1));
                 }
@@ -88,6 +91,11 @@ impl WordQuery {
     /// The number of things that the user means exactly.
     pub(crate) const fn required(&self) -> usize {
         self.required
+    }
+
+    /// See [`Keywords::are_all`].
+    pub(crate) const fn is_only_keywords(&self) -> bool {
+        self.keywords.are_all()
     }
 
     /// See [`Keywords::is_specific`].

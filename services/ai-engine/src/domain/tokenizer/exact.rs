@@ -84,11 +84,26 @@ fn number_forms(text: &str) -> Vec<String> {
         // 3,5 and 3.5; 1.250 is either, so both readings are found.
         forms.push(format!("{whole}.{fraction}"));
     }
+    if let Some(number) = grouped_decimal(text, &groups) {
+        forms.push(number);
+    }
     let grouped = groups.iter().skip(1).all(|group| group.len() == 3);
     if (grouped && !text.contains(['-', '/'])) || LONG_NUMBER.contains(&digits.len()) {
         forms.push(digits);
     }
     forms
+}
+
+/// `1.250,50`, `1,250.50` and `1'250.50` as `1250.50`: the last sign differs from those before.
+fn grouped_decimal(text: &str, groups: &[&str]) -> Option<String> {
+    let signs: Vec<char> = text.chars().filter(|c| !c.is_ascii_digit()).collect();
+    let (last, before) = signs.split_last()?;
+    let first = before.first()?;
+    let (fraction, whole) = groups.split_last()?;
+    let is_grouped = whole.iter().skip(1).all(|group| group.len() == 3)
+        && before.iter().all(|sign| sign == first);
+    (matches!(last, '.' | ',') && last != first && is_grouped)
+        .then(|| format!("{}.{fraction}", whole.concat()))
 }
 
 /// Numbers that are written in groups with spaces: `+34 600 123 456`, `1 250`.

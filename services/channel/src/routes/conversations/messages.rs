@@ -33,8 +33,10 @@ pub(crate) struct Message {
     /// How the answer was generated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mode: Option<AnswerMode>,
-    /// Whether the chat model was unavailable.
+    /// Whether the chat model was unavailable or slow, or wrote nothing that the sources support.
     pub(crate) fell_back: bool,
+    /// Whether the answer reached the limit of its length.
+    pub(crate) truncated: bool,
     /// The sources of the answer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) sources: Vec<CitedSource>,
@@ -53,6 +55,7 @@ impl From<MessageRow> for Message {
             reply_to,
             mode,
             fell_back,
+            truncated,
             sources,
             created_at,
         } = row;
@@ -64,6 +67,7 @@ impl From<MessageRow> for Message {
             reply_to,
             mode,
             fell_back,
+            truncated,
             sources,
             created_at,
         }

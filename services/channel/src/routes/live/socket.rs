@@ -37,8 +37,8 @@ pub(crate) struct SocketQuery {
 /// Frames are JSON objects with a `type`. The client sends `user_message`
 /// `{client_msg_id, content}`, `retry` and `ping`; the service sends `status`, `ack`
 /// `{client_msg_id, seq}`, `ai_start`, `ai_sources`, `ai_delta` `{text}`, `ai_response`
-/// `{seq, content, sources, mode, fell_back}`, `user_message` (from other sockets, and after a
-/// reconnect), `error` `{code, message}` and `pong`.
+/// `{seq, content, sources, mode, fell_back, truncated}`, `user_message` (from other sockets, and
+/// after a reconnect), `error` `{code, message}` and `pong`.
 ///
 /// Close codes: 4401 renew the session first; 4403 stop; 4408 too far behind, resume; 1008 too
 /// many invalid or too frequent frames; 1009 a frame above 64 KiB; 1012 and 1013 reconnect after a

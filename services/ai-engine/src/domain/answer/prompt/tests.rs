@@ -36,6 +36,29 @@ fn a_passage_cannot_close_its_fence() {
 }
 
 #[test]
+fn a_passage_has_its_headings_and_no_citations_of_its_own() {
+    let mut plan = source(1, "Plans", "It costs 58 euros [3].");
+    plan.heading = Some("Membership > Circle".to_owned());
+    let found = messages("Why?", &[], &[plan], "n");
+    let task = &found.last().unwrap().content;
+    assert!(
+        task.contains("title=\"Plans\" section=\"Membership / Circle\""),
+        "{task}"
+    );
+    assert!(task.contains("58 euros (3)."), "{task}");
+}
+
+#[test]
+fn a_long_question_leaves_room_for_a_passage() {
+    let found = messages(&"睡".repeat(4000), &[], &[source(1, "t", "text")], "n");
+    let total: usize = found
+        .iter()
+        .map(|message| tokens::estimate(&message.content))
+        .sum();
+    assert!(total <= MAX_PROMPT_TOKENS, "{total}");
+}
+
+#[test]
 fn the_question_comes_last_and_the_conversation_before_it() {
     let history = [
         turn(TurnRole::Assistant, "Welcome."),
