@@ -73,7 +73,7 @@ impl Library {
     }
 
     /// Sends a request as a patient client does: one over the rate limit is sent again later.
-    async fn call(&self, status: StatusCode, request: impl Fn() -> RequestBuilder) -> Value {
+    async fn send(&self, status: StatusCode, request: impl Fn() -> RequestBuilder) -> String {
         loop {
             let request = request().bearer_auth(&self.account.token);
             let response = request.send().await.unwrap();
@@ -84,8 +84,12 @@ impl Library {
             }
             let text = response.text().await.unwrap();
             assert_eq!(found, status, "{text}");
-            return serde_json::from_str(&text).unwrap();
+            return text;
         }
+    }
+
+    async fn call(&self, status: StatusCode, request: impl Fn() -> RequestBuilder) -> Value {
+        serde_json::from_str(&self.send(status, request).await).unwrap()
     }
 
     async fn wait_until_ready(&self, count: usize) {
@@ -106,6 +110,17 @@ impl Library {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         panic!("documents are not ready");
+    }
+
+    /// Whether a question gets an answer, in mode `extractive`.
+    pub(crate) async fn answers(&self, question: &str) -> bool {
+        let url = self.all.url(Service::AiEngine, "/v1/answers");
+        let body = json!({"question": question, "mode": "extractive"});
+        let answer = self
+            .send(StatusCode::OK, || self.all.http.post(&url).json(&body))
+            .await;
+        let sources = answer.lines().find_map(|line| line.strip_prefix("data: ["));
+        sources.is_some_and(|sources| !sources.starts_with(']'))
     }
 
     /// The documents that a search finds, best first, each once.

@@ -80,7 +80,8 @@ async fn retrieval(data: &DataSet, questions: &[&Question], library: &Library) -
         let (low, high) = interval(&difference(&ours, &ndcg(measured)));
         let _ = writeln!(
             text,
-            "  {name:<13} nDCG@10 {:.3}  recall@10 {:.3}  MRR {:.3}  search is better by {:+.3} ({low:+.3} to {high:+.3})",
+            "  {name:<13} nDCG@10 {:.3}  recall@10 {:.3}  MRR {:.3}  \
+             search is better by {:+.3} ({low:+.3} to {high:+.3})",
             of(|m| m.ndcg),
             of(|m| m.recall),
             of(|m| m.reciprocal_rank),
@@ -104,12 +105,12 @@ async fn refusal(questions: &[&Question], library: &Library) -> String {
                 question.relevant.is_empty()
             }
         });
-        let (mut count, mut empty) = (0, 0);
+        let (mut count, mut refused) = (0, 0);
         for question in asked {
             count += 1;
-            empty += usize::from(library.search(&question.text).await.is_empty());
+            refused += usize::from(!library.answers(&question.text).await);
         }
-        let _ = writeln!(text, "  {name}: nothing found for {empty} of {count}");
+        let _ = writeln!(text, "  {name}: {refused} of {count} not answered");
     }
     text
 }

@@ -1,5 +1,5 @@
 //! Turns a text into the terms of the word index. Documents and questions use the same function, so
-//! what stands in a document is found by whoever types it.
+//! that what stands in a document is found when it is typed.
 
 mod characters;
 mod exact;
@@ -56,7 +56,7 @@ pub(crate) fn document_terms(text: &str, language: StemLanguage) -> Vec<String> 
     let mut terms = words_and_stems(&text, Some(language));
     for form in exact_terms(&text).into_iter().flat_map(|term| term.forms) {
         push(&mut terms, TermKind::Exact, &form);
-        // Whoever types only the digits of a number types a word.
+        // A question with only the digits of a number has a word.
         if form.bytes().all(|byte| byte.is_ascii_digit()) {
             push(&mut terms, TermKind::Word, &form);
         }

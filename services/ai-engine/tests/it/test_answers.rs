@@ -155,3 +155,19 @@ async fn a_question_with_an_invalid_field_is_refused() {
         assert_eq!(answer.code(), "invalid_fields");
     }
 }
+
+#[tokio::test]
+async fn a_question_about_another_thing_is_not_answered() {
+    let app = TestApp::new().await;
+    let lake = "# Lakes\n\nLake Michigan has a maximum depth of 281 metres and is very cold.";
+    app.index(app.tenant, lake).await;
+    let ask = async |question: &str| {
+        let body = json!({"question": question, "mode": "extractive"});
+        app.events(app.tenant, &body).await
+    };
+    let answered = ask("What is the maximum depth of Lake Michigan?").await;
+    assert!(text(&answered).contains("281 metres"));
+    let refused = ask("What is the maximum depth of Lake Superior?").await;
+    assert_eq!(sources(&refused), []);
+    assert!(!text(&refused).contains("281"));
+}

@@ -97,8 +97,8 @@ pub(crate) async fn retrieve(
     let mut found = load_visible(app, tenant, candidates).await?;
     let has_phrases = |row: &PassageRow| words.has_phrases(&row.content);
     found.retain(|(candidate, row)| candidate.is_relevant(rule) || has_phrases(row));
-    // Stable, so that all others keep their order. Whoever types nothing but words wants the
-    // passages that have them all.
+    // Stable, so that all others keep their order. A query of nothing but words asks for
+    // the passages that have them all.
     let has_all = |candidate: &Candidate| words.is_only_keywords() && candidate.all_keywords;
     found.sort_by_key(|(candidate, row)| {
         (!has_phrases(row), !candidate.is_exact, !has_all(candidate))

@@ -21,8 +21,8 @@ pub(crate) struct ChunkNamespace {
 
 /// Gives the passages of one document their ids, in the order of the passages.
 ///
-/// An id depends on the title, the heading, the text, and how often the same pair occurred before. It does not
-/// depend on the position, so that a paragraph inserted at the front leaves all other ids
+/// An id depends on the title, the heading, the text, and how often the same occurred before. It
+/// does not depend on the position, so that a paragraph inserted at the front leaves all other ids
 /// unchanged.
 #[derive(Debug)]
 pub(crate) struct ChunkIds {

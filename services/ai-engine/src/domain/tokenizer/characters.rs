@@ -12,8 +12,8 @@ pub(super) fn normalise(text: &str) -> String {
     lower.map(plain_sign).nfc().collect()
 }
 
-/// Marks without a shape of their own, which editors and web pages put into words: soft hyphen, zero
-/// width characters, direction marks, variation selectors.
+/// Marks without a shape of their own, which editors and web pages put into words: soft hyphen,
+/// zero width characters, direction marks, variation selectors.
 const fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -57,7 +57,7 @@ pub(super) enum Script {
     Spaced,
     /// Without: Chinese, Japanese, Thai, Lao, Burmese, Khmer.
     Unspaced,
-    /// A mark belongs to the letter before it.
+    /// A mark belongs to the character before it.
     Mark,
 }
 
