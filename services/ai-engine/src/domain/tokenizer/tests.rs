@@ -144,8 +144,8 @@ fn stems_join_the_forms_of_a_word_in_its_language() {
 fn the_language_of_a_document_is_detected_and_short_text_is_english() {
     assert_eq!(StemLanguage::detect("Hallo Welt"), StemLanguage::English);
     let german = "Die Rückgabe ist innerhalb von dreißig Tagen möglich, wenn die Ware unbenutzt \
-        ist. Bitte schreiben Sie uns eine Nachricht mit der Nummer Ihrer Bestellung, und wir schicken \
-        Ihnen einen Aufkleber für das Paket. Das Geld kommt nach einer Woche zurück.";
+        ist. Bitte schreiben Sie uns eine Nachricht mit der Nummer Ihrer Bestellung, und wir \
+        schicken Ihnen einen Aufkleber für das Paket. Das Geld kommt nach einer Woche zurück.";
     assert_eq!(StemLanguage::detect(german), StemLanguage::German);
 }
 
