@@ -172,13 +172,16 @@ async fn the_suite_goes_red_for_every_grant_that_is_taken() {
     let mut all = Vec::new();
     for (table, service) in proving.pairs() {
         for (privilege, column) in proving.grants(table, service).await {
+            // The suite inserts rows with the columns that must be named, and no others.
+            let is_named = |name: &String| table.needed().any(|column| column.name == *name);
+            let shows = privilege != "INSERT" || column.as_ref().is_none_or(is_named);
             let of = column.map_or_else(String::new, |column| format!(" ({column})"));
             let what = format!("{privilege}{of} on {}", table.name);
             let role = service.database_role();
             let mutation = Mutation {
                 change: format!("revoke {what} from {role}"),
                 undo: format!("grant {what} to {role}"),
-                shows: true,
+                shows,
             };
             all.push((table, service, mutation));
         }

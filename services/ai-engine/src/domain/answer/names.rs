@@ -35,24 +35,44 @@ pub(crate) fn are_known<'a>(question: &str, passages: impl Iterator<Item = &'a s
     share(missing, names.len()) < MAX_MISSING
 }
 
-/// Capitalised words that do not begin the question, and long numbers.
+/// Capitalised words that do not begin a sentence, and long numbers.
 fn names(question: &str) -> Vec<&str> {
-    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '\'' | '’' | '_');
-    let words: Vec<&str> = question
-        .split(|c: char| !is_part(c))
-        .filter(|word| !word.is_empty())
-        .collect();
-    let is_capitalised = |word: &&str| word.starts_with(char::is_uppercase);
-    let capitalised = words.iter().skip(1).filter(|w| is_capitalised(w)).count();
+    let words = words(question);
+    let is_capitalised = |word: &str| word.starts_with(char::is_uppercase);
+    let inner = words.iter().filter(|(is_first, _)| !is_first);
+    let capitalised = inner.filter(|(_, word)| is_capitalised(word)).count();
     // German capitalises every noun.
     let tells = share(capitalised, words.len()) <= MAX_CAPITALISED
         && Language::detect(question) != Language::German;
-    let is_name = |(place, word): &(usize, &str)| {
+    let is_name = |(is_first, word): &(bool, &str)| {
         let digits = word.chars().filter(char::is_ascii_digit).count();
-        digits >= MIN_DIGITS || (tells && *place > 0 && is_capitalised(word) && !is_common(word))
+        digits >= MIN_DIGITS || (tells && !is_first && is_capitalised(word) && !is_common(word))
     };
-    let names = words.iter().copied().enumerate().filter(is_name);
+    let names = words.into_iter().filter(is_name);
     names.map(|(_, word)| word).collect()
+}
+
+/// The words, and whether each begins a sentence.
+fn words(text: &str) -> Vec<(bool, &str)> {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '\'' | '’' | '_');
+    let mut words = Vec::new();
+    let mut is_first = true;
+    let mut rest = text;
+    while let Some(start) = rest.find(is_part) {
+        let (gap, from) = rest.split_at(start);
+        is_first |= !gap.chars().all(is_inner);
+        let end = from.find(|c| !is_part(c)).unwrap_or(from.len());
+        let (word, after) = from.split_at(end);
+        words.push((is_first, word));
+        is_first = false;
+        rest = after;
+    }
+    words
+}
+
+/// Whether a sign may stand within a sentence. A greeting ends with a comma: `Hello, How much …`.
+const fn is_inner(c: char) -> bool {
+    matches!(c, ' ' | '/' | '&' | '(' | '’' | '\u{a0}')
 }
 
 fn is_common(word: &str) -> bool {
@@ -87,6 +107,8 @@ mod tests {
     fn capitals_that_name_nothing_do_not_count() {
         let passage = "Between the sessions you can reach me by email.";
         for question in [
+            "Hello! How can I reach you?",
+            "Hi, What is the way to reach you? Thanks",
             "Can I reach you on Sundays?",
             "What are 3 tips?",
             "How Can I Reach The Best Coach",
