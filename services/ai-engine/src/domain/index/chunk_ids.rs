@@ -15,14 +15,14 @@ pub(crate) struct ChunkNamespace {
     pub(crate) document: DocumentId,
     /// The embedding model: another model makes other vectors, hence other ids.
     pub(crate) model: String,
-    /// The title of the document, which is embedded with each passage.
+    /// The title of the document, which is embedded with passages that have no headings.
     pub(crate) title: String,
 }
 
 /// Gives the passages of one document their ids, in the order of the passages.
 ///
-/// An id depends on the title, the heading, the text, and how often the same occurred before. It
-/// does not depend on the position, so that a paragraph inserted at the front leaves all other ids
+/// An id depends on the heading, or else the title, on the text, and on how often the same occurred
+/// before. It does not depend on the position, so that a paragraph inserted at the front leaves all other ids
 /// unchanged.
 #[derive(Debug)]
 pub(crate) struct ChunkIds {
@@ -57,13 +57,15 @@ impl ChunkNamespace {
         hasher.update(self.document.as_uuid());
         for part in [
             self.model.as_str(),
-            &self.title,
             passage.heading.as_deref().unwrap_or_default(),
             &passage.text,
         ] {
             // The length separates the parts: without it, `ab` + `c` would equal `a` + `bc`.
             hasher.update(part.len().to_be_bytes());
             hasher.update(part);
+        }
+        if passage.heading.is_none() {
+            hasher.update(&self.title);
         }
         hasher.update(repeat.to_be_bytes());
         ChunkId::from(uuid_from_hash(&hasher.finalize()))
@@ -138,8 +140,8 @@ mod tests {
         assert_eq!(
             ids,
             [
-                "5e480ad0-24ae-8c65-a63f-0602d9950e86",
-                "3590daef-9638-8df5-bef1-9bfbf92dc71d"
+                "0addf23d-2f48-8d69-96c1-9b01b39ea3f7",
+                "4695f1f7-fffe-810b-b369-b3a88aaee75b"
             ]
         );
     }

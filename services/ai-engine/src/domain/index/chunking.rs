@@ -38,15 +38,17 @@ pub(crate) struct Passage {
 }
 
 impl Passage {
-    /// The text to embed: with the title of the document, which `docs/quality.md` shows to help. A
-    /// heading makes the vectors of all passages under it similar, so it is prepended only to a
-    /// passage that is too short to be understood without it.
+    /// The text to embed. A passage without headings is embedded with the title of its document:
+    /// nothing else says what it is about (`docs/quality.md`). Under headings a title makes
+    /// passages about different things alike. So do headings, so they are prepended only to a
+    /// passage that is too short to be understood without them.
     pub(crate) fn embedded_text(&self, title: &str) -> String {
         match &self.heading {
+            None => format!("{title}\n\n{}", self.text),
             Some(heading) if self.text.chars().count() < MIN_CHARACTERS_WITHOUT_HEADING => {
-                format!("{title}\n\n{heading}\n\n{}", self.text)
+                format!("{heading}\n\n{}", self.text)
             }
-            _ => format!("{title}\n\n{}", self.text),
+            Some(_) => self.text.clone(),
         }
     }
 }

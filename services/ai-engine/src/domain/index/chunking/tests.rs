@@ -119,16 +119,19 @@ fn short_paragraphs_are_joined_but_never_across_a_heading() {
     let found = passages(TextKind::Markdown, text, 256);
     assert_eq!(found.len(), 2);
     assert_eq!(found[0].text, "short one.\n\nshort two.");
-    assert_eq!(found[1].embedded_text("T"), "T\n\nB\n\nshort three.");
+    assert_eq!(found[1].embedded_text("T"), "B\n\nshort three.");
 }
 
 #[test]
 fn a_long_passage_is_embedded_without_its_heading() {
     let found = passages(TextKind::Markdown, HANDBOOK, 256);
-    assert_eq!(
-        found[1].embedded_text("T"),
-        format!("T\n\n{}", found[1].text)
-    );
+    assert_eq!(found[1].embedded_text("T"), found[1].text);
+}
+
+#[test]
+fn a_passage_without_headings_is_embedded_with_the_title() {
+    let found = passages(TextKind::Plain, "Refunds take five days.", 256);
+    assert_eq!(found[0].embedded_text("T"), "T\n\nRefunds take five days.");
 }
 
 #[test]
