@@ -21,9 +21,9 @@ pub(crate) struct ChunkNamespace {
 
 /// Gives the passages of one document their ids, in the order of the passages.
 ///
-/// An id depends on the heading, or else the title, on the text, and on how often the same occurred
-/// before. It does not depend on the position, so that a paragraph inserted at the front leaves all other ids
-/// unchanged.
+/// An id depends on the heading, or else the title, on the text, and on how often the same
+/// occurred before. It does not depend on the position, so that a paragraph inserted at the front
+/// leaves all other ids unchanged.
 #[derive(Debug)]
 pub(crate) struct ChunkIds {
     namespace: ChunkNamespace,
