@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use crate::domain::answer::language::Language;
+use crate::domain::answer::sentences;
 use crate::domain::tokenizer;
 
 /// A question is not answered if so much of what it names stands in no passage. Chosen on the
@@ -15,9 +16,32 @@ const MIN_DIGITS: usize = 4;
 const MAX_CAPITALISED: f32 = 0.6;
 /// Words that are capitalised in English and name nothing that a passage must have.
 const COMMON: &str = "\
-    i i'm i've i'll i'd monday tuesday wednesday thursday friday saturday sunday mondays \
+    i i'm i've i'll i'd mr mrs ms dr monday tuesday wednesday thursday friday saturday sunday mondays \
     tuesdays wednesdays thursdays fridays saturdays sundays january february march april may \
     june july august september october november december";
+
+/// How people say who they are or where they come from: what follows names them, and nothing that a
+/// passage must have.
+const INTRODUCTIONS: [&str; 18] = [
+    "i am",
+    "i'm",
+    "my name is",
+    "this is",
+    "i am from",
+    "i'm from",
+    "i come from",
+    "i live in",
+    "soy",
+    "me llamo",
+    "mi nombre es",
+    "je suis",
+    "je m'appelle",
+    "sou",
+    "me chamo",
+    "meu nome é",
+    "sono",
+    "mi chiamo",
+];
 
 /// Whether the passages have enough of what the question names. Each is given with its title and
 /// heading.
@@ -35,24 +59,54 @@ pub(crate) fn are_known<'a>(question: &str, passages: impl Iterator<Item = &'a s
     share(missing, names.len()) < MAX_MISSING
 }
 
-/// Capitalised words that do not begin a sentence, and long numbers.
+/// The names and long numbers of the sentences that ask, or of all if none ends as a question.
 fn names(question: &str) -> Vec<&str> {
-    let words = words(question);
-    let is_capitalised = |word: &str| word.starts_with(char::is_uppercase);
-    let inner = words.iter().filter(|(is_first, _)| !is_first);
-    let capitalised = inner.filter(|(_, word)| is_capitalised(word)).count();
+    let sentences = sentences::split(question);
+    let asks = |sentence: &&str| sentence.contains(['?', '？', '؟']);
+    let any_asks = sentences.iter().any(asks);
     // German capitalises every noun.
-    let tells = share(capitalised, words.len()) <= MAX_CAPITALISED
-        && Language::detect(question) != Language::German;
-    let is_name = |(is_first, word): &(bool, &str)| {
-        let digits = word.chars().filter(char::is_ascii_digit).count();
-        digits >= MIN_DIGITS || (tells && !is_first && is_capitalised(word) && !is_common(word))
-    };
-    let names = words.into_iter().filter(is_name);
-    names.map(|(_, word)| word).collect()
+    let is_german = Language::detect(question) == Language::German;
+    let asking = sentences.into_iter().filter(|s| !any_asks || asks(s));
+    asking
+        .flat_map(|s| names_of_sentence(s, is_german))
+        .collect()
 }
 
-/// The words, and whether each begins a sentence.
+fn names_of_sentence(sentence: &str, is_german: bool) -> Vec<&str> {
+    let words = words(sentence);
+    let inner = words.iter().filter(|(is_first, _)| !is_first);
+    let capitalised = inner.filter(|(_, word)| is_capitalised(word)).count();
+    let tells = !is_german && share(capitalised, words.len()) <= MAX_CAPITALISED;
+    let mut names = Vec::new();
+    let mut said = String::new();
+    let mut introduces = false;
+    for (is_first, word) in words {
+        let digits = word.chars().filter(char::is_ascii_digit).count();
+        introduces = INTRODUCTIONS.iter().any(|phrase| ends_with(&said, phrase))
+            || (introduces && is_capitalised(word));
+        let is_name = tells && !is_first && is_capitalised(word) && !is_common(word);
+        if digits >= MIN_DIGITS || (is_name && !introduces) {
+            names.push(word);
+        }
+        said.push(' ');
+        said.push_str(&word.replace('’', "'").to_lowercase());
+    }
+    names
+}
+
+/// Whether a text in lower case ends with these words.
+fn ends_with(text: &str, phrase: &str) -> bool {
+    text.strip_suffix(phrase)
+        .is_some_and(|rest| rest.ends_with(' '))
+}
+
+/// Whether a word is written as a name. One of capitals alone may be stressed, as in "REALLY".
+fn is_capitalised(word: &str) -> bool {
+    word.starts_with(char::is_uppercase)
+        && word.contains(|c: char| c.is_lowercase() || c.is_numeric())
+}
+
+/// The words, and whether each begins a sentence or a part of it.
 fn words(text: &str) -> Vec<(bool, &str)> {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '\'' | '’' | '_');
     let mut words = Vec::new();
@@ -114,6 +168,11 @@ mod tests {
             "How Can I Reach The Best Coach",
             "Wie kann ich den Trainer am Abend erreichen?",
             "how deep is lake superior?",
+            "Is it OK to email you, and is that REALLY free?",
+            "My name is Ana Lopez from Lisbon. How can I reach you?",
+            "I am Ana, how can I reach you?",
+            "Hola, soy Marta. ¿Cómo puedo escribirte?",
+            "Je m’appelle Chloé, comment vous joindre ?",
         ] {
             assert!(known(question, passage), "{question}");
         }
