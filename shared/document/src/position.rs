@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// A recording that is opened so many seconds early is soon there.
+const NEAR_SECONDS: u32 = 30;
+
 /// Where in its file a passage stands; pages, slides and rows are counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -31,6 +34,17 @@ pub struct RowPosition {
 }
 
 impl Position {
+    /// Whether a person who opens the file here sees what stands at the other position, too: the
+    /// same page, slide or sheet, or a moment later.
+    #[must_use]
+    pub fn is_near(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Row(one), Self::Row(two)) => one.sheet == two.sheet,
+            (Self::Seconds(one), Self::Seconds(two)) => one.abs_diff(*two) <= NEAR_SECONDS,
+            (one, two) => one == two,
+        }
+    }
+
     /// The position that many rows below, where rows are counted; the same one elsewhere.
     #[must_use]
     pub fn rows_below(&self, rows: u32) -> Self {
@@ -41,5 +55,25 @@ impl Position {
             }),
             other => other.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_page_sheet_or_minute_is_not_near() {
+        let row = |sheet: &str, row| {
+            let sheet = Some(sheet.to_owned());
+            Position::Row(RowPosition { sheet, row })
+        };
+        assert!(Position::Page(3).is_near(&Position::Page(3)));
+        assert!(!Position::Page(3).is_near(&Position::Page(4)));
+        assert!(!Position::Page(3).is_near(&Position::Slide(3)));
+        assert!(row("a", 1).is_near(&row("a", 900)));
+        assert!(!row("a", 1).is_near(&row("b", 2)));
+        assert!(Position::Seconds(60).is_near(&Position::Seconds(90)));
+        assert!(!Position::Seconds(60).is_near(&Position::Seconds(91)));
     }
 }

@@ -22,5 +22,13 @@ pub(crate) fn estimate(text: &str) -> usize {
     tokens + letters.div_ceil(MIN_LETTERS_PER_TOKEN)
 }
 
+/// The first words of a text that make at most so many tokens.
+pub(crate) fn beginning(text: &str, most: usize) -> &str {
+    let ends = text.char_indices().filter(|(_, c)| c.is_whitespace());
+    let ends = ends.map(|(end, _)| end).chain([text.len()]);
+    let fits = |end: &usize| estimate(&text[..*end]) <= most;
+    ends.take_while(fits).last().map_or("", |end| &text[..end])
+}
+
 #[cfg(test)]
 mod tests;

@@ -226,11 +226,12 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
         let tenant = self.target.tenant;
         let vectors = &self.app.vectors;
         let missing = vectors.missing(tenant, self.dimension, ids).await?;
+        let (title, window) = (&self.target.title, self.app.embedder.model().window());
         let pending: Vec<(ChunkId, String)> = ids
             .iter()
             .zip(passages)
             .filter(|(id, _)| missing.contains(id))
-            .map(|(id, passage)| (*id, passage.embedded_text(&self.target.title)))
+            .map(|(id, passage)| (*id, passage.embedded_text(title, window)))
             .collect();
         let mut embedded = ids.len().saturating_sub(pending.len());
         for batch in pending.chunks(BATCH_SIZE) {

@@ -1,5 +1,7 @@
 //! Splits a text into sentences, in all scripts. Abbreviations, decimals and initials end none.
 
+use crate::domain::index::joining::CELL_SEPARATOR;
+
 /// Words, in lower case and without the last full stop, after which a full stop ends no sentence.
 const ABBREVIATIONS: &str = "mr mrs ms dr prof st sr jr vs etc e.g i.e eg ie cf approx no nos vol \
     fig figs p pp ed eds inc ltd co corp dept est al ca jan feb mar apr jun jul aug sep sept oct \
@@ -81,10 +83,12 @@ const fn may_end(c: char) -> bool {
 fn is_line_end(text: &str, start: usize, at: usize) -> bool {
     let rest = text[at + 1..].trim_start_matches([' ', '\t', '\r']);
     let goes_on = rest.starts_with(|c: char| c.is_lowercase() || matches!(c, '(' | ',' | '„'));
-    let is_prose = !matches!(
-        text[start..at].trim_start().chars().next(),
-        Some('|' | '#' | '>' | '-' | '*' | '•') | None
-    );
+    let line = &text[start..at];
+    let is_prose = !line.contains(CELL_SEPARATOR)
+        && !matches!(
+            line.trim_start().chars().next(),
+            Some('|' | '#' | '>' | '-' | '*' | '•') | None
+        );
     let is_finished = text[..at].trim_end().ends_with([':', ';']);
     !(goes_on && is_prose && !is_finished)
 }

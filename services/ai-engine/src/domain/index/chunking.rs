@@ -21,6 +21,9 @@ const DESIRED_CHARACTERS: usize = 600;
 const OVERLAP_CHARACTERS: usize = 120;
 /// Tokens of the context window that remain free for the model's special tokens and its prefix.
 const RESERVED_TOKENS: usize = 16;
+/// The same for a passage with its title, which may use what a passage alone leaves free: two special
+/// tokens and a short prefix.
+const RESERVED_WITH_TITLE: usize = 6;
 /// A passage with fewer characters needs its heading to be understood, so both are embedded.
 const MIN_CHARACTERS_WITHOUT_HEADING: usize = 150;
 
@@ -41,10 +44,15 @@ impl Passage {
     /// The text to embed. A passage without headings is embedded with the title of its document:
     /// nothing else says what it is about (`docs/quality.md`). Under headings a title makes
     /// passages about different things alike. So do headings, so they are prepended only to a
-    /// passage that is too short to be understood without them.
-    pub(crate) fn embedded_text(&self, title: &str) -> String {
+    /// passage that is too short to be understood without them. A title is shortened to what the
+    /// context window of `window` tokens has room for, since a longer text would be refused.
+    pub(crate) fn embedded_text(&self, title: &str, window: usize) -> String {
         match &self.heading {
-            None => format!("{title}\n\n{}", self.text),
+            None => {
+                let used = tokens::estimate(&self.text) + RESERVED_WITH_TITLE;
+                let title = tokens::beginning(title, window.saturating_sub(used));
+                format!("{title}\n\n{}", self.text)
+            }
             Some(heading) if self.text.chars().count() < MIN_CHARACTERS_WITHOUT_HEADING => {
                 format!("{heading}\n\n{}", self.text)
             }

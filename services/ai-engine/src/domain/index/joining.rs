@@ -6,8 +6,8 @@ use text_splitter::ChunkSizer as _;
 use crate::domain::index::chunking::{MIN_CHARACTERS, Measure, Passage};
 use crate::domain::index::headings::{Body, Part};
 
-/// Parts the cells of a row.
-const CELL_SEPARATOR: &str = " | ";
+/// Stands between the cells of a row.
+pub(crate) const CELL_SEPARATOR: &str = " | ";
 /// A longer paragraph introduces the list behind it only where both fit into one passage.
 const MAX_LEAD: usize = 200;
 
@@ -56,10 +56,15 @@ impl Joiner {
     }
 
     fn push(&mut self, part: &Part) {
+        // What stands elsewhere must not be cited with the position of what is before it.
+        let is_elsewhere = |last: &Pending| match (&last.position, &part.position) {
+            (Some(last), Some(next)) => !last.is_near(next),
+            _ => false,
+        };
         if self
             .last
             .as_ref()
-            .is_some_and(|last| last.section != part.section)
+            .is_some_and(|last| last.section != part.section || is_elsewhere(last))
         {
             self.flush();
         }

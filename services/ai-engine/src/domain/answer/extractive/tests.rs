@@ -86,6 +86,19 @@ fn list_entries_keep_their_introduction_and_rows_their_header() {
 }
 
 #[test]
+fn a_row_of_a_spreadsheet_is_quoted_with_its_header() {
+    let table = "Village | Weekday euros\nUlm | 10\nbonn | 30\nKiel | 50";
+    for (question, row) in [
+        ("What does Bonn cost?", "bonn | 30"),
+        ("What is the price for Kiel?", "Kiel | 50"),
+    ] {
+        let text = answer(&[source(1, None, table)], question);
+        let quoted = format!("“Village | Weekday euros\n{row}”");
+        assert!(text.contains(&quoted), "{text}");
+    }
+}
+
+#[test]
 fn numbers_in_brackets_of_the_material_are_not_shown_as_citations() {
     let text = "A nap of twenty minutes helps until the evening [3].";
     let text = answer(&[source(1, None, text)], "Does a nap help?");

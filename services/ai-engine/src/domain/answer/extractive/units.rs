@@ -9,6 +9,7 @@ use crate::domain::answer::grounding::evidence::parts;
 use crate::domain::answer::grounding::numbers::Numbers;
 use crate::domain::answer::language::Language;
 use crate::domain::answer::sentences;
+use crate::domain::index::joining::CELL_SEPARATOR;
 use crate::domain::tokenizer::{question_terms, words};
 
 /// What a question asks for.
@@ -146,7 +147,7 @@ impl Kind {
         let is_numbered = (1..=2).contains(&digits) && text[digits..].starts_with([')', '.']);
         if text.starts_with('#') || !text.contains(char::is_alphanumeric) {
             Self::Nothing
-        } else if text.starts_with('|') {
+        } else if text.starts_with('|') || text.contains(CELL_SEPARATOR) {
             Self::Row
         } else if text.starts_with("- ")
             || text.starts_with("* ")

@@ -119,19 +119,35 @@ fn short_paragraphs_are_joined_but_never_across_a_heading() {
     let found = passages(TextKind::Markdown, text, 256);
     assert_eq!(found.len(), 2);
     assert_eq!(found[0].text, "short one.\n\nshort two.");
-    assert_eq!(found[1].embedded_text("T"), "B\n\nshort three.");
+    assert_eq!(found[1].embedded_text("T", 256), "B\n\nshort three.");
 }
 
 #[test]
 fn a_long_passage_is_embedded_without_its_heading() {
     let found = passages(TextKind::Markdown, HANDBOOK, 256);
-    assert_eq!(found[1].embedded_text("T"), found[1].text);
+    assert_eq!(found[1].embedded_text("T", 256), found[1].text);
 }
 
 #[test]
 fn a_passage_without_headings_is_embedded_with_the_title() {
     let found = passages(TextKind::Plain, "Refunds take five days.", 256);
-    assert_eq!(found[0].embedded_text("T"), "T\n\nRefunds take five days.");
+    assert_eq!(
+        found[0].embedded_text("T", 256),
+        "T\n\nRefunds take five days."
+    );
+}
+
+#[test]
+fn a_title_never_makes_a_passage_longer_than_the_context_window() {
+    let text = "71 83 29 ".repeat(400);
+    let title = "A very long title of a table with figures ".repeat(5);
+    for window in [64, 256, 2048] {
+        for passage in passages(TextKind::Plain, &text, window) {
+            let embedded = passage.embedded_text(&title, window);
+            assert!(tokens::estimate(&embedded) < window, "{embedded}");
+            assert!(embedded.starts_with("A very"), "some of it has room");
+        }
+    }
 }
 
 #[test]
@@ -149,6 +165,26 @@ fn of_blocks(contents: Vec<(Content, Option<Position>)>) -> Vec<Passage> {
         lines.push_str(&line.to_json().unwrap());
     }
     in_pieces(TextKind::Blocks, lines.as_bytes(), 256, usize::MAX)
+}
+
+#[test]
+fn a_passage_never_reaches_over_to_another_page_or_minute() {
+    let said = |text: &str, position| (Content::Paragraph(text.to_owned()), Some(position));
+    let found = of_blocks(vec![
+        said("Piano care.", Position::Page(1)),
+        said("Tune it twice a year.", Position::Page(1)),
+        said("Keep the room moist.", Position::Page(2)),
+    ]);
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0].text, "Piano care.\n\nTune it twice a year.");
+    assert_eq!(found[1].position, Some(Position::Page(2)));
+    let found = of_blocks(vec![
+        said("Welcome.", Position::Seconds(1)),
+        said("Breathe in.", Position::Seconds(20)),
+        said("Hold the pose.", Position::Seconds(65)),
+    ]);
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[1].position, Some(Position::Seconds(65)));
 }
 
 fn headings(found: &[Passage]) -> Vec<&str> {
