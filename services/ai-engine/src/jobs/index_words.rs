@@ -40,10 +40,15 @@ impl ScheduledWork for IndexWords {
         } else {
             Progress::More
         };
+        // One document that cannot be indexed must not keep the others from it.
+        let mut failure = None;
         for (tenant, document) in found {
-            index(&self.state, tenant, document).await?;
+            if let Err(error) = index(&self.state, tenant, document).await {
+                tracing::warn!(%document, %error, "words of a document not indexed");
+                failure = Some(error);
+            }
         }
-        Ok(progress)
+        failure.map_or(Ok(progress), Err)
     }
 }
 

@@ -33,6 +33,16 @@ impl ThoughtFilter {
                 .iter()
                 .filter_map(|(open, close)| Some((self.withheld.find(open)?, open, *close)))
                 .min_by_key(|(at, ..)| *at);
+            // Some chat templates open the thoughts themselves, so only their end is in the text.
+            let ends = TAGS
+                .iter()
+                .filter_map(|(_, close)| Some((self.withheld.find(close)?, close)));
+            let before = |at: usize| found.is_none_or(|(open, ..)| at < open);
+            if let Some((at, close)) = ends.min_by_key(|(at, _)| *at).filter(|(at, _)| before(*at))
+            {
+                self.withheld.drain(..at + close.len());
+                continue;
+            }
             let Some((at, open, close)) = found else {
                 let safe = self.withheld.len() - possible_tag(&self.withheld);
                 shown.extend(self.withheld.drain(..safe));
@@ -61,7 +71,11 @@ fn possible_tag(text: &str) -> usize {
         return 0;
     };
     let end = &text[at..];
-    if TAGS.iter().any(|(open, _)| open.starts_with(end)) {
+    let begins = |tag: &str| tag.starts_with(end);
+    if TAGS
+        .iter()
+        .any(|(open, close)| begins(open) || begins(close))
+    {
         end.len()
     } else {
         0
@@ -88,5 +102,10 @@ mod tests {
         assert_eq!(filtered(&letters), shown);
         assert_eq!(filtered(&["<think>never", " ended"]), "");
         assert_eq!(filtered(&["a <thin"]), "a <thin");
+        assert_eq!(filtered(&["The rule.</think>Rest early."]), "Rest early.");
+        assert_eq!(
+            filtered(&["The rule.", "</thi", "nk>Rest."]),
+            "The rule.Rest."
+        );
     }
 }
