@@ -10,11 +10,10 @@ The source holds blocks of Q4_0 as llama.cpp has them, so they are copied as the
 import struct
 import sys
 
-U32, I32, F32, BOOL, STR, ARRAY = 4, 5, 6, 7, 8, 9  # value types of GGUF
-NORMAL, UNKNOWN, CONTROL, UNUSED = 1, 2, 3, 5  # token types of llama.cpp
-TENSOR_F32, TENSOR_Q4_0 = 0, 2
+import gguf_file
+from gguf_file import BOOL, CONTROL, F32, I32, NORMAL, STR, TENSOR_F32, TENSOR_Q4_0, U32, UNKNOWN, UNUSED
+
 MEAN_POOLING = 1
-ALIGN = 32
 SPECIAL = (b"<s>", b"</s>", b"<pad>", b"<mask>")
 
 
@@ -58,27 +57,6 @@ class Source:
         return self.data[offset : offset + rows * (columns // 32) * 18]
 
 
-def text(value):
-    data = value if isinstance(value, bytes) else value.encode()
-    return struct.pack("<Q", len(data)) + data
-
-
-def scalar(kind, value):
-    return text(value) if kind == STR else struct.pack({U32: "<I", I32: "<i", F32: "<f", BOOL: "<?"}[kind], value)
-
-
-def pair(key, kind, value):
-    if isinstance(value, list):
-        body = struct.pack("<IIQ", ARRAY, kind, len(value)) + b"".join(scalar(kind, v) for v in value)
-    else:
-        body = struct.pack("<I", kind) + scalar(kind, value)
-    return text(key) + body
-
-
-def padded(data):
-    return data + bytes(-len(data) % ALIGN)
-
-
 def metadata(source):
     missing = source.vocabulary - len(source.pieces)  # rows of the embedding that no piece has
     tokens = source.pieces + [b"[PAD%d]" % i for i in range(missing)]
@@ -116,7 +94,7 @@ def metadata(source):
 
 
 def tensors(source):
-    """Name, shape (rows, columns) or (length,), kind, data."""
+    """Name, shape, type, data."""
     width, ff = source.width, source.ff
 
     def vector(name, key, length):
@@ -150,16 +128,7 @@ def tensors(source):
 def main(path, to):
     with open(path, "rb") as file:
         source = Source(file.read())
-    keys, weights = list(metadata(source)), list(tensors(source))
-    head = b"GGUF" + struct.pack("<IQQ", 3, len(weights), len(keys)) + b"".join(pair(*key) for key in keys)
-    offset = 0
-    for name, shape, kind, data in weights:
-        head += text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *reversed(shape), kind, offset)
-        offset += len(padded(data))
-    with open(to, "wb") as out:
-        out.write(padded(head))
-        for _, _, _, data in weights:
-            out.write(padded(data))
+    gguf_file.write(to, list(metadata(source)), list(tensors(source)))
 
 
 main(sys.argv[1], sys.argv[2])

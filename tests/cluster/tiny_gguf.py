@@ -12,31 +12,10 @@ import string
 import struct
 import sys
 
+import gguf_file
+from gguf_file import BOOL, BYTE, CONTROL, F32, I32, NORMAL, STR, TENSOR_F16, TENSOR_F32, U32, UNKNOWN
+
 WIDTH, LAYERS, HEADS, FF, CONTEXT = 64, 2, 4, 128, 2048
-U32, I32, F32, BOOL, STR, ARRAY = 4, 5, 6, 7, 8, 9  # value types of GGUF
-NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6  # token types of llama.cpp
-ALIGN = 32
-
-
-def text(value):
-    data = value.encode()
-    return struct.pack("<Q", len(data)) + data
-
-
-def scalar(kind, value):
-    return text(value) if kind == STR else struct.pack({U32: "<I", I32: "<i", F32: "<f", BOOL: "<?"}[kind], value)
-
-
-def pair(key, kind, value):
-    if isinstance(value, list):
-        body = struct.pack("<IIQ", ARRAY, kind, len(value)) + b"".join(scalar(kind, v) for v in value)
-    else:
-        body = struct.pack("<I", kind) + scalar(kind, value)
-    return text(key) + body
-
-
-def padded(data):
-    return data + bytes(-len(data) % ALIGN)
 
 
 def metadata():
@@ -68,15 +47,15 @@ def metadata():
 
 
 def tensors(vocabulary):
-    """Name, shape (rows, columns) or (length,), data: random F16 matrices, norms of ones in F32."""
+    """Name, shape, type, data: random F16 matrices, norms of ones in F32."""
     source = random.Random(0)
 
     def matrix(name, rows, columns):
         values = [source.gauss(0, 0.05) for _ in range(rows * columns)]
-        return name, (rows, columns), struct.pack(f"<{len(values)}e", *values)
+        return name, (rows, columns), TENSOR_F16, struct.pack(f"<{len(values)}e", *values)
 
     def ones(name):
-        return name, (WIDTH,), struct.pack(f"<{WIDTH}f", *[1.0] * WIDTH)
+        return name, (WIDTH,), TENSOR_F32, struct.pack(f"<{WIDTH}f", *[1.0] * WIDTH)
 
     yield matrix("token_embd.weight", vocabulary, WIDTH)
     yield ones("output_norm.weight")
@@ -94,15 +73,8 @@ def tensors(vocabulary):
 
 def main(path):
     keys = list(metadata())
-    weights = list(tensors(dict((k, v) for k, _, v in keys)["llama.vocab_size"]))
-    head = b"GGUF" + struct.pack("<IQQ", 3, len(weights), len(keys)) + b"".join(pair(*key) for key in keys)
-    offset = 0
-    for name, shape, data in weights:
-        kind = 1 if len(shape) == 2 else 0  # F16, F32
-        head += text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *reversed(shape), kind, offset)
-        offset += len(padded(data))
-    with open(path, "wb") as out:
-        out.write(padded(head) + b"".join(padded(data) for _, _, data in weights))
+    vocabulary = dict((k, v) for k, _, v in keys)["llama.vocab_size"]
+    gguf_file.write(path, keys, list(tensors(vocabulary)))
 
 
 main(sys.argv[1])
