@@ -87,6 +87,7 @@ fn handlers_reach_the_database_through_use_cases_only() {
     // A handler extracts, makes one call and responds; transactions belong to app/ and jobs/.
     let refused = [
         "sqlx::",
+        "crate::store",
         ".commit(",
         ".tenant_read(",
         "db.tenant(",

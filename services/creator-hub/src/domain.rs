@@ -6,5 +6,7 @@ pub(crate) mod document;
 pub(crate) mod entity_tag;
 pub(crate) mod extraction;
 pub(crate) mod filename;
+pub(crate) mod library;
 pub(crate) mod processing;
 pub(crate) mod profile;
+pub(crate) mod saved_profile;

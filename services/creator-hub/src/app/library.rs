@@ -10,12 +10,13 @@ use shared_web::{Created, Idempotent, Once};
 use tokio::time::timeout;
 
 use crate::domain::document::DocumentState;
+use crate::domain::library::{Description, NewDocument, Selection, StoredDocument};
 use crate::domain::processing;
 use crate::error::Error;
 use crate::jobs::erase_document::EraseDocument;
 use crate::jobs::ingest_document::IngestDocument;
 use crate::state::AppState;
-use crate::store::documents::{self, Description, DocumentRow, NewDocument, Selection};
+use crate::store::documents;
 
 /// Longest wait for ai-engine when a document is deleted; after that the job alone does it.
 const INDEX_DELETION_TIMEOUT: Duration = Duration::from_secs(1);
@@ -27,7 +28,7 @@ pub(crate) async fn list(
     app: &AppState,
     tenant: CreatorId,
     selection: &Selection<'_>,
-) -> Result<Vec<DocumentRow>, Error> {
+) -> Result<Vec<StoredDocument>, Error> {
     let mut tx = app.db.tenant_read(tenant).await?;
     Ok(documents::list(&mut tx, selection).await?)
 }
@@ -37,7 +38,7 @@ pub(crate) async fn read(
     app: &AppState,
     tenant: CreatorId,
     id: DocumentId,
-) -> Result<DocumentRow, Error> {
+) -> Result<StoredDocument, Error> {
     let mut tx = app.db.tenant_read(tenant).await?;
     let row = documents::find(&mut tx, id).await?;
     row.ok_or(Error::UnknownDocument)
@@ -48,7 +49,7 @@ pub(crate) async fn read_with_job(
     app: &AppState,
     tenant: CreatorId,
     id: DocumentId,
-) -> Result<(DocumentRow, Option<JobRow>), Error> {
+) -> Result<(StoredDocument, Option<JobRow>), Error> {
     let mut tx = app.db.tenant_read(tenant).await?;
     let row = documents::find(&mut tx, id).await?;
     let row = row.ok_or(Error::UnknownDocument)?;
@@ -86,7 +87,7 @@ pub(crate) async fn upload<T: serde::Serialize + Sync>(
     file: ReceivedFile,
     new: NewDocument,
     request: &Idempotent,
-    respond: impl FnOnce(DocumentRow, JobRow) -> Created<T>,
+    respond: impl FnOnce(StoredDocument, JobRow) -> Created<T>,
 ) -> Result<Once<T>, Error> {
     let ReceivedFile { incoming, hash } = file;
     let mut tx = app.db.tenant(tenant).await?;
@@ -122,8 +123,8 @@ pub(crate) async fn describe(
     app: &AppState,
     tenant: CreatorId,
     id: DocumentId,
-    change: impl FnOnce(&DocumentRow) -> Description,
-) -> Result<DocumentRow, Error> {
+    change: impl FnOnce(&StoredDocument) -> Description,
+) -> Result<StoredDocument, Error> {
     let mut tx = app.db.tenant(tenant).await?;
     let old = documents::find_to_change(&mut tx, id).await?;
     let old = old.ok_or(Error::UnknownDocument)?;
@@ -144,7 +145,7 @@ pub(crate) async fn reprocess<T: serde::Serialize + Sync>(
     tenant: CreatorId,
     id: DocumentId,
     request: &Idempotent,
-    respond: impl FnOnce(DocumentRow, JobRow) -> Created<T>,
+    respond: impl FnOnce(StoredDocument, JobRow) -> Created<T>,
 ) -> Result<Once<T>, Error> {
     let mut tx = app.db.tenant(tenant).await?;
     if let Some(replayed) = request.replay(&mut tx).await? {

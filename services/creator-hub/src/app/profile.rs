@@ -3,12 +3,13 @@
 use shared_models::CreatorId;
 
 use crate::domain::entity_tag;
+use crate::domain::saved_profile::{ProfileFields, SavedProfile};
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::profiles::{self, ProfileFields, ProfileRow};
+use crate::store::profiles;
 
 /// The profile, if it was ever saved.
-pub(crate) async fn read(app: &AppState, tenant: CreatorId) -> Result<Option<ProfileRow>, Error> {
+pub(crate) async fn read(app: &AppState, tenant: CreatorId) -> Result<Option<SavedProfile>, Error> {
     let mut tx = app.db.tenant_read(tenant).await?;
     Ok(profiles::find(&mut tx).await?)
 }
@@ -20,7 +21,7 @@ pub(crate) async fn save(
     tenant: CreatorId,
     fields: ProfileFields,
     if_match: Option<&str>,
-) -> Result<ProfileRow, Error> {
+) -> Result<SavedProfile, Error> {
     let mut tx = app.db.tenant(tenant).await?;
     let version = profiles::find(&mut tx).await?.map_or(0, |row| row.version);
     match if_match {

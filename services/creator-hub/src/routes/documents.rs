@@ -21,9 +21,9 @@ use super::jobs::{Job, WorkError};
 use crate::app::library;
 use crate::domain::bounded_list::BoundedList;
 use crate::domain::document::{DESCRIPTION, DocumentKind, DocumentState, TAG, TAGS, TITLE};
+use crate::domain::library::{Description, Selection, StoredDocument};
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::documents::{Description, DocumentRow, Selection};
 
 /// A document.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -77,9 +77,9 @@ impl From<Warning> for DocumentWarning {
     }
 }
 
-impl From<DocumentRow> for Document {
-    fn from(row: DocumentRow) -> Self {
-        let DocumentRow {
+impl From<StoredDocument> for Document {
+    fn from(row: StoredDocument) -> Self {
+        let StoredDocument {
             id,
             title,
             description,
@@ -179,7 +179,7 @@ where
 
 impl DocumentChange {
     /// The new description: what is absent stays as it was.
-    fn apply(self, old: &DocumentRow) -> Description {
+    fn apply(self, old: &StoredDocument) -> Description {
         Description {
             title: self.title.map_or_else(|| old.title.clone(), String::from),
             text: match self.description {
@@ -192,7 +192,7 @@ impl DocumentChange {
 }
 
 /// The response to a request that has a document processed.
-pub(crate) fn accepted(document: DocumentRow, job: JobRow) -> Created<Accepted> {
+pub(crate) fn accepted(document: StoredDocument, job: JobRow) -> Created<Accepted> {
     let id = document.id;
     Created {
         status: StatusCode::ACCEPTED,
@@ -278,7 +278,7 @@ pub(crate) async fn update_document(
     Id(id): Id<DocumentId>,
     Body(change): Body<DocumentChange>,
 ) -> Result<Json<Document>, Error> {
-    let change = |old: &DocumentRow| change.apply(old);
+    let change = |old: &StoredDocument| change.apply(old);
     let row = library::describe(&app, caller.tenant, id, change).await?;
     Ok(Json(row.into()))
 }

@@ -15,9 +15,9 @@ use crate::app::profile;
 use crate::domain::bounded_list::BoundedList;
 use crate::domain::entity_tag;
 use crate::domain::profile::{LanguageTag, WebUrl, Years, ZoneName};
+use crate::domain::saved_profile::{ProfileFields, SavedProfile};
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::profiles::{ProfileFields, ProfileRow};
 
 /// A profile. It is replaced as a whole: an absent or null field is empty afterwards.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
@@ -103,7 +103,7 @@ pub(crate) struct Profile {
 
 impl Profile {
     /// The profile with its entity tag.
-    fn response(creator_id: CreatorId, row: Option<ProfileRow>) -> Response {
+    fn response(creator_id: CreatorId, row: Option<SavedProfile>) -> Response {
         let version = row.as_ref().map_or(0, |row| row.version);
         let times = row.as_ref().map(|row| (row.created_at, row.updated_at));
         let ProfileFields {

@@ -22,9 +22,9 @@ use utoipa::ToSchema;
 use super::jobs::WorkError;
 use crate::app::library;
 use crate::domain::document::DocumentState;
+use crate::domain::library::StoredDocument;
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::documents::DocumentRow;
 
 /// How often the status of a streamed document is read without a notification.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ pub(crate) struct DocumentStatus {
 }
 
 impl DocumentStatus {
-    fn of(row: DocumentRow, job: Option<JobRow>) -> Self {
+    fn of(row: StoredDocument, job: Option<JobRow>) -> Self {
         let (attempts, progress) = job
             .as_ref()
             .map_or((0, 0), |job| (job.attempts, job.progress));

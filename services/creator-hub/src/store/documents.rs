@@ -3,49 +3,16 @@
 
 pub(crate) mod processing;
 
-use jiff::Timestamp;
 use shared_db::TenantTx;
 use shared_document::Warning;
 use shared_models::DocumentId;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{Row as _, error::BoxDynError};
-use uuid::Uuid;
 
 use crate::domain::document::{DocumentKind, DocumentState};
+use crate::domain::library::{Description, NewDocument, Selection, StoredDocument};
 use shared_models::ContentHash;
-
-/// A document.
-#[derive(Debug, Clone)]
-pub(crate) struct DocumentRow {
-    pub(crate) id: DocumentId,
-    pub(crate) title: String,
-    pub(crate) description: Option<String>,
-    pub(crate) tags: Vec<String>,
-    pub(crate) filename: String,
-    pub(crate) kind: DocumentKind,
-    pub(crate) file_size: i64,
-    pub(crate) content_hash: ContentHash,
-    pub(crate) state: DocumentState,
-    pub(crate) version: i32,
-    pub(crate) chunk_count: i32,
-    pub(crate) error: Option<(String, String)>,
-    pub(crate) warnings: Vec<Warning>,
-    pub(crate) created_at: Timestamp,
-    pub(crate) updated_at: Timestamp,
-}
-
-/// A document to be added.
-#[derive(Debug, Clone)]
-pub(crate) struct NewDocument {
-    pub(crate) title: String,
-    pub(crate) description: Option<String>,
-    pub(crate) tags: Vec<String>,
-    pub(crate) filename: String,
-    pub(crate) kind: DocumentKind,
-    pub(crate) file_size: i64,
-    pub(crate) content_hash: ContentHash,
-}
 
 /// The file of a document.
 #[derive(Debug, Clone)]
@@ -117,7 +84,7 @@ pub(crate) async fn with_content(
 }
 
 /// Inserts a document in the state `pending`.
-pub(crate) async fn insert(tx: &mut TenantTx, new: NewDocument) -> sqlx::Result<DocumentRow> {
+pub(crate) async fn insert(tx: &mut TenantTx, new: NewDocument) -> sqlx::Result<StoredDocument> {
     let creator = tx.creator();
     let row = sqlx::query(
         "insert into hub.documents (creator_id, id, title, description, tags, filename, kind,
@@ -140,7 +107,10 @@ pub(crate) async fn insert(tx: &mut TenantTx, new: NewDocument) -> sqlx::Result<
 }
 
 /// One document.
-pub(crate) async fn find(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<Option<DocumentRow>> {
+pub(crate) async fn find(
+    tx: &mut TenantTx,
+    id: DocumentId,
+) -> sqlx::Result<Option<StoredDocument>> {
     sqlx::query("select * from hub.documents where id = $1 and state <> 'erasing'")
         .bind(id)
         .fetch_optional(tx.conn())
@@ -153,7 +123,7 @@ pub(crate) async fn find(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<Opti
 pub(crate) async fn find_to_change(
     tx: &mut TenantTx,
     id: DocumentId,
-) -> sqlx::Result<Option<DocumentRow>> {
+) -> sqlx::Result<Option<StoredDocument>> {
     sqlx::query("select * from hub.documents where id = $1 and state <> 'erasing' for update")
         .bind(id)
         .fetch_optional(tx.conn())
@@ -162,21 +132,11 @@ pub(crate) async fn find_to_change(
         .transpose()
 }
 
-/// The filters and the position of a page of documents.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Selection<'a> {
-    pub(crate) state: Option<DocumentState>,
-    pub(crate) tag: Option<&'a str>,
-    /// The last document of the previous page.
-    pub(crate) after: Option<Uuid>,
-    pub(crate) limit: i64,
-}
-
 /// A page of documents, newest first.
 pub(crate) async fn list(
     tx: &mut TenantTx,
     selection: &Selection<'_>,
-) -> sqlx::Result<Vec<DocumentRow>> {
+) -> sqlx::Result<Vec<StoredDocument>> {
     let rows = sqlx::query(
         "select * from hub.documents
          where state <> 'erasing' and ($1::text is null or state = $1)
@@ -192,20 +152,12 @@ pub(crate) async fn list(
     rows.iter().map(read).collect()
 }
 
-/// What people write about a document.
-#[derive(Debug, Clone)]
-pub(crate) struct Description {
-    pub(crate) title: String,
-    pub(crate) text: Option<String>,
-    pub(crate) tags: Vec<String>,
-}
-
 /// Replaces title, description and tags.
 pub(crate) async fn describe(
     tx: &mut TenantTx,
     id: DocumentId,
     new: &Description,
-) -> sqlx::Result<DocumentRow> {
+) -> sqlx::Result<StoredDocument> {
     let row = sqlx::query(
         "update hub.documents set title = $2, description = $3, tags = $4, updated_at = now()
          where id = $1 and state <> 'erasing'
@@ -221,7 +173,7 @@ pub(crate) async fn describe(
 }
 
 /// Puts a document back to `pending` for another processing.
-pub(crate) async fn requeue(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<DocumentRow> {
+pub(crate) async fn requeue(tx: &mut TenantTx, id: DocumentId) -> sqlx::Result<StoredDocument> {
     let row = sqlx::query(
         "update hub.documents
          set state = 'pending', version = version + 1, error_code = null, error_reason = null,
@@ -254,7 +206,7 @@ pub(crate) async fn visible(
     tx: &mut TenantTx,
     ids: &[DocumentId],
 ) -> sqlx::Result<Vec<DocumentId>> {
-    let ids: Vec<Uuid> = ids.iter().map(DocumentId::as_uuid).collect();
+    let ids: Vec<uuid::Uuid> = ids.iter().map(DocumentId::as_uuid).collect();
     let rows =
         sqlx::query("select id from hub.documents where id = any ($1) and state <> 'erasing'")
             .bind(ids)
@@ -263,10 +215,10 @@ pub(crate) async fn visible(
     rows.iter().map(|row| row.try_get("id")).collect()
 }
 
-fn read(row: &PgRow) -> sqlx::Result<DocumentRow> {
+fn read(row: &PgRow) -> sqlx::Result<StoredDocument> {
     let (code, reason): (Option<String>, Option<String>) =
         (row.try_get("error_code")?, row.try_get("error_reason")?);
-    Ok(DocumentRow {
+    Ok(StoredDocument {
         id: row.try_get("id")?,
         title: row.try_get("title")?,
         description: row.try_get("description")?,

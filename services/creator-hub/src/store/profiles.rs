@@ -1,35 +1,13 @@
 //! `hub.creator_profiles`.
 
-use jiff::Timestamp;
 use shared_db::TenantTx;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
-/// The fields of a profile.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ProfileFields {
-    pub(crate) display_name: Option<String>,
-    pub(crate) bio: Option<String>,
-    pub(crate) avatar_url: Option<String>,
-    pub(crate) website_url: Option<String>,
-    pub(crate) coaching_categories: Vec<String>,
-    pub(crate) experience_years: Option<i16>,
-    pub(crate) certifications: Vec<String>,
-    pub(crate) timezone: Option<String>,
-    pub(crate) language: Option<String>,
-}
-
-/// A saved profile.
-#[derive(Debug, Clone)]
-pub(crate) struct ProfileRow {
-    pub(crate) fields: ProfileFields,
-    pub(crate) version: i32,
-    pub(crate) created_at: Timestamp,
-    pub(crate) updated_at: Timestamp,
-}
+use crate::domain::saved_profile::{ProfileFields, SavedProfile};
 
 /// The tenant's profile, if it was ever saved.
-pub(crate) async fn find(tx: &mut TenantTx) -> sqlx::Result<Option<ProfileRow>> {
+pub(crate) async fn find(tx: &mut TenantTx) -> sqlx::Result<Option<SavedProfile>> {
     sqlx::query(
         "select display_name, bio, avatar_url, website_url, coaching_categories,
                 experience_years, certifications, timezone, language, version, created_at,
@@ -48,7 +26,7 @@ pub(crate) async fn save(
     tx: &mut TenantTx,
     fields: ProfileFields,
     over: i32,
-) -> sqlx::Result<Option<ProfileRow>> {
+) -> sqlx::Result<Option<SavedProfile>> {
     let sql = if over == 0 {
         "insert into hub.creator_profiles (creator_id, display_name, bio, avatar_url, website_url,
              coaching_categories, experience_years, certifications, timezone, language)
@@ -84,8 +62,8 @@ pub(crate) async fn save(
         .transpose()
 }
 
-fn read(row: &PgRow) -> sqlx::Result<ProfileRow> {
-    Ok(ProfileRow {
+fn read(row: &PgRow) -> sqlx::Result<SavedProfile> {
+    Ok(SavedProfile {
         fields: ProfileFields {
             display_name: row.try_get("display_name")?,
             bio: row.try_get("bio")?,

@@ -21,8 +21,8 @@ use crate::domain::document::{
     DESCRIPTION, DocumentKind, TAG, TAGS, TITLE, extension, shown_filename, title_of,
 };
 use crate::domain::filename;
+use crate::domain::library::NewDocument;
 use crate::error::Error;
-use crate::store::documents::NewDocument;
 
 /// Longest wait for the next bytes.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,0 +1,58 @@
+//! The documents of a library: as they are stored, added, described and selected.
+
+use jiff::Timestamp;
+use shared_document::Warning;
+use shared_models::{ContentHash, DocumentId};
+use uuid::Uuid;
+
+use super::document::{DocumentKind, DocumentState};
+
+/// A document of the library.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredDocument {
+    pub(crate) id: DocumentId,
+    pub(crate) title: String,
+    pub(crate) description: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) filename: String,
+    pub(crate) kind: DocumentKind,
+    pub(crate) file_size: i64,
+    pub(crate) content_hash: ContentHash,
+    pub(crate) state: DocumentState,
+    pub(crate) version: i32,
+    pub(crate) chunk_count: i32,
+    pub(crate) error: Option<(String, String)>,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+}
+
+/// A document to be added.
+#[derive(Debug, Clone)]
+pub(crate) struct NewDocument {
+    pub(crate) title: String,
+    pub(crate) description: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) filename: String,
+    pub(crate) kind: DocumentKind,
+    pub(crate) file_size: i64,
+    pub(crate) content_hash: ContentHash,
+}
+
+/// The filters and the position of a page of documents.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Selection<'a> {
+    pub(crate) state: Option<DocumentState>,
+    pub(crate) tag: Option<&'a str>,
+    /// The last document of the previous page.
+    pub(crate) after: Option<Uuid>,
+    pub(crate) limit: i64,
+}
+
+/// What people write about a document.
+#[derive(Debug, Clone)]
+pub(crate) struct Description {
+    pub(crate) title: String,
+    pub(crate) text: Option<String>,
+    pub(crate) tags: Vec<String>,
+}
