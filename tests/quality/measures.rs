@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 pub(crate) const DEPTH: usize = 10;
 const RESAMPLES: usize = 10_000;
 
-/// What one ranking of documents is worth for one question.
+/// The measures of one ranking of documents for one question.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Measured {
     pub(crate) ndcg: f64,

@@ -13,7 +13,7 @@ use crate::rankings;
 /// Texts that are embedded again, to show that the committed vectors are those of the model.
 const EMBEDDED_AGAIN: usize = 10;
 
-/// A system, and what it is worth for each judged question.
+/// A system and its measures for each judged question.
 type System = (&'static str, Vec<Measured>);
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn refusal(questions: &[&Question], library: &Library) -> String {
     text
 }
 
-/// What a model wants before a question and before a document.
+/// The prefixes of a model for questions and for documents.
 fn prefixes(model: &str) -> (&'static str, &'static str) {
     if model.starts_with("multilingual-e5") {
         ("query: ", "passage: ")

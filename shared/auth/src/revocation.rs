@@ -183,7 +183,7 @@ impl Revocations {
             Err(_) => vec![live.last(), self.0.live.last()],
         };
         let since = |subject: &Subject| {
-            // A lift is news for a notice: the message of the lift was lost with Redis.
+            // The rows know of a lift whose message was lost with Redis.
             if loaded.as_ref().is_ok_and(|rows| rows.is_lifted(*subject)) {
                 return None;
             }

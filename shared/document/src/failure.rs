@@ -14,7 +14,7 @@ pub enum ReadFailure {
     NoText,
     /// It holds nothing but white space.
     EmptyDocument,
-    /// It is named like a text and is none.
+    /// It has the name of a text file, but is not text.
     NotText,
     /// Files of its kind are not read.
     Unsupported,

@@ -1,4 +1,4 @@
-//! The lines that a document is stored and sent as, and the bound of their length.
+//! The JSON Lines in which a document is stored and sent, and the limit of their length.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::failure::ReadFailure;
 use crate::position::Position;
 use crate::summary::Summary;
 
-/// No line is longer, in bytes without its end.
+/// The longest line in bytes, without the line end.
 pub const MAX_LINE: usize = 64 * 1024;
 
 /// The most bytes of text in one block. Escaping at most doubles normalised text, and a line has
@@ -19,7 +19,7 @@ const MAX_NAME: usize = 2 * 1024;
 const MAX_HEADER: usize = 8 * 1024;
 /// The most bytes of the rows of one block, beside a header.
 const MAX_ROWS: usize = 12 * 1024;
-/// What each cell costs beside its text.
+/// Bytes of JSON for each cell beside its text.
 const CELL_BYTES: usize = 3;
 
 /// One line of a stored document.
@@ -34,7 +34,7 @@ pub enum Record {
     Failure(ReadFailure),
 }
 
-/// A line that is none of a document.
+/// A line that is not part of a document.
 #[derive(Debug, thiserror::Error)]
 pub enum BadLine {
     /// It is too long.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A recording that is opened so many seconds early is soon there.
+/// Positions in a recording that are at most so many seconds apart are near each other.
 const NEAR_SECONDS: u32 = 30;
 
 /// Where in its file a passage stands; pages, slides and rows are counted from 1.

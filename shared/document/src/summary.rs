@@ -1,10 +1,10 @@
-//! What is said about a whole document.
+//! The summary of a document: title, language, encoding, warnings.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Position;
 
-/// What the reader says when it is done: the last line.
+/// The last line, written when the file was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// The title that the file itself names.
@@ -13,7 +13,7 @@ pub struct Summary {
     /// The language (ISO 639-3), for texts that are long enough to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    /// How the text was encoded, where that is a question.
+    /// The character encoding, for formats that have several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charset: Option<String>,
     /// What the creator should know.
@@ -45,7 +45,7 @@ pub enum WarningCode {
     WrongExtension,
     /// Nothing says how the text is encoded; it was guessed.
     GuessedCharset,
-    /// Some bytes are no characters of the encoding.
+    /// Some bytes are invalid in the encoding.
     UnreadableCharacters,
     /// A file inside the file was not read.
     PartSkipped,
@@ -53,7 +53,7 @@ pub enum WarningCode {
     LongCell,
     /// A row could not be read.
     RowSkipped,
-    /// Of a later version.
+    /// A warning of a later version.
     #[serde(other)]
     Other,
 }
@@ -110,7 +110,9 @@ impl Warning {
             WarningCode::UnreadableCharacters => {
                 "some characters could not be read and were replaced"
             }
-            WarningCode::PartSkipped => "a file inside this file was not read; upload it by itself",
+            WarningCode::PartSkipped => {
+                "a file inside this file was not read; upload it separately"
+            }
             WarningCode::LongCell => "a very long cell was read as paragraphs",
             WarningCode::RowSkipped => "a row could not be read and was left out",
             WarningCode::Other => "something in the file was not read",

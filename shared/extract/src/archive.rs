@@ -14,15 +14,16 @@ use crate::ExtractError;
 const MAX_PARTS: usize = 10_000;
 /// The most bytes of all parts when they are unpacked.
 const MAX_INFLATED: u64 = 200 * 1024 * 1024;
-/// The most bytes that are unpacked for one that is stored: text in XML reaches a hundred …
+/// The highest compression ratio: XML reaches about a hundred.
 const MAX_RATIO: u64 = 250;
-/// … and in smaller parts, a plain picture reaches anything.
+/// Smaller parts may have any ratio, since plain pictures do.
 const MIN_BOMB: u64 = 20 * 1024 * 1024;
 /// Endings of files inside that are archives themselves.
 const ARCHIVES: [&str; 7] = [".zip", ".docx", ".xlsx", ".pptx", ".jar", ".7z", ".rar"];
 
-/// Unpacks every part into nothing and counts. What the archive says about its sizes is not
-/// believed. Returns whether it has other archives in it, which nobody opens.
+/// Unpacks every part and counts the bytes, since the sizes in the archive's own directory may be
+/// wrong. Nothing is stored. Returns whether the archive contains other archives, which are not
+/// opened.
 pub(crate) fn check(input: &mut File) -> Result<bool, ExtractError> {
     input.seek(SeekFrom::Start(0))?;
     let mut archive = ZipArchive::new(&mut *input).map_err(|error| failure(&error))?;
@@ -56,7 +57,8 @@ pub(crate) fn check(input: &mut File) -> Result<bool, ExtractError> {
     Ok(has_archive)
 }
 
-/// Nothing is unpacked to disk; a name that leads out of the archive is still no honest one.
+/// Whether a name points outside of the archive. Nothing is unpacked to disk, but such a file was
+/// made to attack.
 fn is_inside(name: &str) -> bool {
     let path = Path::new(name);
     let is_plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);

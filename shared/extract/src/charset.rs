@@ -11,9 +11,9 @@ use crate::{ExtractError, Output};
 
 /// Bytes that are read at once.
 const PIECE: usize = 64 * 1024;
-/// Bytes that a guess looks at.
+/// Bytes from which an encoding is guessed.
 const GUESSED: usize = 1024 * 1024;
-/// UTF-16 without a mark is told from so many characters at least.
+/// UTF-16 without a byte order mark is recognised in texts of at least so many characters.
 const MIN_PAIRS: usize = 4;
 /// A longer line is cut at white space.
 const MAX_LINE: usize = 16 * 1024;
@@ -24,7 +24,7 @@ const FAULTS: u64 = 1000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Charset {
     pub(crate) encoding: &'static Encoding,
-    /// Nothing says so.
+    /// It is not declared, and must be guessed.
     pub(crate) is_guessed: bool,
 }
 
@@ -119,7 +119,7 @@ fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(length)
 }
 
-/// Counts the characters beyond ASCII, and the bytes that are none.
+/// Counts non-ASCII characters and invalid bytes.
 #[derive(Debug, Default)]
 struct Utf8Check {
     rest: Vec<u8>,

@@ -15,10 +15,10 @@ use crate::{ExtractError, kind};
 
 /// The command of the service that is this process.
 pub const COMMAND: &str = "extract";
-/// The argument that makes it the program that reads PDF.
+/// The argument with which the process limits itself and then executes `pdftotext`.
 const BECOME_PROGRAM: &str = "--become-pdftotext";
 
-/// Why the process could not even begin.
+/// Why the process could not start to read.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
     #[error(transparent)]
@@ -38,7 +38,7 @@ pub fn main(arguments: &[String]) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&error.to_string());
+            log(&error.to_string());
             ExitCode::FAILURE
         }
     }
@@ -46,21 +46,21 @@ pub fn main(arguments: &[String]) -> ExitCode {
 
 fn read(extension: &str) -> Result<(), StartError> {
     let mut input = input()?;
-    // The only bytes that are looked at before the limits: whether the file begins like a PDF, for
-    // then another process is needed, and none can be started later.
+    // The only bytes that are read before the limits apply. A PDF needs a second process, which
+    // cannot be started afterwards.
     let pdf = if kind::is_pdf(&mut input)? {
         Some(start_program()?)
     } else {
         None
     };
     let confined = limits::confine(Role::Reader)?;
-    say(&confined.to_string());
+    log(&confined.to_string());
     let mut sink = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
     let last = match crate::extract(&mut input, extension, pdf, &mut sink) {
         Ok(summary) => Record::Summary(summary),
         Err(ExtractError::File(failure)) => Record::Failure(failure),
         Err(ExtractError::Io(error)) => {
-            say(&error.to_string());
+            log(&error.to_string());
             Record::Failure(ReadFailure::ReaderFailed)
         }
     };
@@ -104,7 +104,7 @@ fn become_program() -> Result<(), StartError> {
     Err(error.into())
 }
 
-fn say(text: &str) {
-    // Nobody may be listening any more.
+fn log(text: &str) {
+    // The parent may have closed the pipe.
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -16,14 +16,14 @@ use walk::Walk;
 
 /// A tree that is deeper is refused.
 const MAX_DEPTH: usize = 200;
-/// The main content has at least this share of a page's words (in percent); where it would have
-/// less, too much would be lost, and the whole body is read.
+/// If the detected main content has a smaller share of the page's words (percent), too much would
+/// be lost, and the whole body is read.
 const MIN_SHARE: usize = 60;
-/// So many levels the headings of main content are moved.
+/// By how many levels the library lowers the headings of the main content.
 const SHIFT: u8 = 1;
-/// What shows no text, or none of the author.
+/// Elements without text of the author.
 const NO_TEXT: &str = "script, style, noscript, template, svg, iframe, object, head > *:not(title)";
-/// What surrounds the content of a page.
+/// Elements around the content of a page.
 const AROUND: &str = "nav, footer, aside, [role=navigation], [role=banner], [role=contentinfo]";
 
 /// A page.

@@ -33,7 +33,7 @@ use kind::Kind;
 /// Why nothing, or not everything, was read.
 #[derive(Debug, thiserror::Error)]
 pub enum ExtractError {
-    /// The file is at fault.
+    /// The file cannot be read.
     #[error("the file cannot be read: {}", .0.as_str())]
     File(ReadFailure),
     /// Input or output failed.
@@ -53,8 +53,8 @@ pub trait Extractor {
     fn read(&self, input: &mut File, output: &mut Output<'_>) -> Result<(), ExtractError>;
 }
 
-/// Reads a file whose name ends in `extension`, writes its blocks to `sink`, and returns what is to
-/// be said about it. The text of a PDF comes from `pdf`, another program.
+/// Reads a file whose name ends in `extension`, writes its blocks to `sink`, and returns the
+/// summary. The text of a PDF comes from `pdf`, another program.
 pub fn extract(
     input: &mut File,
     extension: &str,

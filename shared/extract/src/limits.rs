@@ -1,4 +1,4 @@
-//! What a process takes from itself before it reads a stranger's file.
+//! The limits that a process sets on itself before it reads an untrusted file.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,11 +21,11 @@ mod calls;
 pub const MEMORY: u64 = 256 * 1024 * 1024;
 /// CPU time of a reader, seconds.
 pub const CPU_SECONDS: u64 = 60;
-/// Files that a reader may have open.
+/// The most open files of a reader.
 const OPEN_FILES: u64 = 32;
 /// Where the program that reads PDF has its libraries, fonts and maps of characters.
 const PROGRAM_FILES: [&str; 5] = ["/usr", "/lib", "/lib64", "/etc/fonts", "/etc/ld.so.cache"];
-/// The rules of Landlock that are asked for; an older kernel gives what it has.
+/// The requested version of Landlock's rules; an older kernel enforces those that it knows.
 const RULES: ABI = ABI::V6;
 
 /// Who is limited.
@@ -37,10 +37,10 @@ pub enum Role<'f> {
     Program(BorrowedFd<'f>),
 }
 
-/// What the process got, for the log.
+/// The limits that are in force, for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Confined {
-    /// How much of Landlock the kernel has.
+    /// Whether the kernel enforces Landlock.
     landlock: &'static str,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Display for Confined {
     }
 }
 
-/// A limit that the kernel refused. Nothing is read without it.
+/// The kernel refused a limit, so no file is read.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfineError {
     /// A limit of resources.

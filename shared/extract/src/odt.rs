@@ -10,7 +10,7 @@ use crate::{ExtractError, Extractor, Output, archive};
 
 /// Elements that are nested deeper are refused.
 const MAX_DEPTH: usize = 200;
-/// Blanks that one element may stand for.
+/// The most spaces that one element may stand for.
 const MAX_BLANKS: usize = 100;
 
 /// `OpenDocument` text.
@@ -57,7 +57,8 @@ impl Extractor for Odt {
                     walk.text(&text);
                 }
                 Event::GeneralRef(name) => {
-                    // Only characters and the five names of XML: nothing that a document declares.
+                    // Only numeric references and the five predefined entities: a document's own
+                    // are not expanded.
                     let character = name.resolve_char_ref().ok().flatten();
                     let named = quick_xml::escape::resolve_predefined_entity(&name);
                     walk.text(

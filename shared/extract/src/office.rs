@@ -10,7 +10,7 @@ use crate::html::walk::push_target;
 use crate::kind::Kind;
 use crate::{ExtractError, Extractor, Output, archive};
 
-/// Either of them.
+/// A Word or `PowerPoint` file.
 pub(crate) struct Office {
     pub(crate) kind: Kind,
 }

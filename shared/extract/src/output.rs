@@ -15,9 +15,9 @@ pub(crate) const MAX_OUTPUT: u64 = 512 * 1024 * 1024;
 const MAX_WARNINGS: usize = 20;
 /// The longest title, characters.
 const MAX_TITLE: usize = 200;
-/// A language is told from so many characters at least.
+/// A shorter text has too few characters to detect its language.
 const MIN_SAMPLE: usize = 200;
-/// And from no more than so many bytes.
+/// Language detection reads no more bytes of a text.
 const MAX_SAMPLE: usize = 16 * 1024;
 
 /// Where an [`Extractor`](crate::Extractor) puts what it reads.
@@ -70,7 +70,7 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Notes what the creator should know.
+    /// Records a warning for the creator.
     pub fn warn(&mut self, code: WarningCode, position: Option<Position>) {
         let warnings = &mut self.summary.warnings;
         let warning = Warning { code, position };
@@ -86,7 +86,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Notes the title that the file names, unless it has one already.
+    /// Records the title that the file names; the first one counts.
     pub fn title(&mut self, title: &str) {
         let title: String = text::one_line(title).chars().take(MAX_TITLE).collect();
         if self.summary.title.is_none() && !title.is_empty() {
@@ -94,7 +94,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Notes how the text is encoded.
+    /// Records the character encoding.
     pub fn charset(&mut self, name: &str) {
         self.summary.charset = Some(name.to_ascii_lowercase());
     }
@@ -104,7 +104,7 @@ impl<'a> Output<'a> {
         self.summary.blocks
     }
 
-    /// What is to be said about the file. One without a block is a failure.
+    /// The summary of the file. A file without any block is a failure.
     pub fn finish(mut self) -> Result<Summary, ExtractError> {
         if self.summary.blocks == 0 {
             return Err(ReadFailure::EmptyDocument.into());

@@ -18,13 +18,13 @@ pub(crate) const PROGRAM: &str = "/usr/bin/pdftotext";
 const MAX_TEXT: u64 = 48 * 1024 * 1024;
 /// The most pages.
 const MAX_PAGES: usize = 10_000;
-/// So many lines at the top and at the bottom of a page may be its header and footer …
+/// The most lines of a page header or footer.
 const EDGE_LINES: usize = 2;
-/// … if they stand on so many pages at least, and on half of them.
+/// Lines are a header or footer if they repeat on at least so many pages, and on half of them.
 const MIN_REPEATS: usize = 3;
 /// The signal of a process whose CPU time is up.
 const SIGXCPU: i32 = 24;
-/// The signal of a process that was killed, here for the same reason.
+/// The signal of a process that used CPU time beyond the hard limit.
 const SIGKILL: i32 = 9;
 
 /// The running program, whose output is the text.
@@ -96,13 +96,13 @@ fn pages(program: &mut Child) -> Result<Vec<String>, ExtractError> {
     }
 }
 
-/// Why the program ended otherwise than well.
+/// Why the program failed.
 fn failure(input: &mut File, status: ExitStatus) -> Result<ReadFailure, ExtractError> {
     Ok(match (status.signal(), status.code()) {
         (Some(SIGXCPU | SIGKILL), _) => ReadFailure::TimedOut,
-        // It aborts when it gets no memory.
+        // It aborts when it runs out of memory.
         (Some(_), _) => ReadFailure::OutOfMemory,
-        // The author forbids to take text out of it.
+        // The author does not permit to extract text.
         (_, Some(3)) => ReadFailure::Encrypted,
         (_, Some(1)) if kind::contains(input, b"/Encrypt")? => ReadFailure::Encrypted,
         (_, Some(1..=2)) => ReadFailure::Damaged,
@@ -137,7 +137,7 @@ impl Repeated {
             .is_some_and(|count| *count >= self.least)
     }
 
-    /// The page without them. A page that has nothing else keeps them.
+    /// The page without its header and footer. A page with nothing else keeps them.
     fn inner<'p>(&self, page: &'p str) -> &'p str {
         let lines = filled(page);
         let is_repeated = |line: &&&str| self.is_repeated(line);
@@ -178,7 +178,8 @@ fn shape(line: &str) -> String {
     shape
 }
 
-/// The paragraphs of a page: lines are joined, and words that were parted at a line's end.
+/// The paragraphs of a page: lines are joined, and so are words that were hyphenated at
+/// a line's end.
 fn paragraphs(page: &str) -> Vec<String> {
     let mut found = vec![String::new()];
     for line in page.lines() {
@@ -206,7 +207,7 @@ fn paragraphs(page: &str) -> Vec<String> {
     found
 }
 
-/// Whether a text ends with a word that a hyphen parts.
+/// Whether a text ends with a hyphenated part of a word.
 fn is_parted(text: &str) -> bool {
     let mut last = text.chars().rev();
     matches!(last.next(), Some('-' | '\u{ad}' | '\u{2010}'))

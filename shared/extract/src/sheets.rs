@@ -117,7 +117,7 @@ fn shown(value: &DataRef<'_>) -> Option<String> {
             format!("{year:04}-{month:02}-{day:02}{clock}")
         }
         DataRef::DateTime(time) => time.as_f64().to_string(),
-        // What arithmetic left behind the fifteenth digit is no part of the number.
+        // Digits after the fifteenth are rounding errors of floating-point arithmetic.
         DataRef::Float(number) => {
             let short = format!("{number:.12}");
             short.trim_end_matches('0').trim_end_matches('.').to_owned()

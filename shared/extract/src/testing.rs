@@ -1,4 +1,4 @@
-//! What the tests of all kinds read files with.
+//! Helpers that read files in tests.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -31,7 +31,7 @@ pub(crate) fn blocks(bytes: &[u8], extension: &str) -> Vec<Block> {
     blocks
 }
 
-/// What is said about a file that can be read.
+/// The summary of a file that can be read.
 pub(crate) fn summary(bytes: &[u8], extension: &str) -> Summary {
     read(bytes, extension).1.unwrap()
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
 
-/// Shorter data behind `base64,` may be an example that somebody explains.
+/// Shorter data after `base64,` may be an example in a text about encodings.
 const MIN_DATA: usize = 64;
 
 /// What a character becomes.
@@ -18,14 +18,14 @@ enum Becomes {
 const fn becomes(character: char) -> Becomes {
     match character {
         '\n' | '\t' => Becomes::Itself,
-        // Vertical tab, form feed, next line, separators: they part words, and often lines.
+        // Vertical tab, form feed, next line, separators: they separate words, and often lines.
         '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
             Becomes::LineBreak
         }
         '\u{1f}' | '\u{a0}' | '\u{2007}' | '\u{202f}' => Becomes::Space,
         // Other control characters, soft hyphen, zero-width space, word joiner, byte order mark,
-        // marks and overrides of direction, interlinear marks: they show nothing and part the
-        // letters of a word.
+        // marks and overrides of direction, interlinear marks: they are invisible and
+        // would split a word.
         '\0'..='\u{1f}'
         | '\u{7f}'..='\u{9f}'
         | '\u{ad}'

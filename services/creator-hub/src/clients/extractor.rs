@@ -1,4 +1,5 @@
-//! The child process that reads a stranger's file, and everything that it may do to this one.
+//! Starts the child process that reads an untrusted file, and survives whatever it does: hanging,
+//! crashing, writing too much or something else than a document.
 
 use std::fs::File;
 use std::io;
@@ -20,14 +21,14 @@ use tokio::time::timeout;
 
 use crate::domain::extraction::{End, failure_of};
 
-/// Longest time of one file. The child's limit of CPU time is the same, but it may also wait.
+/// The longest time to read one file. The child's limit of CPU time does not cover waiting.
 const WALL_TIMEOUT: Duration = Duration::from_mins(1);
 /// Bytes that are read from it at once.
 const PIECE: usize = 64 * 1024;
-/// Bytes of its last words that are kept.
-const MAX_SAID: usize = 4 * 1024;
+/// Bytes that are kept of its standard error.
+const MAX_STDERR: usize = 4 * 1024;
 
-/// What was read out of a file.
+/// The extracted text of a file.
 #[derive(Debug)]
 pub(crate) struct DocumentText {
     pub(crate) text: TextArtefact,
@@ -41,7 +42,7 @@ pub(crate) enum ReadError {
     File(ReadFailure),
     #[error("the file store: {0}")]
     Store(#[from] BlobError),
-    #[error("the process that reads files: {0}")]
+    #[error("the child process that reads files: {0}")]
     Child(io::Error),
 }
 
@@ -56,14 +57,14 @@ impl Extractor {
         Self { program }
     }
 
-    /// Has a file read, and writes the lines to `sink`.
+    /// Extracts the text of a file and writes its lines to `sink`.
     pub(crate) async fn read(
         &self,
         file: File,
         extension: &str,
         sink: &mut dyn PendingBlob,
     ) -> Result<DocumentText, ReadError> {
-        // No variable of the environment: it has the secrets of this process.
+        // Without the environment, which holds the secrets of this process.
         let mut process = Command::new(&self.program)
             .args([child::COMMAND, extension])
             .env_clear()
@@ -76,15 +77,15 @@ impl Extractor {
             .map_err(ReadError::Child)?;
         let _group = Group::of(process.id());
         let lines = process.stdout.take().ok_or_else(no_pipe)?;
-        let words = process.stderr.take().ok_or_else(no_pipe)?;
+        let stderr = process.stderr.take().ok_or_else(no_pipe)?;
         let work = async {
-            let (read, said) = tokio::join!(receive(lines, sink), last_words(words));
+            let (read, stderr) = tokio::join!(receive(lines, sink), read_stderr(stderr));
             let status = match &read {
                 Ok(_) => process.wait().await.map_err(ReadError::Child)?,
-                // Nobody listens to it any more.
+                // Its output is closed; the group is killed below.
                 Err(_) => ExitStatus::default(),
             };
-            judge(read?, status, &said)
+            judge(read?, status, &stderr)
         };
         let done = timeout(WALL_TIMEOUT, work).await;
         done.unwrap_or(Err(ReadError::File(ReadFailure::TimedOut)))
@@ -95,7 +96,7 @@ fn no_pipe() -> ReadError {
     ReadError::Child(io::Error::other("no pipe"))
 }
 
-/// The processes that were started; killed when nobody waits for them any more.
+/// The process group of the child; killed on drop.
 struct Group(Option<Pid>);
 
 impl Group {
@@ -123,7 +124,7 @@ enum Received {
     Broken,
 }
 
-/// Reads the lines; what is none of a document ends it.
+/// Reads the lines; one that is not part of a document is an error.
 async fn receive(
     mut lines: impl AsyncRead + Unpin,
     sink: &mut dyn PendingBlob,
@@ -171,21 +172,21 @@ async fn receive(
 }
 
 /// Reads to the end, so that the process never waits for a reader, and keeps the last bytes.
-async fn last_words(mut words: impl AsyncRead + Unpin) -> String {
-    let (mut piece, mut said) = (vec![0; MAX_SAID], Vec::new());
-    while let Ok(read) = words.read(&mut piece).await {
+async fn read_stderr(mut pipe: impl AsyncRead + Unpin) -> String {
+    let (mut piece, mut stderr) = (vec![0; MAX_STDERR], Vec::new());
+    while let Ok(read) = pipe.read(&mut piece).await {
         if read == 0 {
             break;
         }
-        said.extend_from_slice(&piece[..read]);
-        let surplus = said.len().saturating_sub(MAX_SAID);
-        said.drain(..surplus);
+        stderr.extend_from_slice(&piece[..read]);
+        let surplus = stderr.len().saturating_sub(MAX_STDERR);
+        stderr.drain(..surplus);
     }
-    String::from_utf8_lossy(&said).into_owned()
+    String::from_utf8_lossy(&stderr).into_owned()
 }
 
-fn judge(read: Received, status: ExitStatus, said: &str) -> Result<DocumentText, ReadError> {
-    tracing::debug!(%status, said, "file read by a process of its own");
+fn judge(read: Received, status: ExitStatus, stderr: &str) -> Result<DocumentText, ReadError> {
+    tracing::debug!(%status, stderr, "child process that reads a file has ended");
     match read {
         Received::Whole(summary, text) if status.success() => Ok(DocumentText {
             text,
@@ -193,12 +194,12 @@ fn judge(read: Received, status: ExitStatus, said: &str) -> Result<DocumentText,
         }),
         Received::Failed(failure) => Err(ReadError::File(failure)),
         Received::Whole(..) | Received::Broken => {
-            tracing::warn!(%status, said, "the process that reads a file ended early");
+            tracing::warn!(%status, stderr, "child process that reads a file ended early");
             let end = match status.signal() {
                 Some(signal) => End::Signalled(signal),
                 None => End::Exited(status.code().unwrap_or_default()),
             };
-            Err(ReadError::File(failure_of(end, said)))
+            Err(ReadError::File(failure_of(end, stderr)))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The version of what is read out of files, and how the end of the process that reads is judged.
+//! The version of the extraction rules, and why a child process ended without a result.
 
 use shared_document::ReadFailure;
 
@@ -20,13 +20,14 @@ pub(crate) enum End {
     Signalled(i32),
 }
 
-/// Why a file was not read by a process that ended without saying it. `said` is its last words.
-pub(crate) fn failure_of(end: End, said: &str) -> ReadFailure {
+/// Why a file was not read, for a process that ended without telling. `stderr` is the end of its
+/// standard error.
+pub(crate) fn failure_of(end: End, stderr: &str) -> ReadFailure {
     match end {
         // The kernel kills at the limit of CPU time, and when the container is out of memory.
         End::Signalled(SIGXCPU | SIGKILL) => ReadFailure::TimedOut,
-        End::Signalled(SIGABRT) if said.contains("memory allocation") => ReadFailure::OutOfMemory,
-        End::Signalled(SIGABRT) if said.contains("overflowed its stack") => ReadFailure::TooDeep,
+        End::Signalled(SIGABRT) if stderr.contains("memory allocation") => ReadFailure::OutOfMemory,
+        End::Signalled(SIGABRT) if stderr.contains("overflowed its stack") => ReadFailure::TooDeep,
         End::Signalled(_) | End::Exited(PANICKED) => ReadFailure::Damaged,
         End::Exited(_) => ReadFailure::ReaderFailed,
     }
@@ -38,7 +39,7 @@ mod tests {
 
     #[test]
     fn every_end_has_a_code() {
-        for (end, said, expected) in [
+        for (end, stderr, expected) in [
             (End::Signalled(SIGXCPU), "", ReadFailure::TimedOut),
             (End::Signalled(SIGKILL), "", ReadFailure::TimedOut),
             (
@@ -56,7 +57,7 @@ mod tests {
             (End::Exited(1), "", ReadFailure::ReaderFailed),
             (End::Exited(0), "", ReadFailure::ReaderFailed),
         ] {
-            assert_eq!(failure_of(end, said), expected, "{end:?}");
+            assert_eq!(failure_of(end, stderr), expected, "{end:?}");
         }
     }
 }

@@ -19,7 +19,7 @@ const LOAD_INTERVAL: Duration = Duration::from_millis(900);
 /// loaded refuses every change.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Nobody can say what is revoked.
+/// Why it is unknown what is revoked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Unavailable {
     /// Redis may lack some, and the rows could not be loaded.

@@ -5,7 +5,7 @@ use shared_document::{Content, Position, Table};
 
 use crate::{ExtractError, Output};
 
-/// A walk; texts between two blocks are collected until the next one begins.
+/// Walks the tree. Inline text is collected until the next block begins.
 pub(super) struct Walk<'w, 'o> {
     output: &'w mut Output<'o>,
     part: Option<&'w str>,
@@ -25,7 +25,7 @@ impl<'w, 'o> Walk<'w, 'o> {
         }
     }
 
-    /// The same for a tree whose outermost headings are so many levels down.
+    /// A walk in which all headings are raised by `levels`.
     pub(super) const fn with_outer_headings(mut self, levels: u8) -> Self {
         self.outer = levels;
         self
@@ -83,7 +83,7 @@ impl<'w, 'o> Walk<'w, 'o> {
                 self.note_anchor(node);
                 inline(node, &mut self.text);
             }
-            // Something inline may hold blocks nevertheless.
+            // An inline element may contain block elements.
             _ => {
                 self.note_anchor(node);
                 self.children(node)?;
@@ -138,7 +138,7 @@ impl<'w, 'o> Walk<'w, 'o> {
         self.write(Content::Table(Table { header, rows }))
     }
 
-    /// The next block can be linked to by this element's id.
+    /// Uses the element's id as the position of the next block.
     fn note_anchor(&mut self, node: &NodeRef<'_>) {
         let id = node.id_attr().filter(|id| !id.is_empty());
         if let Some(id) = id.or_else(|| node.attr("name").filter(|_| node.has_name("a"))) {
@@ -164,7 +164,7 @@ impl<'w, 'o> Walk<'w, 'o> {
     }
 }
 
-/// What is in the tree but not on the page.
+/// Whether an element is not displayed.
 fn is_unseen(node: &NodeRef<'_>, name: &str) -> bool {
     let is_kind = matches!(
         name,

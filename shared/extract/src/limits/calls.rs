@@ -27,7 +27,8 @@ pub(super) const WRITING: [u32; 4] = [
     O_TRUNC as u32,
 ];
 
-/// What reading an open file and writing to an open pipe takes; everything else is refused.
+/// The calls that are needed to read an open file and to write to an open pipe; all others are
+/// refused.
 pub(super) fn reader() -> Vec<i64> {
     let mut calls = vec![
         SYS_read,
@@ -61,7 +62,7 @@ pub(super) fn reader() -> Vec<i64> {
         SYS_restart_syscall,
         SYS_getpid,
         SYS_gettid,
-        // To abort; signals to others are kept inside by Landlock where the kernel has it.
+        // For `abort`. Landlock prevents signals to other processes where the kernel has it.
         SYS_tgkill,
         SYS_rseq,
         SYS_set_robust_list,
@@ -77,8 +78,8 @@ pub(super) fn reader() -> Vec<i64> {
     calls
 }
 
-/// What the program that reads PDF has no use for: connections, processes, changes of files, and
-/// what reaches into other processes or into the kernel.
+/// Calls that the PDF reader does not need: network connections, new processes, changes of files,
+/// and access to other processes or to the kernel.
 pub(super) fn refused() -> Vec<i64> {
     let mut calls = vec![
         SYS_socket,

@@ -24,7 +24,7 @@ pub(crate) struct CheckedText {
 }
 
 impl CheckedText {
-    /// An answer that may say what the evidence of so many sources supports.
+    /// An empty answer, to be checked against the evidence of so many sources.
     pub(crate) fn new(evidence: Evidence, sources: usize) -> Self {
         Self {
             evidence,

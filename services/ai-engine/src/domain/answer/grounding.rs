@@ -49,7 +49,7 @@ pub enum Fault {
     Negation,
     /// Too many other words.
     Words,
-    /// Nothing is said that could be checked.
+    /// It has no words that could be checked.
     Empty,
 }
 

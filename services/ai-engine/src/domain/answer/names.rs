@@ -16,7 +16,8 @@ const MIN_DIGITS: usize = 4;
 const MAX_CAPITALISED: f32 = 0.6;
 /// Words that are capitalised in English and name nothing that a passage must have.
 const COMMON: &str = "\
-    i i'm i've i'll i'd mr mrs ms dr monday tuesday wednesday thursday friday saturday sunday mondays \
+    i i'm i've i'll i'd mr mrs ms dr \
+    monday tuesday wednesday thursday friday saturday sunday mondays \
     tuesdays wednesdays thursdays fridays saturdays sundays january february march april may \
     june july august september october november december";
 

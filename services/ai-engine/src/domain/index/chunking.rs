@@ -21,8 +21,8 @@ const DESIRED_CHARACTERS: usize = 600;
 const OVERLAP_CHARACTERS: usize = 120;
 /// Tokens of the context window that remain free for the model's special tokens and its prefix.
 const RESERVED_TOKENS: usize = 16;
-/// The same for a passage with its title, which may use what a passage alone leaves free: two special
-/// tokens and a short prefix.
+/// The same for a passage with its title, which may use what a passage alone leaves free: enough
+/// for two special tokens and a short prefix.
 const RESERVED_WITH_TITLE: usize = 6;
 /// A passage with fewer characters needs its heading to be understood, so both are embedded.
 const MIN_CHARACTERS_WITHOUT_HEADING: usize = 150;

@@ -61,7 +61,7 @@ async fn is_stored(
     }
 }
 
-/// Has a child process read the file, and writes what it says beside its place.
+/// Extracts the text in a child process, and writes it to a temporary file.
 async fn extract(
     state: &AppState,
     context: &JobContext,
@@ -131,7 +131,7 @@ async fn hand_over(
     Ok(Outcome::Completed)
 }
 
-/// The file's fault is final; the creator reads what to do about it.
+/// A fault of the file is final; the creator is told what to do about it.
 fn unread(document: DocumentId, error: ReadError) -> JobError {
     match error {
         ReadError::File(failure) => {

@@ -1,4 +1,4 @@
-//! The sentences, list entries and table rows of a passage, and what each of them has to offer.
+//! The sentences, list entries and table rows of a passage, with their terms and numbers.
 
 use std::collections::HashSet;
 use std::ops::Range;
