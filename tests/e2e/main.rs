@@ -20,3 +20,4 @@ mod platform;
 mod tenant;
 mod test_chaos;
 mod test_first_day;
+mod test_formats;

@@ -167,8 +167,17 @@ impl Api {
 
     /// Uploads a text and waits until it is searchable; gives the document.
     pub(crate) async fn upload(&self, name: &str, text: &str) -> Value {
-        let file = Part::bytes(text.as_bytes().to_vec()).file_name(name.to_owned());
-        let form = Form::new().text("title", "Sleep guide").part("file", file);
+        let content = text.as_bytes().to_vec();
+        let id = self.send_file("Sleep guide", name, content).await;
+        self.processed(&id).await
+    }
+
+    /// Uploads a file; gives the id of its document.
+    pub(crate) async fn send_file(&self, title: &str, name: &str, content: Vec<u8>) -> String {
+        let file = Part::bytes(content).file_name(name.to_owned());
+        let form = Form::new()
+            .text("title", title.to_owned())
+            .part("file", file);
         let request = self
             .http
             .post(self.url("/creator-hub/v1/documents"))
@@ -177,7 +186,11 @@ impl Api {
         let status = response.status();
         let answer: Value = response.json().await.unwrap();
         assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
-        let id = answer["document"]["id"].as_str().unwrap().to_owned();
+        answer["document"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until a document is searchable, and gives it.
+    pub(crate) async fn processed(&self, id: &str) -> Value {
         for _ in 0..300 {
             let path = format!("/creator-hub/v1/documents/{id}");
             let (_, document) = self.get(&path).await.unwrap();

@@ -9,6 +9,7 @@ use crate::by_hand;
 use crate::cluster::{Namespace, kubectl, operator, script, wait};
 use crate::platform::{Api, bring_up, explain, left_over};
 use crate::tenant;
+use crate::test_formats::every_kind_of_file_answers_with_its_position;
 
 const GUIDE: &str = include_str!("sleep-guide.md");
 
@@ -32,6 +33,8 @@ async fn the_platform_comes_up_answers_and_goes() {
     the_chat_model_streams(&api).await;
     bad_input_gets_problem_documents(&api).await;
     a_visitor_chats_in_a_browser(&api).await;
+    api.register("ben@example.com").await;
+    every_kind_of_file_answers_with_its_position(&api).await;
     tenant::lives_and_is_erased(&namespace.0, &api).await;
     services_are_small();
     let by_hand = by_hand::seconds_to_ready(&namespace.0);
@@ -213,7 +216,7 @@ fn deletion_leaves_only_what_policy_retains(namespace: &str) {
     kubectl(&["delete", "namespace", namespace, "--wait", "--timeout=120s"]);
 }
 
-fn text_of(events: &[(String, Value)]) -> String {
+pub(crate) fn text_of(events: &[(String, Value)]) -> String {
     let token = |(name, data): &(String, Value)| {
         (name == "token").then(|| data["text"].as_str().unwrap_or_default().to_owned())
     };

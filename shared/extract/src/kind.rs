@@ -205,7 +205,8 @@ fn of_archive(input: &mut File) -> Result<Kind, ExtractError> {
     let mut archive = ZipArchive::new(&mut *input).map_err(|_| ReadFailure::Damaged)?;
     let mut declared = Vec::new();
     if let Ok(part) = archive.by_name("mimetype") {
-        part.take(200).read_to_end(&mut declared)?;
+        let read = part.take(200).read_to_end(&mut declared);
+        read.map_err(|_| ReadFailure::Damaged)?;
     }
     let has = |archive: &ZipArchive<&mut File>, name: &str| {
         let mut names = archive.file_names().filter_map(Result::ok);

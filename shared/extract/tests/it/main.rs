@@ -3,4 +3,5 @@
 
 mod test_archives;
 mod test_limits;
+mod test_samples;
 mod zipped;
