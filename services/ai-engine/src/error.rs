@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use shared_config::Store;
+use shared_models::page::BadPage;
 use shared_web::ApiError;
 
 use crate::app::index::embed::EmbedError;
@@ -27,11 +28,15 @@ pub(crate) enum Error {
         message: &'static str,
     },
     #[error(transparent)]
+    Page(#[from] BadPage),
+    #[error(transparent)]
     Overloaded(#[from] Overloaded),
     #[error(transparent)]
     Ollama(#[from] OllamaError),
     #[error(transparent)]
     Chroma(#[from] ChromaError),
+    #[error(transparent)]
+    Cache(redis::RedisError),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
     /// An error that already has its response.
@@ -52,6 +57,12 @@ impl From<Error> for ApiError {
             Error::InvalidField { field, message } => {
                 Self::unprocessable("invalid_fields").field(field, message)
             }
+            Error::Page(cause @ BadPage::Limit) => {
+                Self::unprocessable("invalid_query").field("limit", cause.to_string())
+            }
+            Error::Page(cause @ BadPage::Cursor) => {
+                Self::unprocessable("invalid_query").field("cursor", cause.to_string())
+            }
             Error::Overloaded(Overloaded { retry_after }) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded")
                     .detail("the model is overloaded; try again shortly")
@@ -59,6 +70,7 @@ impl From<Error> for ApiError {
             }
             Error::Ollama(cause) => from_ollama(cause),
             Error::Chroma(cause) => Self::unavailable(Store::Chroma.name(), cause),
+            Error::Cache(cause) => Self::unavailable(Store::Redis.name(), cause),
             Error::Database(cause) => cause.into(),
             Error::Api(error) => error,
         }

@@ -20,7 +20,11 @@ pub(crate) fn v1<E: Endpoints<AppState>>() -> E {
     E::default()
         .routes(routes!(search::search))
         .routes(routes!(answers::create_answer))
-        .routes(routes!(generations::read_generation))
+        .routes(routes!(generations::list_generations))
+        .routes(routes!(
+            generations::read_generation,
+            generations::cancel_generation
+        ))
         .routes(routes!(models::list_models))
 }
 

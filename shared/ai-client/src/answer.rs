@@ -187,6 +187,8 @@ pub enum AnswerFailure {
     ModelFailed,
     /// Ollama closed the stream early.
     StreamCut,
+    /// Somebody cancelled the answer.
+    Cancelled,
     /// A fault of the platform, or a code of another version.
     #[serde(other)]
     Internal,
@@ -194,13 +196,14 @@ pub enum AnswerFailure {
 
 impl AnswerFailure {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::DependencyUnavailable,
         Self::ModelMissing,
         Self::Overloaded,
         Self::TooLong,
         Self::ModelFailed,
         Self::StreamCut,
+        Self::Cancelled,
         Self::Internal,
     ];
 
@@ -213,6 +216,7 @@ impl AnswerFailure {
             Self::TooLong => "too_long",
             Self::ModelFailed => "model_failed",
             Self::StreamCut => "stream_cut",
+            Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use shared_models::{ChannelId, ConversationId, CreatorId};
+use shared_models::{ChannelId, ConversationId, CreatorId, GenerationId};
 use uuid::Uuid;
 
 /// A key or channel of Redis.
@@ -99,6 +99,11 @@ impl Key {
     /// The channel of a conversation's events, for the sockets that display it.
     pub fn conversation_events(creator: CreatorId, conversation: ConversationId) -> Self {
         Self(format!("{{{creator}}}:conversation:{conversation}"))
+    }
+
+    /// An answer that is being generated, and whether it was cancelled.
+    pub fn running_answer(creator: CreatorId, generation: GenerationId) -> Self {
+        Self(format!("{{{creator}}}:answer:{generation}"))
     }
 
     /// The cached settings of a widget, which every new session reads.

@@ -1,5 +1,6 @@
 //! Answers a question: retrieves passages, decides how to answer, streams the answer, records it.
 
+pub(crate) mod cancellation;
 mod compose;
 mod generate;
 pub(crate) mod generations;
@@ -7,7 +8,7 @@ pub(crate) mod generations;
 use std::time::{Duration, Instant};
 
 use shared_ai_client::answer::Failure;
-use shared_ai_client::{AnswerEvent, AnswerMode, Done, Question, Source, Usage};
+use shared_ai_client::{AnswerEvent, AnswerFailure, AnswerMode, Done, Question, Source, Usage};
 use shared_models::{CreatorId, GenerationId};
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
@@ -21,6 +22,7 @@ use crate::domain::answer::{conversation, names, safety, small_talk};
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::generations::{GenerationMode, GenerationState};
+use cancellation::RunningAnswer;
 use compose::AnswerWriter;
 
 /// Passages of a question that sets no number.
@@ -78,18 +80,33 @@ struct AnswerOutcome {
     cancelled: bool,
 }
 
+/// An answer whose events follow.
+#[derive(Debug)]
+pub(crate) struct StartedAnswer {
+    /// The id of its record, by which it can be cancelled.
+    pub(crate) id: GenerationId,
+    /// The model stops when this is dropped.
+    pub(crate) events: mpsc::Receiver<AnswerEvent>,
+}
+
 /// Answers a question. An error is returned before the first event, so it can become the status of
-/// the response. The model stops when the receiver is dropped.
+/// the response.
 pub(crate) async fn start(
     app: AppState,
     tenant: CreatorId,
     question: Question,
-) -> Result<mpsc::Receiver<AnswerEvent>, Error> {
+) -> Result<StartedAnswer, Error> {
     let prepared = prepare(&app, tenant, question).await?;
-    let (sender, receiver) = mpsc::channel(MAX_BUFFERED_EVENTS);
+    let id = GenerationId::new();
+    let running = match prepared.strategy {
+        Strategy::Generative { .. } => Some(RunningAnswer::register(&app, tenant, id).await),
+        // These end within milliseconds.
+        Strategy::Canned(_) | Strategy::Extractive { .. } => None,
+    };
+    let (sender, events) = mpsc::channel(MAX_BUFFERED_EVENTS);
     // A separate task writes the record even after the caller has closed the connection.
-    tokio::spawn(run(app, prepared, sender).in_current_span());
-    Ok(receiver)
+    tokio::spawn(run(app, id, prepared, running, sender).in_current_span());
+    Ok(StartedAnswer { id, events })
 }
 
 async fn prepare(
@@ -191,7 +208,13 @@ async fn acquire_chat_model(
 }
 
 /// Streams the answer. Records it before the last event, and also if the caller leaves.
-async fn run(app: AppState, prepared: PreparedAnswer, events: mpsc::Sender<AnswerEvent>) {
+async fn run(
+    app: AppState,
+    id: GenerationId,
+    prepared: PreparedAnswer,
+    running: Option<RunningAnswer>,
+    events: mpsc::Sender<AnswerEvent>,
+) {
     let PreparedAnswer {
         tenant,
         started,
@@ -201,7 +224,6 @@ async fn run(app: AppState, prepared: PreparedAnswer, events: mpsc::Sender<Answe
         passages,
         strategy,
     } = prepared;
-    let id = GenerationId::new();
     let sources: Vec<Source> = passages.iter().map(|found| found.source.clone()).collect();
     let is_started = events.send(AnswerEvent::Sources(sources)).await.is_ok();
     let writer = AnswerWriter {
@@ -213,6 +235,7 @@ async fn run(app: AppState, prepared: PreparedAnswer, events: mpsc::Sender<Answe
         passages: &passages,
         id,
         started,
+        running: running.as_ref(),
     };
     let outcome = match strategy {
         _ if !is_started => AnswerOutcome::cancelled(),
@@ -230,9 +253,11 @@ async fn run(app: AppState, prepared: PreparedAnswer, events: mpsc::Sender<Answe
     if let Err(error) = generations::record(&app, tenant, &row).await {
         tracing::error!(%error, generation = %id, "answer not recorded");
     }
-    if let Some(event) = outcome.into_last_event(id) {
-        let _ = events.send(event).await;
+    if let Some(running) = running {
+        running.end().await;
     }
+    // A caller that has left does not learn how it ended.
+    let _ = events.send(outcome.into_last_event(id)).await;
 }
 
 impl AnswerOutcome {
@@ -259,19 +284,22 @@ impl AnswerOutcome {
         }
     }
 
-    fn into_last_event(self, id: GenerationId) -> Option<AnswerEvent> {
+    fn into_last_event(self, id: GenerationId) -> AnswerEvent {
         let mode = self.mode().into();
         match self.failure {
-            _ if self.cancelled => None,
-            Some(failure) => Some(AnswerEvent::Error(failure)),
-            None => Some(AnswerEvent::Done(Done {
+            _ if self.cancelled => AnswerEvent::Error(Failure {
+                code: AnswerFailure::Cancelled,
+                message: "the answer was cancelled; the text so far is incomplete".to_owned(),
+            }),
+            Some(failure) => AnswerEvent::Error(failure),
+            None => AnswerEvent::Done(Done {
                 generation_id: id,
                 mode,
                 fell_back: self.fell_back,
                 truncated: self.truncated,
                 citations: self.citations,
                 usage: self.usage,
-            })),
+            }),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Response, Sse};
 use futures_util::StreamExt as _;
@@ -12,6 +12,7 @@ use shared_ai_client::{AnswerEvent, Question};
 use shared_web::{Body, Permit, Problem, permit};
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::generations;
 use crate::app::answer;
 use crate::error::Error;
 use crate::state::AppState;
@@ -26,11 +27,13 @@ const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// Ask the creator's assistant a question.
 ///
 /// The first event is `sources`, followed by `token` events; the last one is `done` or `error`.
-/// The data of each event is JSON. Closing the connection stops the model.
+/// The data of each event is JSON. Closing the connection stops the model; so does a `DELETE` of
+/// the path in the header `Location`.
 #[utoipa::path(post, path = "/answers", tag = "answers", security(("bearer" = [])),
     request_body = Question,
     responses(
-        (status = 200, body = AnswerEvent, content_type = "text/event-stream"),
+        (status = 200, body = AnswerEvent, content_type = "text/event-stream",
+            headers(("location" = String, description = "The record of the answer"))),
         (status = 400, description = "The body is not valid JSON", body = Problem),
         (status = 401, description = "No valid token", body = Problem),
         (status = 413, description = "The body is too large", body = Problem),
@@ -49,15 +52,17 @@ pub(super) async fn create_answer(
             message: "must have at most 100 turns",
         });
     }
-    let events = answer::start(app, caller.tenant, question).await?;
-    let stream = ReceiverStream::new(events).map(|event| Ok::<_, Infallible>(to_sse(&event)));
+    let started = answer::start(app, caller.tenant, question).await?;
+    let location = generations::location(started.id)?;
+    let stream =
+        ReceiverStream::new(started.events).map(|event| Ok::<_, Infallible>(to_sse(&event)));
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE_INTERVAL);
     let mut response = Sse::new(stream)
         .keep_alive(keep_alive.text("keep-alive"))
         .into_response();
-    response
-        .headers_mut()
-        .insert(NO_BUFFERING, HeaderValue::from_static("no"));
+    let headers = response.headers_mut();
+    headers.insert(NO_BUFFERING, HeaderValue::from_static("no"));
+    headers.insert(header::LOCATION, location);
     Ok(response)
 }
 

@@ -2,14 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shared_ai_client::{AnswerFailure, Usage};
-use shared_models::GenerationId;
-use shared_web::{Id, Permit, Problem, permit};
+use shared_config::Service;
+use shared_models::{GenerationId, Page, PageRequest};
+use shared_web::{ApiError, Id, Paging, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 
-use crate::app::answer::generations::{self, GenerationRow};
+use crate::app::answer::cancellation;
+use crate::app::answer::generations::{self, GenerationRow, GenerationState};
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -82,6 +85,48 @@ impl From<GenerationRow> for Generation {
     }
 }
 
+/// Filters of the list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct GenerationFilter {
+    /// Rows per page, 1 to 100; 20 when absent.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Only answers that ended like this.
+    state: Option<GenerationState>,
+}
+
+/// List the records of answers, newest first.
+#[utoipa::path(get, path = "/generations", tag = "answers", security(("bearer" = [])),
+    params(GenerationFilter),
+    responses(
+        (status = 200, body = Page<Generation>),
+        (status = 401, description = "No valid token", body = Problem),
+        (status = 422, description = "A filter is invalid", body = Problem),
+        (status = 503, description = "A dependency is unavailable", body = Problem)))]
+pub(super) async fn list_generations(
+    State(app): State<AppState>,
+    caller: Permit<permit::GenerationsRead>,
+    paging: Paging,
+    Query(filter): Query<GenerationFilter>,
+) -> Result<Json<Page<Generation>>, Error> {
+    let GenerationFilter {
+        limit,
+        cursor,
+        state,
+    } = filter;
+    let window = paging.window(&PageRequest { limit, cursor })?;
+    let (after, limit) = (window.after, window.limit + 1);
+    let rows = generations::list(&app, caller.tenant, state, after, limit).await?;
+    let items = rows.into_iter().map(Generation::from).collect();
+    Ok(Json(
+        paging.page(items, window, |row: &Generation| row.id.as_uuid()),
+    ))
+}
+
 /// Read the record of an answer.
 #[utoipa::path(get, path = "/generations/{id}", tag = "answers", security(("bearer" = [])),
     params(("id" = GenerationId, Path, description = "The id of the record")),
@@ -98,4 +143,29 @@ pub(super) async fn read_generation(
 ) -> Result<Json<Generation>, Error> {
     let row = generations::read(&app, caller.tenant, id).await?;
     Ok(Json(row.into()))
+}
+
+/// Cancel an answer: the model stops, the stream ends with the error `cancelled`, and the record
+/// stays. An answer that has ended stays as it is. Answers without the chat model end at once.
+#[utoipa::path(delete, path = "/generations/{id}", tag = "answers", security(("bearer" = [])),
+    params(("id" = GenerationId, Path, description = "The id of the record")),
+    responses(
+        (status = 204, description = "Cancelled, or ended before"),
+        (status = 400, description = "The id is not a UUID", body = Problem),
+        (status = 401, description = "No valid token", body = Problem),
+        (status = 404, description = "The generation does not exist", body = Problem),
+        (status = 503, description = "A dependency is unavailable", body = Problem)))]
+pub(super) async fn cancel_generation(
+    State(app): State<AppState>,
+    caller: Permit<permit::AnswersCreate>,
+    Id(id): Id<GenerationId>,
+) -> Result<StatusCode, Error> {
+    cancellation::cancel(&app, caller.tenant, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The path of a record, for the header `Location`.
+pub(super) fn location(id: GenerationId) -> Result<HeaderValue, Error> {
+    let path = format!("{}/v1/generations/{id}", Service::AiEngine.prefix());
+    HeaderValue::from_str(&path).map_err(|error| Error::Api(ApiError::internal(error)))
 }

@@ -2,11 +2,14 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx as _};
+use serde::Deserialize;
 use shared_ai_client::{AnswerFailure, AnswerMode};
 use shared_db::TenantTx;
 use shared_models::GenerationId;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// The record of one answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +69,8 @@ impl From<GenerationMode> for AnswerMode {
 }
 
 /// How an answer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum GenerationState {
     Completed,
     Failed,
@@ -151,6 +155,28 @@ pub(crate) async fn find(
     .fetch_optional(tx.conn())
     .await?;
     row.map(|row| parse(&row)).transpose()
+}
+
+/// Records, newest first: those before `after`, of this state or of all.
+pub(crate) async fn list(
+    tx: &mut TenantTx,
+    state: Option<GenerationState>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> sqlx::Result<Vec<GenerationRow>> {
+    let rows = sqlx::query(
+        "select id, mode, fell_back, state, error_code, model, sources, citations, prompt_tokens,
+                completion_tokens, milliseconds, created_at, truncated
+         from ai.generations
+         where ($1::text is null or state = $1) and ($2::uuid is null or id < $2)
+         order by id desc limit $3",
+    )
+    .bind(state.map(GenerationState::as_str))
+    .bind(after)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter().map(parse).collect()
 }
 
 fn parse(row: &PgRow) -> sqlx::Result<GenerationRow> {

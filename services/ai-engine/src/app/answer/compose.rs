@@ -8,6 +8,7 @@ use shared_models::GenerationId;
 use tokio::sync::mpsc;
 
 use super::AnswerOutcome;
+use super::cancellation::RunningAnswer;
 use crate::app::index::search::RetrievedPassage;
 use crate::domain::answer::extractive::{self, Quotations};
 use crate::domain::answer::language::Language;
@@ -28,9 +29,25 @@ pub(super) struct AnswerWriter<'a> {
     pub(super) id: GenerationId,
     /// When the question came.
     pub(super) started: Instant,
+    /// For an answer of the chat model.
+    pub(super) running: Option<&'a RunningAnswer>,
 }
 
 impl AnswerWriter<'_> {
+    /// Returns when nobody wants the answer any more: the caller has left, or it was cancelled.
+    pub(super) async fn unwanted(&self) {
+        let cancelled = async {
+            match self.running {
+                Some(running) => running.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.events.closed() => {}
+            () = cancelled => {}
+        }
+    }
+
     pub(super) async fn canned(&self, text: &str) -> AnswerOutcome {
         AnswerOutcome {
             cancelled: !self.send_text(text.to_owned()).await,

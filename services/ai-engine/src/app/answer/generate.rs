@@ -30,7 +30,8 @@ enum ChatEnd {
     Failed(OllamaError),
     /// No sentence was there in time.
     TooSlow,
-    CallerLeft,
+    /// The caller has left, or the answer was cancelled.
+    Unwanted,
 }
 
 /// The chat is started in a task of its own: closing the connection while Ollama loads the model
@@ -55,7 +56,7 @@ impl AnswerWriter<'_> {
             ..AnswerOutcome::default()
         };
         match end {
-            ChatEnd::CallerLeft => outcome.cancelled = true,
+            ChatEnd::Unwanted => outcome.cancelled = true,
             ChatEnd::Complete {
                 usage,
                 is_truncated,
@@ -132,9 +133,9 @@ impl AnswerWriter<'_> {
         let mut deadline = Box::pin(tokio::time::sleep_until(deadline));
         let mut starting = self.start_chat(permit);
         let (permit, started) = tokio::select! {
-            () = self.events.closed() => {
+            () = self.unwanted() => {
                 starting.abort();
-                return ChatEnd::CallerLeft;
+                return ChatEnd::Unwanted;
             }
             () = &mut deadline, if may_fall_back => return ChatEnd::TooSlow,
             joined = &mut starting => match joined {
@@ -192,7 +193,7 @@ impl AnswerWriter<'_> {
         is_awaited: bool,
     ) -> Result<ChatEvent, ChatEnd> {
         tokio::select! {
-            () = self.events.closed() => Err(ChatEnd::CallerLeft),
+            () = self.unwanted() => Err(ChatEnd::Unwanted),
             () = deadline, if is_awaited => Err(ChatEnd::TooSlow),
             event = stream.next() => event.map_err(ChatEnd::Failed),
         }

@@ -5,13 +5,14 @@ use std::time::Instant;
 use jiff::Timestamp;
 use shared_models::event::UsageRecorded;
 use shared_models::{CreatorId, GenerationId, UsageKind};
+use uuid::Uuid;
 
 use super::AnswerOutcome;
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::generations;
 
-pub(crate) use crate::store::generations::GenerationRow;
+pub(crate) use crate::store::generations::{GenerationRow, GenerationState};
 
 /// Reads the record of an answer.
 pub(crate) async fn read(
@@ -22,6 +23,18 @@ pub(crate) async fn read(
     let mut tx = app.db.tenant_read(tenant).await?;
     let row = generations::find(&mut tx, id).await?;
     row.ok_or(Error::UnknownGeneration)
+}
+
+/// The records of answers, newest first.
+pub(crate) async fn list(
+    app: &AppState,
+    tenant: CreatorId,
+    state: Option<GenerationState>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<GenerationRow>, Error> {
+    let mut tx = app.db.tenant_read(tenant).await?;
+    Ok(generations::list(&mut tx, state, after, limit).await?)
 }
 
 /// Stores the record of an answer and the usage that the tenant is charged for.
