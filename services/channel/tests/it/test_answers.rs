@@ -212,6 +212,16 @@ async fn a_job_whose_process_died_answers_a_connected_visitor_once() {
     client.ask("First?").await;
     client.skip_to("ai_response").await;
     let admin = app.admin().await;
+    // The answer is sent before its job ends.
+    let open = "select count(*) from platform.jobs where state in ('queued', 'running')";
+    while sqlx::query_scalar::<_, i64>(open)
+        .fetch_one(&admin)
+        .await
+        .unwrap()
+        > 0
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     // As if the process had died while it generated an answer: both leases are the job's.
     let crash = "with died as (
           insert into platform.jobs (creator_id, id, queue, kind, subject_id, dedupe_key, state,

@@ -27,7 +27,7 @@ const SAMPLES: [&str; 11] = [
     "choir.odt",
     "bees.epub",
 ];
-/// What a random change puts into a file: the syntax of the formats, and numbers beyond their range.
+/// What a random change puts into a file: the syntax of the formats, numbers beyond their range.
 const PIECES: [&str; 22] = [
     "<",
     "</",

@@ -16,7 +16,7 @@ use crate::state::AppState;
 /// How often a replica asks whether an answer was cancelled: the model stops within 100 ms.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// After that time, the entry of a replica that died is gone. No answer takes as long.
-const ENTRY_LIFETIME: Duration = Duration::from_mins(30);
+const ENTRY_TTL: Duration = Duration::from_mins(30);
 
 /// What Redis says about an answer that is being generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ impl RunningAnswer {
     /// Registers an answer. Without Redis it is generated all the same, and cannot be cancelled.
     pub(super) async fn register(app: &AppState, tenant: CreatorId, id: GenerationId) -> Self {
         let (cache, key) = (app.cache.clone(), Key::running_answer(tenant, id));
-        let written = cache.write(&key, &Entry::Running, ENTRY_LIFETIME).await;
+        let written = cache.write(&key, &Entry::Running, ENTRY_TTL).await;
         if let Err(error) = written {
             tracing::warn!(%error, generation = %id, "answer cannot be cancelled");
         }
@@ -87,7 +87,7 @@ pub(crate) async fn cancel(
     match entry {
         Some(Entry::Cancelled) => Ok(()),
         Some(Entry::Running) => {
-            let written = app.cache.write(&key, &Entry::Cancelled, ENTRY_LIFETIME);
+            let written = app.cache.write(&key, &Entry::Cancelled, ENTRY_TTL);
             written.await.map_err(Error::Cache)
         }
         None => generations::read(app, tenant, id).await.map(drop),
