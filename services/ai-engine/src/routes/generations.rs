@@ -28,8 +28,8 @@ pub(super) struct Generation {
     fell_back: bool,
     /// Whether the answer reached the limit of its length.
     truncated: bool,
-    /// `completed`, `failed` or `cancelled`.
-    state: &'static str,
+    /// How it ended.
+    state: GenerationState,
     /// Stable code of the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<AnswerFailure>,
@@ -70,7 +70,7 @@ impl From<GenerationRow> for Generation {
             mode: mode.as_str(),
             fell_back,
             truncated,
-            state: state.as_str(),
+            state,
             error_code,
             model,
             sources,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx as _};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use shared_ai_client::{AnswerFailure, AnswerMode};
 use shared_db::TenantTx;
 use shared_models::GenerationId;
@@ -69,7 +69,7 @@ impl From<GenerationMode> for AnswerMode {
 }
 
 /// How an answer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum GenerationState {
     Completed,
