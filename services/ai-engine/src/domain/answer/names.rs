@@ -43,6 +43,54 @@ const INTRODUCTIONS: [&str; 18] = [
     "sono",
     "mi chiamo",
 ];
+/// What people say they are: all that follows belongs to it, up to a sign or a conjunction.
+const ROLES: [&str; 14] = [
+    "i am a",
+    "i am an",
+    "i'm a",
+    "i'm an",
+    "as a",
+    "as an",
+    "soy un",
+    "soy una",
+    "je suis un",
+    "je suis une",
+    "sou um",
+    "sou uma",
+    "sono un",
+    "sono una",
+];
+/// Words within an introduction: "Ana Lopez from Lisbon".
+const CONNECTORS: [&str; 11] = [
+    "from", "in", "at", "of", "de", "del", "da", "di", "du", "aus", "von",
+];
+const CONJUNCTIONS: [&str; 8] = ["and", "but", "y", "pero", "et", "mais", "e", "mas"];
+
+/// The part of a sentence in which people say who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Introduction {
+    Name,
+    Role,
+}
+
+impl Introduction {
+    /// Whether a word belongs to an introduction that stood before it, or to one that the words
+    /// before it begin. `said` is all of them, in lower case.
+    fn at(before: Option<Self>, said: &str, is_first: bool, word: &str) -> Option<Self> {
+        let begins = |phrases: &[&str]| phrases.iter().any(|phrase| ends_with(said, phrase));
+        let lower = word.to_lowercase();
+        if begins(&ROLES) {
+            return Some(Self::Role);
+        }
+        if begins(&INTRODUCTIONS) {
+            return Some(Self::Name);
+        }
+        before.filter(|introduction| match introduction {
+            Self::Name => is_capitalised(word) || CONNECTORS.contains(&lower.as_str()),
+            Self::Role => !is_first && !CONJUNCTIONS.contains(&lower.as_str()),
+        })
+    }
+}
 
 /// Whether the passages have enough of what the question names. Each is given with its title and
 /// heading.
@@ -80,13 +128,12 @@ fn names_of_sentence(sentence: &str, is_german: bool) -> Vec<&str> {
     let tells = !is_german && share(capitalised, words.len()) <= MAX_CAPITALISED;
     let mut names = Vec::new();
     let mut said = String::new();
-    let mut introduces = false;
+    let mut introduction = None;
     for (is_first, word) in words {
         let digits = word.chars().filter(char::is_ascii_digit).count();
-        introduces = INTRODUCTIONS.iter().any(|phrase| ends_with(&said, phrase))
-            || (introduces && is_capitalised(word));
+        introduction = Introduction::at(introduction, &said, is_first, word);
         let is_name = tells && !is_first && is_capitalised(word) && !is_common(word);
-        if digits >= MIN_DIGITS || (is_name && !introduces) {
+        if digits >= MIN_DIGITS || (is_name && introduction.is_none()) {
             names.push(word);
         }
         said.push(' ');
@@ -156,6 +203,13 @@ mod tests {
         assert!(!known("How deep was the lake in 2021?", passage));
         assert!(known("How deep was the lake in 2019?", passage));
         assert!(!known("¿Qué profundidad tiene el lago Titicaca?", passage));
+        for question in [
+            "I am Ana from Lisbon, how deep is Lake Superior?",
+            "I'm a diver and want to know how deep Lake Superior is?",
+            "As a diver: how deep is Lake Superior?",
+        ] {
+            assert!(!known(question, passage), "{question}");
+        }
     }
 
     #[test]
@@ -172,6 +226,10 @@ mod tests {
             "Is it OK to email you, and is that REALLY free?",
             "My name is Ana Lopez from Lisbon. How can I reach you?",
             "I am Ana, how can I reach you?",
+            "I am Tom from Leeds and I wonder: can I reach you?",
+            "I'm a runner from Leeds, how can I reach you?",
+            "As a mother in Porto I ask: can I reach you by email?",
+            "Soy una madre de Sevilla, ¿cómo puedo escribirte?",
             "Hola, soy Marta. ¿Cómo puedo escribirte?",
             "Je m’appelle Chloé, comment vous joindre ?",
         ] {
