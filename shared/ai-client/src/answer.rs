@@ -187,7 +187,7 @@ pub enum AnswerFailure {
     ModelFailed,
     /// Ollama closed the stream early.
     StreamCut,
-    /// Somebody cancelled the answer.
+    /// The answer was cancelled by a request (`DELETE` of its record).
     Cancelled,
     /// A fault of the platform, or a code of another version.
     #[serde(other)]

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, header};
 use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Response, Sse};
 use futures_util::StreamExt as _;
@@ -53,17 +53,15 @@ pub(super) async fn create_answer(
         });
     }
     let started = answer::start(app, caller.tenant, question).await?;
-    let location = generations::location(started.id)?;
+    let headers = [
+        (NO_BUFFERING, "no".to_owned()),
+        (header::LOCATION, generations::location(started.id)),
+    ];
     let stream =
         ReceiverStream::new(started.events).map(|event| Ok::<_, Infallible>(to_sse(&event)));
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE_INTERVAL);
-    let mut response = Sse::new(stream)
-        .keep_alive(keep_alive.text("keep-alive"))
-        .into_response();
-    let headers = response.headers_mut();
-    headers.insert(NO_BUFFERING, HeaderValue::from_static("no"));
-    headers.insert(header::LOCATION, location);
-    Ok(response)
+    let events = Sse::new(stream).keep_alive(keep_alive.text("keep-alive"));
+    Ok((headers, events).into_response())
 }
 
 fn to_sse(event: &AnswerEvent) -> Event {

@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_ai_client::{AnswerFailure, Usage};
 use shared_config::Service;
 use shared_models::{GenerationId, Page, PageRequest};
-use shared_web::{ApiError, Id, Paging, Permit, Problem, Query, permit};
+use shared_web::{Id, Paging, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 
 use crate::app::answer::cancellation;
@@ -165,7 +165,6 @@ pub(super) async fn cancel_generation(
 }
 
 /// The path of a record, for the header `Location`.
-pub(super) fn location(id: GenerationId) -> Result<HeaderValue, Error> {
-    let path = format!("{}/v1/generations/{id}", Service::AiEngine.prefix());
-    HeaderValue::from_str(&path).map_err(|error| Error::Api(ApiError::internal(error)))
+pub(super) fn location(id: GenerationId) -> String {
+    format!("{}/v1/generations/{id}", Service::AiEngine.prefix())
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -39,6 +40,8 @@ pub(crate) enum ChatScript {
     Truncated(Vec<Bytes>),
     /// Streams this text, then nothing until the client closes the connection.
     Endless(&'static str),
+    /// This text again and again, until the client leaves.
+    Repeated(&'static str),
 }
 
 #[derive(Clone)]
@@ -254,7 +257,7 @@ fn scripted(this: &FakeOllama, chat: ChatScript) -> Option<Response> {
         futures_util::stream::iter(chunks.into_iter().map(Ok::<_, std::io::Error>)).then(
             |chunk| async move {
                 // Without a pause, two chunks would be sent as one.
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
                 chunk
             },
         )
@@ -271,15 +274,17 @@ fn scripted(this: &FakeOllama, chat: ChatScript) -> Option<Response> {
             let last = futures_util::stream::once(async move { Err::<Bytes, _>(broken) });
             Body::from_stream(ok(chunks).chain(last))
         }
-        ChatScript::Endless(text) => Body::from_stream(endless(this.clone(), text)),
+        ChatScript::Endless(text) => Body::from_stream(endless(this.clone(), text, false)),
+        ChatScript::Repeated(text) => Body::from_stream(endless(this.clone(), text, true)),
     };
     Some(Response::new(body))
 }
 
-/// Records when the client closes the connection.
+/// A text once, or every millisecond. Records when the client closes the connection.
 fn endless(
     this: FakeOllama,
     text: &'static str,
+    is_repeated: bool,
 ) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> {
     struct DropGuard(FakeOllama);
     impl Drop for DropGuard {
@@ -289,8 +294,10 @@ fn endless(
     }
     let start = (DropGuard(this), false);
     futures_util::stream::unfold(start, move |(guard, started)| async move {
-        if started {
-            std::future::pending::<()>().await;
+        match (started, is_repeated) {
+            (false, _) => {}
+            (true, true) => tokio::time::sleep(Duration::from_millis(1)).await,
+            (true, false) => std::future::pending().await,
         }
         Some((Ok(delta(text)), (guard, true)))
     })

@@ -132,22 +132,39 @@ async fn records_are_listed_newest_first_by_state_and_for_their_tenant_only() {
     }
 }
 
-#[tokio::test]
-async fn an_answer_is_cancelled_by_its_location_and_the_stream_says_so() {
-    let app = TestApp::with_handbook().await;
-    app.ollama
-        .script_chat(ChatScript::Endless("Keep the bedroom cold. And "));
-    let owner = app.owner(app.tenant);
+/// Asks for an answer that never ends; gives the path of its record and the unread stream.
+async fn endless_answer(app: &TestApp, chat: ChatScript) -> (String, Body) {
+    app.ollama.script_chat(chat);
     let question = json!({"question": "How cold should my bedroom be?", "mode": "generative"});
-    let request = owner
+    let request = app
+        .owner(app.tenant)
         .request(Method::POST, "/ai-engine/v1/answers")
         .header(header::CONTENT_TYPE, "application/json")
         .body(Body::from(question.to_string()))
         .unwrap();
     let response = app.router.clone().oneshot(request).await.unwrap();
     let path = response.headers()[header::LOCATION].to_str().unwrap();
-    let path = path.to_owned();
-    let mut body = response.into_body();
+    (path.to_owned(), response.into_body())
+}
+
+async fn model_stops(app: &TestApp) {
+    let started = Instant::now();
+    while !app.ollama.client_left() {
+        let waited = started.elapsed();
+        assert!(
+            waited < Duration::from_secs(2),
+            "the model is still running"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_cancelled_by_its_location_and_the_stream_says_so() {
+    let app = TestApp::with_handbook().await;
+    let owner = app.owner(app.tenant);
+    let chat = ChatScript::Endless("Keep the bedroom cold. And ");
+    let (path, mut body) = endless_answer(&app, chat).await;
     let mut seen = String::new();
     while !seen.contains("event: token") {
         let frame = body.frame().await.unwrap().unwrap();
@@ -162,19 +179,25 @@ async fn an_answer_is_cancelled_by_its_location_and_the_stream_says_so() {
     let rest = body.collect().await.unwrap().to_bytes();
     let rest = String::from_utf8_lossy(&rest);
     assert!(rest.contains(r#""code":"cancelled""#), "{rest}");
-    let started = Instant::now();
-    while !app.ollama.client_left() {
-        let waited = started.elapsed();
-        assert!(
-            waited < Duration::from_secs(2),
-            "the model is still running"
-        );
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    model_stops(&app).await;
     let record = owner.get(&path).await.expect(StatusCode::OK);
     assert_eq!(record["state"], "cancelled");
     // Too late, or twice: nothing happens to the record.
     let again = owner.delete(&path).await;
     assert_eq!(again.status, StatusCode::NO_CONTENT);
     assert_eq!(owner.get(&path).await.expect(StatusCode::OK), record);
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_is_cancelled_too() {
+    let app = TestApp::with_handbook().await;
+    let chat = ChatScript::Repeated("Keep the bedroom cold. And ");
+    let (path, body) = endless_answer(&app, chat).await;
+    // Long enough to fill the buffer of events, so that the answer waits for its reader.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!app.ollama.client_left());
+    let answer = app.owner(app.tenant).delete(&path).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    model_stops(&app).await;
+    drop(body);
 }

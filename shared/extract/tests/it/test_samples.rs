@@ -1,4 +1,4 @@
-//! Files as common programs write them are read; whatever becomes of them, reading ends well.
+//! Reads sample files of common programs, and random changes of them, which must never crash it.
 
 use std::fs;
 use std::io::{Cursor, Read as _};

@@ -1,5 +1,5 @@
-//! Cancelling an answer by its id: the request may come to another replica than the one that
-//! generates the answer, so both meet in Redis.
+//! Cancels an answer by its id. The request may reach another replica than the one that generates
+//! the answer, so the request is stored in Redis, where that replica finds it.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use super::generations;
 use crate::error::Error;
 use crate::state::AppState;
 
-/// How often a replica asks whether an answer was cancelled: the model stops within 100 ms.
+/// How often a replica checks whether its answer was cancelled: the model must stop within 100 ms.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// After that time, the entry of a replica that died is gone. No answer takes as long.
+/// Longer than any answer takes. It removes the entries of replicas that crashed.
 const ENTRY_TTL: Duration = Duration::from_mins(30);
 
 /// What Redis says about an answer that is being generated.
@@ -41,7 +41,7 @@ impl RunningAnswer {
         let (cache, key) = (app.cache.clone(), Key::running_answer(tenant, id));
         let written = cache.write(&key, &Entry::Running, ENTRY_TTL).await;
         if let Err(error) = written {
-            tracing::warn!(%error, generation = %id, "answer cannot be cancelled");
+            tracing::warn!(%error, generation = %id, "running answer not registered in Redis; it cannot be cancelled");
         }
         let cancelled = CancellationToken::new();
         let polling = tokio::spawn(poll(cache.clone(), key.clone(), cancelled.clone()));
@@ -58,10 +58,10 @@ impl RunningAnswer {
         self.cancelled.cancelled().await;
     }
 
-    /// Removes the entry.
+    /// Removes the entry of an answer that has ended.
     pub(super) async fn end(self) {
         if let Err(error) = self.cache.forget(&self.key).await {
-            tracing::debug!(%error, "entry of a running answer not removed; it expires");
+            tracing::debug!(%error, "entry of a finished answer not removed from Redis; it expires");
         }
     }
 }
@@ -69,14 +69,15 @@ impl RunningAnswer {
 async fn poll(cache: Cache, key: Key, cancelled: CancellationToken) {
     loop {
         tokio::time::sleep(POLL_INTERVAL).await;
-        // An error is no order to stop; the next look may succeed.
+        // Without Redis the answer continues; the next check may succeed.
         if let Ok(Some(Entry::Cancelled)) = cache.read(&key).await {
             return cancelled.cancel();
         }
     }
 }
 
-/// Cancels an answer. One that has ended stays as it is: a request to stop may come too late.
+/// Cancels an answer. An answer that has ended stays as it is, and that is no error: the request
+/// may come too late.
 pub(crate) async fn cancel(
     app: &AppState,
     tenant: CreatorId,

@@ -29,13 +29,13 @@ pub(super) struct AnswerWriter<'a> {
     pub(super) id: GenerationId,
     /// When the question came.
     pub(super) started: Instant,
-    /// For an answer of the chat model.
+    /// Tells when the answer is cancelled; only answers of the chat model can be.
     pub(super) running: Option<&'a RunningAnswer>,
 }
 
 impl AnswerWriter<'_> {
-    /// Returns when nobody wants the answer any more: the caller has left, or it was cancelled.
-    pub(super) async fn unwanted(&self) {
+    /// Returns when the caller has closed the connection, or the answer was cancelled.
+    pub(super) async fn stop_requested(&self) {
         let cancelled = async {
             match self.running {
                 Some(running) => running.cancelled().await,
@@ -91,6 +91,10 @@ impl AnswerWriter<'_> {
             return true;
         }
         let token = AnswerEvent::Token(Token { text });
-        self.events.send(token).await.is_ok()
+        // A caller that reads nothing must not keep an answer from being cancelled.
+        tokio::select! {
+            () = self.stop_requested() => false,
+            sent = self.events.send(token) => sent.is_ok(),
+        }
     }
 }

@@ -30,8 +30,8 @@ enum ChatEnd {
     Failed(OllamaError),
     /// No sentence was there in time.
     TooSlow,
-    /// The caller has left, or the answer was cancelled.
-    Unwanted,
+    /// The caller has closed the connection, or the answer was cancelled.
+    Stopped,
 }
 
 /// The chat is started in a task of its own: closing the connection while Ollama loads the model
@@ -56,7 +56,7 @@ impl AnswerWriter<'_> {
             ..AnswerOutcome::default()
         };
         match end {
-            ChatEnd::Unwanted => outcome.cancelled = true,
+            ChatEnd::Stopped => outcome.cancelled = true,
             ChatEnd::Complete {
                 usage,
                 is_truncated,
@@ -133,9 +133,9 @@ impl AnswerWriter<'_> {
         let mut deadline = Box::pin(tokio::time::sleep_until(deadline));
         let mut starting = self.start_chat(permit);
         let (permit, started) = tokio::select! {
-            () = self.unwanted() => {
+            () = self.stop_requested() => {
                 starting.abort();
-                return ChatEnd::Unwanted;
+                return ChatEnd::Stopped;
             }
             () = &mut deadline, if may_fall_back => return ChatEnd::TooSlow,
             joined = &mut starting => match joined {
@@ -171,7 +171,9 @@ impl AnswerWriter<'_> {
                 let seconds = begun.elapsed().as_secs_f64();
                 metrics::histogram!("ai_engine_first_token_seconds").record(seconds);
             }
-            self.send_text(shown).await;
+            if !self.send_text(shown).await {
+                return ChatEnd::Stopped;
+            }
             if let ChatEvent::Done {
                 usage,
                 is_truncated,
@@ -193,7 +195,7 @@ impl AnswerWriter<'_> {
         is_awaited: bool,
     ) -> Result<ChatEvent, ChatEnd> {
         tokio::select! {
-            () = self.unwanted() => Err(ChatEnd::Unwanted),
+            () = self.stop_requested() => Err(ChatEnd::Stopped),
             () = deadline, if is_awaited => Err(ChatEnd::TooSlow),
             event = stream.next() => event.map_err(ChatEnd::Failed),
         }

@@ -131,7 +131,7 @@ async fn hand_over(
     Ok(Outcome::Completed)
 }
 
-/// A fault of the file is final; the creator is told what to do about it.
+/// A failure that the file causes is permanent; its reason tells the creator what to do.
 fn unread(document: DocumentId, error: ReadError) -> JobError {
     match error {
         ReadError::File(failure) => {
