@@ -57,12 +57,7 @@ impl From<Error> for ApiError {
             Error::InvalidField { field, message } => {
                 Self::unprocessable("invalid_fields").field(field, message)
             }
-            Error::Page(cause @ BadPage::Limit) => {
-                Self::unprocessable("invalid_query").field("limit", cause.to_string())
-            }
-            Error::Page(cause @ BadPage::Cursor) => {
-                Self::unprocessable("invalid_query").field("cursor", cause.to_string())
-            }
+            Error::Page(cause) => Self::unprocessable("invalid_query").detail(cause.to_string()),
             Error::Overloaded(Overloaded { retry_after }) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded")
                     .detail("the model is overloaded; try again shortly")

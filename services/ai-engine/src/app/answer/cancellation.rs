@@ -41,7 +41,7 @@ impl RunningAnswer {
         let (cache, key) = (app.cache.clone(), Key::running_answer(tenant, id));
         let written = cache.write(&key, &Entry::Running, ENTRY_TTL).await;
         if let Err(error) = written {
-            tracing::warn!(%error, generation = %id, "running answer not registered in Redis; it cannot be cancelled");
+            tracing::warn!(%error, generation = %id, "answer cannot be cancelled without Redis");
         }
         let cancelled = CancellationToken::new();
         let polling = tokio::spawn(poll(cache.clone(), key.clone(), cancelled.clone()));
@@ -61,7 +61,7 @@ impl RunningAnswer {
     /// Removes the entry of an answer that has ended.
     pub(super) async fn end(self) {
         if let Err(error) = self.cache.forget(&self.key).await {
-            tracing::debug!(%error, "entry of a finished answer not removed from Redis; it expires");
+            tracing::debug!(%error, "entry of a finished answer not removed; it expires");
         }
     }
 }

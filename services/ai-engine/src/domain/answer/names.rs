@@ -43,7 +43,8 @@ const INTRODUCTIONS: [&str; 18] = [
     "sono",
     "mi chiamo",
 ];
-/// What people say they are: all that follows belongs to it, up to a sign or a conjunction.
+/// How people say what they are. All that follows describes them, up to a punctuation mark or a
+/// conjunction.
 const ROLES: [&str; 14] = [
     "i am a",
     "i am an",
@@ -64,6 +65,7 @@ const ROLES: [&str; 14] = [
 const CONNECTORS: [&str; 11] = [
     "from", "in", "at", "of", "de", "del", "da", "di", "du", "aus", "von",
 ];
+/// Words that end such a description, since the question itself may follow.
 const CONJUNCTIONS: [&str; 8] = ["and", "but", "y", "pero", "et", "mais", "e", "mas"];
 
 /// The part of a sentence in which people say who they are.
@@ -74,10 +76,10 @@ enum Introduction {
 }
 
 impl Introduction {
-    /// Whether a word belongs to an introduction that stood before it, or to one that the words
-    /// before it begin. `said` is all of them, in lower case.
-    fn at(before: Option<Self>, said: &str, is_first: bool, word: &str) -> Option<Self> {
-        let begins = |phrases: &[&str]| phrases.iter().any(|phrase| ends_with(said, phrase));
+    /// The introduction that a word belongs to: one that the text before it begins, or that of the
+    /// previous word, if this word continues it. `text` is in lower case.
+    fn of_word(previous: Option<Self>, text: &str, is_first: bool, word: &str) -> Option<Self> {
+        let begins = |phrases: &[&str]| phrases.iter().any(|phrase| ends_with(text, phrase));
         let lower = word.to_lowercase();
         if begins(&ROLES) {
             return Some(Self::Role);
@@ -85,7 +87,7 @@ impl Introduction {
         if begins(&INTRODUCTIONS) {
             return Some(Self::Name);
         }
-        before.filter(|introduction| match introduction {
+        previous.filter(|introduction| match introduction {
             Self::Name => is_capitalised(word) || CONNECTORS.contains(&lower.as_str()),
             Self::Role => !is_first && !CONJUNCTIONS.contains(&lower.as_str()),
         })
@@ -131,7 +133,7 @@ fn names_of_sentence(sentence: &str, is_german: bool) -> Vec<&str> {
     let mut introduction = None;
     for (is_first, word) in words {
         let digits = word.chars().filter(char::is_ascii_digit).count();
-        introduction = Introduction::at(introduction, &said, is_first, word);
+        introduction = Introduction::of_word(introduction, &said, is_first, word);
         let is_name = tells && !is_first && is_capitalised(word) && !is_common(word);
         if digits >= MIN_DIGITS || (is_name && introduction.is_none()) {
             names.push(word);
