@@ -4,4 +4,5 @@ pub(crate) mod library;
 pub(crate) mod privacy;
 pub(crate) mod profile;
 pub(crate) mod search;
+pub(crate) mod sites;
 pub(crate) mod texts;

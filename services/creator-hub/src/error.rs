@@ -5,11 +5,12 @@ use axum::response::{IntoResponse, Response};
 use shared_ai_client::AiError;
 use shared_blobs::BlobError;
 use shared_config::Service;
-use shared_models::DocumentId;
 use shared_models::page::BadPage;
+use shared_models::{DocumentId, SiteId};
 use shared_web::ApiError;
 
 use crate::domain::document::ACCEPTED_EXTENSIONS;
+use crate::domain::site::MAX_SITES;
 use crate::files;
 
 /// Why a request failed.
@@ -27,6 +28,15 @@ pub(crate) enum Error {
     /// No such job, or another tenant's.
     #[error("unknown job")]
     UnknownJob,
+    /// No such site, or another tenant's.
+    #[error("unknown site")]
+    UnknownSite,
+    /// A site with the same address exists.
+    #[error("the address is there as site {0}")]
+    DuplicateSite(SiteId),
+    /// The account has as many sites as it may.
+    #[error("too many sites")]
+    TooManySites,
     /// A document with the same content exists.
     #[error("the content is there as document {0}")]
     Duplicate(DocumentId),
@@ -90,6 +100,11 @@ impl From<Error> for ApiError {
             Error::UnknownText => Self::not_found("unknown_text"),
             Error::BadRange => Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "bad_range"),
             Error::UnknownJob => Self::not_found("unknown_job"),
+            Error::UnknownSite => Self::not_found("unknown_site"),
+            Error::DuplicateSite(id) => Self::conflict("duplicate_site")
+                .detail(format!("this address is already there as site {id}")),
+            Error::TooManySites => Self::conflict("too_many_sites")
+                .detail(format!("an account may have {MAX_SITES} sites; delete one")),
             Error::Duplicate(id) => Self::conflict("duplicate_document")
                 .detail(format!("this content is already there as document {id}")),
             Error::AlreadyProcessing => Self::conflict("already_processing")

@@ -17,6 +17,7 @@ use shared_web::serve::StartError;
 use tokio_util::sync::CancellationToken;
 
 use crate::clients::extractor::Extractor;
+use crate::clients::sites::Sites;
 use crate::config::Config;
 use crate::files::Files;
 
@@ -34,6 +35,7 @@ pub struct AppState {
     pub(crate) ai: AiClient,
     pub(crate) files: Files,
     pub(crate) extractor: Extractor,
+    pub(crate) sites: Sites,
     pub(crate) upload_max_bytes: u64,
     pub(crate) stop: CancellationToken,
 }
@@ -58,6 +60,7 @@ impl AppState {
             indexing: JobQueue::new(Service::AiEngine, cache.clone()),
             cache,
             extractor: Extractor::new(config.extractor.clone()),
+            sites: Sites::new(config.allowed_networks.clone())?,
             files: Arc::new(Directory::new(config.upload_dir.clone())),
             upload_max_bytes: config.upload_max_bytes,
             stop,

@@ -3,3 +3,5 @@
 pub(crate) mod artefacts;
 pub(crate) mod documents;
 pub(crate) mod profiles;
+pub(crate) mod site_pages;
+pub(crate) mod sites;

@@ -2,10 +2,18 @@
 
 use jiff::Timestamp;
 use shared_document::Warning;
-use shared_models::{ContentHash, DocumentId};
+use shared_models::{ContentHash, DocumentId, SiteId};
 use uuid::Uuid;
 
 use super::document::{DocumentKind, DocumentState};
+
+/// The site that a document is a page of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) site: SiteId,
+    /// Where the page is.
+    pub(crate) url: String,
+}
 
 /// A document of the library.
 #[derive(Debug, Clone)]
@@ -18,6 +26,7 @@ pub(crate) struct StoredDocument {
     pub(crate) kind: DocumentKind,
     pub(crate) file_size: i64,
     pub(crate) content_hash: ContentHash,
+    pub(crate) origin: Option<Origin>,
     pub(crate) state: DocumentState,
     pub(crate) version: i32,
     pub(crate) chunk_count: i32,
@@ -33,6 +42,14 @@ pub(crate) struct NewDocument {
     pub(crate) title: String,
     pub(crate) description: Option<String>,
     pub(crate) tags: Vec<String>,
+    pub(crate) file: NewFile,
+    /// Of a page, whose title is its own until a person gives it another.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// What is known of a file that a document gets.
+#[derive(Debug, Clone)]
+pub(crate) struct NewFile {
     pub(crate) filename: String,
     pub(crate) kind: DocumentKind,
     pub(crate) file_size: i64,
@@ -44,6 +61,7 @@ pub(crate) struct NewDocument {
 pub(crate) struct Selection<'a> {
     pub(crate) state: Option<DocumentState>,
     pub(crate) tag: Option<&'a str>,
+    pub(crate) site: Option<SiteId>,
     /// The last document of the previous page.
     pub(crate) after: Option<Uuid>,
     pub(crate) limit: i64,

@@ -10,7 +10,7 @@ use shared_config::Service;
 use shared_document::{Position, Warning};
 use shared_jobs::JobRow;
 use shared_models::text::{MultiLine, SingleLine};
-use shared_models::{DocumentId, Page, PageRequest};
+use shared_models::{DocumentId, Page, PageRequest, SiteId};
 use shared_web::{
     Body, Created, Id, IdempotencyHeader, IdempotencyKey, Once, Paging, Permit, Problem, Query,
     permit,
@@ -41,6 +41,12 @@ pub(crate) struct Document {
     file_size: i64,
     /// SHA-256 of the file.
     content_hash: String,
+    /// The site that it is a page of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site_id: Option<SiteId>,
+    /// Where the page is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     state: DocumentState,
     /// Increases with each processing.
     version: i32,
@@ -88,6 +94,7 @@ impl From<StoredDocument> for Document {
             kind,
             file_size,
             content_hash,
+            origin,
             state,
             version,
             chunk_count,
@@ -96,6 +103,7 @@ impl From<StoredDocument> for Document {
             created_at,
             updated_at,
         } = row;
+        let (site_id, url) = origin.map(|origin| (origin.site, origin.url)).unzip();
         Self {
             id,
             title,
@@ -105,6 +113,8 @@ impl From<StoredDocument> for Document {
             kind,
             file_size,
             content_hash: content_hash.to_string(),
+            site_id,
+            url,
             state,
             version,
             chunk_count,
@@ -146,6 +156,8 @@ pub(crate) struct DocumentFilter {
     state: Option<DocumentState>,
     /// Only documents with this tag.
     tag: Option<String>,
+    /// Only pages of this site.
+    site_id: Option<SiteId>,
 }
 
 /// The fields to change; an absent field stays unchanged.
@@ -224,11 +236,13 @@ pub(crate) async fn list_documents(
         cursor,
         state,
         tag,
+        site_id,
     } = filter;
     let window = paging.window(&PageRequest { limit, cursor })?;
     let selection = Selection {
         state,
         tag: tag.as_deref(),
+        site: site_id,
         after: window.after,
         limit: window.limit + 1,
     };

@@ -5,13 +5,15 @@ pub(crate) mod processing;
 
 use shared_db::TenantTx;
 use shared_document::Warning;
-use shared_models::DocumentId;
+use shared_models::{DocumentId, SiteId};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{Row as _, error::BoxDynError};
 
 use crate::domain::document::{DocumentKind, DocumentState};
-use crate::domain::library::{Description, NewDocument, Selection, StoredDocument};
+use crate::domain::library::{
+    Description, NewDocument, NewFile, Origin, Selection, StoredDocument,
+};
 use shared_models::ContentHash;
 
 /// The file of a document.
@@ -88,8 +90,8 @@ pub(crate) async fn insert(tx: &mut TenantTx, new: NewDocument) -> sqlx::Result<
     let creator = tx.creator();
     let row = sqlx::query(
         "insert into hub.documents (creator_id, id, title, description, tags, filename, kind,
-             file_size, content_hash)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             file_size, content_hash, site_id, url, is_title_given)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $10 is null)
          returning *",
     )
     .bind(creator)
@@ -97,10 +99,12 @@ pub(crate) async fn insert(tx: &mut TenantTx, new: NewDocument) -> sqlx::Result<
     .bind(new.title)
     .bind(new.description)
     .bind(new.tags)
-    .bind(new.filename)
-    .bind(new.kind.as_str())
-    .bind(new.file_size)
-    .bind(new.content_hash.as_bytes())
+    .bind(new.file.filename)
+    .bind(new.file.kind.as_str())
+    .bind(new.file.file_size)
+    .bind(new.file.content_hash.as_bytes())
+    .bind(new.origin.as_ref().map(|origin| origin.site))
+    .bind(new.origin.map(|origin| origin.url))
     .fetch_one(tx.conn())
     .await?;
     read(&row)
@@ -141,12 +145,14 @@ pub(crate) async fn list(
         "select * from hub.documents
          where state <> 'erasing' and ($1::text is null or state = $1)
            and ($2::text is null or $2 = any (tags)) and ($3::uuid is null or id < $3)
+           and ($5::uuid is null or site_id = $5)
          order by id desc limit $4",
     )
     .bind(selection.state.map(DocumentState::as_str))
     .bind(selection.tag)
     .bind(selection.after)
     .bind(selection.limit)
+    .bind(selection.site)
     .fetch_all(tx.conn())
     .await?;
     rows.iter().map(read).collect()
@@ -159,7 +165,9 @@ pub(crate) async fn describe(
     new: &Description,
 ) -> sqlx::Result<StoredDocument> {
     let row = sqlx::query(
-        "update hub.documents set title = $2, description = $3, tags = $4, updated_at = now()
+        "update hub.documents
+         set title = $2, description = $3, tags = $4, updated_at = now(),
+             is_title_given = is_title_given or title <> $2
          where id = $1 and state <> 'erasing'
          returning *",
     )
@@ -215,9 +223,55 @@ pub(crate) async fn visible(
     rows.iter().map(|row| row.try_get("id")).collect()
 }
 
+/// Gives a document another file and puts it back to `pending`. The text is that of the file before.
+pub(crate) async fn replace_file(
+    tx: &mut TenantTx,
+    id: DocumentId,
+    new: &NewFile,
+) -> sqlx::Result<()> {
+    sqlx::query("delete from hub.artefacts where document_id = $1")
+        .bind(id)
+        .execute(tx.conn())
+        .await?;
+    sqlx::query(
+        "update hub.documents
+         set filename = $2, kind = $3, file_size = $4, content_hash = $5, warnings = '[]',
+             state = 'pending', version = version + 1, error_code = null, error_reason = null,
+             updated_at = now()
+         where id = $1 and state <> 'erasing'",
+    )
+    .bind(id)
+    .bind(&new.filename)
+    .bind(new.kind.as_str())
+    .bind(new.file_size)
+    .bind(new.content_hash.as_bytes())
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// Some documents of a site.
+pub(crate) async fn of_site(
+    tx: &mut TenantTx,
+    site: SiteId,
+    most: i64,
+) -> sqlx::Result<Vec<DocumentId>> {
+    let rows = sqlx::query(
+        "select id from hub.documents where site_id = $1 and state <> 'erasing'
+         order by id limit $2",
+    )
+    .bind(site)
+    .bind(most)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter().map(|row| row.try_get("id")).collect()
+}
+
 fn read(row: &PgRow) -> sqlx::Result<StoredDocument> {
     let (code, reason): (Option<String>, Option<String>) =
         (row.try_get("error_code")?, row.try_get("error_reason")?);
+    let site: Option<SiteId> = row.try_get("site_id")?;
+    let url: Option<String> = row.try_get("url")?;
     Ok(StoredDocument {
         id: row.try_get("id")?,
         title: row.try_get("title")?,
@@ -227,6 +281,7 @@ fn read(row: &PgRow) -> sqlx::Result<StoredDocument> {
         kind: parse_enum(row, "kind", DocumentKind::from_name)?,
         file_size: row.try_get("file_size")?,
         content_hash: hash(row)?,
+        origin: site.zip(url).map(|(site, url)| Origin { site, url }),
         state: parse_enum(row, "state", DocumentState::from_name)?,
         version: row.try_get("version")?,
         chunk_count: row.try_get("chunk_count")?,

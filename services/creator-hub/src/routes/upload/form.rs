@@ -21,7 +21,7 @@ use crate::domain::document::{
     DESCRIPTION, DocumentKind, TAG, TAGS, TITLE, extension, shown_filename, title_of,
 };
 use crate::domain::filename;
-use crate::domain::library::NewDocument;
+use crate::domain::library::{NewDocument, NewFile};
 use crate::error::Error;
 
 /// Longest wait for the next bytes.
@@ -67,10 +67,13 @@ impl Form {
             title: self.title.map_or_else(|| title_of(&filename), String::from),
             description: self.description.map(String::from),
             tags: self.tags.into(),
-            filename,
-            kind,
-            file_size: i64::try_from(size).unwrap_or(i64::MAX),
-            content_hash: hash,
+            file: NewFile {
+                filename,
+                kind,
+                file_size: i64::try_from(size).unwrap_or(i64::MAX),
+                content_hash: hash,
+            },
+            origin: None,
         };
         (library::ReceivedFile { incoming, hash }, document)
     }
