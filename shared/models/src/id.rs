@@ -105,6 +105,10 @@ id!(
     DocumentId
 );
 id!(
+    /// A named set of documents.
+    CollectionId
+);
+id!(
     /// A background job.
     JobId
 );

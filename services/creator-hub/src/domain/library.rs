@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use shared_document::Warning;
-use shared_models::{ContentHash, DocumentId};
+use shared_models::{CollectionId, ContentHash, DocumentId, Visibility};
 use uuid::Uuid;
 
 use super::document::{DocumentKind, DocumentState};
@@ -14,17 +14,32 @@ pub(crate) struct StoredDocument {
     pub(crate) title: String,
     pub(crate) description: Option<String>,
     pub(crate) tags: Vec<String>,
+    pub(crate) visibility: Visibility,
     pub(crate) filename: String,
     pub(crate) kind: DocumentKind,
     pub(crate) file_size: i64,
     pub(crate) content_hash: ContentHash,
     pub(crate) state: DocumentState,
     pub(crate) version: i32,
+    /// The number of the file among those that the document has had.
+    pub(crate) file_version: i32,
     pub(crate) chunk_count: i32,
     pub(crate) error: Option<(String, String)>,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+}
+
+impl StoredDocument {
+    /// Its file.
+    pub(crate) fn into_file(self) -> NewFile {
+        NewFile {
+            filename: self.filename,
+            kind: self.kind,
+            file_size: self.file_size,
+            content_hash: self.content_hash,
+        }
+    }
 }
 
 /// A document to be added.
@@ -33,10 +48,27 @@ pub(crate) struct NewDocument {
     pub(crate) title: String,
     pub(crate) description: Option<String>,
     pub(crate) tags: Vec<String>,
+    pub(crate) visibility: Visibility,
+    pub(crate) file: NewFile,
+}
+
+/// What is known of a file that a document gets.
+#[derive(Debug, Clone)]
+pub(crate) struct NewFile {
     pub(crate) filename: String,
     pub(crate) kind: DocumentKind,
     pub(crate) file_size: i64,
     pub(crate) content_hash: ContentHash,
+}
+
+/// A file that a document has or had.
+#[derive(Debug, Clone)]
+pub(crate) struct FileVersion {
+    pub(crate) number: i32,
+    pub(crate) file: NewFile,
+    pub(crate) added_at: Timestamp,
+    /// Whether it is the document's file now.
+    pub(crate) is_current: bool,
 }
 
 /// The filters and the position of a page of documents.
@@ -44,6 +76,7 @@ pub(crate) struct NewDocument {
 pub(crate) struct Selection<'a> {
     pub(crate) state: Option<DocumentState>,
     pub(crate) tag: Option<&'a str>,
+    pub(crate) collection: Option<CollectionId>,
     /// The last document of the previous page.
     pub(crate) after: Option<Uuid>,
     pub(crate) limit: i64,
@@ -55,4 +88,5 @@ pub(crate) struct Description {
     pub(crate) title: String,
     pub(crate) text: Option<String>,
     pub(crate) tags: Vec<String>,
+    pub(crate) visibility: Visibility,
 }

@@ -8,13 +8,13 @@ use shared_models::text::SingleLine;
 use shared_models::{DocumentId, Retry};
 
 use super::deleted;
-use crate::clients::extractor::{DocumentText, ReadError};
+use crate::clients::extractor::{DocumentText, ReadError, TextSink};
 use crate::domain::document::extension;
 use crate::domain::processing::EXTRACTED_PERCENT;
 use crate::files;
 use crate::state::AppState;
-use crate::store::artefacts;
 use crate::store::documents::processing::{self, PendingDocument};
+use crate::store::{artefacts, document_access};
 
 /// A text that is complete but not in its place.
 struct Extracted {
@@ -77,10 +77,14 @@ async fn extract(
         }
         BlobError::Unavailable(_) => files::job_error(error),
     })?;
-    let mut file = state.files.begin().await.map_err(files::job_error)?;
+    let file = state.files.begin().await.map_err(files::job_error)?;
+    let mut sink = TextSink::File(file);
     let extension = extension(&work.filename);
-    let read = state.extractor.read(upload, extension, file.as_mut()).await;
+    let read = state.extractor.read(upload, extension, &mut sink).await;
     let DocumentText { text, warnings } = read.map_err(|error| unread(work.id, error))?;
+    let TextSink::File(mut file) = sink else {
+        return Err(JobError::internal(&"the text is not in a file"));
+    };
     file.finish().await.map_err(files::job_error)?;
     Ok(Extracted {
         file,
@@ -98,17 +102,18 @@ async fn hand_over(
     new: Option<Extracted>,
 ) -> Result<Outcome, JobError> {
     let title = SingleLine::parse(&work.title).map_err(|error| JobError::internal(&error))?;
+    let mut tx = context.begin().await?;
     let payload = IndexDocument {
         root: context.job().id,
         version: work.version,
         title,
         kind: TextKind::Blocks,
         text,
+        access: document_access::find(&mut tx, work.id).await?,
     };
     let indexing = NewJob::new(INDEX_DOCUMENT, work.id.as_uuid())
         .payload(&payload)
         .map_err(|error| JobError::internal(&error))?;
-    let mut tx = context.begin().await?;
     if !processing::hold(&mut tx, work.id, work.version).await? {
         return Err(deleted());
     }
