@@ -40,8 +40,6 @@ ALTER TABLE hub.documents
     ON DELETE SET NULL (site_id);
 CREATE INDEX documents_site ON hub.documents (creator_id, site_id) WHERE site_id IS NOT NULL;
 GRANT UPDATE (is_title_given) ON hub.documents TO hub_app;
--- A page that has changed is another file of the same document.
-GRANT UPDATE (filename, kind, file_size, content_hash) ON hub.documents TO hub_app;
 
 -- The pages of a site. One that the list does not name any more goes with its document.
 CREATE TABLE hub.site_pages (

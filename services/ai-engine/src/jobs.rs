@@ -3,6 +3,7 @@
 pub(crate) mod index_document;
 mod index_words;
 pub mod model_pull;
+mod set_document_access;
 
 use shared_config::Service;
 use shared_jobs::Runner;
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::state::AppState;
 use index_document::IndexDocumentJob;
 use index_words::IndexWords;
+use set_document_access::SetDocumentAccessJob;
 
 /// Documents that one process indexes at the same time. More would only wait for Ollama.
 const CONCURRENCY: usize = 2;
@@ -25,6 +27,7 @@ pub async fn run(state: AppState, stop: CancellationToken) {
 pub fn runner(state: &AppState) -> Runner {
     Runner::new(state.db.clone(), state.jobs.clone(), CONCURRENCY)
         .with(IndexDocumentJob::new(state.clone()))
+        .with(SetDocumentAccessJob)
         .scheduled(IndexWords::new(state.clone()))
         .scheduled(CleanUp::new(
             state.db.clone(),

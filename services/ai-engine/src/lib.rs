@@ -25,6 +25,8 @@ pub use clients::{chroma, ollama};
 pub use config::{Config, Engines};
 /// The check of an answer's sentences, for `tests/quality`, which measures it.
 pub use domain::answer::grounding;
+/// For tests of the vector store.
+pub use domain::index::scope::DocumentFilter;
 pub use jobs::model_pull;
 pub use state::AppState;
 

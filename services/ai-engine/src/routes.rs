@@ -36,5 +36,9 @@ pub(crate) fn internal() -> Router<AppState> {
     Router::new()
         .route("/internal/v1/documents/{id}", document)
         .layer(DefaultBodyLimit::max(internal::documents::MAX_BODY))
+        .route(
+            "/internal/v1/document-access",
+            put(internal::documents::set_access),
+        )
         .route(TENANT_DATA, tenant_data)
 }

@@ -1,6 +1,8 @@
 //! SQL and row types, one table a file.
 
 pub(crate) mod chunks;
+pub(crate) mod disclosures;
+pub(crate) mod document_access;
 pub(crate) mod generations;
 pub(crate) mod indexed_documents;
 pub(crate) mod postings;

@@ -29,6 +29,8 @@ pub struct Config {
     pub verifier: VerifierSettings,
     /// Base URL of ai-engine.
     pub ai_engine_url: String,
+    /// Base URL of creator-hub.
+    pub creator_hub_url: String,
     /// Base URL of the gateway, as browsers reach it.
     pub public_url: String,
     /// Key of the visitors' tokens.
@@ -49,6 +51,7 @@ impl Config {
             cache: CacheSettings::from_reader(&mut reader),
             verifier: VerifierSettings::from_reader(&mut reader),
             ai_engine_url: reader.url(keys::AI_ENGINE_URL),
+            creator_hub_url: reader.url(keys::CREATOR_HUB_URL),
             public_url: reader.url(keys::PUBLIC_URL),
             widget_token_key: reader.secret(keys::WIDGET_TOKEN_KEY),
             demo_page: reader.parsed(keys::DEMO_PAGE, false),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use shared_config::Service;
+use shared_hub_client::HubError;
 use shared_models::page::BadPage;
 use shared_web::ApiError;
 
@@ -22,6 +24,12 @@ pub(crate) enum Error {
     /// The conversation does not exist or belongs to another tenant.
     #[error("no such conversation")]
     UnknownConversation,
+    /// The document does not exist, or visitors of this channel may not open its original.
+    #[error("no such document")]
+    UnknownDocument,
+    /// creator-hub failed.
+    #[error(transparent)]
+    Hub(#[from] HubError),
     #[error("too many channels")]
     TooManyChannels,
     /// The page may not embed the widget, or the widget does not exist: callers cannot tell.
@@ -69,6 +77,12 @@ impl From<Error> for ApiError {
         match error {
             Error::UnknownChannel => Self::not_found("unknown_channel"),
             Error::UnknownConversation => Self::not_found("unknown_conversation"),
+            Error::UnknownDocument => Self::not_found("unknown_document"),
+            Error::Hub(cause) => {
+                let name = cause.dependency().unwrap_or(Service::CreatorHub.name());
+                let name = name.to_owned();
+                Self::unavailable(&name, cause)
+            }
             Error::TooManyChannels => {
                 Self::conflict("too_many_channels").detail("delete an unused channel first")
             }

@@ -13,6 +13,7 @@ pub(crate) mod providers {
     pub(crate) mod web_widget {
         pub(crate) mod admission;
         pub(crate) mod history;
+        pub(crate) mod originals;
         pub(crate) mod script;
         pub(crate) mod sessions;
     }
@@ -27,7 +28,7 @@ use utoipa_axum::routes;
 use self::conversations::messages;
 use self::internal::tenant_data;
 use self::live::socket;
-use self::providers::web_widget::{admission, history, script, sessions};
+use self::providers::web_widget::{admission, history, originals, script, sessions};
 use crate::app::providers::web_widget::script::versioned_path;
 use crate::state::AppState;
 
@@ -62,10 +63,12 @@ pub(crate) fn widget<E: Endpoints<AppState>>() -> E {
         .routes(routes!(socket::open_socket))
 }
 
-/// The script that pages embed, below `/v1`.
+/// What links of a page open without a session, below `/v1`: the script that it embeds, and originals
+/// of public documents.
 pub(crate) fn scripts<E: Endpoints<AppState>>() -> E {
     E::default()
         .routes(routes!(script::read_script))
+        .routes(routes!(originals::open_original))
         .route(&versioned_path(), get(script::read_versioned_script))
 }
 

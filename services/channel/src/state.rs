@@ -9,9 +9,10 @@ use shared_cache::Cache;
 use shared_config::Service;
 use shared_db::Db;
 use shared_events::EventBus;
+use shared_hub_client::HubClient;
 use shared_jobs::JobQueue;
 use shared_jobs::retention::RetentionSettings;
-use shared_rpc::http_client;
+use shared_rpc::{TokenSource, http_client};
 use shared_web::serve::{DRAIN_TIMEOUT, StartError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,6 +32,7 @@ pub struct AppState {
     pub(crate) jobs: JobQueue,
     pub(crate) verifier: TokenVerifier,
     pub(crate) ai: AiClient,
+    pub(crate) hub: HubClient,
     pub(crate) tokens: VisitorTokens,
     pub(crate) broadcaster: Broadcaster,
     pub(crate) socket_slots: SocketSlots,
@@ -50,12 +52,13 @@ impl AppState {
         let db = Db::new(&config.database);
         let verifier = TokenVerifier::new(Service::Channel, config.verifier.clone(), http.clone())
             .with_revocations(cache.clone(), &db);
-        let tokens = Arc::new(verifier.signer().clone());
+        let tokens: Arc<dyn TokenSource> = Arc::new(verifier.signer().clone());
         Ok(Self {
             db,
             events: EventBus::new(cache.clone()),
             retention: config.retention.clone(),
             broadcaster: Broadcaster::new(cache.clone()),
+            hub: HubClient::new(&config.creator_hub_url, http.clone(), Arc::clone(&tokens)),
             ai: AiClient::new(&config.ai_engine_url, http, tokens),
             verifier,
             socket_slots: SocketSlots::new(config.sockets),

@@ -2,7 +2,10 @@
 
 pub(crate) mod bounded_list;
 pub(crate) mod byte_range;
+pub(crate) mod collection;
+pub(crate) mod comparison;
 pub(crate) mod document;
+pub(crate) mod download;
 pub(crate) mod entity_tag;
 pub(crate) mod extraction;
 pub(crate) mod filename;

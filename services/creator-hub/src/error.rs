@@ -1,10 +1,13 @@
 //! The errors of this service and the status of each.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use shared_ai_client::AiError;
 use shared_blobs::BlobError;
 use shared_config::Service;
+use shared_document::ReadFailure;
 use shared_models::page::BadPage;
 use shared_models::{DocumentId, SiteId};
 use shared_web::ApiError;
@@ -12,6 +15,9 @@ use shared_web::ApiError;
 use crate::domain::document::ACCEPTED_EXTENSIONS;
 use crate::domain::site::MAX_SITES;
 use crate::files;
+
+/// When to try again while another comparison is in progress.
+const COMPARISON_RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +46,36 @@ pub(crate) enum Error {
     /// A document with the same content exists.
     #[error("the content is there as document {0}")]
     Duplicate(DocumentId),
+    /// No such collection, or another tenant's.
+    #[error("unknown collection")]
+    UnknownCollection,
+    /// Another collection has the name.
+    #[error("a collection has this name already")]
+    CollectionExists,
+    /// The account has as many collections as it may.
+    #[error("too many collections")]
+    TooManyCollections,
+    /// The document is in as many collections as it may be.
+    #[error("the document is in too many collections")]
+    TooManyCollectionsOfDocument,
+    /// The document has no such version, or it is no longer kept.
+    #[error("unknown version")]
+    UnknownVersion,
+    /// The version is the document's file already.
+    #[error("the version is the current one")]
+    CurrentVersion,
+    /// The file of that version cannot be read, so its text cannot be compared.
+    #[error("version {number} cannot be read: {}", .failure.as_str())]
+    Unreadable { number: i32, failure: ReadFailure },
+    /// A text is too long to be compared.
+    #[error("the text is too long to be compared")]
+    TooLargeToCompare,
+    /// This process compares as many texts as it may.
+    #[error("too many comparisons at once")]
+    Busy,
+    /// The texts could not be compared.
+    #[error("the comparison failed")]
+    ComparisonFailed,
     /// The document is being processed.
     #[error("the document is being processed")]
     AlreadyProcessing,
@@ -107,6 +143,24 @@ impl From<Error> for ApiError {
                 .detail(format!("an account may have {MAX_SITES} sites; delete one")),
             Error::Duplicate(id) => Self::conflict("duplicate_document")
                 .detail(format!("this content is already there as document {id}")),
+            Error::UnknownCollection => Self::not_found("unknown_collection"),
+            Error::CollectionExists => Self::conflict("collection_exists")
+                .detail("another collection has this name; choose another one"),
+            Error::TooManyCollections => Self::conflict("too_many_collections")
+                .detail("this account has the maximum number of collections; delete one"),
+            Error::TooManyCollectionsOfDocument => Self::conflict("too_many_collections")
+                .detail("the document is in the maximum number of collections; remove it from one"),
+            Error::UnknownVersion => Self::not_found("unknown_version"),
+            Error::CurrentVersion => Self::conflict("current_version")
+                .detail("this version is the document's file already"),
+            Error::Unreadable { number, failure } => Self::unprocessable("version_unreadable")
+                .detail(format!("version {number}: {}", failure.reason())),
+            Error::TooLargeToCompare => Self::unprocessable("too_large_to_compare")
+                .detail("the text of a version is too long to be compared; download both files"),
+            Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded")
+                .detail("another comparison is in progress; try again shortly")
+                .retry_after(COMPARISON_RETRY_DELAY),
+            Error::ComparisonFailed => Self::internal("a comparison of texts failed"),
             Error::AlreadyProcessing => Self::conflict("already_processing")
                 .detail("the document is being processed; wait until it is ready or failed"),
             Error::Outdated => Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed")

@@ -1,5 +1,6 @@
 //! All endpoints of this service.
 
+mod collections;
 mod documents;
 mod internal;
 mod jobs;
@@ -8,11 +9,12 @@ mod progress;
 mod search;
 mod sites;
 mod upload;
+mod versions;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
-use shared_hub_client::TEXT_ROUTE;
+use shared_hub_client::{ORIGINAL_ROUTE, TEXT_ROUTE};
 use shared_web::Endpoints;
 use shared_web::tenant_data::ROUTE as TENANT_DATA;
 use utoipa_axum::router::UtoipaMethodRouterExt as _;
@@ -38,6 +40,27 @@ pub(crate) fn v1<E: Endpoints<AppState>>(upload_max_bytes: u64) -> E {
             documents::delete_document
         ))
         .routes(routes!(documents::reprocess_document))
+        .routes(
+            routes!(versions::list_versions, versions::upload_version)
+                .layer(DefaultBodyLimit::max(body)),
+        )
+        .routes(routes!(versions::restore_version))
+        .routes(routes!(versions::compare_versions))
+        .routes(routes!(versions::download_version))
+        .routes(routes!(versions::download_file))
+        .routes(routes!(
+            collections::list_collections,
+            collections::create_collection
+        ))
+        .routes(routes!(
+            collections::read_collection,
+            collections::update_collection,
+            collections::delete_collection
+        ))
+        .routes(routes!(
+            collections::add_to_collection,
+            collections::remove_from_collection
+        ))
         .routes(routes!(progress::read_status))
         .routes(routes!(progress::follow_document))
         .routes(routes!(jobs::read_job))
@@ -58,4 +81,5 @@ pub(crate) fn internal_routes() -> Router<AppState> {
     Router::new()
         .route(TENANT_DATA, tenant_data)
         .route(TEXT_ROUTE, get(internal::texts::read))
+        .route(ORIGINAL_ROUTE, get(internal::originals::read))
 }

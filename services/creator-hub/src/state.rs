@@ -14,12 +14,16 @@ use shared_jobs::JobQueue;
 use shared_jobs::retention::RetentionSettings;
 use shared_rpc::http_client;
 use shared_web::serve::StartError;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::clients::extractor::Extractor;
 use crate::clients::sites::Sites;
 use crate::config::Config;
 use crate::files::Files;
+
+/// Each reads two files in child processes of up to 256 MiB.
+const MAX_COMPARISONS: usize = 1;
 
 /// Clients and settings of a running service; clones share them.
 #[derive(Debug, Clone)]
@@ -36,6 +40,8 @@ pub struct AppState {
     pub(crate) files: Files,
     pub(crate) extractor: Extractor,
     pub(crate) sites: Sites,
+    /// Comparisons of texts that this process may make at once.
+    pub(crate) comparisons: Arc<Semaphore>,
     pub(crate) upload_max_bytes: u64,
     pub(crate) stop: CancellationToken,
 }
@@ -62,6 +68,7 @@ impl AppState {
             extractor: Extractor::new(config.extractor.clone()),
             sites: Sites::new(config.allowed_networks.clone())?,
             files: Arc::new(Directory::new(config.upload_dir.clone())),
+            comparisons: Arc::new(Semaphore::new(MAX_COMPARISONS)),
             upload_max_bytes: config.upload_max_bytes,
             stop,
         })

@@ -1,10 +1,17 @@
 //! A question and the events of its answer.
 
+use http::HeaderName;
 use serde::{Deserialize, Serialize};
 use shared_document::Position;
 use shared_models::text::MultiLine;
-use shared_models::{Bounded, ChunkId, DocumentId, GenerationId};
+use shared_models::{Bounded, ChunkId, CollectionId, DocumentId, GenerationId, Visibility};
 use utoipa::ToSchema;
+
+/// The header that names the visitor who asks: documents that are internal are left out, and how
+/// much of a document one visitor is shown has a bound. Without it, a member of the account asks.
+pub const VISITOR: HeaderName = HeaderName::from_static("visitor-id");
+/// Most collections that a question or a search may name.
+pub const MAX_COLLECTIONS: usize = 20;
 
 /// How an answer is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -64,6 +71,10 @@ pub struct Question {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 10)]
     pub passages: Option<Bounded<1, 10>>,
+    /// Only documents of these collections are used; all when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 20)]
+    pub collections: Vec<CollectionId>,
 }
 
 /// One previous turn of the conversation.
@@ -96,6 +107,9 @@ pub struct Source {
     pub document_id: DocumentId,
     /// The document's title.
     pub title: String,
+    /// Who may see the document.
+    #[serde(default)]
+    pub visibility: Visibility,
     /// The passage.
     pub chunk_id: ChunkId,
     /// Its position in the document, from 0.

@@ -7,10 +7,11 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt as _};
 use reqwest::{Client, Method};
 use shared_config::Service;
-use shared_models::{CreatorId, DocumentId};
+use shared_models::{CreatorId, DocumentId, VisitorId};
 use shared_rpc::{RpcClient, RpcError, TokenSource, lines, sse};
 
-use crate::answer::{AnswerEvent, Question};
+use crate::access::SetDocumentAccess;
+use crate::answer::{AnswerEvent, Question, VISITOR};
 use crate::search::{SearchRequest, SearchResults};
 
 /// Longest wait for a search.
@@ -43,13 +44,26 @@ impl AiClient {
         self.0.send(request).await.map(|_| ())
     }
 
-    /// Asks a question; dropping the stream stops the model.
+    /// Applies who may see documents. Idempotent.
+    pub async fn set_document_access(
+        &self,
+        tenant: CreatorId,
+        access: &SetDocumentAccess,
+    ) -> Result<(), AiError> {
+        let path = "/internal/v1/document-access";
+        let request = self.0.request(Method::PUT, path, Some(tenant))?;
+        self.0.send(request.json(access)).await.map(|_| ())
+    }
+
+    /// Asks a question of a visitor; dropping the stream stops the model.
     pub async fn answer(
         &self,
         tenant: CreatorId,
+        visitor: VisitorId,
         question: &Question,
     ) -> Result<Events<AnswerEvent>, AiError> {
         let request = self.0.request(Method::POST, "/v1/answers", Some(tenant))?;
+        let request = request.header(VISITOR, visitor.to_string());
         let response = self.0.send(request.json(question)).await?;
         let lines = Box::pin(lines(response.bytes_stream()));
         let events = sse::events(lines).map(|event| {

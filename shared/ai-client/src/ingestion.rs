@@ -5,6 +5,8 @@ use shared_models::limits::DOCUMENT_TITLE;
 use shared_models::text::SingleLine;
 use shared_models::{ContentHash, JobId, Retry};
 
+use crate::access::DocumentAccess;
+
 /// The kind of the job in ai-engine's queue that indexes a document. Its subject is the document.
 pub const INDEX_DOCUMENT: &str = "index_document";
 
@@ -21,6 +23,9 @@ pub struct IndexDocument {
     pub kind: TextKind,
     /// The text, which creator-hub stores.
     pub text: TextArtefact,
+    /// Who may see the document; absent: visitors may ask about it, and it is in no collection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<DocumentAccess>,
 }
 
 /// The text that was extracted from a document.

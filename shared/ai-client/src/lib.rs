@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+pub mod access;
 pub mod answer;
 pub mod client;
 pub mod ingestion;
 pub mod search;
 
+pub use access::{DOCUMENTS_PER_JOB, DocumentAccess, SET_DOCUMENT_ACCESS, SetDocumentAccess};
 pub use answer::{
     AnswerEvent, AnswerFailure, AnswerMode, ChatTurn, Done, Question, Source, TurnRole, Usage,
 };

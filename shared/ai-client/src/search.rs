@@ -1,8 +1,8 @@
 //! Search in a tenant's knowledge.
 
 use serde::{Deserialize, Serialize};
-use shared_models::Bounded;
 use shared_models::text::MultiLine;
+use shared_models::{Bounded, CollectionId};
 use utoipa::ToSchema;
 
 use crate::answer::Source;
@@ -17,6 +17,10 @@ pub struct SearchRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 20)]
     pub limit: Option<Bounded<1, 20>>,
+    /// Only documents of these collections are searched; all when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 20)]
+    pub collections: Vec<CollectionId>,
 }
 
 /// The results, best first.

@@ -110,6 +110,15 @@ impl BlobStore for Directory {
         async move { Ok(absent_is_fine(fs::remove_file(self.marker(key)).await)?) }.boxed()
     }
 
+    fn unconfirm(&self, key: BlobKey) -> BoxFuture<'_, Result<(), BlobError>> {
+        async move {
+            fs::create_dir_all(self.incoming()).await?;
+            File::create(self.marker(key)).await?;
+            Ok(sync(&self.incoming()).await?)
+        }
+        .boxed()
+    }
+
     fn open(&self, key: BlobKey, offset: u64) -> BoxFuture<'_, Result<OpenBlob, BlobError>> {
         async move {
             let mut file = File::open(self.place(key)).await?;

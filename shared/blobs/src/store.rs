@@ -21,6 +21,10 @@ pub trait BlobStore: Debug + Send + Sync {
     /// Removes the marker of a file whose row is committed, or that was removed.
     fn confirm(&self, key: BlobKey) -> BoxFuture<'_, Result<(), BlobError>>;
 
+    /// Marks a file that is in its place as unconfirmed again, because its last row is about to be
+    /// deleted: the sweep finds out whether it is still used.
+    fn unconfirm(&self, key: BlobKey) -> BoxFuture<'_, Result<(), BlobError>>;
+
     /// Opens a file at an offset, to read it piece by piece.
     fn open(&self, key: BlobKey, offset: u64) -> BoxFuture<'_, Result<OpenBlob, BlobError>>;
 

@@ -2,4 +2,4 @@
 
 mod client;
 
-pub use client::{HubClient, HubError, TEXT_ROUTE, TextRange};
+pub use client::{HubClient, HubError, ORIGINAL_ROUTE, Original, TEXT_ROUTE, TextRange};

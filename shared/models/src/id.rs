@@ -113,6 +113,10 @@ id!(
     SitePageId
 );
 id!(
+    /// A named set of documents.
+    CollectionId
+);
+id!(
     /// A background job.
     JobId
 );

@@ -13,14 +13,15 @@ pub mod role;
 pub mod tenant_data;
 pub mod text;
 pub mod usage;
+pub mod visibility;
 
 pub use bounded::Bounded;
 pub use content_hash::ContentHash;
 pub use email::Email;
 pub use event::{Event, EventType};
 pub use id::{
-    ApiKeyId, ChannelId, ChunkId, ConversationId, CreatorId, DocumentId, GenerationId, JobId,
-    MessageId, SessionId, SiteId, SitePageId, UserId, VisitorId,
+    ApiKeyId, ChannelId, ChunkId, CollectionId, ConversationId, CreatorId, DocumentId,
+    GenerationId, JobId, MessageId, SessionId, SiteId, SitePageId, UserId, VisitorId,
 };
 pub use page::{Cursor, Page, PageRequest};
 pub use permission::Permission;
@@ -28,3 +29,4 @@ pub use retry::Retry;
 pub use role::Role;
 pub use tenant_data::{ExportFailure, ExportFailureCode, ExportRecord, FilePiece, RowCounts};
 pub use usage::UsageKind;
+pub use visibility::Visibility;

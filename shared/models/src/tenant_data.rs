@@ -39,6 +39,9 @@ pub struct ExportRecord {
 pub struct FilePiece {
     /// The document that the file belongs to.
     pub document_id: DocumentId,
+    /// The number of the file among those that the document has had.
+    #[serde(default)]
+    pub version: i32,
     /// The name of the uploaded file.
     pub filename: String,
     /// Length of the whole file in bytes.

@@ -137,7 +137,7 @@ fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {
         .map_err(|e| ApiError::unprocessable("invalid_query").detail(e.body_text()))
 }
 
-/// An id in the path; anything but a UUID is refused before a lookup.
+/// An id in the path, or an id and a number; anything else is refused before a lookup.
 #[derive(Debug, Clone, Copy)]
 pub struct Id<T>(pub T);
 
@@ -150,7 +150,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let Path(id) = parts.extract::<Path<T>>().await.map_err(|_| {
-            ApiError::bad_request("malformed_id").detail("an id in the path is not a UUID")
+            ApiError::bad_request("malformed_id")
+                .detail("an id or a number in the path is malformed")
         })?;
         Ok(Self(id))
     }

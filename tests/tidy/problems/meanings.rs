@@ -16,8 +16,16 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "The body is larger than this endpoint accepts.",
     ),
     (
+        "collection_exists",
+        "Another collection of the account has this name.",
+    ),
+    (
+        "current_version",
+        "The version is the document's file already.",
+    ),
+    (
         "dependency_unavailable",
-        "A dependency, named in `dependency`, is away; try again.",
+        "A dependency, named in `dependency`, is unavailable; try again.",
     ),
     (
         "download_in_progress",
@@ -179,12 +187,20 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "The account is suspended; contact its owner.",
     ),
     (
+        "too_large_to_compare",
+        "The text of a version is too long to be compared; download both files.",
+    ),
+    (
         "too_many_api_keys",
         "The account has the maximum number of API keys; revoke one.",
     ),
     (
         "too_many_channels",
         "The account has as many channels as it may; delete one.",
+    ),
+    (
+        "too_many_collections",
+        "The account has, or the document is in, the maximum number of collections.",
     ),
     (
         "too_many_invites",
@@ -216,6 +232,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "There is no such channel in this account.",
     ),
     (
+        "unknown_collection",
+        "There is no such collection in this account.",
+    ),
+    (
         "unknown_conversation",
         "There is no such conversation in this account.",
     ),
@@ -245,6 +265,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "unknown_text",
         "The document has no such text: it was deleted or extracted again.",
     ),
+    (
+        "unknown_version",
+        "The document has no such version, or it is no longer kept.",
+    ),
     ("unreadable_body", "The body broke off before its end."),
     (
         "unsupported_media_type",
@@ -258,6 +282,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     (
         "users_only",
         "Only signed-in users may do this, not API keys or services.",
+    ),
+    (
+        "version_unreadable",
+        "The file of a version cannot be read, so its text cannot be compared.",
     ),
     (
         "weak_password",

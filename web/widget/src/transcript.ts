@@ -2,7 +2,9 @@
 
 import { element } from "./dom";
 import { renderMarkdown } from "./markdown";
-import type { AnswerFrame, Source } from "./protocol";
+import type { Page } from "./page";
+import type { AnswerFrame } from "./protocol";
+import { sourceLine } from "./sources";
 import { setBubble, type View } from "./view";
 
 /** Milliseconds; the service repeats its signal every 4 s. */
@@ -31,7 +33,10 @@ export class Transcript {
   /** While messages up to this number come back, they are neither animated nor announced. */
   private restoringUntil: number | null = null;
 
-  constructor(private readonly view: View) {
+  constructor(
+    private readonly view: View,
+    private readonly page: Page,
+  ) {
     this.welcome = view.buildTurn("bot", "");
   }
 
@@ -78,7 +83,7 @@ export class Transcript {
       const node = this.view.buildTurn(kind, renderMarkdown(message.content));
       const cited = (message.sources ?? []).filter((source) => source.cited);
       if (cited.length > 0) {
-        const lines = cited.map(sourceLine);
+        const lines = cited.map((source) => sourceLine(this.page, source));
         node.append(element("ul", { class: "sources", "aria-label": "Sources" }, ...lines));
       }
       if (message.truncated) {
@@ -192,9 +197,4 @@ export class Transcript {
     const next = others.find((other) => other !== this.welcome && number(other) > seq);
     this.view.log.insertBefore(node, next ?? null);
   }
-}
-
-function sourceLine({ number, title, heading }: Source): HTMLElement {
-  const text = heading && heading !== title ? `${title} — ${heading}` : title;
-  return element("li", {}, element("b", {}, String(number)), element("span", {}, text));
 }

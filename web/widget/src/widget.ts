@@ -21,7 +21,7 @@ const UNANSWERED: Record<string, string> = {
 
 export class Widget implements ViewEvents, ConnectionEvents {
   private readonly view: View = new View(this);
-  private readonly transcript = new Transcript(this.view);
+  private readonly transcript: Transcript;
   private readonly storage: BrowserStorage;
   private readonly connection: Connection;
   private readonly outbox: Outbox;
@@ -31,6 +31,7 @@ export class Widget implements ViewEvents, ConnectionEvents {
   private attempt = 0;
 
   constructor(page: Page) {
+    this.transcript = new Transcript(this.view, page);
     this.storage = new BrowserStorage(page.channel);
     this.connection = new Connection(page, this.storage, this);
     this.outbox = new Outbox(

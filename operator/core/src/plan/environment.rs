@@ -180,6 +180,7 @@ fn channel(resolved: &Resolved) -> Vec<Value> {
     let sockets = limits::sockets_per_process(bounds.sockets);
     vec![
         pod::variable(keys::AI_ENGINE_URL, url(resolved, Service::AiEngine)),
+        pod::variable(keys::CREATOR_HUB_URL, url(resolved, Service::CreatorHub)),
         pod::secret_variable(keys::WIDGET_TOKEN_KEY, &secret, keys::WIDGET_TOKEN_KEY),
         pod::variable(keys::DEMO_PAGE, demo),
         pod::variable(keys::SOCKETS_PER_PROCESS, sockets.to_string()),

@@ -211,12 +211,14 @@ fn table(resolved: &Resolved) -> Vec<Allowed> {
             Service::AiEngine.port(),
         ));
     }
-    // It reads the texts of documents that it indexes.
-    rows.push(allowed(
-        ai_engine,
-        part(Service::CreatorHub),
-        Service::CreatorHub.port(),
-    ));
+    // One reads the texts of documents that it indexes, the other originals that visitors open.
+    for caller in [Service::AiEngine, Service::Channel] {
+        rows.push(allowed(
+            part(caller),
+            part(Service::CreatorHub),
+            Service::CreatorHub.port(),
+        ));
+    }
     // Auth copies and erases an account everywhere.
     for called in [Service::CreatorHub, Service::AiEngine, Service::Channel] {
         rows.push(allowed(part(Service::Auth), part(called), called.port()));

@@ -2,14 +2,16 @@
 
 pub(crate) mod cancellation;
 mod compose;
+mod disclosure;
 mod generate;
 pub(crate) mod generations;
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use shared_ai_client::answer::Failure;
 use shared_ai_client::{AnswerEvent, AnswerFailure, AnswerMode, Done, Question, Source, Usage};
-use shared_models::{CreatorId, GenerationId};
+use shared_models::{ChunkId, CreatorId, GenerationId, VisitorId};
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
@@ -19,11 +21,13 @@ use crate::clients::ollama::bulkhead::BulkheadPermit;
 use crate::domain::answer::canned_replies::replies;
 use crate::domain::answer::language::Language;
 use crate::domain::answer::{conversation, names, safety, small_talk};
+use crate::domain::index::scope::Scope;
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::generations::{GenerationMode, GenerationState};
 use cancellation::RunningAnswer;
 use compose::AnswerWriter;
+use disclosure::Reservation;
 
 /// Passages of a question that sets no number.
 const DEFAULT_PASSAGES: usize = 4;
@@ -44,6 +48,8 @@ struct PreparedAnswer {
     search_text: String,
     language: Language,
     passages: Vec<RetrievedPassage>,
+    /// Of a visitor's question.
+    reservation: Option<Reservation>,
     strategy: Strategy,
 }
 
@@ -94,9 +100,10 @@ pub(crate) struct StartedAnswer {
 pub(crate) async fn start(
     app: AppState,
     tenant: CreatorId,
+    visitor: Option<VisitorId>,
     question: Question,
 ) -> Result<StartedAnswer, Error> {
-    let prepared = prepare(&app, tenant, question).await?;
+    let prepared = prepare(&app, tenant, visitor, question).await?;
     let id = GenerationId::new();
     let running = match prepared.strategy {
         Strategy::Generative { .. } => Some(RunningAnswer::register(&app, tenant, id).await),
@@ -112,34 +119,28 @@ pub(crate) async fn start(
 async fn prepare(
     app: &AppState,
     tenant: CreatorId,
+    visitor: Option<VisitorId>,
     question: Question,
 ) -> Result<PreparedAnswer, Error> {
     let started = Instant::now();
     let text = question.question.as_str();
     let language = Language::detect(text);
     let search_text = conversation::search_text(text, &question.history);
-    let (passages, strategy) = if safety::is_crisis(text) {
+    let canned = |text| (Found::default(), Strategy::Canned(text));
+    let (found, strategy) = if safety::is_crisis(text) {
         metrics::counter!("ai_engine_crisis_replies_total").increment(1);
-        (Vec::new(), Strategy::Canned(replies(language).crisis))
+        canned(replies(language).crisis)
     } else if let Some(kind) = small_talk::detect(text) {
-        (
-            Vec::new(),
-            Strategy::Canned(replies(language).small_talk(kind)),
-        )
+        canned(replies(language).small_talk(kind))
     } else {
-        let limit = question.passages.map_or(DEFAULT_PASSAGES, usize::from);
-        let mut passages = retrieve(app, tenant, &search_text, limit).await?.passages;
-        if !are_about(text, &passages) {
-            metrics::counter!("ai_engine_answers_about_other_names_total").increment(1);
-            passages.clear();
-        }
+        let found = find(app, tenant, visitor, &question, &search_text).await?;
         let mode = question.mode.unwrap_or(app.answer_mode);
-        let strategy = if passages.is_empty() {
-            Strategy::Canned(replies(language).nothing_found)
-        } else {
-            choose_strategy(app, mode).await?
+        let strategy = match (found.passages.is_empty(), found.is_exhausted) {
+            (false, _) => choose_strategy(app, mode).await?,
+            (true, true) => Strategy::Canned(replies(language).shown_enough),
+            (true, false) => Strategy::Canned(replies(language).nothing_found),
         };
-        (passages, strategy)
+        (found, strategy)
     };
     Ok(PreparedAnswer {
         tenant,
@@ -147,8 +148,56 @@ async fn prepare(
         question,
         search_text,
         language,
-        passages,
+        passages: found.passages,
+        reservation: found.reservation,
         strategy,
+    })
+}
+
+/// What an answer is made of.
+#[derive(Debug, Default)]
+struct Found {
+    passages: Vec<RetrievedPassage>,
+    reservation: Option<Reservation>,
+    /// Whether there were passages, but the visitor was shown as much of their documents as one
+    /// visitor may be.
+    is_exhausted: bool,
+}
+
+/// Finds the passages that answer a question and that its asker may be shown.
+async fn find(
+    app: &AppState,
+    tenant: CreatorId,
+    visitor: Option<VisitorId>,
+    question: &Question,
+    search_text: &str,
+) -> Result<Found, Error> {
+    let limit = question.passages.map_or(DEFAULT_PASSAGES, usize::from);
+    let scope = Scope {
+        is_visitor: visitor.is_some(),
+        collections: question.collections.clone(),
+    };
+    let mut passages = retrieve(app, tenant, &scope, search_text, limit)
+        .await?
+        .passages;
+    if !are_about(question.question.as_str(), &passages) {
+        metrics::counter!("ai_engine_answers_about_other_names_total").increment(1);
+        passages.clear();
+    }
+    let Some(visitor) = visitor.filter(|_| !passages.is_empty()) else {
+        return Ok(Found {
+            passages,
+            ..Found::default()
+        });
+    };
+    let (passages, reservation) = disclosure::reserve(app, tenant, visitor, passages).await?;
+    if passages.is_empty() {
+        metrics::counter!("ai_engine_answers_beyond_bound_total").increment(1);
+    }
+    Ok(Found {
+        is_exhausted: passages.is_empty(),
+        passages,
+        reservation: Some(reservation),
     })
 }
 
@@ -222,6 +271,7 @@ async fn run(
         search_text,
         language,
         passages,
+        reservation,
         strategy,
     } = prepared;
     let sources: Vec<Source> = passages.iter().map(|found| found.source.clone()).collect();
@@ -253,6 +303,13 @@ async fn run(
     if let Err(error) = generations::record(&app, tenant, &row).await {
         tracing::error!(%error, generation = %id, "answer not recorded");
     }
+    if let Some(reservation) = reservation {
+        let cited = outcome.cited(&passages);
+        // What is not given back counts as shown.
+        if let Err(error) = reservation.settle(&app, tenant, &cited).await {
+            tracing::warn!(%error, generation = %id, "passages that were not cited stay reserved");
+        }
+    }
     if let Some(running) = running {
         running.end().await;
     }
@@ -266,6 +323,15 @@ impl AnswerOutcome {
             cancelled: true,
             ..Self::default()
         }
+    }
+
+    /// The passages that the answer cites.
+    fn cited(&self, passages: &[RetrievedPassage]) -> HashSet<ChunkId> {
+        let sources = passages.iter().map(|found| &found.source);
+        sources
+            .filter(|source| self.citations.contains(&source.number))
+            .map(|source| source.chunk_id)
+            .collect()
     }
 
     const fn mode(&self) -> GenerationMode {

@@ -7,11 +7,12 @@ pub(crate) mod ingest_request;
 pub(crate) mod search;
 pub(crate) mod text_source;
 
+use shared_ai_client::DocumentAccess;
 use shared_models::{CreatorId, DocumentId};
 
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::indexed_documents;
+use crate::store::{document_access, indexed_documents};
 
 /// Deletes a document from the index. The rows go first: search ignores vectors without a row.
 pub(crate) async fn delete_document(
@@ -21,6 +22,18 @@ pub(crate) async fn delete_document(
 ) -> Result<(), Error> {
     let mut tx = app.db.tenant(tenant).await?;
     indexed_documents::delete(&mut tx, document).await?;
+    document_access::delete(&mut tx, document).await?;
     tx.commit().await?;
     Ok(app.vectors.delete_document(tenant, document).await?)
+}
+
+/// Records who may see documents; the next search obeys it.
+pub(crate) async fn set_access(
+    app: &AppState,
+    tenant: CreatorId,
+    access: &[DocumentAccess],
+) -> Result<(), Error> {
+    let mut tx = app.db.tenant(tenant).await?;
+    document_access::save(&mut tx, access).await?;
+    Ok(tx.commit().await?)
 }

@@ -4,6 +4,7 @@ pub(crate) mod canned_replies;
 pub(crate) mod checked_text;
 pub(crate) mod citations;
 pub(crate) mod conversation;
+pub(crate) mod disclosure;
 pub(crate) mod extractive;
 mod function_words;
 pub mod grounding;

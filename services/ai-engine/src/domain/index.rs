@@ -9,5 +9,6 @@ pub(crate) mod joining;
 pub(crate) mod keywords;
 pub(crate) mod lines;
 pub(crate) mod postings;
+pub(crate) mod scope;
 pub(crate) mod sections;
 pub(crate) mod word_query;

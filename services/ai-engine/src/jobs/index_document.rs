@@ -51,6 +51,7 @@ impl IndexDocumentJob {
             version: wanted.version,
             title: wanted.title.as_str().to_owned(),
             kind: wanted.kind,
+            access: wanted.access.clone(),
         };
         let mut text = StoredText::new(self.state.hub.clone(), tenant, document, wanted.text);
         let worker = Worker::new(context);

@@ -4,11 +4,13 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Response, Sse};
 use futures_util::StreamExt as _;
+use shared_ai_client::answer::{MAX_COLLECTIONS, VISITOR};
 use shared_ai_client::{AnswerEvent, Question};
+use shared_models::VisitorId;
 use shared_web::{Body, Permit, Problem, permit};
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -24,13 +26,24 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// Makes nginx pass on each event at once.
 const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
+/// The header that names a visitor, in the OpenAPI document.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes the header, which is read by hand")]
+pub(super) struct AskedBy {
+    /// The visitor on whose behalf you ask. Internal documents are left out then, and how much of a
+    /// document one visitor is shown has a bound. Without it, you ask as a member of the account.
+    #[param(rename = "Visitor-Id", format = Uuid)]
+    visitor_id: Option<String>,
+}
+
 /// Ask the creator's assistant a question.
 ///
 /// The first event is `sources`, followed by `token` events; the last one is `done` or `error`.
 /// The data of each event is JSON. Closing the connection stops the model; so does a `DELETE` of
 /// the path in the header `Location`.
 #[utoipa::path(post, path = "/answers", tag = "answers", security(("bearer" = [])),
-    request_body = Question,
+    request_body = Question, params(AskedBy),
     responses(
         (status = 200, body = AnswerEvent, content_type = "text/event-stream",
             headers(("location" = String, description = "The record of the answer"))),
@@ -44,15 +57,23 @@ const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 pub(super) async fn create_answer(
     State(app): State<AppState>,
     caller: Permit<permit::AnswersCreate>,
+    headers: HeaderMap,
     Body(question): Body<Question>,
 ) -> Result<Response, Error> {
+    let visitor = visitor(&headers)?;
+    if question.collections.len() > MAX_COLLECTIONS {
+        return Err(Error::InvalidField {
+            field: "collections",
+            message: "must name at most 20 collections",
+        });
+    }
     if question.history.len() > MAX_HISTORY {
         return Err(Error::InvalidField {
             field: "history",
             message: "must have at most 100 turns",
         });
     }
-    let started = answer::start(app, caller.tenant, question).await?;
+    let started = answer::start(app, caller.tenant, visitor, question).await?;
     let headers = [
         (NO_BUFFERING, "no".to_owned()),
         (header::LOCATION, generations::location(started.id)),
@@ -62,6 +83,18 @@ pub(super) async fn create_answer(
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE_INTERVAL);
     let events = Sse::new(stream).keep_alive(keep_alive.text("keep-alive"));
     Ok((headers, events).into_response())
+}
+
+/// The visitor who asks, if the caller asks for one.
+fn visitor(headers: &HeaderMap) -> Result<Option<VisitorId>, Error> {
+    let Some(value) = headers.get(VISITOR) else {
+        return Ok(None);
+    };
+    let id = value.to_str().ok().and_then(|text| text.parse().ok());
+    id.map(Some).ok_or(Error::InvalidField {
+        field: "Visitor-Id",
+        message: "must be a UUID",
+    })
 }
 
 fn to_sse(event: &AnswerEvent) -> Event {

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use shared_ai_client::answer::MAX_COLLECTIONS;
 use shared_ai_client::{SearchRequest, SearchResults};
 use shared_web::{Body, Permit, Problem, permit};
 
@@ -25,6 +26,12 @@ pub(super) async fn search(
     caller: Permit<permit::KnowledgeSearch>,
     Body(request): Body<SearchRequest>,
 ) -> Result<Json<SearchResults>, Error> {
+    if request.collections.len() > MAX_COLLECTIONS {
+        return Err(Error::InvalidField {
+            field: "collections",
+            message: "must name at most 20 collections",
+        });
+    }
     let results = index::search::search(&app, caller.tenant, request).await?;
     Ok(Json(results))
 }

@@ -2,12 +2,13 @@
 
 use shared_db::TenantTx;
 use shared_document::Position;
-use shared_models::{ChunkId, DocumentId};
+use shared_models::{ChunkId, DocumentId, Visibility};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
 use crate::domain::index::chunking::Passage;
+use crate::domain::index::scope::Scope;
 
 /// Rows in one statement.
 const BATCH_SIZE: usize = 500;
@@ -25,6 +26,9 @@ pub(crate) struct PassageRow {
     pub(crate) position: Option<Position>,
     /// Whether it belongs to the active version of the document.
     pub(crate) is_active: bool,
+    /// How many passages the document has.
+    pub(crate) document_passages: i32,
+    pub(crate) visibility: Visibility,
 }
 
 /// Inserts the passages of a version; of existing rows, only the position can have changed.
@@ -135,16 +139,29 @@ pub(crate) async fn of_version(
     rows.iter().map(passage).collect()
 }
 
-/// Reads passages by id under row-level security: passages of other tenants are not returned.
-pub(crate) async fn read(tx: &mut TenantTx, ids: &[ChunkId]) -> sqlx::Result<Vec<PassageRow>> {
+/// Reads passages by id under row-level security: passages of other tenants are not returned, and
+/// neither are those of documents outside the scope.
+pub(crate) async fn read(
+    tx: &mut TenantTx,
+    scope: &Scope,
+    ids: &[ChunkId],
+) -> sqlx::Result<Vec<PassageRow>> {
     let rows = sqlx::query(
         "select c.id, c.document_id, d.title, c.ordinal, c.heading, c.content, c.position,
-                d.active_version is not distinct from c.version as is_active
+                d.active_version is not distinct from c.version as is_active,
+                coalesce(d.passage_count, 0) as passage_count,
+                coalesce(a.visibility, 'answer_only') as visibility
          from ai.chunks c
          join ai.indexed_documents d on d.creator_id = c.creator_id and d.id = c.document_id
-         where c.id = any($1)",
+         left join ai.document_access a
+           on a.creator_id = c.creator_id and a.document_id = c.document_id
+         where c.id = any($1)
+           and not ($2 and coalesce(a.visibility, 'answer_only') = 'internal')
+           and (cardinality($3::uuid[]) = 0 or a.collections && $3)",
     )
     .bind(uuids(ids))
+    .bind(scope.is_visitor)
+    .bind(scope.collection_ids())
     .fetch_all(tx.conn())
     .await?;
     let passage = |row: &PgRow| {
@@ -159,6 +176,9 @@ pub(crate) async fn read(tx: &mut TenantTx, ids: &[ChunkId]) -> sqlx::Result<Vec
                 .try_get::<Option<Json<Position>>, _>("position")?
                 .map(|Json(position)| position),
             is_active: row.try_get("is_active")?,
+            document_passages: row.try_get("passage_count")?,
+            // A CHECK of the table guarantees a known name.
+            visibility: Visibility::from_name(row.try_get("visibility")?).unwrap_or_default(),
         })
     };
     rows.iter().map(passage).collect()

@@ -7,6 +7,7 @@ use sqlx::postgres::PgRow;
 
 use crate::domain::index::fusion::KeywordHit;
 use crate::domain::index::postings::Posting;
+use crate::domain::index::scope::DocumentFilter;
 use crate::domain::index::word_query::WordQuery;
 
 /// Rows in one statement.
@@ -111,9 +112,10 @@ pub(crate) async fn keep_only(
 pub(crate) async fn search(
     tx: &mut TenantTx,
     query: &WordQuery,
+    filter: &DocumentFilter,
     limit: usize,
 ) -> sqlx::Result<Vec<KeywordHit>> {
-    if query.terms().is_empty() {
+    if query.terms().is_empty() || filter.is_empty() {
         return Ok(Vec::new());
     }
     let terms: Vec<&str> = query.terms().iter().map(|t| t.term.as_str()).collect();
@@ -130,6 +132,8 @@ pub(crate) async fn search(
         .bind(K1)
         .bind(B)
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(filter.only())
+        .bind(filter.without())
         .fetch_all(tx.conn())
         .await?;
     rows.iter().map(hit).collect()

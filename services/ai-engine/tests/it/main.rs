@@ -3,6 +3,7 @@
 
 mod fake_hub;
 mod fake_ollama;
+mod test_access;
 mod test_answers;
 mod test_app;
 mod test_chroma;

@@ -171,6 +171,7 @@ impl TestApp {
         text: TextArtefact,
     ) -> JobRow {
         let payload = IndexDocument {
+            access: None,
             root: JobId::new(),
             version,
             title: SingleLine::parse("Handbook").unwrap(),

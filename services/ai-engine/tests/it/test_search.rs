@@ -1,5 +1,6 @@
 //! Search: relevant passages first, none for an unrelated question, none of other tenants.
 
+use ai_engine_service::DocumentFilter;
 use axum::http::StatusCode;
 use serde_json::json;
 use shared_ai_client::Source;
@@ -168,7 +169,8 @@ async fn forged_ids_in_chroma_do_not_reveal_passages_of_other_tenants() {
         .add(stranger, document, 1, forged.clone())
         .await
         .unwrap();
-    let near = vectors.nearest(stranger, &vector, 10).await.unwrap();
+    let near = vectors.nearest(stranger, &vector, &DocumentFilter::All, 10);
+    let near = near.await.unwrap();
     // Chroma's index is approximate and may return only some of several equal vectors.
     assert!(!near.is_empty(), "the forged vectors are found");
     assert!(app.search(stranger, question).await.is_empty());

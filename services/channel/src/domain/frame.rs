@@ -4,8 +4,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_ai_client::{AnswerFailure, AnswerMode, Source};
+use shared_document::Position;
 use shared_models::text::MultiLine;
-use shared_models::{ConversationId, DocumentId};
+use shared_models::{ConversationId, DocumentId, Visibility};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ pub(crate) enum ClientFrame {
     Ping,
 }
 
-/// A source of an answer. Its passage text is never sent to visitors.
+/// A source of an answer. Of its text, visitors see what the answer quotes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = SourceLine)]
 pub(crate) struct CitedSource {
@@ -36,6 +37,12 @@ pub(crate) struct CitedSource {
     /// The heading above the passage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) heading: Option<String>,
+    /// Where in the document's file the passage begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) position: Option<Position>,
+    /// Whether visitors may open the original.
+    #[serde(default)]
+    pub(crate) public: bool,
     /// Whether the answer cites this source.
     pub(crate) cited: bool,
 }
@@ -57,6 +64,8 @@ impl From<Source> for CitedSource {
             document_id: source.document_id,
             title: source.title,
             heading: source.heading,
+            position: source.position,
+            public: source.visibility == Visibility::Public,
             cited: false,
         }
     }

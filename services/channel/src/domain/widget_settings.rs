@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 use shared_ai_client::AnswerMode;
+use shared_ai_client::answer::MAX_COLLECTIONS;
+use shared_models::CollectionId;
 use shared_models::text::{MultiLine, SingleLine};
 use utoipa::ToSchema;
 
@@ -160,6 +162,45 @@ pub(crate) struct WidgetSettings {
     /// Messages per minute from one visitor.
     #[serde(default)]
     pub(crate) messages_per_minute: MessagesPerMinute,
+    /// Questions are answered from documents of these collections only, at most 20; from all
+    /// documents that visitors may know when empty.
+    #[serde(default, skip_serializing_if = "Collections::is_empty")]
+    #[schema(value_type = Vec<CollectionId>, max_items = 20)]
+    pub(crate) collections: Collections,
+}
+
+/// At most 20 collections, each once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<CollectionId>", into = "Vec<CollectionId>")]
+pub(crate) struct Collections(Vec<CollectionId>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must name at most 20 collections")]
+pub(crate) struct TooManyCollections;
+
+impl Collections {
+    const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl TryFrom<Vec<CollectionId>> for Collections {
+    type Error = TooManyCollections;
+
+    fn try_from(mut ids: Vec<CollectionId>) -> Result<Self, Self::Error> {
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.len() > MAX_COLLECTIONS {
+            return Err(TooManyCollections);
+        }
+        Ok(Self(ids))
+    }
+}
+
+impl From<Collections> for Vec<CollectionId> {
+    fn from(collections: Collections) -> Self {
+        collections.0
+    }
 }
 
 /// Fields of a widget to change; absent fields stay unchanged.
@@ -187,6 +228,10 @@ pub(crate) struct WidgetChange {
     answer_mode: Option<Option<AnswerMode>>,
     /// Messages per minute from one visitor.
     messages_per_minute: Option<MessagesPerMinute>,
+    /// The collections to answer from, at most 20; replaces the list, and an empty one stands for
+    /// all documents that visitors may know.
+    #[schema(value_type = Option<Vec<CollectionId>>, max_items = 20)]
+    collections: Option<Collections>,
 }
 
 impl WidgetSettings {
@@ -202,6 +247,7 @@ impl WidgetSettings {
             primary_color,
             answer_mode,
             messages_per_minute,
+            collections,
         } = change;
         Self {
             allowed_origins: allowed_origins.unwrap_or(self.allowed_origins),
@@ -212,6 +258,7 @@ impl WidgetSettings {
             primary_color: primary_color.unwrap_or(self.primary_color),
             answer_mode: answer_mode.unwrap_or(self.answer_mode),
             messages_per_minute: messages_per_minute.unwrap_or(self.messages_per_minute),
+            collections: collections.unwrap_or(self.collections),
         }
     }
 }
@@ -239,7 +286,19 @@ fn default_placeholder() -> SingleLine<100> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Color, WidgetSettings};
+    use serde_json::json;
+    use shared_models::CollectionId;
+
+    use super::{Collections, Color, WidgetSettings};
+
+    #[test]
+    fn a_widget_names_at_most_twenty_collections_each_once() {
+        let ids: Vec<CollectionId> = (0..21).map(|_| CollectionId::new()).collect();
+        let parse = |ids: &[CollectionId]| serde_json::from_value::<Collections>(json!(ids));
+        let twice = [&ids[..20], &ids[..3]].concat();
+        assert_eq!(Vec::from(parse(&twice).unwrap()), ids[..20]);
+        assert!(parse(&ids).is_err());
+    }
 
     #[test]
     fn all_settings_but_the_origins_have_defaults() {

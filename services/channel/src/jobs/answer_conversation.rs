@@ -209,9 +209,10 @@ async fn ask_ai_engine(
         mode: question.mode,
         history: history.iter().filter_map(history_turn).collect(),
         passages: None,
+        collections: question.collections.clone(),
     };
     app.ai
-        .answer(key.creator, &request)
+        .answer(key.creator, question.visitor, &request)
         .await
         .map_err(|error| Failure::from_ai_error(&error))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use shared_ai_client::AnswerMode;
 use shared_db::TenantTx;
-use shared_models::{ConversationId, JobId};
+use shared_models::{CollectionId, ConversationId, JobId, VisitorId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::postgres::types::PgInterval;
@@ -26,6 +26,10 @@ pub(crate) struct LeasedQuestion {
     pub(crate) content: String,
     /// The channel's answer mode; `None` for the platform's.
     pub(crate) mode: Option<AnswerMode>,
+    /// The channel's collections; all documents when empty.
+    pub(crate) collections: Vec<CollectionId>,
+    /// Who asks.
+    pub(crate) visitor: VisitorId,
 }
 
 /// Leases the oldest question that has no answer, unless another one holds the lease or a person
@@ -47,7 +51,7 @@ pub(crate) async fn acquire(
              select 1 from channel.messages e
              where e.conversation_id = c.id and e.role = 'user' and e.seq > c.answered_seq
                and e.seq < m.seq)
-         returning m.seq, m.content, h.settings",
+         returning m.seq, m.content, h.settings, c.contact_id",
     )
     .bind(id)
     .bind(job)
@@ -60,6 +64,8 @@ pub(crate) async fn acquire(
             seq: row.try_get("seq")?,
             content: row.try_get("content")?,
             mode: settings.answer_mode,
+            collections: settings.collections.into(),
+            visitor: row.try_get("contact_id")?,
         })
     };
     row.map(read).transpose()

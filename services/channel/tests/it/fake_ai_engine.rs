@@ -14,11 +14,12 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use futures_util::StreamExt as _;
-use shared_ai_client::answer::{Failure, Token};
+use shared_ai_client::answer::{Failure, Token, VISITOR};
 use shared_ai_client::{AnswerEvent, AnswerFailure, AnswerMode, Done, Question, Source, Usage};
 use shared_auth::TokenVerifier;
 use shared_config::Service;
-use shared_models::{ChunkId, CreatorId, DocumentId, GenerationId};
+use shared_document::Position;
+use shared_models::{ChunkId, CreatorId, DocumentId, GenerationId, Visibility, VisitorId};
 use shared_testkit::TokenMint;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -56,6 +57,8 @@ impl Reply {
 #[derive(Debug, Clone)]
 pub(crate) struct ReceivedQuestion {
     pub(crate) creator: CreatorId,
+    /// Who asks, as the header says.
+    pub(crate) visitor: VisitorId,
     pub(crate) question: Question,
 }
 
@@ -133,6 +136,7 @@ async fn answer(
         let mut script = engine.script.lock().unwrap();
         script.asked.push(ReceivedQuestion {
             creator: creator.tenant,
+            visitor: headers[VISITOR].to_str().unwrap().parse().unwrap(),
             question,
         });
         script.running += 1;
@@ -230,20 +234,21 @@ fn partial_text() -> AnswerEvent {
 }
 
 fn sources() -> AnswerEvent {
-    let source = |number, title: &str, heading: &str| Source {
+    let source = |number, title: &str, heading: &str, visibility| Source {
         number,
         document_id: DocumentId::new(),
         title: title.to_owned(),
         chunk_id: ChunkId::new(),
         ordinal: 0,
         heading: Some(heading.to_owned()),
-        position: None,
+        position: Some(Position::Page(number + 6)),
+        visibility,
         text: "Sleep is where strength is made.".to_owned(),
         score: 0.9,
     };
     AnswerEvent::Sources(vec![
-        source(1, "First Twelve Weeks", "Recovery"),
-        source(2, "Kitchen notes", "Protein"),
+        source(1, "First Twelve Weeks", "Recovery", Visibility::Public),
+        source(2, "Kitchen notes", "Protein", Visibility::AnswerOnly),
     ])
 }
 

@@ -18,6 +18,7 @@ mod test_conversations;
 mod test_faults;
 mod test_limits;
 mod test_openapi;
+mod test_originals;
 mod test_page;
 mod test_script;
 mod test_sessions;

@@ -76,6 +76,7 @@ impl TestApp {
             cache: stores.cache_settings(),
             verifier: mint.settings("http://127.0.0.1:1"),
             ai_engine_url: ai_engine_url.to_owned(),
+            creator_hub_url: "http://127.0.0.1:1".to_owned(),
             public_url: "https://platform.example".to_owned(),
             widget_token_key: Secret::new(WIDGET_KEY.to_owned()),
             demo_page: true,

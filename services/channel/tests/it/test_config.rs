@@ -16,6 +16,7 @@ fn valid() -> BTreeMap<String, String> {
         ("AUTH_URL", "http://auth:8001"),
         ("INTERNAL_TOKEN_KEY", "kZ4mW8rT1vX6yB3nC9dF2gH7jL0pQ5sU"),
         ("AI_ENGINE_URL", "http://ai-engine:8003/"),
+        ("CREATOR_HUB_URL", "http://creator-hub:8002/"),
         ("PUBLIC_URL", "https://platform.example"),
         ("WIDGET_TOKEN_KEY", "qL7wE2rT9yU4iO1pA6sD3fG8hJ5kZ0xC"),
         ("DEMO_PAGE", "true"),

@@ -133,7 +133,15 @@ async fn a_visitor_asks_and_reads_a_streamed_answer_with_its_source() {
     let source = format!("{ROOT}.querySelector('.sources').innerText");
     let source = page.browser.value(&source).await;
     let source = source.as_str().unwrap();
-    assert!(source.contains("First Twelve Weeks — Recovery"), "{source}");
+    assert!(
+        source.contains("First Twelve Weeks — Recovery, page 7"),
+        "{source}"
+    );
+    let link = format!("{ROOT}.querySelector('.sources a').href");
+    let link = page.browser.value(&link).await;
+    let link = link.as_str().unwrap();
+    assert!(link.ends_with("/file#page=7"), "{link}");
+    assert!(link.contains("/channels/v1/widget/"), "{link}");
     assert!(
         !source.contains("Kitchen notes"),
         "only cited sources are shown"

@@ -10,6 +10,7 @@ use shared_models::{ContentHash, CreatorId, DocumentId, JobId};
 use shared_web::{Created, Idempotent, Once};
 use tokio::time::timeout;
 
+use super::document_access;
 use crate::domain::document::DocumentState;
 use crate::domain::library::{Description, NewDocument, Selection, StoredDocument};
 use crate::domain::processing;
@@ -118,7 +119,7 @@ pub(crate) async fn upload<T: serde::Serialize + Sync>(
     Ok(Once::New(created))
 }
 
-/// Changes title, description or tags. A searchable document is processed again under a new title,
+/// Changes title, description, tags or visibility. A searchable document is processed again under a new title,
 /// since its passages cite the old one.
 pub(crate) async fn describe(
     app: &AppState,
@@ -136,7 +137,15 @@ pub(crate) async fn describe(
         row = documents::requeue(&mut tx, id).await?;
         app.jobs.enqueue(&mut tx, IngestDocument::of(id)).await?;
     }
+    let access = if new.visibility == old.visibility {
+        None
+    } else {
+        Some(document_access::changed(app, &mut tx, &[id]).await?)
+    };
     tx.commit().await?;
+    if let Some(access) = access {
+        access.apply(app, tenant).await;
+    }
     Ok(row)
 }
 

@@ -15,12 +15,12 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::documents::{DocumentFile, document_files};
+use crate::store::document_versions::{DocumentFile, all_files};
 
-/// Documents whose files are listed per query.
+/// Files that are listed per query.
 const FILES_PER_QUERY: i64 = 200;
 
-/// Writes all rows, then all uploaded files in pieces. Extracted texts are left out: they are
+/// Writes all rows, then all uploaded files in pieces, also those that were replaced. Extracted texts are left out: they are
 /// derived from the files.
 pub(crate) async fn export(
     app: &AppState,
@@ -32,12 +32,12 @@ pub(crate) async fn export(
     let mut after = None;
     loop {
         let mut tx = app.db.tenant_read(creator).await?;
-        let files = document_files(&mut tx, after, FILES_PER_QUERY).await?;
+        let files = all_files(&mut tx, after, FILES_PER_QUERY).await?;
         drop(tx);
         let Some(last) = files.last() else {
             return Ok(());
         };
-        after = Some(last.document);
+        after = Some((last.document, last.number));
         for file in &files {
             let key = BlobKey::upload(creator, file.content_hash);
             match app.files.open(key, 0).await {
@@ -65,6 +65,7 @@ async fn copy_file(
         content.read_exact(piece).await?;
         let line = FilePiece {
             document_id: file.document,
+            version: file.number,
             filename: file.filename.clone(),
             size,
             offset,

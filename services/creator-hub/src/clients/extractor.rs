@@ -37,6 +37,48 @@ pub(crate) struct DocumentText {
     pub(crate) title: Option<String>,
 }
 
+/// Where the lines of a text go.
+pub(crate) enum TextSink {
+    /// A file of the store.
+    File(Box<dyn PendingBlob>),
+    /// Memory, up to a number of bytes; a longer text is dropped.
+    Memory {
+        bytes: Option<Vec<u8>>,
+        limit: usize,
+    },
+}
+
+impl TextSink {
+    pub(crate) const fn memory(limit: usize) -> Self {
+        let bytes = Some(Vec::new());
+        Self::Memory { bytes, limit }
+    }
+
+    /// The text in memory; none if it was too long.
+    pub(crate) fn into_bytes(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Memory { bytes, .. } => bytes,
+            Self::File(_) => None,
+        }
+    }
+
+    async fn write(&mut self, lines: &[u8]) -> Result<(), BlobError> {
+        match self {
+            Self::File(file) => file.write(lines).await,
+            Self::Memory { bytes, limit } => {
+                if let Some(kept) = bytes {
+                    if kept.len() + lines.len() > *limit {
+                        *bytes = None;
+                    } else {
+                        kept.extend_from_slice(lines);
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
 /// Why nothing was read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
@@ -64,7 +106,7 @@ impl Extractor {
         &self,
         file: File,
         extension: &str,
-        sink: &mut dyn PendingBlob,
+        sink: &mut TextSink,
     ) -> Result<DocumentText, ReadError> {
         // Without the environment, which holds the secrets of this process.
         let mut process = Command::new(&self.program)
@@ -129,7 +171,7 @@ enum Received {
 /// Reads the lines; one that is not part of a document is an error.
 async fn receive(
     mut lines: impl AsyncRead + Unpin,
-    sink: &mut dyn PendingBlob,
+    sink: &mut TextSink,
 ) -> Result<Received, ReadError> {
     let (mut piece, mut rest) = (vec![0; PIECE], Vec::new());
     let (mut hasher, mut size, mut last) = (Sha256::new(), 0, None);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use shared_document::Warning;
-use shared_models::{ContentHash, DocumentId, SiteId};
+use shared_models::{CollectionId, ContentHash, DocumentId, SiteId, Visibility};
 use uuid::Uuid;
 
 use super::document::{DocumentKind, DocumentState};
@@ -22,6 +22,7 @@ pub(crate) struct StoredDocument {
     pub(crate) title: String,
     pub(crate) description: Option<String>,
     pub(crate) tags: Vec<String>,
+    pub(crate) visibility: Visibility,
     pub(crate) filename: String,
     pub(crate) kind: DocumentKind,
     pub(crate) file_size: i64,
@@ -29,11 +30,25 @@ pub(crate) struct StoredDocument {
     pub(crate) origin: Option<Origin>,
     pub(crate) state: DocumentState,
     pub(crate) version: i32,
+    /// The number of the file among those that the document has had.
+    pub(crate) file_version: i32,
     pub(crate) chunk_count: i32,
     pub(crate) error: Option<(String, String)>,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+}
+
+impl StoredDocument {
+    /// Its file.
+    pub(crate) fn into_file(self) -> NewFile {
+        NewFile {
+            filename: self.filename,
+            kind: self.kind,
+            file_size: self.file_size,
+            content_hash: self.content_hash,
+        }
+    }
 }
 
 /// A document to be added.
@@ -42,6 +57,7 @@ pub(crate) struct NewDocument {
     pub(crate) title: String,
     pub(crate) description: Option<String>,
     pub(crate) tags: Vec<String>,
+    pub(crate) visibility: Visibility,
     pub(crate) file: NewFile,
     /// Of a page, whose title is its own until a person gives it another.
     pub(crate) origin: Option<Origin>,
@@ -56,12 +72,23 @@ pub(crate) struct NewFile {
     pub(crate) content_hash: ContentHash,
 }
 
+/// A file that a document has or had.
+#[derive(Debug, Clone)]
+pub(crate) struct FileVersion {
+    pub(crate) number: i32,
+    pub(crate) file: NewFile,
+    pub(crate) added_at: Timestamp,
+    /// Whether it is the document's file now.
+    pub(crate) is_current: bool,
+}
+
 /// The filters and the position of a page of documents.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Selection<'a> {
     pub(crate) state: Option<DocumentState>,
     pub(crate) tag: Option<&'a str>,
     pub(crate) site: Option<SiteId>,
+    pub(crate) collection: Option<CollectionId>,
     /// The last document of the previous page.
     pub(crate) after: Option<Uuid>,
     pub(crate) limit: i64,
@@ -73,4 +100,5 @@ pub(crate) struct Description {
     pub(crate) title: String,
     pub(crate) text: Option<String>,
     pub(crate) tags: Vec<String>,
+    pub(crate) visibility: Visibility,
 }

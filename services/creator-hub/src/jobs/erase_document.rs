@@ -12,6 +12,7 @@ use crate::app::library::DELETED;
 use crate::clients;
 use crate::files;
 use crate::state::AppState;
+use crate::store::document_versions;
 use crate::store::documents::{self, processing};
 
 /// How long to wait for a worker that still processes the document; it notices the deletion.
@@ -47,17 +48,22 @@ impl EraseDocument {
         self.remove(context, document).await
     }
 
-    /// Removes row and files, in the transaction that completes the job. The uploaded file stays if
-    /// its content was uploaded again meanwhile.
+    /// Removes rows and files, in the transaction that completes the job. A file stays if its content
+    /// was uploaded again meanwhile.
     async fn remove(
         &self,
         context: &JobContext,
         document: DocumentId,
     ) -> Result<Outcome, JobError> {
         let mut tx = context.begin().await?;
-        if let Some(hash) = processing::remove(&mut tx, document).await? {
+        let mut contents = document_versions::contents(&mut tx, document).await?;
+        contents.extend(processing::remove(&mut tx, document).await?);
+        // In one order, so that two erasures do not wait for each other.
+        contents.sort_unstable();
+        contents.dedup();
+        for hash in contents {
             documents::lock_content(&mut tx, hash).await?;
-            if documents::with_content(&mut tx, hash).await?.is_none() {
+            if !document_versions::is_used(&mut tx, hash).await? {
                 self.remove_file(BlobKey::upload(context.tenant(), hash))
                     .await?;
             }

@@ -1,4 +1,5 @@
-//! Removes what interrupted uploads and extractions left behind.
+//! Removes what interrupted uploads and extractions left behind, and the oldest files of documents
+//! with many.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use shared_jobs::{Progress, ScheduleError, ScheduledWork};
 
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::{artefacts, documents};
+use crate::store::{artefacts, document_versions, documents};
 
 /// An upload that has not moved for this long was interrupted.
 const INTERRUPTED_UPLOAD_AGE: Duration = Duration::from_hours(1);
@@ -57,7 +58,7 @@ async fn is_used(tx: &mut TenantTx, name: BlobName) -> sqlx::Result<bool> {
     match name {
         BlobName::Upload(hash) => {
             documents::lock_content(tx, hash).await?;
-            Ok(documents::with_content(tx, hash).await?.is_some())
+            document_versions::is_used(tx, hash).await
         }
         BlobName::Text(document) => {
             documents::lock_text(tx, document).await?;

@@ -10,7 +10,7 @@ use shared_config::Service;
 use shared_document::{Position, Warning};
 use shared_jobs::JobRow;
 use shared_models::text::{MultiLine, SingleLine};
-use shared_models::{DocumentId, Page, PageRequest, SiteId};
+use shared_models::{CollectionId, DocumentId, Page, PageRequest, SiteId, Visibility};
 use shared_web::{
     Body, Created, Id, IdempotencyHeader, IdempotencyKey, Once, Paging, Permit, Problem, Query,
     permit,
@@ -33,6 +33,8 @@ pub(crate) struct Document {
     title: String,
     description: Option<String>,
     tags: Vec<String>,
+    /// Who may see it.
+    visibility: Visibility,
     /// The name of the uploaded file.
     filename: String,
     #[serde(rename = "document_type")]
@@ -50,6 +52,8 @@ pub(crate) struct Document {
     state: DocumentState,
     /// Increases with each processing.
     version: i32,
+    /// The number of its file among those that it has had.
+    file_version: i32,
     /// Number of searchable passages.
     chunk_count: i32,
     /// Why processing failed.
@@ -90,6 +94,7 @@ impl From<StoredDocument> for Document {
             title,
             description,
             tags,
+            visibility,
             filename,
             kind,
             file_size,
@@ -97,6 +102,7 @@ impl From<StoredDocument> for Document {
             origin,
             state,
             version,
+            file_version,
             chunk_count,
             error,
             warnings,
@@ -109,6 +115,7 @@ impl From<StoredDocument> for Document {
             title,
             description,
             tags,
+            visibility,
             filename,
             kind,
             file_size,
@@ -117,6 +124,7 @@ impl From<StoredDocument> for Document {
             url,
             state,
             version,
+            file_version,
             chunk_count,
             error: error.map(|(code, reason)| WorkError { code, reason }),
             warnings: warnings.into_iter().map(DocumentWarning::from).collect(),
@@ -158,6 +166,8 @@ pub(crate) struct DocumentFilter {
     tag: Option<String>,
     /// Only pages of this site.
     site_id: Option<SiteId>,
+    /// Only documents of this collection.
+    collection: Option<CollectionId>,
 }
 
 /// The fields to change; an absent field stays unchanged.
@@ -178,10 +188,14 @@ pub(crate) struct DocumentChange {
     #[schema(value_type = Vec<SingleLine<50>>, max_items = 20)]
     #[serde(default, deserialize_with = "present")]
     tags: Option<BoundedList<TAGS, TAG>>,
+    /// Who may see it. It holds for the next question.
+    #[schema(value_type = Visibility)]
+    #[serde(default, deserialize_with = "present")]
+    visibility: Option<Visibility>,
 }
 
 /// Distinguishes null from absent: a present field must be valid.
-fn present<'de, D, T>(reader: D) -> Result<Option<T>, D::Error>
+pub(super) fn present<'de, D, T>(reader: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
@@ -199,6 +213,7 @@ impl DocumentChange {
                 None => old.description.clone(),
             },
             tags: self.tags.map_or_else(|| old.tags.clone(), Vec::from),
+            visibility: self.visibility.unwrap_or(old.visibility),
         }
     }
 }
@@ -237,11 +252,13 @@ pub(crate) async fn list_documents(
         state,
         tag,
         site_id,
+        collection,
     } = filter;
     let window = paging.window(&PageRequest { limit, cursor })?;
     let selection = Selection {
         state,
         tag: tag.as_deref(),
+        collection,
         site: site_id,
         after: window.after,
         limit: window.limit + 1,
@@ -273,7 +290,7 @@ pub(crate) async fn read_document(
     Ok(Json(row.into()))
 }
 
-/// Change title, description or tags.
+/// Change title, description, tags or visibility.
 #[utoipa::path(
     patch, path = "/documents/{id}", tag = "documents", security(("bearer" = [])),
     params(("id" = DocumentId, Path)), request_body = DocumentChange,

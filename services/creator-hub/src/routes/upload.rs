@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::extract::multipart::{Multipart, MultipartRejection};
 use axum::http::{HeaderMap, header};
 use serde::Deserialize;
+use shared_models::Visibility;
 use shared_web::{IdempotencyHeader, IdempotencyKey, Once, Permit, Problem, permit};
 use utoipa::ToSchema;
 
@@ -31,6 +32,8 @@ pub(crate) struct Upload {
     description: Option<String>,
     /// At most 20 of at most 50 characters, separated by commas.
     tags: Option<String>,
+    /// Who may see it; `answer_only` when absent.
+    visibility: Option<Visibility>,
 }
 
 /// Upload a document. It is accepted at once; `status` and `events` report when it is searchable.
@@ -60,15 +63,24 @@ pub(crate) async fn upload_document(
     headers: HeaderMap,
     multipart: Result<Multipart, MultipartRejection>,
 ) -> Result<Once<Accepted>, Error> {
-    let multipart = multipart.map_err(|rejection| form_error(&headers, &rejection))?;
-    check_content_length(&headers, app.upload_max_bytes)?;
-    let form = form::receive(app.files.as_ref(), multipart, app.upload_max_bytes).await?;
+    let form = received(&app, &headers, multipart).await?;
     let request = form.idempotent(key);
     let (file, document) = form.into_document();
     let uploaded = library::upload(&app, caller.tenant, file, document, &request, accepted).await;
     let outcome = if uploaded.is_ok() { "true" } else { "false" };
     metrics::counter!("creator_hub_uploads_total", "accepted" => outcome).increment(1);
     uploaded
+}
+
+/// Reads a form with a file, which is checked and hashed while it arrives.
+pub(super) async fn received(
+    app: &AppState,
+    headers: &HeaderMap,
+    multipart: Result<Multipart, MultipartRejection>,
+) -> Result<form::Form, Error> {
+    let multipart = multipart.map_err(|rejection| form_error(headers, &rejection))?;
+    check_content_length(headers, app.upload_max_bytes)?;
+    form::receive(app.files.as_ref(), multipart, app.upload_max_bytes).await
 }
 
 /// Distinguishes a malformed multipart body from a body of another media type.

@@ -5,51 +5,14 @@ pub(crate) mod processing;
 
 use shared_db::TenantTx;
 use shared_document::Warning;
-use shared_models::{DocumentId, SiteId};
+use shared_models::{DocumentId, SiteId, Visibility};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{Row as _, error::BoxDynError};
 
 use crate::domain::document::{DocumentKind, DocumentState};
-use crate::domain::library::{
-    Description, NewDocument, NewFile, Origin, Selection, StoredDocument,
-};
+use crate::domain::library::{Description, NewDocument, Origin, Selection, StoredDocument};
 use shared_models::ContentHash;
-
-/// The file of a document.
-#[derive(Debug, Clone)]
-pub(crate) struct DocumentFile {
-    pub(crate) document: DocumentId,
-    pub(crate) filename: String,
-    pub(crate) content_hash: ContentHash,
-}
-
-/// The files of up to `limit` documents after that one, in any state, oldest first.
-pub(crate) async fn document_files(
-    tx: &mut TenantTx,
-    after: Option<DocumentId>,
-    limit: i64,
-) -> sqlx::Result<Vec<DocumentFile>> {
-    let rows = sqlx::query(
-        "select id, filename, content_hash from hub.documents
-         where $1::uuid is null or id > $1 order by id limit $2",
-    )
-    .bind(after)
-    .bind(limit)
-    .fetch_all(tx.conn())
-    .await?;
-    let file = |row: &PgRow| {
-        let hash: Vec<u8> = row.try_get("content_hash")?;
-        // A CHECK of the table guarantees the length.
-        let hash = <[u8; 32]>::try_from(hash).unwrap_or_default();
-        Ok(DocumentFile {
-            document: row.try_get("id")?,
-            filename: row.try_get("filename")?,
-            content_hash: ContentHash::from(hash),
-        })
-    };
-    rows.iter().map(file).collect()
-}
 
 /// Serialises transactions about the same content of this tenant, so that row and file change
 /// together.
@@ -90,8 +53,8 @@ pub(crate) async fn insert(tx: &mut TenantTx, new: NewDocument) -> sqlx::Result<
     let creator = tx.creator();
     let row = sqlx::query(
         "insert into hub.documents (creator_id, id, title, description, tags, filename, kind,
-             file_size, content_hash, site_id, url, is_title_given)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $10 is null)
+             file_size, content_hash, visibility, access_revision, site_id, url, is_title_given)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12 is null)
          returning *",
     )
     .bind(creator)
@@ -103,6 +66,8 @@ pub(crate) async fn insert(tx: &mut TenantTx, new: NewDocument) -> sqlx::Result<
     .bind(new.file.kind.as_str())
     .bind(new.file.file_size)
     .bind(new.file.content_hash.as_bytes())
+    .bind(new.visibility.as_str())
+    .bind(i32::from(new.visibility != Visibility::default()))
     .bind(new.origin.as_ref().map(|origin| origin.site))
     .bind(new.origin.map(|origin| origin.url))
     .fetch_one(tx.conn())
@@ -145,20 +110,24 @@ pub(crate) async fn list(
         "select * from hub.documents
          where state <> 'erasing' and ($1::text is null or state = $1)
            and ($2::text is null or $2 = any (tags)) and ($3::uuid is null or id < $3)
-           and ($5::uuid is null or site_id = $5)
+           and ($5::uuid is null or exists (
+             select from hub.collection_documents c
+             where c.collection_id = $5 and c.document_id = documents.id))
+           and ($6::uuid is null or site_id = $6)
          order by id desc limit $4",
     )
     .bind(selection.state.map(DocumentState::as_str))
     .bind(selection.tag)
     .bind(selection.after)
     .bind(selection.limit)
+    .bind(selection.collection)
     .bind(selection.site)
     .fetch_all(tx.conn())
     .await?;
     rows.iter().map(read).collect()
 }
 
-/// Replaces title, description and tags.
+/// Replaces title, description, tags and visibility.
 pub(crate) async fn describe(
     tx: &mut TenantTx,
     id: DocumentId,
@@ -166,7 +135,7 @@ pub(crate) async fn describe(
 ) -> sqlx::Result<StoredDocument> {
     let row = sqlx::query(
         "update hub.documents
-         set title = $2, description = $3, tags = $4, updated_at = now(),
+         set title = $2, description = $3, tags = $4, visibility = $5, updated_at = now(),
              is_title_given = is_title_given or title <> $2
          where id = $1 and state <> 'erasing'
          returning *",
@@ -175,6 +144,7 @@ pub(crate) async fn describe(
     .bind(&new.title)
     .bind(&new.text)
     .bind(&new.tags)
+    .bind(new.visibility.as_str())
     .fetch_one(tx.conn())
     .await?;
     read(&row)
@@ -223,33 +193,6 @@ pub(crate) async fn visible(
     rows.iter().map(|row| row.try_get("id")).collect()
 }
 
-/// Gives a document another file and puts it back to `pending`. The text is that of the file before.
-pub(crate) async fn replace_file(
-    tx: &mut TenantTx,
-    id: DocumentId,
-    new: &NewFile,
-) -> sqlx::Result<()> {
-    sqlx::query("delete from hub.artefacts where document_id = $1")
-        .bind(id)
-        .execute(tx.conn())
-        .await?;
-    sqlx::query(
-        "update hub.documents
-         set filename = $2, kind = $3, file_size = $4, content_hash = $5, warnings = '[]',
-             state = 'pending', version = version + 1, error_code = null, error_reason = null,
-             updated_at = now()
-         where id = $1 and state <> 'erasing'",
-    )
-    .bind(id)
-    .bind(&new.filename)
-    .bind(new.kind.as_str())
-    .bind(new.file_size)
-    .bind(new.content_hash.as_bytes())
-    .execute(tx.conn())
-    .await
-    .map(|_| ())
-}
-
 /// Some documents of a site.
 pub(crate) async fn of_site(
     tx: &mut TenantTx,
@@ -267,7 +210,7 @@ pub(crate) async fn of_site(
     rows.iter().map(|row| row.try_get("id")).collect()
 }
 
-fn read(row: &PgRow) -> sqlx::Result<StoredDocument> {
+pub(super) fn read(row: &PgRow) -> sqlx::Result<StoredDocument> {
     let (code, reason): (Option<String>, Option<String>) =
         (row.try_get("error_code")?, row.try_get("error_reason")?);
     let site: Option<SiteId> = row.try_get("site_id")?;
@@ -277,6 +220,7 @@ fn read(row: &PgRow) -> sqlx::Result<StoredDocument> {
         title: row.try_get("title")?,
         description: row.try_get("description")?,
         tags: row.try_get("tags")?,
+        visibility: parse_enum(row, "visibility", Visibility::from_name)?,
         filename: row.try_get("filename")?,
         kind: parse_enum(row, "kind", DocumentKind::from_name)?,
         file_size: row.try_get("file_size")?,
@@ -284,6 +228,7 @@ fn read(row: &PgRow) -> sqlx::Result<StoredDocument> {
         origin: site.zip(url).map(|(site, url)| Origin { site, url }),
         state: parse_enum(row, "state", DocumentState::from_name)?,
         version: row.try_get("version")?,
+        file_version: row.try_get("file_version")?,
         chunk_count: row.try_get("chunk_count")?,
         warnings: row.try_get::<Json<Vec<Warning>>, _>("warnings")?.0,
         error: code.map(|code| (code, reason.unwrap_or_default())),
@@ -296,7 +241,7 @@ fn read(row: &PgRow) -> sqlx::Result<StoredDocument> {
     })
 }
 
-fn parse_enum<T>(
+pub(super) fn parse_enum<T>(
     row: &PgRow,
     column: &'static str,
     parse: fn(&str) -> Option<T>,
@@ -305,7 +250,7 @@ fn parse_enum<T>(
     parse(name).ok_or_else(|| decode_error(column, format!("unknown value {name}").into()))
 }
 
-fn hash(row: &PgRow) -> sqlx::Result<ContentHash> {
+pub(super) fn hash(row: &PgRow) -> sqlx::Result<ContentHash> {
     let bytes: &[u8] = row.try_get("content_hash")?;
     let bytes: Result<[u8; 32], _> = bytes.try_into();
     bytes

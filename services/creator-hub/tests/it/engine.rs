@@ -7,12 +7,12 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, post};
+use axum::routing::{delete, post, put};
 use axum::{Json, Router};
 use serde_json::json;
 use shared_ai_client::{
-    INDEX_DOCUMENT, IndexDocument, IndexedDocument, IndexingOutcome, IngestionFailure,
-    SearchResults, Source,
+    DocumentAccess, INDEX_DOCUMENT, IndexDocument, IndexedDocument, IndexingOutcome,
+    IngestionFailure, SearchResults, SetDocumentAccess, Source,
 };
 use shared_auth::TokenVerifier;
 use shared_cache::Cache;
@@ -51,6 +51,7 @@ struct Script {
     sources: Vec<Source>,
     asked: Vec<Asked>,
     forgotten: Vec<(CreatorId, DocumentId)>,
+    access: Vec<(CreatorId, DocumentAccess)>,
     searched: Vec<(CreatorId, String)>,
 }
 
@@ -74,6 +75,7 @@ impl Engine {
         };
         let router = Router::new()
             .route("/ai-engine/internal/v1/documents/{id}", delete(forget))
+            .route("/ai-engine/internal/v1/document-access", put(set_access))
             .route("/ai-engine/v1/search", post(search))
             .with_state(engine.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -103,6 +105,11 @@ impl Engine {
         self.script.lock().unwrap().forgotten.clone()
     }
 
+    /// Who may see documents, as it was told by requests.
+    pub(crate) fn access(&self) -> Vec<(CreatorId, DocumentAccess)> {
+        self.script.lock().unwrap().access.clone()
+    }
+
     pub(crate) fn searched(&self) -> Vec<(CreatorId, String)> {
         self.script.lock().unwrap().searched.clone()
     }
@@ -115,6 +122,18 @@ impl Engine {
         assert_eq!(creator.service().unwrap(), Service::CreatorHub);
         creator.tenant
     }
+}
+
+async fn set_access(
+    State(engine): State<Engine>,
+    headers: HeaderMap,
+    Json(body): Json<SetDocumentAccess>,
+) -> StatusCode {
+    let creator = engine.tenant(&headers).await;
+    let mut script = engine.script.lock().unwrap();
+    let told = body.documents.into_iter().map(|access| (creator, access));
+    script.access.extend(told);
+    StatusCode::NO_CONTENT
 }
 
 async fn forget(

@@ -10,6 +10,7 @@
 mod engine;
 mod site;
 mod test_app;
+mod test_collections;
 mod test_documents;
 mod test_erase;
 mod test_formats;
@@ -25,5 +26,6 @@ mod test_tenancy;
 mod test_tenant_data;
 mod test_texts;
 mod test_upload;
+mod test_versions;
 mod test_worker;
 mod test_worker_faults;

@@ -216,9 +216,13 @@ pub(crate) async fn send_form(client: &TestClient, parts: &[Part<'_>]) -> Answer
 
 /// Sends bytes that say that they are a form.
 pub(crate) async fn send_raw(client: &TestClient, body: Vec<u8>) -> Answer {
+    send_raw_to(client, DOCUMENTS, body).await
+}
+
+async fn send_raw_to(client: &TestClient, path: &str, body: Vec<u8>) -> Answer {
     let kind = format!("multipart/form-data; boundary={BOUNDARY}");
     let request = client
-        .request(Method::POST, DOCUMENTS)
+        .request(Method::POST, path)
         .header(header::CONTENT_TYPE, kind);
     client.send(request.body(body.into()).unwrap()).await
 }
@@ -244,6 +248,17 @@ pub(crate) fn form(parts: &[Part<'_>]) -> Vec<u8> {
 /// Sends a form that is nothing but a file.
 pub(crate) async fn upload(client: &TestClient, filename: &str, content: &[u8]) -> Answer {
     send_form(client, &[("file", Some(filename), content)]).await
+}
+
+/// Sends a new file of a document.
+pub(crate) async fn upload_version(
+    client: &TestClient,
+    id: &str,
+    filename: &str,
+    content: &[u8],
+) -> Answer {
+    let path = format!("{DOCUMENTS}/{id}/versions");
+    send_raw_to(client, &path, form(&[("file", Some(filename), content)])).await
 }
 
 /// A body without what differs from one request to the next.

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 use shared_ai_client::Source;
-use shared_models::{ChunkId, DocumentId};
+use shared_models::{ChunkId, DocumentId, Visibility};
 
 use crate::test_app::{DOCUMENTS, TestApp};
 
@@ -13,6 +13,7 @@ fn source(document: DocumentId) -> Source {
     Source {
         number: 1,
         document_id: document,
+        visibility: Visibility::default(),
         title: "Sleep".to_owned(),
         chunk_id: ChunkId::new(),
         ordinal: 0,

@@ -1,6 +1,7 @@
 //! Sites: what becomes of their pages, when they change, and when they misbehave.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -83,102 +84,129 @@ async fn failed(app: &TestApp, new: Value) -> String {
     panic!("{}", site(app, &id).await);
 }
 
-#[tokio::test]
-async fn a_site_becomes_documents_that_follow_its_changes() {
-    let (app, host) = (app().await, Site::start().await);
-    host.put(
-        "/robots.txt",
-        "text/plain",
-        "User-agent: *\nDisallow: /private\n",
-    );
+/// Writes a sitemap of five pages, of which programs may read four, and adds it.
+async fn site_of_five(app: &TestApp, host: &Site) -> String {
+    let robots = "User-agent: *\nDisallow: /private\n";
+    host.put("/robots.txt", "text/plain", robots);
     host.page("/a", "Alpha", "Breathe slowly before you sleep.");
     host.page("/b", "Beta", "Walk for half an hour each day.");
     host.page("/c", "Gamma", "Drink water in the morning.");
     host.page("/d", "Delta", "Write down three good things.");
     host.page("/private/e", "Secret", "Nobody is to read this.");
     host.sitemap(&["/a", "/b", "/c", "/d", "/private/e"]);
-    let id = added(&app, json!({"url": format!("{}/sitemap.xml", host.url)})).await;
+    let id = added(app, json!({"url": format!("{}/sitemap.xml", host.url)})).await;
     app.work_off().await;
+    id
+}
 
-    let first = site(&app, &id).await;
-    assert_eq!(first["state"], "synced", "{first}");
-    assert_eq!(first["kind"], "sitemap");
-    let counts = ["pages", "pages_read", "pages_failed"].map(|field| first[field].clone());
+#[tokio::test]
+async fn a_site_becomes_documents_but_for_what_its_robots_txt_forbids() {
+    let (app, host) = (app().await, Site::start().await);
+    let id = site_of_five(&app, &host).await;
+    let site = site(&app, &id).await;
+    assert_eq!(site["state"], "synced", "{site}");
+    assert_eq!(site["kind"], "sitemap");
+    let counts = ["pages", "pages_read", "pages_failed"].map(|field| site[field].clone());
     assert_eq!(counts, [5, 5, 1].map(Value::from));
-    let before = documents(&app, &id).await;
-    let paths: Vec<_> = before.keys().map(String::as_str).collect();
-    assert_eq!(paths, ["/a", "/b", "/c", "/d"]);
-    for (path, title) in [
+    let documents = documents(&app, &id).await;
+    let titles = [
         ("/a", "Alpha"),
         ("/b", "Beta"),
         ("/c", "Gamma"),
         ("/d", "Delta"),
-    ] {
-        assert_eq!(before[path]["state"], "ready", "{path}");
-        assert_eq!(before[path]["title"], title, "{path}");
-        assert_eq!(before[path]["document_type"], "html", "{path}");
-        assert_eq!(before[path]["site_id"], id.as_str(), "{path}");
+    ];
+    assert_eq!(documents.len(), titles.len());
+    for (path, title) in titles {
+        assert_eq!(documents[path]["state"], "ready", "{path}");
+        assert_eq!(documents[path]["title"], title, "{path}");
+        assert_eq!(documents[path]["document_type"], "html", "{path}");
+        assert_eq!(documents[path]["site_id"], id.as_str(), "{path}");
     }
     let expected = [("/private/e".to_owned(), "disallowed_by_robots".to_owned())];
     assert_eq!(failures(&app, &id).await, BTreeMap::from(expected));
+    let answered = host.answered();
+    let mut asked = answered.iter().map(|(path, _)| path.as_str());
     assert!(
-        !host
-            .answered()
-            .iter()
-            .any(|(path, _)| path.starts_with("/private"))
+        !asked.any(|path| path.starts_with("/private")),
+        "{answered:?}"
     );
     assert_eq!(app.engine.asked().len(), 4);
+}
 
-    host.page(
-        "/a",
-        "Alpha, again",
-        "Breathe slowly before you sleep, and count to four.",
-    );
+#[tokio::test]
+async fn only_what_changed_is_processed_again_and_what_vanished_is_removed() {
+    let (app, host) = (app().await, Site::start().await);
+    let id = site_of_five(&app, &host).await;
+    let before = documents(&app, &id).await;
+    host.answered();
+    host.page("/a", "Alpha, again", "Breathe slowly, and count to four.");
     host.status("/c", StatusCode::GONE);
-    host.sitemap(&["/a", "/c", "/d", "/private/e", "/f"]);
     host.page("/f", "Phi", "A new page.");
-    let second = sync(&app, &id).await;
-    assert_eq!(second["state"], "synced", "{second}");
+    host.sitemap(&["/a", "/c", "/d", "/private/e", "/f"]);
+    assert_eq!(sync(&app, &id).await["state"], "synced");
+
     let after = documents(&app, &id).await;
     let paths: Vec<_> = after.keys().map(String::as_str).collect();
     assert_eq!(paths, ["/a", "/d", "/f"]);
-    assert_eq!(
-        after["/a"]["id"], before["/a"]["id"],
-        "a new version of the same document"
-    );
+    assert_eq!(after["/a"]["id"], before["/a"]["id"]);
     assert_eq!(after["/a"]["title"], "Alpha, again");
-    assert_ne!(after["/a"]["content_hash"], before["/a"]["content_hash"]);
+    let versions = format!(
+        "{DOCUMENTS}/{}/versions",
+        after["/a"]["id"].as_str().unwrap()
+    );
+    let versions = app.ana.get(&versions).await.expect(StatusCode::OK);
+    assert_eq!(
+        versions["items"].as_array().map(Vec::len),
+        Some(2),
+        "{versions}"
+    );
     assert_eq!(after["/d"], before["/d"], "nothing happened to it");
     let answered = host.answered();
     assert!(answered.contains(&("/d".to_owned(), 304)), "{answered:?}");
     assert!(answered.contains(&("/a".to_owned(), 200)), "{answered:?}");
     let again = app.engine.asked().split_off(4);
     assert_eq!(again.len(), 2, "what has not changed is not indexed again");
+    let texts: String = again.into_iter().map(|asked| asked.text).collect();
     assert!(
-        again
-            .iter()
-            .any(|asked| asked.text.contains("count to four"))
+        texts.contains("count to four") && texts.contains("A new page"),
+        "{texts}"
     );
-    let mut gone: Vec<_> = app
+
+    let id_of = |path: &str| before[path]["id"].as_str().unwrap().to_owned();
+    let gone = app
         .engine
         .forgotten()
         .into_iter()
-        .map(|(_, id)| id.to_string())
-        .collect();
-    gone.sort();
-    let mut expected = ["/b", "/c"].map(|path| before[path]["id"].as_str().unwrap().to_owned());
-    expected.sort();
-    assert_eq!(gone, expected);
-
-    let third = sync(&app, &id).await;
-    assert_eq!(third["state"], "synced");
+        .map(|(_, id)| id.to_string());
+    let gone: BTreeSet<String> = gone.collect();
+    assert_eq!(gone, BTreeSet::from(["/b", "/c"].map(id_of)));
+    assert_eq!(app.count("select count(*) from hub.documents").await, 3);
+    assert_eq!(sync(&app, &id).await["state"], "synced");
     assert_eq!(
         app.engine.asked().len(),
         6,
         "the same site is not indexed again"
     );
-    let erased = app.count("select count(*) from hub.documents").await;
-    assert_eq!(erased, 3);
+}
+
+/// A feed of an episode with a transcript and a post, with both of them.
+fn write_feed(host: &Site) -> String {
+    let feed = format!(
+        "<rss version=\"2.0\" xmlns:podcast=\"https://podcastindex.org/namespace/1.0\"><channel>\
+         <title>Show</title><link>{0}</link><description>d</description>\
+         <item><title>Episode one</title><link>{0}/e1</link>\
+         <podcast:transcript url=\"{0}/e1.vtt\" type=\"text/vtt\"/></item>\
+         <item><title>A post</title><link>{0}/post</link></item></channel></rss>",
+        host.url
+    );
+    host.put("/feed", "application/rss+xml", &feed);
+    host.put(
+        "/e1.vtt",
+        "text/vtt",
+        "WEBVTT\n\n00:01.000 --> 00:04.000\nWelcome to the show.\n",
+    );
+    host.page("/post", "My post", "Words of the post.");
+    feed
 }
 
 #[tokio::test]
@@ -202,21 +230,7 @@ async fn every_kind_of_site_is_read_and_found_out() {
         "Not found",
         "A server that has a page for every address.",
     );
-    let feed = format!(
-        "<rss version=\"2.0\" xmlns:podcast=\"https://podcastindex.org/namespace/1.0\"><channel>\
-         <title>Show</title><link>{0}</link><description>d</description>\
-         <item><title>Episode one</title><link>{0}/e1</link>\
-         <podcast:transcript url=\"{0}/e1.vtt\" type=\"text/vtt\"/></item>\
-         <item><title>A post</title><link>{0}/post</link></item></channel></rss>",
-        host.url
-    );
-    host.put("/feed", "application/rss+xml", &feed);
-    host.put(
-        "/e1.vtt",
-        "text/vtt",
-        "WEBVTT\n\n00:01.000 --> 00:04.000\nWelcome to the show.\n",
-    );
-    host.page("/post", "My post", "Words of the post.");
+    write_feed(&host);
     let mut found = BTreeMap::new();
     for path in ["/about", "/llms.txt", "/feed"] {
         let id = added(&app, json!({"url": format!("{}{path}", host.url)})).await;
@@ -233,27 +247,40 @@ async fn every_kind_of_site_is_read_and_found_out() {
     }
     let expected = [
         ("page", vec!["About me (html)"]),
-        ("llms_txt", vec!["The guide (md)", "Other (html)"]),
+        ("llms_txt", vec!["Guide (md)", "Other (html)"]),
         ("feed", vec!["Episode one (vtt)", "My post (html)"]),
     ];
     let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect::<Vec<_>>();
     let expected = expected.map(|(kind, titles)| (kind.to_owned(), owned(titles)));
     assert_eq!(found, BTreeMap::from(expected));
+}
 
-    // An entry that the feed does not name any more is still there; one that is gone is not.
+#[tokio::test]
+async fn what_a_feed_does_not_name_any_more_stays_until_it_is_gone() {
+    let (app, host) = (app().await, Site::start().await);
+    let feed = write_feed(&host);
+    let id = added(&app, json!({"url": format!("{}/feed", host.url)})).await;
+    app.work_off().await;
     let feed = feed.replace("<item><title>A post</title>", "<item><title>Newer</title>");
     let feed = feed.replace("/post<", "/newer<");
     host.put("/feed", "application/rss+xml", &feed);
     host.page("/newer", "Newer post", "More words.");
-    let list = app.ana.get(SITES).await.expect(StatusCode::OK);
-    let id = list["items"][0]["id"].as_str().unwrap();
-    sync(&app, id).await;
-    let paths: Vec<_> = documents(&app, id).await.into_keys().collect();
+    sync(&app, &id).await;
+    let paths: Vec<_> = documents(&app, &id).await.into_keys().collect();
     assert_eq!(paths, ["/e1.vtt", "/newer", "/post"]);
     host.status("/post", StatusCode::NOT_FOUND);
-    sync(&app, id).await;
-    let paths: Vec<_> = documents(&app, id).await.into_keys().collect();
+    sync(&app, &id).await;
+    let paths: Vec<_> = documents(&app, &id).await.into_keys().collect();
     assert_eq!(paths, ["/e1.vtt", "/newer"]);
+}
+
+/// A sitemap of so many pages.
+fn long_sitemap(pages: usize) -> String {
+    let mut list = String::from("<urlset>");
+    for number in 0..pages {
+        let _ = write!(list, "<url><loc>/{number}</loc></url>");
+    }
+    list + "</urlset>"
 }
 
 #[tokio::test]
@@ -264,14 +291,7 @@ async fn a_site_that_misbehaves_fails_with_its_code_and_keeps_what_was_read() {
     host.put("/large", "text/html", &"x".repeat(17 * 1024 * 1024));
     host.put("/none.xml", "text/html", "<html>not found</html>");
     host.put("/empty.xml", "application/xml", "<urlset></urlset>");
-    let million: String = (0..1_001)
-        .map(|n| format!("<url><loc>/{n}</loc></url>"))
-        .collect();
-    host.put(
-        "/million.xml",
-        "application/xml",
-        &format!("<urlset>{million}</urlset>"),
-    );
+    host.put("/million.xml", "application/xml", &long_sitemap(1_001));
     host.put("/picture", "image/png", "\u{89}PNG\r\n\u{1a}\n");
     host.status("/denied", StatusCode::UNAUTHORIZED);
     for (path, kind, expected) in [
@@ -540,7 +560,12 @@ async fn sites_are_checked_counted_and_of_one_account() {
     }
     let list = app.ben.get(SITES).await.expect(StatusCode::OK);
     assert_eq!(list["items"], json!([]));
+}
 
+#[tokio::test]
+async fn an_account_has_a_bounded_number_of_sites() {
+    let app = app().await;
+    added(&app, json!({"url": "https://example.org/"})).await;
     let admin = app.admin().await;
     sqlx::query(
         "insert into hub.sites (creator_id, id, url)

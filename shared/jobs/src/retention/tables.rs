@@ -343,6 +343,35 @@ pub const TABLES: &[Table] = &[
         Kept::Content("the creator's own; a quota bounds them"),
     ),
     of(
+        Service::CreatorHub,
+        "hub.document_versions",
+        Kept::With("hub.documents"),
+    ),
+    of(
+        Service::CreatorHub,
+        "hub.collections",
+        Kept::Bounded("100 for each account"),
+    ),
+    of(
+        Service::CreatorHub,
+        "hub.collection_documents",
+        Kept::With("hub.collections"),
+    ),
+    of(
+        Service::AiEngine,
+        "ai.document_access",
+        Kept::Content("goes when creator-hub deletes the document"),
+    ),
+    of(
+        Service::AiEngine,
+        "ai.disclosures",
+        Kept::Deleted(&[rule(
+            "disclosures",
+            After::Hours(90 * DAY),
+            "which passages a visitor was shown, since the last one",
+        )]),
+    ),
+    of(
         Service::AiEngine,
         "ai.indexed_documents",
         Kept::Content("goes when creator-hub deletes the document"),

@@ -28,6 +28,7 @@ fn reader_of(chunks: Vec<Vec<u8>>) -> LineReader<impl Stream<Item = Chunk>> {
 fn piece(at: u64) -> FilePiece {
     FilePiece {
         document_id: DocumentId::new(),
+        version: i32::MAX,
         filename: "n".repeat(255),
         size: u64::MAX,
         offset: at,

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use shared_ai_client::TextKind;
+use shared_ai_client::{DocumentAccess, TextKind};
 use shared_db::TenantTx;
 use shared_document::BadLine;
 use shared_models::{ChunkId, CreatorId, DocumentId};
@@ -23,7 +23,7 @@ use crate::domain::index::postings::{self, Posting};
 use crate::domain::tokenizer::StemLanguage;
 use crate::state::AppState;
 use crate::store::indexed_documents::IndexSize;
-use crate::store::{self, chunks, indexed_documents};
+use crate::store::{self, chunks, document_access, indexed_documents};
 
 /// Passages that are stored, looked up and embedded together.
 const GROUP_SIZE: usize = 256;
@@ -36,6 +36,8 @@ pub(crate) struct Target {
     pub(crate) version: i32,
     pub(crate) title: String,
     pub(crate) kind: TextKind,
+    /// Who may see the document, where creator-hub tells.
+    pub(crate) access: Option<DocumentAccess>,
 }
 
 /// Who follows the work, and says whether it is still wanted.
@@ -209,6 +211,9 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
         self.supervisor.check(&mut tx).await?;
         if !indexed_documents::begin(&mut tx, *document, title, *version).await? {
             return Err(IngestError::Superseded);
+        }
+        if let Some(access) = &self.target.access {
+            document_access::save(&mut tx, std::slice::from_ref(access)).await?;
         }
         chunks::insert(&mut tx, *document, *version, ids, passages).await?;
         store::postings::replace(&mut tx, *document, *version, postings).await?;

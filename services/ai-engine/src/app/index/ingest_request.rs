@@ -31,6 +31,7 @@ pub(crate) fn start(
         version: new.version,
         title: new.title,
         kind: new.kind,
+        access: None,
     };
     let text = WholeText::new(new.text);
     let work = async move { ingest(&app, &target, text, Caller(sender)).await };

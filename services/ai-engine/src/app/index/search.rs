@@ -13,11 +13,12 @@ use shared_models::{ChunkId, CreatorId};
 use crate::domain::index::fusion::{
     self, Candidate, KeywordHit, MAX_HITS, RelevanceRule, VectorHit,
 };
+use crate::domain::index::scope::{DocumentFilter, Scope};
 use crate::domain::index::word_query::WordQuery;
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::chunks::{self, PassageRow};
-use crate::store::{indexed_documents, postings};
+use crate::store::{document_access, indexed_documents, postings};
 
 /// Results of a search that sets no limit.
 const DEFAULT_RESULTS: usize = 5;
@@ -32,6 +33,8 @@ pub(crate) struct RetrievedPassage {
     pub(crate) source: Source,
     /// Cosine similarity to the question; none if only the word search found the passage.
     pub(crate) similarity: Option<f32>,
+    /// How many passages its document has.
+    pub(crate) document_passages: usize,
 }
 
 /// What was found, and what could not be searched.
@@ -48,9 +51,18 @@ pub(crate) async fn search(
     request: SearchRequest,
 ) -> Result<SearchResults, Error> {
     let started = Instant::now();
-    let SearchRequest { query, limit } = request;
+    let SearchRequest {
+        query,
+        limit,
+        collections,
+    } = request;
+    let scope = Scope {
+        is_visitor: false,
+        collections,
+    };
     let limit = limit.map_or(DEFAULT_RESULTS, usize::from);
-    let Retrieved { passages, degraded } = retrieve(app, tenant, query.as_str(), limit).await?;
+    let found = retrieve(app, tenant, &scope, query.as_str(), limit).await?;
+    let Retrieved { passages, degraded } = found;
     let milliseconds = started.elapsed().as_millis();
     Ok(SearchResults {
         results: passages.into_iter().map(|found| found.source).collect(),
@@ -64,14 +76,16 @@ pub(crate) async fn search(
 pub(crate) async fn retrieve(
     app: &AppState,
     tenant: CreatorId,
+    scope: &Scope,
     question: &str,
     limit: usize,
 ) -> Result<Retrieved, Error> {
     let started = Instant::now();
     let words = WordQuery::from_text(question);
+    let filter = &document_filter(app, tenant, scope).await?;
     let (vector_hits, word_hits) = tokio::join!(
-        vector_search(app, tenant, question),
-        word_search(app, tenant, &words)
+        vector_search(app, tenant, filter, question),
+        word_search(app, tenant, filter, &words)
     );
     let WordHits { hits, is_complete } = word_hits?;
     let mut degraded = Vec::new();
@@ -94,7 +108,7 @@ pub(crate) async fn retrieve(
         specific_keywords: words.is_specific(),
     };
     let candidates = fusion::fuse(&vector_hits.unwrap_or_default(), &hits);
-    let mut found = load_visible(app, tenant, candidates).await?;
+    let mut found = load_visible(app, tenant, scope, candidates).await?;
     let has_phrases = |row: &PassageRow| words.has_phrases(&row.content);
     found.retain(|(candidate, row)| candidate.is_relevant(rule) || has_phrases(row));
     // Stable, so that all others keep their order. A query of nothing but words asks for
@@ -108,13 +122,28 @@ pub(crate) async fn retrieve(
     Ok(Retrieved { passages, degraded })
 }
 
+/// What the scope means for the candidates of both searches.
+async fn document_filter(
+    app: &AppState,
+    tenant: CreatorId,
+    scope: &Scope,
+) -> Result<DocumentFilter, Error> {
+    if scope.is_everything() {
+        return Ok(DocumentFilter::All);
+    }
+    let mut tx = app.db.tenant_read(tenant).await?;
+    Ok(document_access::filter(&mut tx, scope).await?)
+}
+
 async fn vector_search(
     app: &AppState,
     tenant: CreatorId,
+    filter: &DocumentFilter,
     question: &str,
 ) -> Result<Vec<VectorHit>, Error> {
     let vector = query_vector(app, tenant, question).await?;
-    Ok(app.vectors.nearest(tenant, &vector, MAX_HITS).await?)
+    let nearest = app.vectors.nearest(tenant, &vector, filter, MAX_HITS);
+    Ok(nearest.await?)
 }
 
 /// What the word search found, and whether it looked at every document.
@@ -126,10 +155,11 @@ struct WordHits {
 async fn word_search(
     app: &AppState,
     tenant: CreatorId,
+    filter: &DocumentFilter,
     words: &WordQuery,
 ) -> Result<WordHits, Error> {
     let mut tx = app.db.tenant_read(tenant).await?;
-    let hits = postings::search(&mut tx, words, MAX_HITS).await?;
+    let hits = postings::search(&mut tx, words, filter, MAX_HITS).await?;
     let is_complete = !indexed_documents::any_without_words(&mut tx).await?;
     Ok(WordHits { hits, is_complete })
 }
@@ -158,10 +188,11 @@ async fn query_vector(
 }
 
 /// Reads the candidates under row-level security. Drops those that the tenant does not own,
-/// whatever Chroma returned, and those of a version that is not active.
+/// whatever Chroma returned, those outside the scope, and those of a version that is not active.
 async fn load_visible(
     app: &AppState,
     tenant: CreatorId,
+    scope: &Scope,
     candidates: Vec<Candidate>,
 ) -> Result<Vec<(Candidate, PassageRow)>, Error> {
     if candidates.is_empty() {
@@ -169,7 +200,7 @@ async fn load_visible(
     }
     let ids: Vec<ChunkId> = candidates.iter().map(|candidate| candidate.id).collect();
     let mut tx = app.db.tenant_read(tenant).await?;
-    let rows = chunks::read(&mut tx, &ids).await?;
+    let rows = chunks::read(&mut tx, scope, &ids).await?;
     drop(tx);
     let mut rows_by_id: HashMap<ChunkId, PassageRow> =
         rows.into_iter().map(|row| (row.id, row)).collect();
@@ -206,11 +237,14 @@ fn retrieved(number: u32, row: PassageRow, candidate: &Candidate) -> RetrievedPa
         content,
         position,
         is_active: _,
+        document_passages,
+        visibility,
     } = row;
     let source = Source {
         number,
         document_id: document,
         title,
+        visibility,
         chunk_id: id,
         ordinal,
         heading,
@@ -221,6 +255,7 @@ fn retrieved(number: u32, row: PassageRow, candidate: &Candidate) -> RetrievedPa
     RetrievedPassage {
         source,
         similarity: candidate.similarity,
+        document_passages: usize::try_from(document_passages).unwrap_or_default(),
     }
 }
 

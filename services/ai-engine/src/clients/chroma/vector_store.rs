@@ -9,6 +9,7 @@ use super::collections::Collections;
 use super::writer::{WriteOperation, Writer};
 use super::{Chroma, ChromaError, Record};
 use crate::domain::index::fusion::VectorHit;
+use crate::domain::index::scope::DocumentFilter;
 
 /// Ids in one read.
 const PAGE_SIZE: usize = 1000;
@@ -72,9 +73,13 @@ impl VectorStore {
         &self,
         tenant: CreatorId,
         vector: &[f32],
+        documents: &DocumentFilter,
         count: usize,
     ) -> Result<Vec<VectorHit>, ChromaError> {
-        let filter = &json!({"tenant": tenant.to_string()});
+        if documents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let filter = &query_filter(tenant, documents);
         let name = self.collections.name(tenant, vector.len());
         let chroma = &self.chroma;
         let query = |id: String| async move { chroma.query(&id, vector, filter, count).await };
@@ -212,6 +217,18 @@ impl VectorStore {
 
 fn count(ids_by_collection: &[(String, Vec<String>)]) -> usize {
     ids_by_collection.iter().map(|(_, ids)| ids.len()).sum()
+}
+
+/// Every query names the tenant.
+fn query_filter(tenant: CreatorId, documents: &DocumentFilter) -> Value {
+    let of_tenant = json!({"tenant": {"$eq": tenant.to_string()}});
+    let names =
+        |ids: &[DocumentId]| -> Vec<String> { ids.iter().map(ToString::to_string).collect() };
+    match documents {
+        DocumentFilter::All => of_tenant,
+        DocumentFilter::Only(ids) => json!({"$and": [of_tenant, {"doc": {"$in": names(ids)}}]}),
+        DocumentFilter::Without(ids) => json!({"$and": [of_tenant, {"doc": {"$nin": names(ids)}}]}),
+    }
 }
 
 fn document_filter(tenant: CreatorId, document: DocumentId) -> Value {

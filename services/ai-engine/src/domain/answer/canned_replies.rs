@@ -11,6 +11,8 @@ use super::small_talk::SmallTalk;
 pub(crate) struct Replies {
     /// No passage is relevant to the question.
     pub(crate) nothing_found: &'static str,
+    /// The visitor was shown as much of the documents as one visitor may be.
+    pub(crate) shown_enough: &'static str,
     /// Introduces the quotations of an extractive answer.
     pub(crate) quotation_intro: &'static str,
     /// Introduces quotations that contradict each other.

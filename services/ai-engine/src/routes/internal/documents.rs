@@ -1,5 +1,5 @@
-//! Deletion of documents from the index, called by creator-hub; and indexing, as creator-hub of 0.1
-//! asks for it.
+//! Deletion of documents from the index and who may see them, called by creator-hub; and indexing,
+//! as creator-hub of 0.1 asks for it.
 
 use std::convert::Infallible;
 
@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
-use shared_ai_client::{IngestionEvent, NewIngestion};
+use shared_ai_client::{IngestionEvent, NewIngestion, SetDocumentAccess};
 use shared_models::DocumentId;
 use shared_models::limits::DOCUMENT_TITLE;
 use shared_web::{Body, Id, ServiceCall, called_by};
@@ -44,6 +44,16 @@ pub(in crate::routes) async fn delete_document(
     Id(document): Id<DocumentId>,
 ) -> Result<StatusCode, Error> {
     index::delete_document(&app, call.tenant, document).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Applies who may see documents. Idempotent.
+pub(in crate::routes) async fn set_access(
+    State(app): State<AppState>,
+    call: ServiceCall<called_by::CreatorHub>,
+    Body(access): Body<SetDocumentAccess>,
+) -> Result<StatusCode, Error> {
+    index::set_access(&app, call.tenant, &access.documents).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

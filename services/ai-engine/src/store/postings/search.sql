@@ -1,6 +1,7 @@
 -- Active passages by BM25, best first.
 -- $1 terms, $2 weights, $3 the keyword of each term or -1, $4 the exact thing that it is a form of
--- or -1, $5 number of keywords, $6 number of exact things, $7 k1, $8 b, $9 limit
+-- or -1, $5 number of keywords, $6 number of exact things, $7 k1, $8 b, $9 limit, $10 documents to
+-- keep to or null, $11 documents to leave out or null
 with corpus as (
   select greatest(sum(passage_count), 1)::float8 as passages,
          greatest(sum(term_count)::float8 / greatest(sum(passage_count), 1), 1) as mean_length
@@ -12,6 +13,8 @@ with corpus as (
   join ai.postings p on p.term = w.term
   join ai.indexed_documents d on d.creator_id = p.creator_id and d.id = p.document_id
     and d.active_version = p.version
+    and ($10::uuid[] is null or d.id = any ($10))
+    and ($11::uuid[] is null or d.id <> all ($11))
   cross join lateral unnest(p.ordinals, p.frequencies, p.lengths)
     as u (ordinal, frequency, length)
 ), rarity as (

@@ -2,5 +2,6 @@
 
 pub(crate) mod admission;
 pub(crate) mod history;
+pub(crate) mod originals;
 pub(crate) mod script;
 pub(crate) mod sessions;

@@ -6,14 +6,15 @@ use shared_db::TenantTx;
 use shared_extract::kind;
 use shared_fetch::{FetchFailure, Page};
 use shared_jobs::{JobContext, JobError};
-use shared_models::event::DocumentUploaded;
-use shared_models::{ContentHash, DocumentId, Retry};
+use shared_models::event::{DocumentUploaded, UsageRecorded};
+use shared_models::{ContentHash, DocumentId, Retry, UsageKind, Visibility};
 use url::Url;
 
-use crate::app::library;
+use crate::app::{library, versions};
 use crate::domain::document::extension;
 use crate::domain::library::{NewDocument, NewFile, Origin};
 use crate::domain::site::{filename_of, title_of};
+use crate::error::Error;
 use crate::files;
 use crate::jobs::ingest_document::IngestDocument;
 use crate::state::AppState;
@@ -77,39 +78,46 @@ pub(crate) async fn store(
     let Some(known) = site_pages::hold(&mut tx, page.id).await? else {
         return Ok(Ok(()));
     };
-    let (document, replaced) = match change(&mut tx, known, file.content_hash).await? {
+    let document = match change(&mut tx, known, file.content_hash).await? {
         Change::Refused(failure) => return Ok(Err(failure)),
         Change::None(document) => {
             site_pages::stored(&mut tx, round, page.id, document, &found.validators).await?;
             tx.commit().await?;
             return Ok(Ok(()));
         }
-        Change::New => (add(app, &mut tx, round, page, file).await?, None),
-        Change::Version(document, before) => {
-            documents::replace_file(&mut tx, document, &file).await?;
-            let job = IngestDocument::of(document);
-            app.jobs.enqueue(&mut tx, job).await?;
-            (document, Some(before))
+        Change::New => add(app, &mut tx, round, page, file).await?,
+        Change::Version(document) => {
+            add_version(app, &mut tx, document, &file).await?;
+            document
         }
     };
     site_pages::stored(&mut tx, round, page.id, document, &found.validators).await?;
     incoming.promote(key).await.map_err(files::job_error)?;
     tx.commit().await?;
-    settle(app, key, replaced).await;
-    Ok(Ok(()))
-}
-
-/// Confirms a file whose row is committed, and removes the one that it replaced.
-async fn settle(app: &AppState, key: BlobKey, replaced: Option<ContentHash>) {
     if let Err(error) = app.files.confirm(key).await {
         tracing::warn!(%error, "page not confirmed; the next sweep checks it");
     }
-    if let Some(before) = replaced {
-        let before = BlobKey::upload(key.tenant, before);
-        if let Err(error) = app.files.remove(before).await {
-            tracing::warn!(%error, "the earlier file of a page is left");
-        }
+    Ok(Ok(()))
+}
+
+/// Gives the document of a page another file.
+async fn add_version(
+    app: &AppState,
+    tx: &mut TenantTx,
+    document: DocumentId,
+    file: &NewFile,
+) -> Result<(), JobError> {
+    let replaced = versions::replace(app, tx, document, file).await;
+    replaced.map_err(|error| match error {
+        Error::Files(error) => files::job_error(error),
+        Error::Database(error) => error.into(),
+        error => JobError::internal(&error),
+    })?;
+    let bytes = [(UsageKind::BytesUploaded, file.file_size)];
+    if let Some(used) = UsageRecorded::of(&bytes) {
+        app.events.publish(tx, used).await?;
     }
+    Ok(())
 }
 
 /// What the content of a page means for the documents.
@@ -118,8 +126,8 @@ enum Change {
     None(DocumentId),
     /// It is of no document yet, and the page has none.
     New,
-    /// It is new for the document of the page, which has that content now.
-    Version(DocumentId, ContentHash),
+    /// It is new for the document of the page.
+    Version(DocumentId),
     /// It cannot be stored.
     Refused(FetchFailure),
 }
@@ -146,7 +154,7 @@ async fn change(
         Some(document) if document.state.is_moving() => {
             Change::Refused(FetchFailure::StillProcessing)
         }
-        Some(document) => Change::Version(document.id, document.content_hash),
+        Some(document) => Change::Version(document.id),
     })
 }
 
@@ -163,6 +171,7 @@ async fn add(
         title: title_of(page.title.as_deref(), &url),
         description: None,
         tags: Vec::new(),
+        visibility: Visibility::default(),
         file,
         origin: Some(Origin {
             site: round.site,

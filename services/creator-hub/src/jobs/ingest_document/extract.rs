@@ -1,6 +1,6 @@
 //! The first step: the text of an uploaded file becomes an artefact that ai-engine indexes.
 
-use shared_ai_client::{INDEX_DOCUMENT, IndexDocument, TextArtefact, TextKind};
+use shared_ai_client::{DocumentAccess, INDEX_DOCUMENT, IndexDocument, TextArtefact, TextKind};
 use shared_blobs::{BlobError, BlobKey, PendingBlob};
 use shared_document::{ReadFailure, Warning};
 use shared_jobs::{JobContext, JobError, NewJob, Outcome};
@@ -8,13 +8,13 @@ use shared_models::text::SingleLine;
 use shared_models::{DocumentId, Retry};
 
 use super::deleted;
-use crate::clients::extractor::{DocumentText, ReadError};
+use crate::clients::extractor::{DocumentText, ReadError, TextSink};
 use crate::domain::document::{extension, fitting_title};
 use crate::domain::processing::EXTRACTED_PERCENT;
 use crate::files;
 use crate::state::AppState;
-use crate::store::artefacts;
 use crate::store::documents::processing::{self, PendingDocument};
+use crate::store::{artefacts, document_access};
 
 /// A text that is complete but not in its place.
 struct Extracted {
@@ -78,15 +78,19 @@ async fn extract(
         }
         BlobError::Unavailable(_) => files::job_error(error),
     })?;
-    let mut file = state.files.begin().await.map_err(files::job_error)?;
+    let file = state.files.begin().await.map_err(files::job_error)?;
+    let mut sink = TextSink::File(file);
     let extension = extension(&work.filename);
-    let read = state.extractor.read(upload, extension, file.as_mut()).await;
+    let read = state.extractor.read(upload, extension, &mut sink).await;
     let read = read.map_err(|error| unread(work.id, error))?;
     let DocumentText {
         text,
         warnings,
         title,
     } = read;
+    let TextSink::File(mut file) = sink else {
+        return Err(JobError::internal(&"the text is not in a file"));
+    };
     file.finish().await.map_err(files::job_error)?;
     Ok(Extracted {
         file,
@@ -116,7 +120,8 @@ async fn hand_over(
         Some(title) => processing::retitle(&mut tx, work.id, &title).await?,
         None => work.title.clone(),
     };
-    let indexing = indexing(context, work, &title, text)?;
+    let access = document_access::find(&mut tx, work.id).await?;
+    let indexing = indexing(context, work, &title, text, access)?;
     state.indexing.enqueue(&mut tx, indexing).await?;
     let key = BlobKey::text(context.tenant(), work.id);
     let is_new = new.is_some();
@@ -139,6 +144,7 @@ fn indexing(
     work: &PendingDocument,
     title: &str,
     text: TextArtefact,
+    access: Option<DocumentAccess>,
 ) -> Result<NewJob, JobError> {
     let title = SingleLine::parse(title).map_err(|error| JobError::internal(&error))?;
     let payload = IndexDocument {
@@ -147,6 +153,7 @@ fn indexing(
         title,
         kind: TextKind::Blocks,
         text,
+        access,
     };
     let indexing = NewJob::new(INDEX_DOCUMENT, work.id.as_uuid()).payload(&payload);
     indexing.map_err(|error| JobError::internal(&error))

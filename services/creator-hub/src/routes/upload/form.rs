@@ -10,8 +10,8 @@ use axum::http::{StatusCode, header};
 use sha2::{Digest as _, Sha256};
 use shared_blobs::{BlobStore, PendingBlob};
 use shared_extract::kind;
-use shared_models::ContentHash;
 use shared_models::text::{MultiLine, SingleLine};
+use shared_models::{ContentHash, Visibility};
 use shared_web::{IdempotencyKey, Idempotent};
 use tokio::time::timeout;
 
@@ -32,11 +32,12 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_FIELD: usize = 16 * 1024;
 
 /// A complete form.
-pub(super) struct Form {
+pub(in crate::routes) struct Form {
     pub(super) file: UploadedFile,
     pub(super) title: Option<SingleLine<TITLE>>,
     pub(super) description: Option<MultiLine<DESCRIPTION>>,
     pub(super) tags: BoundedList<TAGS, TAG>,
+    pub(super) visibility: Option<Visibility>,
 }
 
 impl Form {
@@ -51,31 +52,36 @@ impl Form {
             description.as_bytes(),
         ];
         content.extend(self.tags.iter().map(str::as_bytes));
+        content.extend(
+            self.visibility
+                .map(|visibility| visibility.as_str().as_bytes()),
+        );
         key.of(&content)
     }
 
     /// The file, and the document that it becomes.
     pub(super) fn into_document(self) -> (library::ReceivedFile, NewDocument) {
-        let UploadedFile {
-            incoming,
-            filename,
-            kind,
-            size,
-            hash,
-        } = self.file;
+        let (received, file) = self.file.split();
+        let title = self.title.map(String::from);
         let document = NewDocument {
-            title: self.title.map_or_else(|| title_of(&filename), String::from),
+            title: title.unwrap_or_else(|| title_of(&file.filename)),
             description: self.description.map(String::from),
             tags: self.tags.into(),
-            file: NewFile {
-                filename,
-                kind,
-                file_size: i64::try_from(size).unwrap_or(i64::MAX),
-                content_hash: hash,
-            },
+            visibility: self.visibility.unwrap_or_default(),
+            file,
             origin: None,
         };
-        (library::ReceivedFile { incoming, hash }, document)
+        (received, document)
+    }
+
+    /// The file alone; other fields are refused.
+    pub(in crate::routes) fn into_file(self) -> Result<(library::ReceivedFile, NewFile), Error> {
+        let is_described = self.title.is_some() || self.description.is_some();
+        if is_described || self.tags.iter().count() > 0 || self.visibility.is_some() {
+            let message = "there may be only file; change the document for the rest".to_owned();
+            return Err(Error::Field("form", message));
+        }
+        Ok(self.file.split())
     }
 }
 
@@ -88,6 +94,25 @@ pub(super) struct UploadedFile {
     pub(super) hash: ContentHash,
 }
 
+impl UploadedFile {
+    fn split(self) -> (library::ReceivedFile, NewFile) {
+        let Self {
+            incoming,
+            filename,
+            kind,
+            size,
+            hash,
+        } = self;
+        let file = NewFile {
+            filename,
+            kind,
+            file_size: i64::try_from(size).unwrap_or(i64::MAX),
+            content_hash: hash,
+        };
+        (library::ReceivedFile { incoming, hash }, file)
+    }
+}
+
 /// The fields received so far.
 #[derive(Default)]
 struct Parts {
@@ -95,6 +120,7 @@ struct Parts {
     title: Option<SingleLine<TITLE>>,
     description: Option<MultiLine<DESCRIPTION>>,
     tags: Vec<SingleLine<TAG>>,
+    visibility: Option<Visibility>,
 }
 
 /// Reads a form whose file has at most `max_bytes` bytes.
@@ -115,6 +141,7 @@ pub(super) async fn receive(
         title,
         description,
         tags,
+        visibility,
     } = read?;
     let file = file.ok_or_else(|| Error::Field("file", "is missing".to_owned()))?;
     let tags =
@@ -124,6 +151,7 @@ pub(super) async fn receive(
         title,
         description,
         tags,
+        visibility,
     })
 }
 
@@ -152,8 +180,13 @@ async fn receive_parts(
                     parts.tags.extend(parsed("tags", tag, SingleLine::parse)?);
                 }
             }
+            "visibility" => {
+                let name = text(field, "visibility", max_bytes).await?;
+                parts.visibility = parsed("visibility", &name, visibility_named)?;
+            }
             _ => {
-                let known = "there may be file, title, description and tags".to_owned();
+                let known = "there may be file, title, description, tags and visibility";
+                let known = known.to_owned();
                 return Err(Error::Field("form", known));
             }
         }
@@ -238,6 +271,11 @@ fn parsed<T, E: std::fmt::Display>(
     parse(text)
         .map(Some)
         .map_err(|error| Error::Field(name, error.to_string()))
+}
+
+fn visibility_named(name: &str) -> Result<Visibility, &'static str> {
+    let message = "must be internal, answer_only or public";
+    Visibility::from_name(name.trim()).ok_or(message)
 }
 
 /// Waits for the next part or chunk, with a timeout.

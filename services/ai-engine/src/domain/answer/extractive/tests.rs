@@ -1,11 +1,12 @@
 //! Tests of the choice of sentences, of labels, lists, tables and contradictions.
 
-use shared_models::{ChunkId, DocumentId};
+use shared_models::{ChunkId, DocumentId, Visibility};
 
 use super::*;
 
 fn source(number: u32, heading: Option<&str>, text: &str) -> Source {
     Source {
+        visibility: Visibility::default(),
         number,
         document_id: DocumentId::new(),
         title: "Handbook".to_owned(),

@@ -1,12 +1,13 @@
 //! Tests of the prompt: fences, order of messages, budget of tokens.
 
 use shared_models::text::MultiLine;
-use shared_models::{ChunkId, DocumentId};
+use shared_models::{ChunkId, DocumentId, Visibility};
 
 use super::*;
 
 fn source(number: u32, title: &str, text: &str) -> Source {
     Source {
+        visibility: Visibility::default(),
         number,
         document_id: DocumentId::new(),
         title: title.to_owned(),

@@ -68,6 +68,7 @@ impl Appearance {
             allowed_origins: _,
             answer_mode: _,
             messages_per_minute: _,
+            collections: _,
         } = settings;
         Self {
             name,
