@@ -26,7 +26,7 @@ async fn answer(State(pages): State<Pages>, request: Request) -> Response {
     let found = pages.lock().unwrap().get(request.uri().path()).cloned();
     match found {
         Some(body) => Html(body).into_response(),
-        None => axum::http::StatusCode::NOT_FOUND.into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 

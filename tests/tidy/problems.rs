@@ -148,7 +148,8 @@ fn reading() -> String {
 /// Why a site, or one of its pages, was not fetched.
 fn fetching() -> String {
     let mut page = String::from(
-        "\n## Sites that cannot be read\n\nThe `error` of a site whose last synchronisation failed, \
+        "\n## Sites that cannot be read\n\nThe `error` of a site whose last synchronisation \
+         failed, \
          or of a page of it. What was read before stays\nsearchable, except for pages that are \
          missing.\n\n| code | reason | another attempt by itself |\n| --- | --- | --- |\n",
     );

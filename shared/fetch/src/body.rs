@@ -8,8 +8,8 @@ use flate2::write::{MultiGzDecoder, ZlibDecoder};
 use crate::failure::{FetchError, FetchFailure};
 use crate::fetcher::Excess;
 
-/// Bytes that are unpacked at once: what they grow to is bounded even so, but this thread has others
-/// to serve.
+/// Bytes that are unpacked at once: what they grow to is bounded even so, but this thread has
+/// others to serve.
 const PIECE: usize = 4 * 1024;
 
 /// A body that is being received.

@@ -21,7 +21,7 @@ pub(crate) const MAX_URL: usize = 2_048;
 /// The longest value of `ETag` or `Last-Modified` that is kept; a longer one is forgotten.
 const MAX_VALIDATOR: usize = 512;
 /// The longest `Retry-After` that is believed.
-const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
+const MAX_RETRY_DELAY: Duration = Duration::from_hours(1);
 /// Unused connections are kept that long: a visit pauses between its requests.
 const POOL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Ports of the public internet that are connected to.
@@ -328,7 +328,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap) -> FetchError {
     };
     let seconds = text(headers, &header::RETRY_AFTER).and_then(|value| value.parse().ok());
     FetchError {
-        retry_after: seconds.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER)),
+        retry_after: seconds.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_DELAY)),
         ..FetchError::new(failure, format!("status {}", status.as_u16()))
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct HostQueue(Arc<Turns<Last>>);
 
 /// The right to ask a host; it ends when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Turn(OwnedMutexGuard<Last>);
+pub(crate) struct HostPermit(OwnedMutexGuard<Last>);
 
 impl Hosts {
     /// The queue of a host.
@@ -38,16 +38,16 @@ impl Hosts {
 
 impl HostQueue {
     /// Waits until nobody else asks this host, and until `pause` has passed since somebody did.
-    pub(crate) async fn turn(&self, pause: Duration) -> Turn {
+    pub(crate) async fn turn(&self, pause: Duration) -> HostPermit {
         let last = Arc::clone(&self.0).lock_owned().await;
         if let Some(last) = *last {
             sleep_until(last + pause).await;
         }
-        Turn(last)
+        HostPermit(last)
     }
 }
 
-impl Drop for Turn {
+impl Drop for HostPermit {
     fn drop(&mut self) {
         *self.0 = Some(Instant::now());
     }

@@ -169,7 +169,7 @@ fn every_connection_is_allowed_or_denied_as_the_table_says() {
         (part("auth"), part("channel"), 8004, true),
         (part("creator-hub"), part("channel"), 8004, false),
         (part("ai-engine"), part("creator-hub"), 8002, true),
-        (part("channel"), part("creator-hub"), 8002, false),
+        (part("channel"), part("creator-hub"), 8002, true),
         (operator(), part("auth"), 9001, true),
         (operator(), part("auth"), 8001, false),
         (part("gateway"), part("auth"), 9001, false),

@@ -1,5 +1,5 @@
-//! `llms.txt` (<https://llmstxt.org>): Markdown whose links are the pages; beside each page there may
-//! be its twin in Markdown.
+//! `llms.txt` (<https://llmstxt.org>): Markdown whose links are the pages; beside each page there
+//! may be its twin in Markdown.
 
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use url::Url;

@@ -180,7 +180,7 @@ async fn a_name_leads_only_to_allowed_addresses() {
 #[tokio::test]
 async fn a_host_that_changes_its_address_at_the_second_look_is_not_followed() {
     // The first answer is allowed, each later one is not: nothing may look a second time for one
-    // connection, and the next connection is judged anew.
+    // connection, and the next connection is judged again.
     let server = host(|| answer(200, "", b"public")).await;
     let inside = Server::start("127.0.0.2", |_| answer(200, "", b"secret")).await;
     let names = Names::of(&[&["127.0.0.1"], &["127.0.0.2"]]);
