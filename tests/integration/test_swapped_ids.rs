@@ -26,12 +26,19 @@ fn rounds() -> usize {
     Sample::from_env().size(10, 30)
 }
 
+/// A form with a file.
+const FORM: &str = "--b\r\n\
+    Content-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\n\
+    words\r\n--b--\r\n";
+
 /// A route that names something by its id.
 struct Route {
     service: Service,
     method: Method,
     path: String,
     body: Option<Value>,
+    /// Whether the body is a form with a file.
+    takes_file: bool,
 }
 
 impl Route {
@@ -51,11 +58,10 @@ impl Route {
         let mut path = String::new();
         for part in self.path.split('/').skip(1) {
             path += "/";
-            let is_parameter = part.starts_with('{');
-            path += &if is_parameter {
-                id.to_string()
-            } else {
-                part.to_owned()
+            path += &match part {
+                "{number}" => "1".to_owned(),
+                part if part.starts_with('{') => id.to_string(),
+                part => part.to_owned(),
             };
         }
         path.replace("{id}", &id.to_string())
@@ -88,6 +94,7 @@ fn routes(service: Service) -> Vec<Route> {
                 method,
                 path: format!("{path}{mark}{query}"),
                 body: (!schema.is_null()).then(|| example(&document, schema)),
+                takes_file: !operation["requestBody"]["content"]["multipart/form-data"].is_null(),
             });
         }
     }
@@ -209,6 +216,9 @@ impl TestPlatform {
             Some(body) => request
                 .header(header::CONTENT_TYPE, "application/json")
                 .body(body.to_string().into()),
+            None if route.takes_file => request
+                .header(header::CONTENT_TYPE, "multipart/form-data; boundary=b")
+                .body(FORM.into()),
             None => request.body(axum::body::Body::empty()),
         };
         client.send(request.unwrap()).await
@@ -237,7 +247,9 @@ fn median(mut times: Vec<Duration>) -> Duration {
 async fn what_another_tenant_owns_is_answered_as_what_nobody_has() {
     let platform = TestPlatform::new().await;
     let (mut asked, mut faults, mut ratios) = (0, Vec::new(), Vec::new());
-    for route in Service::ALL.into_iter().flat_map(routes) {
+    let all = Service::ALL.into_iter().flat_map(routes);
+    // The rows of this test are no settings of a widget, which an original depends on.
+    for route in all.filter(|route| !(route.is_of_visitors() && route.path.ends_with("/file"))) {
         let (mut foreign_times, mut missing_times) = (Vec::new(), Vec::new());
         for round in 0..rounds() {
             // The path is in the body of a problem, so both ids must read the same.

@@ -63,8 +63,8 @@ pub(crate) fn widget<E: Endpoints<AppState>>() -> E {
         .routes(routes!(socket::open_socket))
 }
 
-/// What links of a page open without a session, below `/v1`: the script that it embeds, and originals
-/// of public documents.
+/// What links of a page open without a session, below `/v1`: the script that it embeds, and
+/// originals of public documents.
 pub(crate) fn scripts<E: Endpoints<AppState>>() -> E {
     E::default()
         .routes(routes!(script::read_script))

@@ -126,7 +126,7 @@ async fn prepare(
     let text = question.question.as_str();
     let language = Language::detect(text);
     let search_text = conversation::search_text(text, &question.history);
-    let canned = |text| (Found::default(), Strategy::Canned(text));
+    let canned = |text| (AdmittedPassages::default(), Strategy::Canned(text));
     let (found, strategy) = if safety::is_crisis(text) {
         metrics::counter!("ai_engine_crisis_replies_total").increment(1);
         canned(replies(language).crisis)
@@ -156,7 +156,7 @@ async fn prepare(
 
 /// What an answer is made of.
 #[derive(Debug, Default)]
-struct Found {
+struct AdmittedPassages {
     passages: Vec<RetrievedPassage>,
     reservation: Option<Reservation>,
     /// Whether there were passages, but the visitor was shown as much of their documents as one
@@ -171,7 +171,7 @@ async fn find(
     visitor: Option<VisitorId>,
     question: &Question,
     search_text: &str,
-) -> Result<Found, Error> {
+) -> Result<AdmittedPassages, Error> {
     let limit = question.passages.map_or(DEFAULT_PASSAGES, usize::from);
     let scope = Scope {
         is_visitor: visitor.is_some(),
@@ -185,16 +185,16 @@ async fn find(
         passages.clear();
     }
     let Some(visitor) = visitor.filter(|_| !passages.is_empty()) else {
-        return Ok(Found {
+        return Ok(AdmittedPassages {
             passages,
-            ..Found::default()
+            ..AdmittedPassages::default()
         });
     };
     let (passages, reservation) = disclosure::reserve(app, tenant, visitor, passages).await?;
     if passages.is_empty() {
         metrics::counter!("ai_engine_answers_beyond_bound_total").increment(1);
     }
-    Ok(Found {
+    Ok(AdmittedPassages {
         is_exhausted: passages.is_empty(),
         passages,
         reservation: Some(reservation),
@@ -306,7 +306,7 @@ async fn run(
     if let Some(reservation) = reservation {
         let cited = outcome.cited(&passages);
         // What is not given back counts as shown.
-        if let Err(error) = reservation.settle(&app, tenant, &cited).await {
+        if let Err(error) = reservation.release_uncited(&app, tenant, &cited).await {
             tracing::warn!(%error, generation = %id, "passages that were not cited stay reserved");
         }
     }

@@ -1,5 +1,4 @@
-//! Originals of public documents, what ai-engine is told of a visitor's question, and what a source
-//! says.
+//! Originals of public documents, what ai-engine receives with a question, and what a source says.
 
 use std::sync::{Arc, Mutex};
 
@@ -79,7 +78,7 @@ async fn app_with_hub() -> (TestApp, FakeHub) {
     let ai_engine = FakeAiEngine::start(&mint).await;
     let url = format!("http://{}", ai_engine.address);
     let app = TestApp::with(mint, ai_engine, &url, |config| {
-        config.creator_hub_url = hub_url
+        config.creator_hub_url = hub_url;
     });
     (app.await, hub)
 }

@@ -1,6 +1,7 @@
 //! Named sets of documents, to which a channel or a search can be limited.
 
 use shared_db::on_constraint;
+use shared_models::text::MultiLine;
 use shared_models::{CollectionId, CreatorId, DocumentId};
 use shared_web::{Created, Idempotent, Once};
 use uuid::Uuid;
@@ -51,7 +52,7 @@ pub(crate) async fn create<T: serde::Serialize + Sync>(
     if let Some(replayed) = request.replay(&mut tx).await? {
         return Ok(Once::Replayed(replayed));
     }
-    let description = new.description.as_ref().map(|text| text.as_str());
+    let description = new.description.as_ref().map(MultiLine::as_str);
     let inserted = collections::insert(&mut tx, new.name.as_str(), description, MAX_COLLECTIONS);
     let inserted = inserted.await;
     let inserted = inserted.map_err(on_constraint(UNIQUE_NAME, Error::CollectionExists))?;

@@ -119,8 +119,8 @@ pub(crate) async fn upload<T: serde::Serialize + Sync>(
     Ok(Once::New(created))
 }
 
-/// Changes title, description, tags or visibility. A searchable document is processed again under a new title,
-/// since its passages cite the old one.
+/// Changes title, description, tags or visibility. A searchable document is processed again under a
+/// new title, since its passages cite the old one.
 pub(crate) async fn describe(
     app: &AppState,
     tenant: CreatorId,

@@ -20,8 +20,8 @@ use crate::store::document_versions::{DocumentFile, all_files};
 /// Files that are listed per query.
 const FILES_PER_QUERY: i64 = 200;
 
-/// Writes all rows, then all uploaded files in pieces, also those that were replaced. Extracted texts are left out: they are
-/// derived from the files.
+/// Writes all rows, then all uploaded files in pieces, also those that were replaced. Extracted
+/// texts are left out: they are derived from the files.
 pub(crate) async fn export(
     app: &AppState,
     creator: CreatorId,

@@ -148,12 +148,11 @@ pub(crate) async fn open(
     number: Option<i32>,
 ) -> Result<(NewFile, OpenBlob), Error> {
     let mut tx = app.db.tenant_read(tenant).await?;
-    let file = match number {
-        Some(number) => find(&mut tx, id, number).await?.file,
-        None => {
-            let row = documents::find(&mut tx, id).await?;
-            row.ok_or(Error::UnknownDocument)?.into_file()
-        }
+    let file = if let Some(number) = number {
+        find(&mut tx, id, number).await?.file
+    } else {
+        let row = documents::find(&mut tx, id).await?;
+        row.ok_or(Error::UnknownDocument)?.into_file()
     };
     drop(tx);
     let key = BlobKey::upload(tenant, file.content_hash);
@@ -182,7 +181,7 @@ pub(crate) async fn open_public(
     Ok((file, app.files.open(key, 0).await?))
 }
 
-/// What has changed between the texts of two files of a document. Both are read anew, by a child
+/// What has changed between the texts of two files of a document. Both are read again, by a child
 /// process each.
 pub(crate) async fn compare(
     app: &AppState,

@@ -48,8 +48,8 @@ impl EraseDocument {
         self.remove(context, document).await
     }
 
-    /// Removes rows and files, in the transaction that completes the job. A file stays if its content
-    /// was uploaded again meanwhile.
+    /// Removes rows and files, in the transaction that completes the job. A file stays if its
+    /// content was uploaded again meanwhile.
     async fn remove(
         &self,
         context: &JobContext,

@@ -108,12 +108,12 @@ pub(crate) struct Hunk {
     old_line: usize,
     /// The number of its first line in the newer text, from 1.
     new_line: usize,
-    lines: Vec<Line>,
+    lines: Vec<ComparedLine>,
 }
 
 /// A line of a text.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct Line {
+pub(crate) struct ComparedLine {
     change: LineChange,
     text: String,
 }
@@ -139,7 +139,7 @@ impl From<Change> for LineChange {
 
 impl Difference {
     fn of((from, to): (i32, i32), comparison: Comparison) -> Self {
-        let line = |(change, text): (Change, String)| Line {
+        let line = |(change, text): (Change, String)| ComparedLine {
             change: change.into(),
             text,
         };

@@ -23,7 +23,7 @@ async fn put(app: &TestApp, collection: &str, document: &str) -> Answer {
     app.ana.send(request.body("".into()).unwrap()).await
 }
 
-/// The last that ai-engine was told of a document.
+/// The last access of a document that ai-engine has received.
 fn told(app: &TestApp, document: &str) -> Option<(i32, Visibility, Vec<CollectionId>)> {
     let document: DocumentId = document.parse().unwrap();
     let access = app.engine.access();
@@ -106,10 +106,9 @@ async fn a_collection_is_created_listed_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn documents_come_into_collections_and_go_and_ai_engine_is_told() {
+async fn documents_come_into_collections_and_ai_engine_is_told() {
     let app = TestApp::new().await;
     let document = app.ready("a.txt", "one").await;
-    let outside = app.ready("b.txt", "two").await;
     let id = created(&app, "Free").await;
     assert_eq!(
         put(&app, &id, &document).await.status,
@@ -144,6 +143,16 @@ async fn documents_come_into_collections_and_go_and_ai_engine_is_told() {
         .get(&format!("{DOCUMENTS}?collection={}", CollectionId::new()))
         .await;
     assert_eq!(none.expect(StatusCode::OK)["items"], json!([]));
+}
+
+#[tokio::test]
+async fn ai_engine_learns_of_collections_that_change_and_end() {
+    let app = TestApp::new().await;
+    let document = app.ready("a.txt", "one").await;
+    let outside = app.ready("b.txt", "two").await;
+    let id = created(&app, "Free").await;
+    let collection: CollectionId = id.parse().unwrap();
+    put(&app, &id, &document).await;
     // A document that is processed again tells it too.
     let request = app
         .ana

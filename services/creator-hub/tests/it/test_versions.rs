@@ -42,7 +42,7 @@ async fn with_two_files(app: &TestApp) -> String {
 }
 
 #[tokio::test]
-async fn a_new_file_is_indexed_and_the_one_before_can_be_downloaded() {
+async fn a_new_file_is_indexed_and_the_one_before_is_listed() {
     let app = TestApp::new().await;
     let id = with_two_files(&app).await;
     let asked = app.engine.asked();
@@ -82,6 +82,12 @@ async fn a_new_file_is_indexed_and_the_one_before_can_be_downloaded() {
         ],
     ];
     assert_eq!(shown, expected);
+}
+
+#[tokio::test]
+async fn every_file_is_downloaded_under_its_name_and_never_shown_as_a_page() {
+    let app = TestApp::new().await;
+    let id = with_two_files(&app).await;
     let current = app.ana.get(&format!("{DOCUMENTS}/{id}/file")).await;
     assert_eq!(
         (current.status, current.text()),

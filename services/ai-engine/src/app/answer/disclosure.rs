@@ -65,7 +65,7 @@ pub(super) async fn reserve(
 
 impl Reservation {
     /// Gives back the passages that the answer does not cite.
-    pub(super) async fn settle(
+    pub(super) async fn release_uncited(
         self,
         app: &AppState,
         tenant: CreatorId,

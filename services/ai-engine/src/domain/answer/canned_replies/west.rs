@@ -5,8 +5,8 @@ use super::Replies;
 pub(super) const ENGLISH: Replies = Replies {
     nothing_found: "I have not shared anything about that yet, and I would rather say so than \
         guess. Ask me about something from my material, or try other words.",
-    shown_enough: "I have already quoted as much of this material to you as I may. Please ask about \
-        something else, or get the original from its author.",
+    shown_enough: "I have already quoted as much of this material to you as I may. Please ask \
+        about something else, or get the original from its author.",
     quotation_intro: "This is what I have shared about it:",
     says_both: "My material says both, so please check which one holds for you:",
     crisis: "What you write sounds serious, and you should not be alone with it. I am an \
@@ -25,8 +25,8 @@ pub(super) const ENGLISH: Replies = Replies {
 pub(super) const SPANISH: Replies = Replies {
     nothing_found: "Todavía no he compartido nada sobre eso, y prefiero decirlo antes que \
         inventar. Pregúntame por algo de mi material o prueba con otras palabras.",
-    shown_enough: "Ya te he citado de este material todo lo que puedo. Pregúntame por otra cosa, \
-        por favor, o consigue el original de su autor.",
+    shown_enough: "Ya te he citado de este material todo lo que puedo. Pregúntame por otra \
+        cosa, por favor, o consigue el original de su autor.",
     quotation_intro: "Esto es lo que he compartido sobre ello:",
     says_both: "Mi material dice las dos cosas; comprueba, por favor, cuál vale para ti:",
     crisis: "Lo que escribes suena serio, y no deberías estar a solas con ello. Soy un asistente \
@@ -45,8 +45,8 @@ pub(super) const SPANISH: Replies = Replies {
 pub(super) const GERMAN: Replies = Replies {
     nothing_found: "Dazu habe ich noch nichts geteilt, und das sage ich lieber, als zu raten. \
         Frag mich nach etwas aus meinem Material oder versuche es mit anderen Worten.",
-    shown_enough: "Aus diesem Material habe ich dir schon so viel zitiert, wie ich darf. Frag mich \
-        bitte nach etwas anderem oder besorge dir das Original.",
+    shown_enough: "Aus diesem Material habe ich dir schon so viel zitiert, wie ich darf. Frag \
+        mich bitte nach etwas anderem oder besorge dir das Original.",
     quotation_intro: "Das habe ich dazu geteilt:",
     says_both: "In meinem Material steht beides; bitte prüfe, was für dich gilt:",
     crisis: "Was du schreibst, klingt ernst, und du solltest damit nicht allein sein. Ich bin \
@@ -87,8 +87,8 @@ pub(super) const FRENCH: Replies = Replies {
 pub(super) const PORTUGUESE: Replies = Replies {
     nothing_found: "Ainda não partilhei nada sobre isso, e prefiro dizê-lo a inventar. \
         Pergunte-me sobre algo do meu material ou tente com outras palavras.",
-    shown_enough: "Já citei deste material tudo o que posso. Pergunte-me outra coisa, por favor, ou \
-        obtenha o original com o autor.",
+    shown_enough: "Já citei deste material tudo o que posso. Pergunte-me outra coisa, por \
+        favor, ou obtenha o original com o autor.",
     quotation_intro: "Isto é o que partilhei sobre o assunto:",
     says_both: "O meu material diz as duas coisas; confirme qual vale para si:",
     crisis: "O que escreve parece sério, e não devia estar sozinho com isso. Sou um assistente e \
@@ -106,8 +106,8 @@ pub(super) const PORTUGUESE: Replies = Replies {
 pub(super) const ITALIAN: Replies = Replies {
     nothing_found: "Non ho ancora condiviso nulla su questo, e preferisco dirlo piuttosto che \
         inventare. Chiedimi qualcosa del mio materiale o prova con altre parole.",
-    shown_enough: "Di questo materiale ti ho già citato tutto ciò che posso. Chiedimi altro, per \
-        favore, o procurati l’originale dal suo autore.",
+    shown_enough: "Di questo materiale ti ho già citato tutto ciò che posso. Chiedimi altro, \
+        per favore, o procurati l’originale dal suo autore.",
     quotation_intro: "Ecco che cosa ho condiviso su questo:",
     says_both: "Il mio materiale dice entrambe le cose; verifica quale vale per te:",
     crisis: "Quello che scrivi sembra serio, e non dovresti restare da solo con questo. Sono un \
