@@ -6,7 +6,7 @@ use shared_models::{CreatorId, SiteId};
 use shared_web::{Created, Idempotent, Once};
 
 use crate::domain::site::{MAX_SITES, Part, SiteToAdd, StoredPage, StoredSite};
-use crate::error::Error;
+use crate::error::{Error, SiteError};
 use crate::jobs::erase_site::EraseSite;
 use crate::jobs::sync_site::SyncSite;
 use crate::state::AppState;
@@ -26,14 +26,14 @@ pub(crate) async fn create<T: serde::Serialize + Sync>(
     }
     let count = sites::lock_and_count(&mut tx).await?;
     if let Some(existing) = sites::with_url(&mut tx, new.url.as_url().as_str()).await? {
-        return Err(Error::DuplicateSite(existing));
+        return Err(SiteError::Duplicate(existing).into());
     }
     if count >= MAX_SITES {
-        return Err(Error::TooManySites);
+        return Err(SiteError::TooMany.into());
     }
     let id = sites::insert(&mut tx, &new).await?;
     app.jobs.enqueue(&mut tx, SyncSite::of(id)).await?;
-    let site = sites::find(&mut tx, id).await?.ok_or(Error::UnknownSite)?;
+    let site = sites::find(&mut tx, id).await?.ok_or(SiteError::Unknown)?;
     let created = respond(site);
     request.store(&mut tx, &created).await?;
     tx.commit().await?;
@@ -58,7 +58,7 @@ pub(crate) async fn read(
 ) -> Result<StoredSite, Error> {
     let mut tx = app.db.tenant_read(tenant).await?;
     let site = sites::find(&mut tx, id).await?;
-    site.ok_or(Error::UnknownSite)
+    Ok(site.ok_or(SiteError::Unknown)?)
 }
 
 /// A part of the pages of a site.
@@ -70,7 +70,7 @@ pub(crate) async fn list_pages(
 ) -> Result<Vec<StoredPage>, Error> {
     let mut tx = app.db.tenant_read(tenant).await?;
     let site = sites::find(&mut tx, id).await?;
-    site.ok_or(Error::UnknownSite)?;
+    site.ok_or(SiteError::Unknown)?;
     Ok(site_pages::list(&mut tx, id, part).await?)
 }
 
@@ -83,9 +83,9 @@ pub(crate) async fn reschedule(
 ) -> Result<StoredSite, Error> {
     let mut tx = app.db.tenant(tenant).await?;
     if !sites::reschedule(&mut tx, id, every_hours).await? {
-        return Err(Error::UnknownSite);
+        return Err(SiteError::Unknown.into());
     }
-    let site = sites::find(&mut tx, id).await?.ok_or(Error::UnknownSite)?;
+    let site = sites::find(&mut tx, id).await?.ok_or(SiteError::Unknown)?;
     tx.commit().await?;
     Ok(site)
 }
@@ -97,7 +97,7 @@ pub(crate) async fn sync(
     id: SiteId,
 ) -> Result<StoredSite, Error> {
     let mut tx = app.db.tenant(tenant).await?;
-    let site = sites::find(&mut tx, id).await?.ok_or(Error::UnknownSite)?;
+    let site = sites::find(&mut tx, id).await?.ok_or(SiteError::Unknown)?;
     app.jobs.enqueue(&mut tx, SyncSite::of(id)).await?;
     tx.commit().await?;
     Ok(site)
@@ -106,7 +106,7 @@ pub(crate) async fn sync(
 /// Deletes a site: it is hidden at once, and a job deletes its documents. Returns their number.
 pub(crate) async fn delete(app: &AppState, tenant: CreatorId, id: SiteId) -> Result<i64, Error> {
     let mut tx = app.db.tenant(tenant).await?;
-    let documents = sites::hide(&mut tx, id).await?.ok_or(Error::UnknownSite)?;
+    let documents = sites::hide(&mut tx, id).await?.ok_or(SiteError::Unknown)?;
     shared_jobs::rows::cancel_subject(&mut tx, id.as_uuid(), None, DELETED).await?;
     app.jobs.enqueue(&mut tx, EraseSite::of(id)).await?;
     tx.commit().await?;
