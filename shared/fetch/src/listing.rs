@@ -70,7 +70,7 @@ pub fn detect(url: &Url, content_type: Option<&str>, body: &[u8]) -> SiteKind {
     let text = String::from_utf8_lossy(start);
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let is_html = content_type == Some("text/html");
-    if text.starts_with('<') && !is_html {
+    if text.starts_with('<') {
         match sitemap::root(body).as_deref() {
             Some("urlset" | "sitemapindex") => return SiteKind::Sitemap,
             Some("rss" | "feed" | "RDF") => return SiteKind::Feed,

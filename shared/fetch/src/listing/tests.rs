@@ -223,6 +223,8 @@ fn what_an_address_is_shows_in_what_it_answers() {
             .unwrap()
     };
     for (path, content_type, body, expected) in [
+        // Some servers call everything a page.
+        ("/s", "text/html", "<urlset>", SiteKind::Sitemap),
         ("/", "text/html", "<!doctype html><html>", SiteKind::Page),
         (
             "/s",
