@@ -23,6 +23,7 @@ mod test_retention;
 mod test_revocation;
 mod test_revocation_loss;
 mod test_rights;
+mod test_sites;
 mod test_swapped_ids;
 mod test_transactions;
 mod test_upgrade;

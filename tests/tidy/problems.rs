@@ -8,6 +8,7 @@ use std::path::Path;
 
 use http::StatusCode;
 use shared_document::{ReadFailure, Warning, WarningCode};
+use shared_fetch::FetchFailure;
 use shared_testkit::golden::assert_golden;
 
 use crate::{files_ending, none};
@@ -118,6 +119,7 @@ fn page(codes: &BTreeMap<String, Use>) -> String {
         let _ = writeln!(page, "| `{code}` | {statuses} | {services} | {meaning} |");
     }
     page.push_str(&reading());
+    page.push_str(&fetching());
     page
 }
 
@@ -139,6 +141,22 @@ fn reading() -> String {
         let position = None;
         let message = Warning { code, position }.message();
         let _ = writeln!(page, "| `{}` | {message} |", code.as_str());
+    }
+    page
+}
+
+/// Why a site, or one of its pages, was not fetched.
+fn fetching() -> String {
+    let mut page = String::from(
+        "\n## Sites that cannot be read\n\nThe `error` of a site whose last synchronisation \
+         failed, \
+         or of a page of it. What was read before stays\nsearchable, except for pages that are \
+         missing.\n\n| code | reason | another attempt by itself |\n| --- | --- | --- |\n",
+    );
+    for failure in FetchFailure::ALL {
+        let again = if failure.is_temporary() { "yes" } else { "no" };
+        let (code, reason) = (failure.as_str(), failure.reason());
+        let _ = writeln!(page, "| `{code}` | {reason} | {again} |");
     }
     page
 }

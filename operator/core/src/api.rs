@@ -7,6 +7,7 @@
 pub mod auth;
 pub mod bounds;
 pub mod condition;
+pub mod egress;
 pub mod gateway;
 pub mod images;
 pub mod ollama;

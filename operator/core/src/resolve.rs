@@ -5,6 +5,7 @@ use std::fmt;
 use kube_cel::CompiledSchema;
 use serde_json::Value;
 use shared_config::Service;
+use shared_egress::AllowedNetworks;
 
 use crate::api::ollama::ModelUse;
 use crate::api::{CreatorPlatform, CreatorPlatformSpec, Tenant};
@@ -34,6 +35,8 @@ pub struct Resolved {
     pub spec: CreatorPlatformSpec,
     /// Where browsers reach the gateway.
     pub public_url: String,
+    /// Networks outside of the public internet that sites of creators may be in.
+    pub allowed_networks: AllowedNetworks,
     /// Value of the retry annotation.
     pub retry: Option<String>,
 }
@@ -141,6 +144,7 @@ pub fn resolve(platform: &CreatorPlatform, _observed: &Observed) -> Result<Resol
         namespace,
         uid: metadata.uid.clone().unwrap_or_default(),
         generation: metadata.generation.unwrap_or_default(),
+        allowed_networks: checks::allowed_networks(platform).unwrap_or_default(),
         spec: platform.spec.clone(),
         retry: metadata
             .annotations

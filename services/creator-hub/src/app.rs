@@ -6,5 +6,6 @@ pub(crate) mod library;
 pub(crate) mod privacy;
 pub(crate) mod profile;
 pub(crate) mod search;
+pub(crate) mod sites;
 pub(crate) mod texts;
 pub(crate) mod versions;

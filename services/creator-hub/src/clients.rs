@@ -2,3 +2,4 @@
 
 pub(crate) mod ai_engine;
 pub(crate) mod extractor;
+pub(crate) mod sites;

@@ -6,6 +6,7 @@ use shared_auth::VerifierSettings;
 use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Service, keys};
 use shared_db::DatabaseSettings;
+use shared_egress::AllowedNetworks;
 use shared_jobs::retention::RetentionSettings;
 use shared_models::limits;
 use shared_web::serve::ServeSettings;
@@ -34,6 +35,8 @@ pub struct Config {
     pub extractor: PathBuf,
     /// Largest upload.
     pub upload_max_bytes: u64,
+    /// Networks outside of the public internet that sites may be in.
+    pub allowed_networks: AllowedNetworks,
 }
 
 impl Config {
@@ -54,6 +57,7 @@ impl Config {
                 1,
                 limits::DOCUMENT_BYTES,
             ),
+            allowed_networks: reader.parsed(keys::ALLOWED_NETWORKS, AllowedNetworks::default()),
         };
         if !config.upload_dir.as_os_str().is_empty() && config.upload_dir.is_relative() {
             reader.problem(keys::UPLOAD_DIR, "must be an absolute path");

@@ -13,3 +13,4 @@ pub(crate) mod library;
 pub(crate) mod processing;
 pub(crate) mod profile;
 pub(crate) mod saved_profile;
+pub(crate) mod site;

@@ -8,15 +8,42 @@ use shared_ai_client::AiError;
 use shared_blobs::BlobError;
 use shared_config::Service;
 use shared_document::ReadFailure;
-use shared_models::DocumentId;
 use shared_models::page::BadPage;
+use shared_models::{DocumentId, SiteId};
 use shared_web::ApiError;
 
 use crate::domain::document::ACCEPTED_EXTENSIONS;
+use crate::domain::site::MAX_SITES;
 use crate::files;
 
 /// When to try again while another comparison is in progress.
 const COMPARISON_RETRY_DELAY: Duration = Duration::from_secs(2);
+
+/// Why a request about sites was refused.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+pub(crate) enum SiteError {
+    /// No such site, or another tenant's.
+    #[error("unknown site")]
+    Unknown,
+    /// A site with the same address exists.
+    #[error("the address is there as site {0}")]
+    Duplicate(SiteId),
+    /// The account has as many sites as it may.
+    #[error("too many sites")]
+    TooMany,
+}
+
+impl From<SiteError> for ApiError {
+    fn from(error: SiteError) -> Self {
+        match error {
+            SiteError::Unknown => Self::not_found("unknown_site"),
+            SiteError::Duplicate(id) => Self::conflict("duplicate_site")
+                .detail(format!("this address is already there as site {id}")),
+            SiteError::TooMany => Self::conflict("too_many_sites")
+                .detail(format!("an account may have {MAX_SITES} sites; delete one")),
+        }
+    }
+}
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +60,9 @@ pub(crate) enum Error {
     /// No such job, or another tenant's.
     #[error("unknown job")]
     UnknownJob,
+    /// A request about sites was refused.
+    #[error(transparent)]
+    Site(#[from] SiteError),
     /// A document with the same content exists.
     #[error("the content is there as document {0}")]
     Duplicate(DocumentId),
@@ -126,6 +156,7 @@ impl From<Error> for ApiError {
             Error::UnknownText => Self::not_found("unknown_text"),
             Error::BadRange => Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "bad_range"),
             Error::UnknownJob => Self::not_found("unknown_job"),
+            Error::Site(cause) => cause.into(),
             Error::Duplicate(id) => Self::conflict("duplicate_document")
                 .detail(format!("this content is already there as document {id}")),
             Error::UnknownCollection => Self::not_found("unknown_collection"),

@@ -1,8 +1,11 @@
 //! The background work of this service, one file per kind, and what runs it.
 
 pub(crate) mod erase_document;
+pub(crate) mod erase_site;
 pub(crate) mod ingest_document;
+mod start_syncs;
 mod sweep_uploads;
+pub(crate) mod sync_site;
 
 use std::time::Duration;
 
@@ -12,15 +15,24 @@ use shared_jobs::retention::CleanUp;
 
 use crate::state::AppState;
 use erase_document::EraseDocument;
+use erase_site::EraseSite;
 use ingest_document::IngestDocument;
+use start_syncs::StartSyncs;
 use sweep_uploads::SweepUploads;
+use sync_site::SyncSite;
 
 /// Jobs that one process runs at the same time.
 const CONCURRENCY: usize = 2;
+/// Sites that one process synchronises at the same time, beside those jobs: a slow host must not
+/// keep uploads waiting.
+const SITES_AT_ONCE: usize = 4;
 
 /// Runs background work until the service stops.
 pub async fn run(state: AppState) {
-    runner(&state).run(state.stop.clone()).await;
+    tokio::join!(
+        runner(&state).run(state.stop.clone()),
+        sites_runner(&state).run(state.stop.clone()),
+    );
 }
 
 /// Removes what interrupted uploads left behind that long ago; for tests, at once.
@@ -35,10 +47,18 @@ pub fn runner(state: &AppState) -> Runner {
     Runner::new(state.db.clone(), state.jobs.clone(), CONCURRENCY)
         .with(IngestDocument::new(state.clone()))
         .with(EraseDocument::new(state.clone()))
+        .with(EraseSite::new(state.clone()))
         .scheduled(SweepUploads::new(state.clone()))
         .scheduled(CleanUp::new(
             state.db.clone(),
             Service::CreatorHub,
             state.retention.clone(),
         ))
+}
+
+/// The runner of synchronisations.
+pub fn sites_runner(state: &AppState) -> Runner {
+    Runner::new(state.db.clone(), state.jobs.clone(), SITES_AT_ONCE)
+        .with(SyncSite::new(state.clone()))
+        .scheduled(StartSyncs::new(state.clone()))
 }

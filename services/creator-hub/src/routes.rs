@@ -7,6 +7,7 @@ mod jobs;
 mod profile;
 mod progress;
 mod search;
+mod sites;
 mod upload;
 mod versions;
 
@@ -64,6 +65,14 @@ pub(crate) fn v1<E: Endpoints<AppState>>(upload_max_bytes: u64) -> E {
         .routes(routes!(progress::follow_document))
         .routes(routes!(jobs::read_job))
         .routes(routes!(search::search_knowledge))
+        .routes(routes!(sites::list_sites, sites::create_site))
+        .routes(routes!(
+            sites::read_site,
+            sites::update_site,
+            sites::delete_site
+        ))
+        .routes(routes!(sites::list_site_pages))
+        .routes(routes!(sites::sync_site))
 }
 
 /// Endpoints for other services, below `/creator-hub`; the gateway does not route them.

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::clients::extractor::Extractor;
+use crate::clients::sites::Sites;
 use crate::config::Config;
 use crate::files::Files;
 
@@ -38,6 +39,7 @@ pub struct AppState {
     pub(crate) ai: AiClient,
     pub(crate) files: Files,
     pub(crate) extractor: Extractor,
+    pub(crate) sites: Sites,
     /// Comparisons of texts that this process may make at once.
     pub(crate) comparisons: Arc<Semaphore>,
     pub(crate) upload_max_bytes: u64,
@@ -64,6 +66,7 @@ impl AppState {
             indexing: JobQueue::new(Service::AiEngine, cache.clone()),
             cache,
             extractor: Extractor::new(config.extractor.clone()),
+            sites: Sites::new(config.allowed_networks.clone())?,
             files: Arc::new(Directory::new(config.upload_dir.clone())),
             comparisons: Arc::new(Semaphore::new(MAX_COMPARISONS)),
             upload_max_bytes: config.upload_max_bytes,

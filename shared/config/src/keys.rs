@@ -123,6 +123,9 @@ pub const UPLOAD_DIR: &str = "UPLOAD_DIR";
 /// Largest upload, bytes.
 pub const UPLOAD_MAX_BYTES: &str = "UPLOAD_MAX_BYTES";
 
+/// Networks outside of the public internet that sites of creators may be in, separated by commas.
+pub const ALLOWED_NETWORKS: &str = "ALLOWED_NETWORKS";
+
 /// Chat model, an Ollama name.
 pub const CHAT_MODEL: &str = "CHAT_MODEL";
 /// Embedding model, an Ollama name.

@@ -105,6 +105,14 @@ id!(
     DocumentId
 );
 id!(
+    /// A site whose pages are documents.
+    SiteId
+);
+id!(
+    /// A page that a site lists.
+    SitePageId
+);
+id!(
     /// A named set of documents.
     CollectionId
 );

@@ -21,7 +21,7 @@ pub use email::Email;
 pub use event::{Event, EventType};
 pub use id::{
     ApiKeyId, ChannelId, ChunkId, CollectionId, ConversationId, CreatorId, DocumentId,
-    GenerationId, JobId, MessageId, SessionId, UserId, VisitorId,
+    GenerationId, JobId, MessageId, SessionId, SiteId, SitePageId, UserId, VisitorId,
 };
 pub use page::{Cursor, Page, PageRequest};
 pub use permission::Permission;

@@ -35,6 +35,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "duplicate_document",
         "The account has this content already; `detail` names the document.",
     ),
+    (
+        "duplicate_site",
+        "The account has a site with this address already; `detail` names it.",
+    ),
     ("email_taken", "The email address has an account; sign in."),
     (
         "email_unverified",
@@ -203,6 +207,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "The account has the maximum of pending invitations; revoke one.",
     ),
     (
+        "too_many_sites",
+        "The account has as many sites as it may; delete one.",
+    ),
+    (
         "too_many_sockets",
         "Too many sockets are open; `detail` names the bound. Wait as long as `Retry-After` says.",
     ),
@@ -251,6 +259,7 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "The account has no such export or erasure.",
     ),
     ("unknown_session", "The caller has no such open session."),
+    ("unknown_site", "There is no such site in this account."),
     ("unknown_tenant", "No account belongs to this resource."),
     (
         "unknown_text",

@@ -25,6 +25,8 @@ pub const SCHEDULE: &str =
 pub const ORIGIN: &str = r"^https?://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?$";
 /// Shape of an IP range such as `10.0.0.0/8`.
 pub const IP_RANGE: &str = r"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$";
+/// Shape of an IP range with its length.
+pub const NETWORK: &str = r"^[0-9a-fA-F.:]+/[0-9]{1,3}$";
 const SPAN: &str = r"^[0-9]{1,7}(s|m|h|d)$";
 
 /// A duration: a whole number followed by `s`, `m`, `h` or `d`, such as `15m`.

@@ -4,6 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::auth::Auth;
+use super::egress::Egress;
 use super::gateway::Gateway;
 use super::images::Images;
 use super::ollama::Ollama;
@@ -94,6 +95,9 @@ pub struct CreatorPlatformSpec {
     /// How database migrations run.
     #[serde(default)]
     pub migrations: Migrations,
+    /// Where the platform may connect to when a creator names the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress: Option<Egress>,
     /// Network policies of the platform's pods.
     #[serde(default)]
     pub network_policies: NetworkPolicies,

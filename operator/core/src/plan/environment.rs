@@ -149,11 +149,16 @@ fn smtp(secret: &str) -> impl Iterator<Item = Value> {
 
 fn creator_hub(resolved: &Resolved) -> Vec<Value> {
     let largest = resolved.spec.gateway.limits.upload_size.units();
-    vec![
+    let mut env = vec![
         pod::variable(keys::AI_ENGINE_URL, url(resolved, Service::AiEngine)),
         pod::variable(keys::UPLOAD_DIR, "/data/uploads"),
         pod::variable(keys::UPLOAD_MAX_BYTES, largest.to_string()),
-    ]
+    ];
+    if !resolved.allowed_networks.is_empty() {
+        let networks = resolved.allowed_networks.to_string();
+        env.push(pod::variable(keys::ALLOWED_NETWORKS, networks));
+    }
+    env
 }
 
 fn ai_engine(resolved: &Resolved) -> Vec<Value> {

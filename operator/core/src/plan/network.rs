@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use shared_config::{Service, Store, wiring};
+use shared_egress::{Block, Reach};
 
 use crate::api::ollama::ModelSource;
 use crate::api::postgres::PostgresMode;
@@ -92,6 +93,9 @@ pub(crate) fn policies(sketch: &mut Sketch<'_>) {
             .filter(|row| row.from == part)
             .map(|row| rule(sketch.resolved, "to", &row.to, row.port))
             .collect();
+        if fetches_sites(component) {
+            egress.extend(sites(sketch.resolved));
+        }
         if !egress.is_empty() {
             egress.push(json!({"ports": [
                 {"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"},
@@ -108,6 +112,35 @@ pub(crate) fn policies(sketch: &mut Sketch<'_>) {
         }
         policy(sketch, component, component.name(), &spec);
     }
+}
+
+/// Whether a component asks hosts that creators name.
+fn fetches_sites(component: Component) -> bool {
+    component == Component::Service(Service::CreatorHub)
+}
+
+/// The hosts that creators may name: the rules of the fetcher's own guard, as policies have them.
+fn sites(resolved: &Resolved) -> Vec<Value> {
+    let peer = |block: &Block| {
+        let mut range = json!({"cidr": block.range.to_string()});
+        if !block.except.is_empty() {
+            let except: Vec<_> = block.except.iter().map(ToString::to_string).collect();
+            range["except"] = json!(except);
+        }
+        json!({"ipBlock": range})
+    };
+    let blocks = resolved.allowed_networks.blocks();
+    let (public, listed): (Vec<&Block>, Vec<&Block>) = blocks
+        .iter()
+        .partition(|block| block.reach == Reach::Public);
+    let peers = |blocks: &[&Block]| blocks.iter().copied().map(peer).collect::<Vec<_>>();
+    let ports = [80, 443].map(|port| json!({"port": port, "protocol": "TCP"}));
+    let mut rules = vec![json!({"to": peers(&public), "ports": ports})];
+    if !listed.is_empty() {
+        // A policy sees the port behind a Service, which may be any.
+        rules.push(json!({"to": peers(&listed), "ports": [{"protocol": "TCP"}]}));
+    }
+    rules
 }
 
 fn policy(sketch: &mut Sketch<'_>, component: Component, suffix: &str, spec: &Value) {
@@ -223,13 +256,9 @@ fn of_service(resolved: &Resolved, service: Service) -> Vec<Allowed> {
     rows
 }
 
-/// What goes out of the cluster: providers of channels, documents by URL, models, letters.
+/// What goes out of the cluster, beside the hosts of sites: providers of channels, models, letters.
 fn outside(resolved: &Resolved) -> Vec<Allowed> {
-    let mut rows = vec![
-        allowed(part(Service::Channel), End::Anybody, 443),
-        allowed(part(Service::CreatorHub), End::Anybody, 443),
-        allowed(part(Service::CreatorHub), End::Anybody, 80),
-    ];
+    let mut rows = vec![allowed(part(Service::Channel), End::Anybody, 443)];
     if resolved.spec.auth.smtp_secret_ref.is_some() {
         // Which of them it is stands in the Secret.
         let ports = [25, 465, 587, 2525];

@@ -3,13 +3,14 @@
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde_json::{Value, json};
 use shared_config::{Service, keys};
+use shared_egress::{AllowedNetworks, BadNetworks};
 
 use super::{Problem, SUPPORTED};
 use crate::api::CreatorPlatform;
 use crate::api::workload::Workload;
 
 /// Variables that the operator writes itself.
-const RESERVED: [&str; 41] = [
+const RESERVED: [&str; 42] = [
     keys::LISTEN_ADDR,
     keys::METRICS_ADDR,
     keys::DATABASE_HOST,
@@ -41,6 +42,7 @@ const RESERVED: [&str; 41] = [
     keys::PASSWORD_MIN_LENGTH,
     keys::UPLOAD_DIR,
     keys::UPLOAD_MAX_BYTES,
+    keys::ALLOWED_NETWORKS,
     keys::CHAT_MODEL,
     keys::EMBEDDING_MODEL,
     keys::ANSWER_MODE,
@@ -57,6 +59,7 @@ const RESERVED: [&str; 41] = [
 pub(super) fn problems(platform: &CreatorPlatform) -> Vec<Problem> {
     let mut found = Vec::new();
     version(&platform.spec.version, &mut found);
+    networks(platform, &mut found);
     for service in Service::ALL {
         let path = format!("spec.services.{}", section(service));
         workload(&path, platform.spec.services.workload(service), &mut found);
@@ -75,6 +78,24 @@ fn version(version: &str, found: &mut Vec<Problem>) {
             wrong: format!("this operator manages versions {SUPPORTED}x, not {version}"),
             remedy: "set a version that it manages, or install an operator of that version"
                 .to_owned(),
+        });
+    }
+}
+
+/// The networks that the spec lists.
+pub(super) fn allowed_networks(platform: &CreatorPlatform) -> Result<AllowedNetworks, BadNetworks> {
+    let egress = platform.spec.egress.iter();
+    let listed = egress.flat_map(|egress| &egress.allowed_networks);
+    AllowedNetworks::parse(listed.map(String::as_str))
+}
+
+/// The schema admits what looks like a range; whether it is one that may be listed is decided here.
+fn networks(platform: &CreatorPlatform, found: &mut Vec<Problem>) {
+    if let Err(error) = allowed_networks(platform) {
+        found.push(Problem {
+            path: "spec.egress.allowedNetworks".to_owned(),
+            wrong: error.to_string(),
+            remedy: "list only the networks that the sites of creators are in".to_owned(),
         });
     }
 }

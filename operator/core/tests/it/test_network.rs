@@ -1,15 +1,29 @@
 //! Who may talk to whom, by evaluating the emitted policies: the test node enforces none.
 
+use std::net::IpAddr;
+
+use operator_core::api::egress::Egress;
 use operator_core::object::Kind;
+use operator_core::{Observed, resolve};
 use serde_json::{Value, json};
+use shared_egress::IpNet;
 
 use crate::fixtures::sample;
 use crate::world::at_rest;
 
-/// A pod as policies see it: its labels, and whether it is in the platform's namespace.
+/// A pod as policies see it: its labels, and whether it is in the platform's namespace; or a host
+/// outside of the cluster, of which they see the address.
 struct Pod {
     labels: Value,
     inside: bool,
+    address: Option<IpAddr>,
+}
+
+fn host(address: &str) -> Pod {
+    Pod {
+        address: Some(address.parse().expect("an address")),
+        ..stranger(false)
+    }
 }
 
 fn part(component: &str) -> Pod {
@@ -20,6 +34,7 @@ fn part(component: &str) -> Pod {
             "app.kubernetes.io/component": component,
         }),
         inside: true,
+        address: None,
     }
 }
 
@@ -33,6 +48,7 @@ fn stranger(inside: bool) -> Pod {
     Pod {
         labels: json!({"app": "stranger"}),
         inside,
+        address: None,
     }
 }
 
@@ -40,6 +56,7 @@ fn operator() -> Pod {
     Pod {
         labels: json!({"app.kubernetes.io/name": "creator-operator"}),
         inside: false,
+        address: None,
     }
 }
 
@@ -51,7 +68,18 @@ fn selects(selector: &Value, pod: &Pod) -> bool {
         .all(|(key, value)| pod.labels.get(key) == Some(value))
 }
 
+fn contains(range: &Value, address: IpAddr) -> bool {
+    let range: IpNet = range.as_str().expect("text").parse().expect("a range");
+    range.contains(&address)
+}
+
 fn peer_fits(peer: &Value, pod: &Pod) -> bool {
+    if let Some(block) = peer.get("ipBlock") {
+        let mut except = block["except"].as_array().into_iter().flatten();
+        return pod.address.is_some_and(|address| {
+            contains(&block["cidr"], address) && !except.any(|range| contains(range, address))
+        });
+    }
     let namespace = if peer.get("namespaceSelector").is_some() {
         peer["namespaceSelector"] == json!({})
     } else {
@@ -84,7 +112,10 @@ fn lets(policies: &[Value], of: &Pod, other: &Pod, port: u16, egress: bool) -> b
                 let peers = rule[side].as_array();
                 let peer = peers.is_none_or(|all| all.iter().any(|peer| peer_fits(peer, other)));
                 let ports = rule["ports"].as_array();
-                let tcp = |p: &Value| p["port"] == json!(port) && p["protocol"] == "TCP";
+                let tcp = |p: &Value| {
+                    let is_port = p.get("port").is_none_or(|given| *given == json!(port));
+                    is_port && p["protocol"] == "TCP"
+                };
                 peer && ports.is_none_or(|all| all.iter().any(tcp))
             })
 }
@@ -138,7 +169,7 @@ fn every_connection_is_allowed_or_denied_as_the_table_says() {
         (part("auth"), part("channel"), 8004, true),
         (part("creator-hub"), part("channel"), 8004, false),
         (part("ai-engine"), part("creator-hub"), 8002, true),
-        (part("channel"), part("creator-hub"), 8002, false),
+        (part("channel"), part("creator-hub"), 8002, true),
         (operator(), part("auth"), 9001, true),
         (operator(), part("auth"), 8001, false),
         (part("gateway"), part("auth"), 9001, false),
@@ -166,6 +197,66 @@ fn every_connection_is_allowed_or_denied_as_the_table_says() {
     for (from, to, port, wanted) in table {
         let found = allowed(&policies, &from, &to, port);
         assert_eq!(found, wanted, "{} -> {}:{port}", from.labels, to.labels);
+    }
+}
+
+#[test]
+fn sites_are_reached_on_the_public_internet_and_in_listed_networks_only() {
+    let hub = part("creator-hub");
+    let none = policies(|_| {});
+    let listed = policies(|platform| {
+        let networks = ["10.20.0.0/16", "100.64.0.0/10"].map(str::to_owned);
+        let allowed_networks = networks.to_vec();
+        platform.spec.egress = Some(Egress { allowed_networks });
+    });
+    for (address, port, by_default, when_listed) in [
+        ("93.184.216.34", 443, true, true),
+        ("93.184.216.34", 80, true, true),
+        ("2606:4700::1111", 443, true, true),
+        ("93.184.216.34", 22, false, false),
+        ("10.20.0.7", 80, false, true),
+        ("10.20.0.7", 8080, false, true),
+        ("10.21.0.7", 80, false, false),
+        ("100.64.0.7", 443, false, true),
+        ("100.100.100.200", 80, false, false),
+        ("127.0.0.1", 80, false, false),
+        ("169.254.169.254", 80, false, false),
+        ("168.63.129.16", 80, false, false),
+        ("192.168.0.1", 443, false, false),
+        ("fd00:ec2::254", 80, false, false),
+        ("fe80::1", 80, false, false),
+        ("::1", 80, false, false),
+        ("64:ff9b::a00:1", 80, false, false),
+    ] {
+        let reached = |policies: &[Value]| allowed(policies, &hub, &host(address), port);
+        assert_eq!(reached(&none), by_default, "{address}:{port}");
+        assert_eq!(
+            reached(&listed),
+            when_listed,
+            "{address}:{port}, with two networks"
+        );
+    }
+    // Pods are no hosts: listing no network opens nothing within the cluster.
+    assert!(!allowed(&none, &hub, &stranger(false), 443));
+    assert!(!allowed(&none, &hub, &part("chroma"), 80));
+}
+
+#[test]
+fn a_list_with_addresses_that_are_never_allowed_is_refused() {
+    for (range, said) in [
+        ("169.254.169.254/32", "metadata"),
+        ("0.0.0.0/0", "metadata"),
+        ("fe80::/10", "link-local"),
+        ("10.20.0.7/16", "write 10.20.0.0/16"),
+        ("10.20.0.0/99", "is no network"),
+    ] {
+        let mut platform = sample("minimal");
+        let allowed_networks = vec![range.to_owned()];
+        platform.spec.egress = Some(Egress { allowed_networks });
+        let invalid = resolve(&platform, &Observed::default()).expect_err(range);
+        let told = invalid.to_string();
+        assert!(told.starts_with("spec.egress.allowedNetworks: "), "{told}");
+        assert!(told.contains(said), "{told}");
     }
 }
 

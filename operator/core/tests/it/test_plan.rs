@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use operator_core::api::egress::Egress;
 use operator_core::api::workload::Autoscaling;
 use operator_core::api::{CreatorPlatform, Quantity};
 use operator_core::object::{Kind, ObjectKey};
@@ -145,6 +146,17 @@ fn a_changed_field_changes_exactly_what_it_should() {
     assert_eq!(
         changed("minimal", burst),
         ["ConfigMap demo-gateway", "Deployment demo-gateway"]
+    );
+    let networks = |p: &mut CreatorPlatform| {
+        let allowed_networks = vec!["10.20.0.0/16".to_owned()];
+        p.spec.egress = Some(Egress { allowed_networks });
+    };
+    assert_eq!(
+        changed("minimal", networks),
+        [
+            "NetworkPolicy demo-creator-hub",
+            "Deployment demo-creator-hub"
+        ]
     );
     let larger = |p: &mut CreatorPlatform| p.spec.chroma.storage.size = Quantity::from("40Gi");
     assert_eq!(

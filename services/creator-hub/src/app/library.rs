@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use shared_blobs::{BlobKey, PendingBlob};
+use shared_db::TenantTx;
 use shared_jobs::{Job as _, JobRow, rows};
 use shared_models::event::{DocumentDeleted, DocumentUploaded};
 use shared_models::{ContentHash, CreatorId, DocumentId, JobId};
@@ -17,7 +18,7 @@ use crate::error::Error;
 use crate::jobs::erase_document::EraseDocument;
 use crate::jobs::ingest_document::IngestDocument;
 use crate::state::AppState;
-use crate::store::documents;
+use crate::store::{documents, site_pages};
 
 /// Longest wait for ai-engine when a document is deleted; after that the job alone does it.
 const INDEX_DELETION_TIMEOUT: Duration = Duration::from_secs(1);
@@ -172,6 +173,25 @@ pub(crate) async fn reprocess<T: serde::Serialize + Sync>(
     Ok(Once::New(created))
 }
 
+/// Hides a document and enqueues the job that erases it; none when there is no such document.
+pub(crate) async fn begin_erasure(
+    app: &AppState,
+    tx: &mut TenantTx,
+    id: DocumentId,
+) -> sqlx::Result<Option<JobRow>> {
+    let Some(bytes) = documents::hide(tx, id).await? else {
+        return Ok(None);
+    };
+    let deleted = DocumentDeleted {
+        document: id,
+        bytes,
+    };
+    app.events.publish(tx, deleted).await?;
+    rows::cancel_subject(tx, id.as_uuid(), None, DELETED).await?;
+    let job = app.jobs.enqueue(tx, EraseDocument::of(id)).await?;
+    Ok(Some(job))
+}
+
 /// Deletes a document: it is hidden and its processing stopped at once, and a job removes passages,
 /// vectors and files.
 ///
@@ -183,14 +203,9 @@ pub(crate) async fn delete(
     id: DocumentId,
 ) -> Result<JobRow, Error> {
     let mut tx = app.db.tenant(tenant).await?;
-    let hidden = documents::hide(&mut tx, id).await?;
-    let deleted = DocumentDeleted {
-        document: id,
-        bytes: hidden.ok_or(Error::UnknownDocument)?,
-    };
-    app.events.publish(&mut tx, deleted).await?;
-    rows::cancel_subject(&mut tx, id.as_uuid(), None, DELETED).await?;
-    let job = app.jobs.enqueue(&mut tx, EraseDocument::of(id)).await?;
+    site_pages::leave_out(&mut tx, id).await?;
+    let job = begin_erasure(app, &mut tx, id).await?;
+    let job = job.ok_or(Error::UnknownDocument)?;
     tx.commit().await?;
     let deletion = app.ai.delete_from_index(tenant, id);
     match timeout(INDEX_DELETION_TIMEOUT, deletion).await {

@@ -115,7 +115,7 @@ async fn lock(tx: &mut TenantTx, id: DocumentId, content: ContentHash) -> Result
 
 /// Replaces the file of a locked document and has it processed. The oldest files of many are left
 /// to the sweep.
-async fn replace(
+pub(crate) async fn replace(
     app: &AppState,
     tx: &mut TenantTx,
     id: DocumentId,

@@ -33,6 +33,8 @@ const MAX_STDERR: usize = 4 * 1024;
 pub(crate) struct DocumentText {
     pub(crate) text: TextArtefact,
     pub(crate) warnings: Vec<Warning>,
+    /// The title that the file itself names.
+    pub(crate) title: Option<String>,
 }
 
 /// Where the lines of a text go.
@@ -233,6 +235,7 @@ fn judge(read: Received, status: ExitStatus, stderr: &str) -> Result<DocumentTex
         Received::Whole(summary, text) if status.success() => Ok(DocumentText {
             text,
             warnings: summary.warnings,
+            title: summary.title,
         }),
         Received::Failed(failure) => Err(ReadError::File(failure)),
         Received::Whole(..) | Received::Broken => {

@@ -172,8 +172,17 @@ fn is_unseen(character: char) -> bool {
 /// The default title of a document: its file's name without the extension.
 pub(crate) fn title_of(filename: &str) -> String {
     let stem = filename.rsplit_once('.').map_or(filename, |(stem, _)| stem);
-    let short: String = stem.chars().take(TITLE).collect();
-    SingleLine::<TITLE>::parse(&short).map_or_else(|_| "Untitled".to_owned(), String::from)
+    fitting_title(stem).unwrap_or_else(|| UNTITLED.to_owned())
+}
+
+/// What a document is called that nothing gives a name.
+pub(crate) const UNTITLED: &str = "Untitled";
+
+/// A text as a title: without control characters, cut at the limit; none if nothing is left.
+pub(crate) fn fitting_title(text: &str) -> Option<String> {
+    let shown = text.trim().chars().filter(|c| !is_unseen(*c));
+    let short: String = shown.take(TITLE).collect();
+    SingleLine::<TITLE>::parse(&short).ok().map(String::from)
 }
 
 #[cfg(test)]

@@ -2,10 +2,18 @@
 
 use jiff::Timestamp;
 use shared_document::Warning;
-use shared_models::{CollectionId, ContentHash, DocumentId, Visibility};
+use shared_models::{CollectionId, ContentHash, DocumentId, SiteId, Visibility};
 use uuid::Uuid;
 
 use super::document::{DocumentKind, DocumentState};
+
+/// The site that a document is a page of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) site: SiteId,
+    /// Where the page is.
+    pub(crate) url: String,
+}
 
 /// A document of the library.
 #[derive(Debug, Clone)]
@@ -19,6 +27,7 @@ pub(crate) struct StoredDocument {
     pub(crate) kind: DocumentKind,
     pub(crate) file_size: i64,
     pub(crate) content_hash: ContentHash,
+    pub(crate) origin: Option<Origin>,
     pub(crate) state: DocumentState,
     pub(crate) version: i32,
     /// The number of the file among those that the document has had.
@@ -50,6 +59,8 @@ pub(crate) struct NewDocument {
     pub(crate) tags: Vec<String>,
     pub(crate) visibility: Visibility,
     pub(crate) file: NewFile,
+    /// Of a page, whose title is its own until a person gives it another.
+    pub(crate) origin: Option<Origin>,
 }
 
 /// What is known of a file that a document gets.
@@ -76,6 +87,7 @@ pub(crate) struct FileVersion {
 pub(crate) struct Selection<'a> {
     pub(crate) state: Option<DocumentState>,
     pub(crate) tag: Option<&'a str>,
+    pub(crate) site: Option<SiteId>,
     pub(crate) collection: Option<CollectionId>,
     /// The last document of the previous page.
     pub(crate) after: Option<Uuid>,

@@ -10,7 +10,7 @@ use shared_config::Service;
 use shared_document::{Position, Warning};
 use shared_jobs::JobRow;
 use shared_models::text::{MultiLine, SingleLine};
-use shared_models::{CollectionId, DocumentId, Page, PageRequest, Visibility};
+use shared_models::{CollectionId, DocumentId, Page, PageRequest, SiteId, Visibility};
 use shared_web::{
     Body, Created, Id, IdempotencyHeader, IdempotencyKey, Once, Paging, Permit, Problem, Query,
     permit,
@@ -43,6 +43,12 @@ pub(crate) struct Document {
     file_size: i64,
     /// SHA-256 of the file.
     content_hash: String,
+    /// The site that it is a page of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site_id: Option<SiteId>,
+    /// Where the page is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
     state: DocumentState,
     /// Increases with each processing.
     version: i32,
@@ -93,6 +99,7 @@ impl From<StoredDocument> for Document {
             kind,
             file_size,
             content_hash,
+            origin,
             state,
             version,
             file_version,
@@ -102,6 +109,7 @@ impl From<StoredDocument> for Document {
             created_at,
             updated_at,
         } = row;
+        let (site_id, url) = origin.map(|origin| (origin.site, origin.url)).unzip();
         Self {
             id,
             title,
@@ -112,6 +120,8 @@ impl From<StoredDocument> for Document {
             kind,
             file_size,
             content_hash: content_hash.to_string(),
+            site_id,
+            url,
             state,
             version,
             file_version,
@@ -154,6 +164,8 @@ pub(crate) struct DocumentFilter {
     state: Option<DocumentState>,
     /// Only documents with this tag.
     tag: Option<String>,
+    /// Only pages of this site.
+    site_id: Option<SiteId>,
     /// Only documents of this collection.
     collection: Option<CollectionId>,
 }
@@ -239,6 +251,7 @@ pub(crate) async fn list_documents(
         cursor,
         state,
         tag,
+        site_id,
         collection,
     } = filter;
     let window = paging.window(&PageRequest { limit, cursor })?;
@@ -246,6 +259,7 @@ pub(crate) async fn list_documents(
         state,
         tag: tag.as_deref(),
         collection,
+        site: site_id,
         after: window.after,
         limit: window.limit + 1,
     };

@@ -5,13 +5,13 @@ pub(crate) mod processing;
 
 use shared_db::TenantTx;
 use shared_document::Warning;
-use shared_models::{DocumentId, Visibility};
+use shared_models::{DocumentId, SiteId, Visibility};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{Row as _, error::BoxDynError};
 
 use crate::domain::document::{DocumentKind, DocumentState};
-use crate::domain::library::{Description, NewDocument, Selection, StoredDocument};
+use crate::domain::library::{Description, NewDocument, Origin, Selection, StoredDocument};
 use shared_models::ContentHash;
 
 /// Serialises transactions about the same content of this tenant, so that row and file change
@@ -53,8 +53,8 @@ pub(crate) async fn insert(tx: &mut TenantTx, new: NewDocument) -> sqlx::Result<
     let creator = tx.creator();
     let row = sqlx::query(
         "insert into hub.documents (creator_id, id, title, description, tags, filename, kind,
-             file_size, content_hash, visibility, access_revision)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             file_size, content_hash, visibility, access_revision, site_id, url, is_title_given)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12 is null)
          returning *",
     )
     .bind(creator)
@@ -68,6 +68,8 @@ pub(crate) async fn insert(tx: &mut TenantTx, new: NewDocument) -> sqlx::Result<
     .bind(new.file.content_hash.as_bytes())
     .bind(new.visibility.as_str())
     .bind(i32::from(new.visibility != Visibility::default()))
+    .bind(new.origin.as_ref().map(|origin| origin.site))
+    .bind(new.origin.map(|origin| origin.url))
     .fetch_one(tx.conn())
     .await?;
     read(&row)
@@ -111,6 +113,7 @@ pub(crate) async fn list(
            and ($5::uuid is null or exists (
              select from hub.collection_documents c
              where c.collection_id = $5 and c.document_id = documents.id))
+           and ($6::uuid is null or site_id = $6)
          order by id desc limit $4",
     )
     .bind(selection.state.map(DocumentState::as_str))
@@ -118,6 +121,7 @@ pub(crate) async fn list(
     .bind(selection.after)
     .bind(selection.limit)
     .bind(selection.collection)
+    .bind(selection.site)
     .fetch_all(tx.conn())
     .await?;
     rows.iter().map(read).collect()
@@ -131,7 +135,8 @@ pub(crate) async fn describe(
 ) -> sqlx::Result<StoredDocument> {
     let row = sqlx::query(
         "update hub.documents
-         set title = $2, description = $3, tags = $4, visibility = $5, updated_at = now()
+         set title = $2, description = $3, tags = $4, visibility = $5, updated_at = now(),
+             is_title_given = is_title_given or title <> $2
          where id = $1 and state <> 'erasing'
          returning *",
     )
@@ -188,9 +193,28 @@ pub(crate) async fn visible(
     rows.iter().map(|row| row.try_get("id")).collect()
 }
 
+/// Some documents of a site.
+pub(crate) async fn of_site(
+    tx: &mut TenantTx,
+    site: SiteId,
+    most: i64,
+) -> sqlx::Result<Vec<DocumentId>> {
+    let rows = sqlx::query(
+        "select id from hub.documents where site_id = $1 and state <> 'erasing'
+         order by id limit $2",
+    )
+    .bind(site)
+    .bind(most)
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter().map(|row| row.try_get("id")).collect()
+}
+
 pub(super) fn read(row: &PgRow) -> sqlx::Result<StoredDocument> {
     let (code, reason): (Option<String>, Option<String>) =
         (row.try_get("error_code")?, row.try_get("error_reason")?);
+    let site: Option<SiteId> = row.try_get("site_id")?;
+    let url: Option<String> = row.try_get("url")?;
     Ok(StoredDocument {
         id: row.try_get("id")?,
         title: row.try_get("title")?,
@@ -201,6 +225,7 @@ pub(super) fn read(row: &PgRow) -> sqlx::Result<StoredDocument> {
         kind: parse_enum(row, "kind", DocumentKind::from_name)?,
         file_size: row.try_get("file_size")?,
         content_hash: hash(row)?,
+        origin: site.zip(url).map(|(site, url)| Origin { site, url }),
         state: parse_enum(row, "state", DocumentState::from_name)?,
         version: row.try_get("version")?,
         file_version: row.try_get("file_version")?,

@@ -3,10 +3,12 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     reason = "tests stop at faults"
 )]
 
 mod engine;
+mod site;
 mod test_app;
 mod test_collections;
 mod test_documents;
@@ -18,6 +20,7 @@ mod test_outage;
 mod test_profile;
 mod test_progress;
 mod test_search;
+mod test_sites;
 mod test_start;
 mod test_tenancy;
 mod test_tenant_data;

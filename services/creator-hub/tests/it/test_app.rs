@@ -89,8 +89,8 @@ impl TestApp {
 
     /// Runs one job of this service that is due; false when there is none.
     pub(crate) async fn run_own_job(&self) -> bool {
-        let runner = jobs::runner(&self.state);
-        runner.step(&self.stop).await.unwrap()
+        let (runner, sites) = (jobs::runner(&self.state), jobs::sites_runner(&self.state));
+        runner.step(&self.stop).await.unwrap() || sites.step(&self.stop).await.unwrap()
     }
 
     /// Runs one job of this service or of the played ai-engine; false when none is due.

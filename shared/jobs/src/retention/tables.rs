@@ -349,6 +349,16 @@ pub const TABLES: &[Table] = &[
     ),
     of(
         Service::CreatorHub,
+        "hub.sites",
+        Kept::Bounded("50 for each account"),
+    ),
+    of(
+        Service::CreatorHub,
+        "hub.site_pages",
+        Kept::With("hub.sites"),
+    ),
+    of(
+        Service::CreatorHub,
         "hub.collections",
         Kept::Bounded("100 for each account"),
     ),

@@ -1,6 +1,6 @@
 //! The first step: the text of an uploaded file becomes an artefact that ai-engine indexes.
 
-use shared_ai_client::{INDEX_DOCUMENT, IndexDocument, TextArtefact, TextKind};
+use shared_ai_client::{DocumentAccess, INDEX_DOCUMENT, IndexDocument, TextArtefact, TextKind};
 use shared_blobs::{BlobError, BlobKey, PendingBlob};
 use shared_document::{ReadFailure, Warning};
 use shared_jobs::{JobContext, JobError, NewJob, Outcome};
@@ -9,7 +9,7 @@ use shared_models::{DocumentId, Retry};
 
 use super::deleted;
 use crate::clients::extractor::{DocumentText, ReadError, TextSink};
-use crate::domain::document::extension;
+use crate::domain::document::{extension, fitting_title};
 use crate::domain::processing::EXTRACTED_PERCENT;
 use crate::files;
 use crate::state::AppState;
@@ -21,6 +21,7 @@ struct Extracted {
     file: Box<dyn PendingBlob>,
     text: TextArtefact,
     warnings: Vec<Warning>,
+    title: Option<String>,
 }
 
 /// Extracts the text, unless that was done before, and hands it to ai-engine.
@@ -81,7 +82,12 @@ async fn extract(
     let mut sink = TextSink::File(file);
     let extension = extension(&work.filename);
     let read = state.extractor.read(upload, extension, &mut sink).await;
-    let DocumentText { text, warnings } = read.map_err(|error| unread(work.id, error))?;
+    let read = read.map_err(|error| unread(work.id, error))?;
+    let DocumentText {
+        text,
+        warnings,
+        title,
+    } = read;
     let TextSink::File(mut file) = sink else {
         return Err(JobError::internal(&"the text is not in a file"));
     };
@@ -90,6 +96,7 @@ async fn extract(
         file,
         text,
         warnings,
+        title,
     })
 }
 
@@ -101,25 +108,20 @@ async fn hand_over(
     text: TextArtefact,
     new: Option<Extracted>,
 ) -> Result<Outcome, JobError> {
-    let title = SingleLine::parse(&work.title).map_err(|error| JobError::internal(&error))?;
     let mut tx = context.begin().await?;
-    let payload = IndexDocument {
-        root: context.job().id,
-        version: work.version,
-        title,
-        kind: TextKind::Blocks,
-        text,
-        access: document_access::find(&mut tx, work.id).await?,
-    };
-    let indexing = NewJob::new(INDEX_DOCUMENT, work.id.as_uuid())
-        .payload(&payload)
-        .map_err(|error| JobError::internal(&error))?;
     if !processing::hold(&mut tx, work.id, work.version).await? {
         return Err(deleted());
     }
     if !context.complete(&mut tx).await? {
         return Ok(Outcome::LeaseLost);
     }
+    let own_title = new.as_ref().and_then(|new| new.title.as_deref());
+    let title = match own_title.and_then(fitting_title) {
+        Some(title) => processing::retitle(&mut tx, work.id, &title).await?,
+        None => work.title.clone(),
+    };
+    let access = document_access::find(&mut tx, work.id).await?;
+    let indexing = indexing(context, work, &title, text, access)?;
     state.indexing.enqueue(&mut tx, indexing).await?;
     let key = BlobKey::text(context.tenant(), work.id);
     let is_new = new.is_some();
@@ -134,6 +136,27 @@ async fn hand_over(
     }
     tracing::debug!(document = %work.id, percent = EXTRACTED_PERCENT, "text handed to ai-engine");
     Ok(Outcome::Completed)
+}
+
+/// The job that indexes a text under that title.
+fn indexing(
+    context: &JobContext,
+    work: &PendingDocument,
+    title: &str,
+    text: TextArtefact,
+    access: Option<DocumentAccess>,
+) -> Result<NewJob, JobError> {
+    let title = SingleLine::parse(title).map_err(|error| JobError::internal(&error))?;
+    let payload = IndexDocument {
+        root: context.job().id,
+        version: work.version,
+        title,
+        kind: TextKind::Blocks,
+        text,
+        access,
+    };
+    let indexing = NewJob::new(INDEX_DOCUMENT, work.id.as_uuid()).payload(&payload);
+    indexing.map_err(|error| JobError::internal(&error))
 }
 
 /// A failure that the file causes is permanent; its reason tells the creator what to do.

@@ -69,6 +69,7 @@ impl Form {
             tags: self.tags.into(),
             visibility: self.visibility.unwrap_or_default(),
             file,
+            origin: None,
         };
         (received, document)
     }

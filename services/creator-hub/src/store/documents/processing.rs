@@ -56,6 +56,23 @@ pub(crate) async fn warn(
         .map(|_| ())
 }
 
+/// Gives a page of a site its own title, unless a person gave it one, and returns the title.
+pub(crate) async fn retitle(
+    tx: &mut TenantTx,
+    id: DocumentId,
+    title: &str,
+) -> sqlx::Result<String> {
+    sqlx::query(
+        "update hub.documents set title = case when is_title_given then title else $2 end
+         where id = $1 returning title",
+    )
+    .bind(id)
+    .bind(title)
+    .fetch_one(tx.conn())
+    .await?
+    .try_get("title")
+}
+
 /// Locks the document until this transaction ends; false when this version is no longer to be
 /// processed.
 pub(crate) async fn hold(tx: &mut TenantTx, id: DocumentId, version: i32) -> sqlx::Result<bool> {
