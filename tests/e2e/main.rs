@@ -21,3 +21,4 @@ mod tenant;
 mod test_chaos;
 mod test_first_day;
 mod test_formats;
+mod test_visitors;

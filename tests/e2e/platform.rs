@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use reqwest::multipart::{Form, Part};
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use shared_rpc::http_client;
+use uuid::Uuid;
 
 use crate::cluster::{apply, get, kubectl, script, wait};
 
@@ -123,7 +124,24 @@ impl Api {
 
     /// POST of JSON.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
-        let request = self.with_token(self.http.post(self.url(path))).json(body);
+        self.send(Method::POST, path, body).await
+    }
+
+    /// GET without a token; the body as text.
+    pub(crate) async fn anonymous(&self, path: &str) -> (StatusCode, String) {
+        let response = self.http.get(self.url(path)).send().await.unwrap();
+        (response.status(), response.text().await.unwrap())
+    }
+
+    /// Any method with JSON.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> (StatusCode, Value) {
+        let request = self.http.request(method, self.url(path)).json(body);
+        let request = self.with_token(request);
         let response = request.send().await.unwrap();
         (
             response.status(),
@@ -206,10 +224,20 @@ impl Api {
     /// Asks and gives the events of the answer in order.
     pub(crate) async fn ask(&self, question: &str, mode: &str) -> Vec<(String, Value)> {
         let body = json!({"question": question, "mode": mode});
-        let request = self
-            .http
-            .post(self.url("/ai-engine/v1/answers"))
-            .json(&body);
+        let url = self.url("/ai-engine/v1/answers");
+        self.events_of(self.http.post(url).json(&body)).await
+    }
+
+    /// Asks on behalf of a visitor and waits for the end of the answer.
+    pub(crate) async fn ask_for(&self, visitor: Uuid, question: &str) -> Vec<(String, Value)> {
+        let body = json!({"question": question, "mode": "extractive", "passages": 1});
+        let url = self.url("/ai-engine/v1/answers");
+        let request = self.http.post(url).json(&body);
+        let request = request.header("visitor-id", visitor.to_string());
+        self.events_of(request).await
+    }
+
+    async fn events_of(&self, request: reqwest::RequestBuilder) -> Vec<(String, Value)> {
         let response = self.with_token(request).send().await.unwrap();
         let status = response.status();
         let text = response.text().await.unwrap();

@@ -10,6 +10,7 @@ use crate::cluster::{Namespace, kubectl, operator, script, wait};
 use crate::platform::{Api, bring_up, explain, left_over};
 use crate::tenant;
 use crate::test_formats::every_kind_of_file_answers_with_its_position;
+use crate::test_visitors::a_visitor_collects_no_more_of_a_book_than_its_bound;
 
 const GUIDE: &str = include_str!("sleep-guide.md");
 
@@ -35,6 +36,8 @@ async fn the_platform_comes_up_answers_and_goes() {
     a_visitor_chats_in_a_browser(&api).await;
     api.register("ben@example.com").await;
     every_kind_of_file_answers_with_its_position(&api).await;
+    api.register("cleo@example.com").await;
+    a_visitor_collects_no_more_of_a_book_than_its_bound(&api).await;
     tenant::lives_and_is_erased(&namespace.0, &api).await;
     services_are_small();
     let by_hand = by_hand::seconds_to_ready(&namespace.0);

@@ -25,7 +25,8 @@ pub(crate) enum Theme {
 /// The corner of the page where the widget is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Position {
+#[schema(as = WidgetPosition)]
+pub(crate) enum Corner {
     /// Bottom right.
     #[default]
     BottomRight,
@@ -152,7 +153,7 @@ pub(crate) struct WidgetSettings {
     pub(crate) theme: Theme,
     /// Corner of the page.
     #[serde(default)]
-    pub(crate) position: Position,
+    pub(crate) position: Corner,
     /// Colour of buttons and of the visitor's messages.
     #[serde(default)]
     pub(crate) primary_color: Color,
@@ -220,7 +221,7 @@ pub(crate) struct WidgetChange {
     /// Colour scheme.
     theme: Option<Theme>,
     /// Corner of the page.
-    position: Option<Position>,
+    position: Option<Corner>,
     /// Colour of buttons and of the visitor's messages.
     primary_color: Option<Color>,
     /// How questions are answered; null restores the platform's mode.

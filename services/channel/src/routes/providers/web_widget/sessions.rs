@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::app::providers::web_widget::admission::Admitted;
 use crate::app::providers::web_widget::sessions::{self, StartedSession};
-use crate::domain::widget_settings::{Position, Theme, WidgetSettings};
+use crate::domain::widget_settings::{Corner, Theme, WidgetSettings};
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -52,7 +52,7 @@ pub(crate) struct Appearance {
     /// Colour scheme.
     theme: Theme,
     /// Corner of the page.
-    position: Position,
+    position: Corner,
     /// Colour of buttons and of the visitor's messages.
     primary_color: String,
 }
