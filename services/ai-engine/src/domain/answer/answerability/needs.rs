@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::general_words::{is_about_the_present, is_general};
-use super::{lower, written_words};
+use super::{TITLE_NAME_SHARE, TITLE_WORD_SHARE, lower, written_words};
 use crate::domain::answer::function_words::is_function_word;
 use crate::domain::answer::language::Language;
 use crate::domain::answer::{names, sentences};
@@ -37,6 +37,16 @@ pub(super) enum Kind {
     /// That the answer is about the present.
     Present,
     Other,
+}
+
+impl Need {
+    /// What it counts to have the word in the title alone.
+    pub(super) const fn title_share(&self) -> f32 {
+        match self.kind {
+            Kind::Name | Kind::Number => TITLE_NAME_SHARE,
+            Kind::Asked | Kind::Present | Kind::Other => TITLE_WORD_SHARE,
+        }
+    }
 }
 
 /// What the sentences that ask name, or all sentences if none ends as a question.
