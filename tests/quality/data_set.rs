@@ -52,7 +52,7 @@ pub(crate) struct Question {
     pub(crate) text: String,
     /// The documents that are relevant; none for a question that cannot be answered.
     pub(crate) relevant: BTreeSet<String>,
-    /// Whether these have a text that the data set has written for the question. Some were mixed up.
+    /// Whether these have a text that was written for the question. Some were mixed up.
     pub(crate) is_judged_right: bool,
 }
 

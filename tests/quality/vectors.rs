@@ -130,8 +130,8 @@ impl CachedOllama {
         self.shared.unknown.lock().unwrap().len()
     }
 
-    /// Writes the committed file, if that is asked for, with the vectors of this run alone: those of
-    /// all servers that it has started.
+    /// Writes the committed file, if that is asked for, with the vectors of this run alone, those
+    /// of all its servers.
     pub(crate) fn record(&self) {
         let mut recorded = RECORDED.lock().unwrap();
         recorded.extend(self.shared.used.lock().unwrap().keys().copied());

@@ -1,5 +1,5 @@
-//! The names in a question. A question about Lake Superior is not answered by what is said about Lake
-//! Michigan, however similar the two texts are.
+//! The names in a question. A question about Lake Superior is not answered by what is said about
+//! Lake Michigan, however similar the two texts are.
 
 use crate::domain::answer::language::Language;
 use crate::domain::answer::sentences;

@@ -15,7 +15,7 @@ const ENGLISH: &str = "\
     improves include included includes increase increases information issue issues keep key kind \
     kinds know known large largest last lead leads learn legal legally level levels likely list \
     long low lower made main make makes matter mean means method methods month months moment \
-    necessary need needed needs new number offer offers often old order organization overall \
+    necessary need needed needs new number offer offers often ok old order organization overall \
     particular pay people percent percentage perform performance permitted person place play \
     plan possible possibly practice prevent prevents price primarily primary principal problem \
     problems provide provides purpose put quality question rate reach really reason reasons \

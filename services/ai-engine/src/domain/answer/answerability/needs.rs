@@ -78,7 +78,9 @@ fn of_sentence(sentence: &str, language: Language, names: &HashSet<String>) -> V
     let mut previous_is_name = false;
     for (place, word) in words.iter().enumerate() {
         let small = lower(word);
-        let is_name = names.contains(&small) || (has_small && is_abbreviation(word));
+        let is_stressed = is_general(&small);
+        let is_name =
+            names.contains(&small) || (has_small && is_abbreviation(word) && !is_stressed);
         let is_number = is_specific_number(word, previous_is_name);
         previous_is_name = is_name || (place > 0 && word.starts_with(char::is_uppercase));
         let kind = if is_number {
