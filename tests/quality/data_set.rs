@@ -1,7 +1,7 @@
 //! The judged questions and documents, in the selection that is committed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -52,6 +52,8 @@ pub(crate) struct Question {
     pub(crate) text: String,
     /// The documents that are relevant; none for a question that cannot be answered.
     pub(crate) relevant: BTreeSet<String>,
+    /// Whether these have a text that was written for the question. Some were mixed up.
+    pub(crate) is_judged_right: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -90,6 +92,31 @@ struct Mappings {
 }
 
 #[derive(Deserialize)]
+struct Cases {
+    cases: Vec<Case>,
+}
+
+/// A question with the texts that were written for it.
+#[derive(Deserialize)]
+struct Case {
+    id: String,
+    query: String,
+    contexts: Vec<String>,
+}
+
+impl Case {
+    /// Whether a document has the beginning of one of the texts.
+    fn is_in(&self, contents: &[&str]) -> bool {
+        let beginning = |text: &str| plain(text).chars().take(60).collect::<String>();
+        let texts = self.contexts.iter().map(|text| beginning(text));
+        let contents: Vec<String> = contents.iter().map(|content| plain(content)).collect();
+        texts
+            .into_iter()
+            .any(|text| contents.iter().any(|content| content.contains(&text)))
+    }
+}
+
+#[derive(Deserialize)]
 struct Judged {
     query: String,
     #[serde(default)]
@@ -111,6 +138,7 @@ impl DataSet {
         let mappings = std::fs::read_to_string(folder.join("queries/query_mappings.json")).unwrap();
         let mappings: Mappings = serde_json::from_str(&mappings).unwrap();
         let judged: HashMap<String, Judged> = mappings.mappings.into_values().flatten().collect();
+        let cases = cases(&folder);
         let mut unique: Vec<Document> = Vec::new();
         let mut ids: HashMap<String, String> = HashMap::new();
         for id in &selection.documents {
@@ -128,7 +156,15 @@ impl DataSet {
         }
         let question = |selected: Selected| {
             let judged = &judged[&selected.id];
+            let contents: Vec<&str> = unique
+                .iter()
+                .filter(|document| judged.relevant_docs.iter().any(|id| ids[id] == document.id))
+                .map(|document| document.content.as_str())
+                .collect();
+            let case = cases.get(&selected.id);
+            let case = case.filter(|case| case.query == judged.query);
             Question {
+                is_judged_right: case.is_none_or(|case| case.is_in(&contents)),
                 text: judged.query.clone(),
                 relevant: judged
                     .relevant_docs
@@ -140,8 +176,9 @@ impl DataSet {
                 half: selected.half,
             }
         };
+        let questions = selection.questions.into_iter().map(question).collect();
         Self {
-            questions: selection.questions.into_iter().map(question).collect(),
+            questions,
             documents: unique,
             selected: selection
                 .documents
@@ -150,6 +187,25 @@ impl DataSet {
                 .collect(),
         }
     }
+}
+
+/// The questions of the set with the texts that were written for them.
+fn cases(folder: &Path) -> HashMap<String, Case> {
+    let kinds = ["trustworthy_direct", "trustworthy_hedged", "dispute"];
+    let files = ["tier0_sanity", "tier1_core"]
+        .into_iter()
+        .flat_map(|tier| kinds.map(|kind| folder.join(format!("{tier}/{kind}.json"))));
+    files
+        .flat_map(|file| {
+            let found: Cases = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+            found.cases
+        })
+        .map(|case| (case.id.clone(), case))
+        .collect()
+}
+
+fn plain(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn untitled() -> String {

@@ -63,7 +63,12 @@ impl Library {
         let Document { id, title, content } = document;
         let url = self.all.url(Service::CreatorHub, "/v1/documents");
         let made = self.call(StatusCode::ACCEPTED, || {
-            let file = Part::text(content.clone()).file_name(format!("{id}.txt"));
+            let kind = if content.starts_with("# ") {
+                "md"
+            } else {
+                "txt"
+            };
+            let file = Part::text(content.clone()).file_name(format!("{id}.{kind}"));
             let form = Form::new().text("title", title.clone()).part("file", file);
             self.all.http.post(&url).multipart(form)
         });

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use serde::Deserialize;
 use shared_testkit::assert_golden;
 
 use crate::data_set::{DataSet, Document, Half, Question};
@@ -15,11 +16,79 @@ const EMBEDDED_AGAIN: usize = 10;
 
 /// A system and its measures for each judged question.
 type System = (&'static str, Vec<Measured>);
+/// Questions that are counted together.
+type Group = (&'static str, fn(&Question) -> bool);
 
 #[tokio::test]
 #[ignore = "needs the data set and the stores: tests/run quality"]
 async fn search_with_all_minilm() {
     compare("all-minilm").await;
+}
+
+#[tokio::test]
+#[ignore = "needs the stores: tests/run quality"]
+async fn short_libraries_with_all_minilm() {
+    short_libraries("all-minilm").await;
+}
+
+/// Libraries as small as those of most creators, in six languages.
+#[derive(Deserialize)]
+struct ShortLibrary {
+    name: String,
+    passages: Vec<ShortPassage>,
+    answered: Vec<String>,
+    refused: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct ShortPassage {
+    title: String,
+    #[serde(default)]
+    heading: Option<String>,
+    text: String,
+}
+
+/// Each library alone, so that nothing is refused because much else is there.
+async fn short_libraries(model: &str) {
+    let all = include_str!("short_libraries.json");
+    let all: Vec<ShortLibrary> = serde_json::from_str(all).unwrap();
+    let mut text = String::new();
+    for ShortLibrary {
+        name,
+        passages,
+        answered,
+        refused,
+    } in all
+    {
+        let documents = passages.into_iter().enumerate().map(|(place, passage)| {
+            let heading = passage.heading.map(|heading| format!("# {heading}\n\n"));
+            Document {
+                id: format!("short-{place}"),
+                title: passage.title,
+                content: heading.unwrap_or_default() + &passage.text,
+            }
+        });
+        let documents: Vec<Document> = documents.collect();
+        let library = Library::of(model, &documents).await;
+        for (wanted, questions) in [("answered", answered), ("refused", refused)] {
+            let mut wrong = Vec::new();
+            for question in &questions {
+                if library.answers(question).await != (wanted == "answered") {
+                    wrong.push(question.as_str());
+                }
+            }
+            let right = questions.len() - wrong.len();
+            let count = questions.len();
+            let _ = writeln!(text, "{name}: {right} of {count} {wanted}");
+            for question in wrong {
+                let _ = writeln!(text, "    not {wanted}: {question}");
+            }
+        }
+        library.ollama.record();
+    }
+    print!("{text}");
+    let file = format!("quality/figures/short-libraries-{model}.txt");
+    assert_golden(&Path::new(env!("CARGO_MANIFEST_DIR")).join(file), &text);
 }
 
 async fn compare(model: &str) {
@@ -97,19 +166,20 @@ async fn retrieval(data: &DataSet, questions: &[&Question], library: &Library) -
 
 async fn refusal(questions: &[&Question], library: &Library) -> String {
     let mut text = String::new();
-    for (name, answerable) in [("answerable", true), ("unanswerable", false)] {
-        let asked = questions.iter().filter(|question| {
-            if answerable {
-                question.kind.is_answerable()
-            } else {
-                question.relevant.is_empty()
-            }
-        });
-        let (mut count, mut refused) = (0, 0);
-        for question in asked {
-            count += 1;
+    let groups: [Group; 3] = [
+        ("answerable", |q| q.kind.is_answerable()),
+        ("answerable, without those judged by mistake", |q| {
+            q.kind.is_answerable() && q.is_judged_right
+        }),
+        ("unanswerable", |q| q.relevant.is_empty()),
+    ];
+    for (name, is_asked) in groups {
+        let asked: Vec<&&Question> = questions.iter().filter(|q| is_asked(q)).collect();
+        let mut refused = 0;
+        for question in &asked {
             refused += usize::from(!library.answers(&question.text).await);
         }
+        let count = asked.len();
         let _ = writeln!(text, "  {name}: {refused} of {count} not answered");
     }
     text

@@ -23,6 +23,9 @@ const KEY_LENGTH: usize = 16;
 
 type Key = [u8; KEY_LENGTH];
 
+/// What the servers of this run have recorded.
+static RECORDED: Mutex<BTreeSet<Key>> = Mutex::new(BTreeSet::new());
+
 /// The server and what it knows.
 #[derive(Clone)]
 pub(crate) struct CachedOllama {
@@ -127,10 +130,12 @@ impl CachedOllama {
         self.shared.unknown.lock().unwrap().len()
     }
 
-    /// Writes the committed file, if that is asked for, with the vectors of this run alone.
+    /// Writes the committed file, if that is asked for, with the vectors of this run alone, those
+    /// of all its servers.
     pub(crate) fn record(&self) {
-        let used = self.shared.used.lock().unwrap();
-        self.write(|key| used.contains_key(key));
+        let mut recorded = RECORDED.lock().unwrap();
+        recorded.extend(self.shared.used.lock().unwrap().keys().copied());
+        self.write(|key| recorded.contains(key));
     }
 
     fn write(&self, wanted: impl Fn(&Key) -> bool) {

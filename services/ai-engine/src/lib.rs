@@ -23,8 +23,8 @@ use shared_web::{Checks, Limiter, app as web, rate_limit};
 
 pub use clients::{chroma, ollama};
 pub use config::{Config, Engines};
-/// The check of an answer's sentences, for `tests/quality`, which measures it.
-pub use domain::answer::grounding;
+/// What decides about answers and their sentences, for `tests/quality`, which measures it.
+pub use domain::answer::{answerability, grounding};
 /// For tests of the vector store.
 pub use domain::index::scope::DocumentFilter;
 pub use jobs::model_pull;

@@ -18,9 +18,10 @@ use tracing::Instrument as _;
 use crate::app::index::search::{RetrievedPassage, retrieve};
 use crate::clients::ollama::OllamaError;
 use crate::clients::ollama::bulkhead::BulkheadPermit;
+use crate::domain::answer::answerability::Evidence;
 use crate::domain::answer::canned_replies::replies;
 use crate::domain::answer::language::Language;
-use crate::domain::answer::{conversation, names, safety, small_talk};
+use crate::domain::answer::{answerability, conversation, safety, small_talk};
 use crate::domain::index::scope::Scope;
 use crate::error::Error;
 use crate::state::AppState;
@@ -180,8 +181,8 @@ async fn find(
     let mut passages = retrieve(app, tenant, &scope, search_text, limit)
         .await?
         .passages;
-    if !are_about(question.question.as_str(), &passages) {
-        metrics::counter!("ai_engine_answers_about_other_names_total").increment(1);
+    if !answer(app, question.question.as_str(), &passages) {
+        metrics::counter!("ai_engine_passages_without_answer_total").increment(1);
         passages.clear();
     }
     let Some(visitor) = visitor.filter(|_| !passages.is_empty()) else {
@@ -201,15 +202,20 @@ async fn find(
     })
 }
 
-/// Whether the passages are about what the question names.
-fn are_about(question: &str, passages: &[RetrievedPassage]) -> bool {
-    let texts = passages.iter().flat_map(|found| {
-        let source = &found.source;
-        [&source.title, &source.text]
-            .into_iter()
-            .chain(&source.heading)
-    });
-    names::are_known(question, texts.map(String::as_str))
+/// Whether the passages answer the question, and do not only resemble it.
+fn answer(app: &AppState, question: &str, passages: &[RetrievedPassage]) -> bool {
+    let model = app.embedder.model();
+    let evidence: Vec<Evidence<'_>> = passages
+        .iter()
+        .map(|found| Evidence {
+            document: found.source.document_id.as_uuid().as_u128(),
+            title: &found.source.title,
+            heading: found.source.heading.as_deref(),
+            text: &found.source.text,
+            nearness: found.similarity.map(|value| model.nearness(value)),
+        })
+        .collect();
+    answerability::is_answered(question, &evidence)
 }
 
 async fn choose_strategy(app: &AppState, mode: AnswerMode) -> Result<Strategy, Error> {

@@ -1,5 +1,7 @@
-//! Rules for answers: conversation, small talk, safety, prompt, citations, quotations, grounding.
+//! Rules for answers: conversation, small talk, safety, prompt, citations, quotations, grounding,
+//! and whether there is an answer at all.
 
+pub mod answerability;
 pub(crate) mod canned_replies;
 pub(crate) mod checked_text;
 pub(crate) mod citations;

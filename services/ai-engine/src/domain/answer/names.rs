@@ -1,15 +1,9 @@
-//! Whether passages are about what a question names. A question about Lake Superior is not answered
-//! by what is said about Lake Michigan, however similar the two texts are.
-
-use std::collections::HashSet;
+//! The names in a question. A question about Lake Superior is not answered by what is said about
+//! Lake Michigan, however similar the two texts are.
 
 use crate::domain::answer::language::Language;
 use crate::domain::answer::sentences;
-use crate::domain::tokenizer;
 
-/// A question is not answered if so much of what it names stands in no passage. Chosen on the
-/// questions for tuning of `docs/quality.md`: below it, more of the answerable ones are refused.
-const MAX_MISSING: f32 = 0.3;
 /// A number with so many digits is a year, a code or an account; a shorter one may be a count.
 const MIN_DIGITS: usize = 4;
 /// In a text that is capitalised as a headline, capitals say nothing.
@@ -94,24 +88,8 @@ impl Introduction {
     }
 }
 
-/// Whether the passages have enough of what the question names. Each is given with its title and
-/// heading.
-pub(crate) fn are_known<'a>(question: &str, passages: impl Iterator<Item = &'a str>) -> bool {
-    let names = names(question);
-    if names.is_empty() {
-        return true;
-    }
-    let known: HashSet<String> = passages.flat_map(tokenizer::question_terms).collect();
-    let is_missing = |name: &&&str| {
-        let terms = tokenizer::question_terms(name);
-        !terms.is_empty() && !terms.iter().any(|term| known.contains(term))
-    };
-    let missing = names.iter().filter(is_missing).count();
-    share(missing, names.len()) < MAX_MISSING
-}
-
 /// The names and long numbers of the sentences that ask, or of all if none ends as a question.
-fn names(question: &str) -> Vec<&str> {
+pub(super) fn of_question(question: &str) -> Vec<&str> {
     let sentences = sentences::split(question);
     let asks = |sentence: &&str| sentence.contains(['?', '？', '؟']);
     let any_asks = sentences.iter().any(asks);
@@ -191,10 +169,17 @@ fn share(part: usize, whole: usize) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::domain::answer::answerability::{Evidence, names_are_known};
 
-    fn known(question: &str, passage: &str) -> bool {
-        are_known(question, [passage].into_iter())
+    fn known(question: &str, text: &str) -> bool {
+        let passage = Evidence {
+            document: 1,
+            title: "",
+            heading: None,
+            text,
+            nearness: None,
+        };
+        names_are_known(question, &[passage])
     }
 
     #[test]

@@ -106,6 +106,13 @@ impl EmbeddingModel {
     pub(crate) const fn threshold(&self) -> f32 {
         self.traits.threshold
     }
+
+    /// A similarity as a share of what is possible above the threshold, so that those of different
+    /// models can be compared.
+    pub(crate) fn nearness(&self, similarity: f32) -> f32 {
+        let threshold = self.threshold();
+        (similarity - threshold) / (1.0 - threshold)
+    }
 }
 
 #[cfg(test)]
