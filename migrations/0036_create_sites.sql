@@ -10,6 +10,9 @@ CREATE TABLE hub.sites (
   found_kind   text CHECK (found_kind IN ('page', 'sitemap', 'llms_txt', 'feed')),
   -- Hours between two synchronisations; null: only when somebody asks.
   every_hours  integer CHECK (every_hours BETWEEN 1 AND 8760),
+  -- Of the documents that its pages become.
+  visibility   text NOT NULL DEFAULT 'answer_only'
+               CHECK (visibility IN ('internal', 'answer_only', 'public')),
   state        text NOT NULL DEFAULT 'waiting'
                CHECK (state IN ('waiting', 'syncing', 'synced', 'failed', 'erasing')),
   -- The number of the synchronisation that runs or ran last, and of the last one that knew the list.
@@ -27,7 +30,7 @@ CREATE TABLE hub.sites (
 SELECT platform.protect('hub.sites');
 CREATE UNIQUE INDEX sites_url ON hub.sites (creator_id, url) WHERE state <> 'erasing';
 GRANT SELECT, INSERT, DELETE ON hub.sites TO hub_app;
-GRANT UPDATE (found_kind, every_hours, state, round, listed_round, error_code, error_reason,
+GRANT UPDATE (found_kind, every_hours, visibility, state, round, listed_round, error_code, error_reason,
               synced_at, next_sync_at, updated_at)
   ON hub.sites TO hub_app;
 

@@ -5,7 +5,8 @@ pub(crate) mod pages;
 use shared_models::{CreatorId, SiteId};
 use shared_web::{Created, Idempotent, Once};
 
-use crate::domain::site::{MAX_SITES, Part, SiteToAdd, StoredPage, StoredSite};
+use super::document_access;
+use crate::domain::site::{MAX_SITES, Part, SiteToAdd, SiteUpdate, StoredPage, StoredSite};
 use crate::error::{Error, SiteError};
 use crate::jobs::erase_site::EraseSite;
 use crate::jobs::sync_site::SyncSite;
@@ -74,19 +75,28 @@ pub(crate) async fn list_pages(
     Ok(site_pages::list(&mut tx, id, part).await?)
 }
 
-/// Changes how often a site is synchronised.
-pub(crate) async fn reschedule(
+/// Changes how often a site is synchronised, or who may see its documents.
+pub(crate) async fn change(
     app: &AppState,
     tenant: CreatorId,
     id: SiteId,
-    every_hours: Option<i32>,
+    update: SiteUpdate,
 ) -> Result<StoredSite, Error> {
     let mut tx = app.db.tenant(tenant).await?;
-    if !sites::reschedule(&mut tx, id, every_hours).await? {
+    if !sites::lock(&mut tx, id).await? {
         return Err(SiteError::Unknown.into());
     }
+    if let Some(every_hours) = update.every_hours {
+        sites::reschedule(&mut tx, id, every_hours).await?;
+    }
+    let mut documents = Vec::new();
+    if let Some(visibility) = update.visibility {
+        documents = sites::set_visibility(&mut tx, id, visibility).await?;
+    }
+    let changed = document_access::changed(app, &mut tx, &documents).await?;
     let site = sites::find(&mut tx, id).await?.ok_or(SiteError::Unknown)?;
     tx.commit().await?;
+    changed.apply(app, tenant).await;
     Ok(site)
 }
 

@@ -1,8 +1,6 @@
-//! The headers of an original file that is downloaded.
+//! The name of an original file that is downloaded.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
-use super::document::DocumentKind;
 
 /// What a value of an extended parameter encodes (RFC 8187, 3.2.1).
 const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
@@ -18,28 +16,6 @@ const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'`')
     .remove(b'|')
     .remove(b'~');
-
-/// The media type of a kind. Text of strangers has whatever encoding it has, so none is named.
-pub(crate) const fn media_type(kind: DocumentKind) -> &'static str {
-    match kind {
-        DocumentKind::Txt => "text/plain",
-        DocumentKind::Md => "text/markdown",
-        DocumentKind::Html => "text/html",
-        DocumentKind::Csv => "text/csv",
-        DocumentKind::Srt => "application/x-subrip",
-        DocumentKind::Vtt => "text/vtt",
-        DocumentKind::Pdf => "application/pdf",
-        DocumentKind::Docx => {
-            "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-        }
-        DocumentKind::Pptx => {
-            "application/vnd.openxmlformats-officedocument.presentationml.presentation"
-        }
-        DocumentKind::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        DocumentKind::Odt => "application/vnd.oasis.opendocument.text",
-        DocumentKind::Epub => "application/epub+zip",
-    }
-}
 
 /// The value of `Content-Disposition` (RFC 6266) for a file that is saved.
 pub(crate) fn saved(filename: &str) -> String {

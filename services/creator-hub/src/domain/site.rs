@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_extract::kind::Kind;
 use shared_fetch::listing;
-use shared_models::{DocumentId, SiteId, SitePageId};
+use shared_models::{DocumentId, SiteId, SitePageId, Visibility};
 use url::Url;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -139,6 +139,19 @@ pub(crate) struct SiteToAdd {
     pub(crate) url: SiteUrl,
     pub(crate) kind: Option<SiteKind>,
     pub(crate) every_hours: Option<i32>,
+    /// Of the documents that its pages become.
+    pub(crate) visibility: Visibility,
+}
+
+/// What to change of a site; an absent part stays as it is.
+#[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::option_option,
+    reason = "absent leaves it, none ends the schedule"
+)]
+pub(crate) struct SiteUpdate {
+    pub(crate) every_hours: Option<Option<i32>>,
+    pub(crate) visibility: Option<Visibility>,
 }
 
 /// A site.
@@ -149,6 +162,7 @@ pub(crate) struct StoredSite {
     pub(crate) kind: Option<SiteKind>,
     pub(crate) found_kind: Option<SiteKind>,
     pub(crate) every_hours: Option<i32>,
+    pub(crate) visibility: Visibility,
     pub(crate) state: SiteState,
     pub(crate) error: Option<(String, String)>,
     pub(crate) pages: PageCounts,

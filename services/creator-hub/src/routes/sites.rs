@@ -7,16 +7,17 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_config::Service;
 use shared_fetch::FetchFailure;
-use shared_models::{Bounded, DocumentId, Page, PageRequest, SiteId, SitePageId};
+use shared_models::{Bounded, DocumentId, Page, PageRequest, SiteId, SitePageId, Visibility};
 use shared_web::{
     Body, Created, Id, IdempotencyHeader, Keyed, Once, Paging, Permit, Problem, Query, permit,
 };
 use utoipa::ToSchema;
 
+use super::documents::present;
 use super::jobs::WorkError;
 use crate::app::sites;
 use crate::domain::site::{
-    MAX_HOURS, Part, SiteKind, SiteState, SiteToAdd, SiteUrl, StoredPage, StoredSite,
+    MAX_HOURS, Part, SiteKind, SiteState, SiteToAdd, SiteUpdate, SiteUrl, StoredPage, StoredSite,
 };
 use crate::error::Error;
 use crate::state::AppState;
@@ -35,15 +36,27 @@ pub(crate) struct NewSite {
     #[serde(default)]
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 8760)]
     every_hours: Option<Bounded<1, MAX_HOURS>>,
+    /// Who may see the documents that its pages become; `answer_only` when absent.
+    #[serde(default)]
+    visibility: Option<Visibility>,
 }
 
-/// What to change of a site.
+/// The fields to change; an absent field stays unchanged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::option_option,
+    reason = "absent leaves it, null ends the schedule"
+)]
 pub(crate) struct SiteChange {
     /// Hours between two synchronisations; null: only when asked.
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 8760)]
-    every_hours: Option<Bounded<1, MAX_HOURS>>,
+    #[serde(default, deserialize_with = "present")]
+    every_hours: Option<Option<Bounded<1, MAX_HOURS>>>,
+    /// Who may see its documents. It holds for the next question, and for pages that are read later.
+    #[schema(value_type = Visibility)]
+    #[serde(default, deserialize_with = "present")]
+    visibility: Option<Visibility>,
 }
 
 /// A site. Its pages are documents.
@@ -55,6 +68,8 @@ pub(crate) struct Site {
     kind: Option<SiteKind>,
     /// Hours between two synchronisations; null: only when asked.
     every_hours: Option<i32>,
+    /// Who may see the documents that its pages become.
+    visibility: Visibility,
     state: SiteState,
     /// Why the last synchronisation failed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,6 +96,7 @@ impl From<StoredSite> for Site {
             kind,
             found_kind,
             every_hours,
+            visibility,
             state,
             error,
             pages,
@@ -94,6 +110,7 @@ impl From<StoredSite> for Site {
             url,
             kind: kind.or(found_kind),
             every_hours,
+            visibility,
             state,
             error: error.map(|(code, reason)| WorkError { code, reason }),
             pages: pages.listed,
@@ -179,12 +196,14 @@ pub(crate) async fn create_site(
         url,
         kind,
         every_hours,
+        visibility,
     } = new;
     let url = SiteUrl::parse(&url).map_err(|error| Error::Field("url", error.to_string()))?;
     let new = SiteToAdd {
         url,
         kind,
         every_hours: every_hours.map(|hours| hours.get().into()),
+        visibility: visibility.unwrap_or_default(),
     };
     sites::create(&app, caller.tenant, new, &request, accepted).await
 }
@@ -273,7 +292,7 @@ pub(crate) async fn list_site_pages(
     ))
 }
 
-/// Change how often a site is synchronised.
+/// Change how often a site is synchronised, or who may see its documents.
 #[utoipa::path(
     patch, path = "/sites/{id}", tag = "sites", security(("bearer" = [])),
     params(("id" = SiteId, Path)), request_body = SiteChange,
@@ -289,10 +308,14 @@ pub(crate) async fn update_site(
     State(app): State<AppState>,
     caller: Permit<permit::DocumentsWrite>,
     Id(id): Id<SiteId>,
-    Body(SiteChange { every_hours }): Body<SiteChange>,
+    Body(change): Body<SiteChange>,
 ) -> Result<Json<Site>, Error> {
-    let hours = every_hours.map(|hours| hours.get().into());
-    let site = sites::reschedule(&app, caller.tenant, id, hours).await?;
+    let hours = change.every_hours;
+    let update = SiteUpdate {
+        every_hours: hours.map(|hours| hours.map(|hours| hours.get().into())),
+        visibility: change.visibility,
+    };
+    let site = sites::change(&app, caller.tenant, id, update).await?;
     Ok(Json(site.into()))
 }
 

@@ -327,16 +327,14 @@ pub(super) fn file_response(file: &NewFile, stored: OpenBlob, wanted: Dispositio
     // The viewers of browsers run no script of a PDF in the context of the host, and do not start
     // in a sandbox.
     let is_shown = wanted == Disposition::Shown && file.kind == DocumentKind::Pdf;
-    let name = if is_shown {
-        download::shown(&file.filename)
+    let (media_type, name) = if is_shown {
+        ("application/pdf", download::shown(&file.filename))
     } else {
-        download::saved(&file.filename)
+        // Bytes to be saved, whatever they are: `document_type` says that.
+        ("application/octet-stream", download::saved(&file.filename))
     };
     let texts = [
-        (
-            header::CONTENT_TYPE,
-            download::media_type(file.kind).to_owned(),
-        ),
+        (header::CONTENT_TYPE, media_type.to_owned()),
         (header::CONTENT_DISPOSITION, name),
         (header::CONTENT_LENGTH, stored.size.to_string()),
     ];

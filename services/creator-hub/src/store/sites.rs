@@ -4,7 +4,7 @@
 pub(crate) mod rounds;
 
 use shared_db::TenantTx;
-use shared_models::SiteId;
+use shared_models::{DocumentId, SiteId, Visibility};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
@@ -33,14 +33,15 @@ macro_rules! select_sites {
 pub(crate) async fn insert(tx: &mut TenantTx, new: &SiteToAdd) -> sqlx::Result<SiteId> {
     let (creator, id) = (tx.creator(), SiteId::new());
     sqlx::query(
-        "insert into hub.sites (creator_id, id, url, kind, every_hours)
-         values ($1, $2, $3, $4, $5)",
+        "insert into hub.sites (creator_id, id, url, kind, every_hours, visibility)
+         values ($1, $2, $3, $4, $5, $6)",
     )
     .bind(creator)
     .bind(id)
     .bind(new.url.as_url().as_str())
     .bind(new.kind.map(SiteKind::as_str))
     .bind(new.every_hours)
+    .bind(new.visibility.as_str())
     .execute(tx.conn())
     .await?;
     Ok(id)
@@ -90,14 +91,13 @@ pub(crate) async fn with_url(tx: &mut TenantTx, url: &str) -> sqlx::Result<Optio
         .transpose()
 }
 
-/// Changes how often a site is synchronised; false when there is no such site. The next time is
-/// counted from the last one.
+/// Changes how often a site is synchronised. The next time is counted from the last one.
 pub(crate) async fn reschedule(
     tx: &mut TenantTx,
     id: SiteId,
     every_hours: Option<i32>,
-) -> sqlx::Result<bool> {
-    let updated = sqlx::query(
+) -> sqlx::Result<()> {
+    sqlx::query(
         "update hub.sites
          set every_hours = $2, updated_at = now(),
              next_sync_at = coalesce(synced_at, now()) + make_interval(hours => $2)
@@ -106,8 +106,52 @@ pub(crate) async fn reschedule(
     .bind(id)
     .bind(every_hours)
     .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// Sets who may see the documents of a site, and returns those for whom that is new. The caller has
+/// the site locked.
+pub(crate) async fn set_visibility(
+    tx: &mut TenantTx,
+    id: SiteId,
+    visibility: Visibility,
+) -> sqlx::Result<Vec<DocumentId>> {
+    sqlx::query("update hub.sites set visibility = $2, updated_at = now() where id = $1")
+        .bind(id)
+        .bind(visibility.as_str())
+        .execute(tx.conn())
+        .await?;
+    let rows = sqlx::query(
+        "update hub.documents set visibility = $2, updated_at = now()
+         where site_id = $1 and visibility <> $2 and state <> 'erasing'
+         returning id",
+    )
+    .bind(id)
+    .bind(visibility.as_str())
+    .fetch_all(tx.conn())
     .await?;
-    Ok(updated.rows_affected() == 1)
+    rows.iter().map(|row| row.try_get("id")).collect()
+}
+
+/// Locks a site, so that no page of it is stored meanwhile; false when there is none.
+pub(crate) async fn lock(tx: &mut TenantTx, id: SiteId) -> sqlx::Result<bool> {
+    let row = sqlx::query("select from hub.sites where id = $1 and state <> 'erasing' for update")
+        .bind(id)
+        .fetch_optional(tx.conn())
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Who may see the documents of a site.
+pub(crate) async fn visibility(tx: &mut TenantTx, id: SiteId) -> sqlx::Result<Visibility> {
+    let name: Option<String> = sqlx::query_scalar("select visibility from hub.sites where id = $1")
+        .bind(id)
+        .fetch_optional(tx.conn())
+        .await?;
+    // A CHECK of the table guarantees a known name.
+    let known = name.and_then(|name| Visibility::from_name(&name));
+    Ok(known.unwrap_or_default())
 }
 
 /// Hides a site permanently, and returns the number of its documents; none when there is no such
@@ -149,6 +193,8 @@ fn read(row: &PgRow) -> sqlx::Result<StoredSite> {
         kind: kind(row, "kind")?,
         found_kind: kind(row, "found_kind")?,
         every_hours: row.try_get("every_hours")?,
+        // A CHECK of the table guarantees a known name.
+        visibility: Visibility::from_name(row.try_get("visibility")?).unwrap_or_default(),
         state: state(row)?,
         error: code.map(|code| (code, reason.unwrap_or_default())),
         pages: PageCounts {

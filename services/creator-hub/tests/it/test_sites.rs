@@ -583,3 +583,54 @@ async fn an_account_has_a_bounded_number_of_sites() {
         (409, "too_many_sites")
     );
 }
+
+#[tokio::test]
+async fn the_visibility_of_a_site_is_that_of_its_documents() {
+    let (app, host) = (app().await, Site::start().await);
+    host.page("/one", "One", "A page for members.");
+    host.sitemap(&["/one"]);
+    let new = json!({"url": format!("{}/sitemap.xml", host.url), "visibility": "internal"});
+    let id = added(&app, new).await;
+    app.work_off().await;
+    assert_eq!(documents(&app, &id).await["/one"]["visibility"], "internal");
+    let wanted = app
+        .engine
+        .asked()
+        .last()
+        .unwrap()
+        .wanted
+        .access
+        .clone()
+        .unwrap();
+    assert_eq!(wanted.visibility.as_str(), "internal");
+    let change = async |body: Value| {
+        let path = format!("{SITES}/{id}");
+        app.ana.json(Method::PATCH, &path, &body).await
+    };
+    let changed = change(json!({"visibility": "public", "every_hours": 24})).await;
+    let changed = changed.expect(StatusCode::OK);
+    assert_eq!(
+        (&changed["visibility"], &changed["every_hours"]),
+        (&json!("public"), &json!(24))
+    );
+    let told = app.engine.access();
+    assert_eq!((told.len(), told[0].1.visibility.as_str()), (1, "public"));
+    // A page that comes later has it, too, and what is left out of a change stays.
+    host.page("/two", "Two", "Another page.");
+    host.sitemap(&["/one", "/two"]);
+    sync(&app, &id).await;
+    let documents = documents(&app, &id).await;
+    assert_eq!(documents["/one"]["visibility"], "public");
+    assert_eq!(documents["/two"]["visibility"], "public");
+    let changed = change(json!({"every_hours": null}))
+        .await
+        .expect(StatusCode::OK);
+    assert_eq!(
+        (&changed["visibility"], &changed["every_hours"]),
+        (&json!("public"), &Value::Null)
+    );
+    assert_eq!(
+        change(json!({"visibility": "secret"})).await.code(),
+        "invalid_fields"
+    );
+}

@@ -109,7 +109,10 @@ async fn every_file_is_downloaded_under_its_name_and_never_shown_as_a_page() {
         (before.status, before.text()),
         (StatusCode::OK, FIRST.to_owned())
     );
-    assert_eq!(before.headers[header::CONTENT_TYPE], "text/plain");
+    assert_eq!(
+        before.headers[header::CONTENT_TYPE],
+        "application/octet-stream"
+    );
 }
 
 #[tokio::test]

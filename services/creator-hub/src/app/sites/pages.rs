@@ -7,7 +7,7 @@ use shared_extract::kind;
 use shared_fetch::{FetchFailure, Page};
 use shared_jobs::{JobContext, JobError};
 use shared_models::event::{DocumentUploaded, UsageRecorded};
-use shared_models::{ContentHash, DocumentId, Retry, UsageKind, Visibility};
+use shared_models::{ContentHash, DocumentId, Retry, UsageKind};
 use url::Url;
 
 use crate::app::{library, versions};
@@ -20,7 +20,10 @@ use crate::jobs::ingest_document::IngestDocument;
 use crate::state::AppState;
 use crate::store::documents;
 use crate::store::site_pages::{self, UnreadPage};
-use crate::store::sites::rounds::{self, Round};
+use crate::store::sites::{
+    self,
+    rounds::{self, Round},
+};
 
 /// A page as a file that is complete but not in its place.
 pub(crate) struct PageFile {
@@ -171,7 +174,7 @@ async fn add(
         title: title_of(page.title.as_deref(), &url),
         description: None,
         tags: Vec::new(),
-        visibility: Visibility::default(),
+        visibility: sites::visibility(tx, round.site).await?,
         file,
         origin: Some(Origin {
             site: round.site,

@@ -15,8 +15,8 @@ use crate::state::AppState;
 #[utoipa::path(get, path = "/widget/{channel_id}/documents/{document_id}/file", tag = "widget",
     params(("channel_id" = ChannelId, Path), ("document_id" = DocumentId, Path)),
     responses(
-        (status = 200, description = "The file", body = Vec<u8>,
-         content_type = "application/octet-stream"),
+        (status = 200, description = "The file; a browser shows a PDF and saves all others",
+         content((Vec<u8> = "application/octet-stream"), (Vec<u8> = "application/pdf"))),
         (status = 400, body = Problem),
         (status = 404, description = "unknown_document", body = Problem),
         (status = 503, body = Problem)))]
