@@ -53,7 +53,7 @@ pub(crate) struct SiteChange {
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 8760)]
     #[serde(default, deserialize_with = "present")]
     every_hours: Option<Option<Bounded<1, MAX_HOURS>>>,
-    /// Who may see its documents. It holds for the next question, and for pages that are read later.
+    /// Who may see its documents, also those of pages that are read later.
     #[schema(value_type = Visibility)]
     #[serde(default, deserialize_with = "present")]
     visibility: Option<Visibility>,
