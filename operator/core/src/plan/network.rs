@@ -256,7 +256,7 @@ fn of_service(resolved: &Resolved, service: Service) -> Vec<Allowed> {
     rows
 }
 
-/// What goes out of the cluster, beside the hosts of sites: providers of channels, models, letters.
+/// What goes out of the cluster, beside the hosts of sites: providers of channels, models, email.
 fn outside(resolved: &Resolved) -> Vec<Allowed> {
     let mut rows = vec![allowed(part(Service::Channel), End::Anybody, 443)];
     if resolved.spec.auth.smtp_secret_ref.is_some() {

@@ -1,6 +1,6 @@
 //! Named sets of documents, to which a channel or a search can be limited.
 
-use shared_db::on_constraint;
+use shared_db::{TenantTx, on_constraint};
 use shared_models::text::MultiLine;
 use shared_models::{CollectionId, CreatorId, DocumentId};
 use shared_web::{Created, Idempotent, Once};
@@ -62,6 +62,17 @@ pub(crate) async fn create<T: serde::Serialize + Sync>(
     Ok(Once::New(created))
 }
 
+/// Begins a transaction and locks a collection in it, so that its documents do not change
+/// meanwhile.
+async fn begin(app: &AppState, tenant: CreatorId, id: CollectionId) -> Result<TenantTx, Error> {
+    let mut tx = app.db.tenant(tenant).await?;
+    if collections::lock(&mut tx, id).await? {
+        Ok(tx)
+    } else {
+        Err(Error::UnknownCollection)
+    }
+}
+
 /// Changes name or description.
 pub(crate) async fn change(
     app: &AppState,
@@ -69,10 +80,7 @@ pub(crate) async fn change(
     id: CollectionId,
     change: CollectionChange,
 ) -> Result<Collection, Error> {
-    let mut tx = app.db.tenant(tenant).await?;
-    if !collections::lock(&mut tx, id).await? {
-        return Err(Error::UnknownCollection);
-    }
+    let mut tx = begin(app, tenant, id).await?;
     let old = collections::find(&mut tx, id).await?;
     let (name, description) = change.apply(&old.ok_or(Error::UnknownCollection)?);
     let updated = collections::update(&mut tx, id, &name, description.as_deref()).await;
@@ -88,10 +96,7 @@ pub(crate) async fn delete(
     tenant: CreatorId,
     id: CollectionId,
 ) -> Result<(), Error> {
-    let mut tx = app.db.tenant(tenant).await?;
-    if !collections::lock(&mut tx, id).await? {
-        return Err(Error::UnknownCollection);
-    }
+    let mut tx = begin(app, tenant, id).await?;
     let documents = collections::delete(&mut tx, id).await?;
     let changed = document_access::changed(app, &mut tx, &documents).await?;
     tx.commit().await?;
@@ -106,10 +111,7 @@ pub(crate) async fn add_document(
     id: CollectionId,
     document: DocumentId,
 ) -> Result<(), Error> {
-    let mut tx = app.db.tenant(tenant).await?;
-    if !collections::lock(&mut tx, id).await? {
-        return Err(Error::UnknownCollection);
-    }
+    let mut tx = begin(app, tenant, id).await?;
     let found = documents::find_to_change(&mut tx, document).await?;
     found.ok_or(Error::UnknownDocument)?;
     if collections::add_document(&mut tx, id, document).await? {
@@ -131,10 +133,7 @@ pub(crate) async fn remove_document(
     id: CollectionId,
     document: DocumentId,
 ) -> Result<(), Error> {
-    let mut tx = app.db.tenant(tenant).await?;
-    if !collections::lock(&mut tx, id).await? {
-        return Err(Error::UnknownCollection);
-    }
+    let mut tx = begin(app, tenant, id).await?;
     if collections::remove_document(&mut tx, id, document).await? {
         let changed = document_access::changed(app, &mut tx, &[document]).await?;
         tx.commit().await?;

@@ -54,8 +54,10 @@ impl ChangedAccess {
         });
         match applied.await {
             Ok(Ok(())) => {}
-            Ok(Err(cause)) => tracing::info!(%cause, "access not applied yet; the job will"),
-            Err(_) => tracing::info!("ai-engine slow; the job will apply the access"),
+            Ok(Err(cause)) => {
+                tracing::info!(%cause, "visibility not sent to ai-engine; the job will send it");
+            }
+            Err(_) => tracing::info!("ai-engine is slow; the job will send it the visibility"),
         }
     }
 }

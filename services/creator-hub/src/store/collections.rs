@@ -11,6 +11,20 @@ use crate::domain::collection::Collection;
 /// The constraint that a name violates if another collection has it.
 pub(crate) const UNIQUE_NAME: &str = "collections_name";
 
+/// Collections with the number of their documents, and which of them are wanted.
+macro_rules! select_collections {
+    ($wanted:literal) => {
+        concat!(
+            "select c.*, (
+               select count(*) from hub.collection_documents m
+               join hub.documents d on d.creator_id = m.creator_id and d.id = m.document_id
+               where m.collection_id = c.id and d.state <> 'erasing') as documents
+             from hub.collections c where ",
+            $wanted
+        )
+    };
+}
+
 /// Adds a collection, unless the tenant has `max` already.
 pub(crate) async fn insert(
     tx: &mut TenantTx,
@@ -40,14 +54,9 @@ pub(crate) async fn list(
     after: Option<Uuid>,
     limit: i64,
 ) -> sqlx::Result<Vec<Collection>> {
-    let rows = sqlx::query(
-        "select c.*, (
-           select count(*) from hub.collection_documents m
-           join hub.documents d on d.creator_id = m.creator_id and d.id = m.document_id
-           where m.collection_id = c.id and d.state <> 'erasing') as documents
-         from hub.collections c
-         where $1::uuid is null or c.id < $1 order by c.id desc limit $2",
-    )
+    let rows = sqlx::query(select_collections!(
+        "$1::uuid is null or c.id < $1 order by c.id desc limit $2"
+    ))
     .bind(after)
     .bind(limit)
     .fetch_all(tx.conn())
@@ -57,16 +66,10 @@ pub(crate) async fn list(
 
 /// One collection.
 pub(crate) async fn find(tx: &mut TenantTx, id: CollectionId) -> sqlx::Result<Option<Collection>> {
-    let row = sqlx::query(
-        "select c.*, (
-           select count(*) from hub.collection_documents m
-           join hub.documents d on d.creator_id = m.creator_id and d.id = m.document_id
-           where m.collection_id = c.id and d.state <> 'erasing') as documents
-         from hub.collections c where c.id = $1",
-    )
-    .bind(id)
-    .fetch_optional(tx.conn())
-    .await?;
+    let row = sqlx::query(select_collections!("c.id = $1"))
+        .bind(id)
+        .fetch_optional(tx.conn())
+        .await?;
     row.map(|row| read(&row)).transpose()
 }
 

@@ -20,6 +20,7 @@ mod test_outage;
 mod test_profile;
 mod test_progress;
 mod test_search;
+mod test_site_settings;
 mod test_sites;
 mod test_start;
 mod test_tenancy;
