@@ -6,7 +6,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri, header};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::error::ApiError;
 
@@ -97,6 +97,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         if cause.is_data() {
             let message = without_position(&cause.to_string());
             ApiError::unprocessable("invalid_fields").field(field, message)
+        } else if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+            // serde_json calls a number or a null in place of a name of an enum a syntax error.
+            let message = "is not one of the values that it may have";
+            ApiError::unprocessable("invalid_fields").field(field, message)
         } else {
             ApiError::bad_request("malformed_json").detail(cause.to_string())
         }
@@ -154,5 +158,50 @@ where
                 .detail("an id or a number in the path is malformed")
         })?;
         Ok(Self(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::parse;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Colour {
+        Red,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Paint {
+        colour: Colour,
+    }
+
+    fn refusal(body: &str) -> (String, String) {
+        let problem = parse::<Paint>(body.as_bytes()).unwrap_err().into_problem();
+        let problem = serde_json::to_value(problem).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        (text(&problem["code"]), text(&problem["errors"][0]["field"]))
+    }
+
+    #[test]
+    fn only_what_is_not_json_is_called_malformed() {
+        let red: Paint = parse(br#"{"colour":"red"}"#).unwrap();
+        assert!(matches!(red.colour, Colour::Red));
+        for wrong in ["null", "5", "true", "[]", "\"blue\""] {
+            let body = format!(r#"{{"colour":{wrong}}}"#);
+            let expected = ("invalid_fields".to_owned(), "colour".to_owned());
+            assert_eq!(refusal(&body), expected, "{wrong}");
+        }
+        for broken in [
+            "",
+            "{",
+            r#"{"colour":"#,
+            r#"{"colour":"red"} x"#,
+            "{colour:1}",
+        ] {
+            assert_eq!(refusal(broken).0, "malformed_json", "{broken}");
+        }
     }
 }

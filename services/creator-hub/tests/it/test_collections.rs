@@ -252,8 +252,10 @@ async fn visibility_is_set_with_the_upload_and_changed_later() {
         .await
         .expect(StatusCode::OK);
     assert_eq!(app.engine.access().len(), 1, "nothing has changed");
-    let refused = change(json!({"visibility": "secret"})).await;
-    assert_eq!(refused.code(), "invalid_fields");
+    for wrong in [json!("secret"), Value::Null, json!(5)] {
+        let refused = change(json!({"visibility": wrong})).await;
+        assert_eq!(refused.code(), "invalid_fields", "{wrong}");
+    }
     // An upload that says nothing is as before.
     let plain = app.ready("b.txt", "two").await;
     assert_eq!(app.engine.asked().last().unwrap().wanted.access, None);
