@@ -5,6 +5,7 @@ Needs: ebooklib 0.20, odfpy 1.4, openpyxl 3.1, python-docx 1.2, python-pptx 1.0,
 
 import pathlib
 import sys
+import zipfile
 
 import docx
 import openpyxl
@@ -128,6 +129,19 @@ def pages(path):
     report.save()
 
 
+def vault(path):
+    notes = {
+        "Allotment/.obsidian/app.json": "{}",
+        "Allotment/Tools.md": "Tools are in the [[Shed|green shed]].\n",
+        "Allotment/Crops/Potatoes.md": "# Potatoes\n\nPotatoes are planted in the second week of "
+        "April.\n\n## Harvest\n\nThey are dug up when the leaves turn yellow.\n",
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in notes.items():
+            # A fixed time, so that the file does not change.
+            archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), text)
+
+
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     texts = {"crafts.md": GUIDE, "route.html": PAGE, "taxi.csv": PRICES, "lecture.srt": LECTURE,
@@ -137,7 +151,7 @@ def main(folder):
     (folder / "garden.txt").write_bytes(NOTES.encode("utf-16"))
     for name, write in {"booking.docx": word, "bread.pptx": slides, "rental.xlsx": sheet,
                         "choir.odt": open_document, "bees.epub": book,
-                        "harbour.pdf": pages}.items():
+                        "harbour.pdf": pages, "allotment.zip": vault}.items():
         write(folder / name)
 
 

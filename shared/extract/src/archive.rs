@@ -1,7 +1,7 @@
 //! Bounds of archives, checked before any other library opens one.
 
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom, copy, sink};
+use std::io::{self, Read, Seek, SeekFrom, copy, sink};
 use std::path::{Component, Path};
 
 use shared_document::ReadFailure;
@@ -24,7 +24,7 @@ const ARCHIVES: [&str; 7] = [".zip", ".docx", ".xlsx", ".pptx", ".jar", ".7z", "
 /// Unpacks every part and counts the bytes, since the sizes in the archive's own directory may be
 /// wrong. Nothing is stored. Returns whether the archive contains other archives, which are not
 /// opened.
-pub(crate) fn check(input: &mut File) -> Result<bool, ExtractError> {
+pub(crate) fn check(input: &mut (impl Read + Seek)) -> Result<bool, ExtractError> {
     input.seek(SeekFrom::Start(0))?;
     let mut archive = ZipArchive::new(&mut *input).map_err(|error| failure(&error))?;
     if archive.len() > MAX_PARTS {
@@ -65,7 +65,7 @@ fn is_inside(name: &str) -> bool {
     !name.contains('\\') && path.components().all(is_plain)
 }
 
-fn failure(error: &ZipError) -> ReadFailure {
+pub(crate) fn failure(error: &ZipError) -> ReadFailure {
     match error {
         ZipError::UnsupportedArchive(text) if text.contains("assword") => ReadFailure::Encrypted,
         ZipError::InvalidPassword => ReadFailure::Encrypted,

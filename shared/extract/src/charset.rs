@@ -1,7 +1,6 @@
 //! How a text is encoded, and its lines, read piece by piece.
 
-use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
@@ -64,7 +63,7 @@ fn utf16_without_mark(head: &[u8]) -> Option<&'static Encoding> {
 }
 
 /// Looks at a whole file: a byte order mark, then UTF-8, then a guess.
-pub(crate) fn detect(input: &mut File) -> Result<Charset, ExtractError> {
+pub(crate) fn detect(input: &mut (impl Read + Seek)) -> Result<Charset, ExtractError> {
     input.seek(SeekFrom::Start(0))?;
     let mut piece = vec![0; PIECE];
     let mut length = fill(input, &mut piece)?;
@@ -213,8 +212,8 @@ fn declared(head: &[u8]) -> Option<&'static Encoding> {
 }
 
 /// A text file that is decoded while it is read.
-pub(crate) struct TextReader<'a> {
-    input: &'a mut File,
+pub(crate) struct TextReader<'a, R> {
+    input: &'a mut R,
     decoder: Decoder,
     raw: Vec<u8>,
     text: String,
@@ -224,9 +223,9 @@ pub(crate) struct TextReader<'a> {
     max_line: usize,
 }
 
-impl<'a> TextReader<'a> {
+impl<'a, R: Read + Seek> TextReader<'a, R> {
     /// Opens a text, and notes on the output how it is encoded.
-    pub(crate) fn open(input: &'a mut File, output: &mut Output<'_>) -> Result<Self, ExtractError> {
+    pub(crate) fn open(input: &'a mut R, output: &mut Output<'_>) -> Result<Self, ExtractError> {
         let Charset {
             encoding,
             is_guessed,
@@ -313,7 +312,7 @@ impl<'a> TextReader<'a> {
     }
 }
 
-impl Read for TextReader<'_> {
+impl<R: Read + Seek> Read for TextReader<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.at == self.text.len() && !self.is_over {
             self.fill()?;

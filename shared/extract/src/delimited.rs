@@ -1,7 +1,7 @@
 //! CSV: the first row is the header of all others.
 
 use std::fs::File;
-use std::io::{Cursor, Read as _};
+use std::io::{Cursor, Read, Seek};
 
 use shared_document::{Content, Position, RowPosition, Table, WarningCode};
 
@@ -20,6 +20,16 @@ pub(crate) struct Csv;
 
 impl Extractor for Csv {
     fn read(&self, input: &mut File, output: &mut Output<'_>) -> Result<(), ExtractError> {
+        Self::read_text(input, output)
+    }
+}
+
+impl Csv {
+    /// Reads a text from its beginning.
+    pub(crate) fn read_text(
+        input: &mut (impl Read + Seek),
+        output: &mut Output<'_>,
+    ) -> Result<(), ExtractError> {
         let mut lines = TextReader::open(input, output)?;
         let mut sample = Vec::new();
         (&mut lines).take(SAMPLE).read_to_end(&mut sample)?;

@@ -1,7 +1,7 @@
 //! Pages: the main content where there is one, and all of the body where there is none.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 
 use dom_query::{Document, NodeRef};
 use dom_smoothie::Readability;
@@ -31,6 +31,16 @@ pub(crate) struct Html;
 
 impl Extractor for Html {
     fn read(&self, input: &mut File, output: &mut Output<'_>) -> Result<(), ExtractError> {
+        Self::read_page(input, output)
+    }
+}
+
+impl Html {
+    /// Reads a page from its beginning.
+    pub(crate) fn read_page(
+        input: &mut (impl Read + Seek),
+        output: &mut Output<'_>,
+    ) -> Result<(), ExtractError> {
         let mut bytes = Vec::new();
         input.seek(SeekFrom::Start(0))?;
         input.read_to_end(&mut bytes)?;

@@ -40,11 +40,13 @@ pub enum Kind {
     Odt,
     /// An e-book.
     Epub,
+    /// Pages of a note-taking program in a zip archive.
+    Export,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Text,
         Self::Markdown,
         Self::Html,
@@ -57,6 +59,7 @@ impl Kind {
         Self::Xlsx,
         Self::Odt,
         Self::Epub,
+        Self::Export,
     ];
 
     /// The endings of file names, the usual one first.
@@ -74,6 +77,7 @@ impl Kind {
             Self::Xlsx => &["xlsx", "xlsm"],
             Self::Odt => &["odt"],
             Self::Epub => &["epub"],
+            Self::Export => &["zip"],
         }
     }
 
@@ -171,7 +175,7 @@ pub(crate) fn of_file(input: &mut File, extension: &str) -> Result<(Kind, bool),
     let head = head(input)?;
     let named = Kind::of_extension(extension);
     let found = match Signature::of(&head) {
-        Signature::Zip => of_archive(input)?,
+        Signature::Zip => of_archive(input, named)?,
         Signature::Compound => return Err(of_compound(input)?.into()),
         Signature::Other => {
             let failure = match named {
@@ -200,8 +204,8 @@ fn head(input: &mut File) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// What an archive is, by the names of its parts.
-fn of_archive(input: &mut File) -> Result<Kind, ExtractError> {
+/// What an archive is, by the names of its parts. Any other one is an export if its name says so.
+fn of_archive(input: &mut File, promised: Option<Kind>) -> Result<Kind, ExtractError> {
     let mut archive = ZipArchive::new(&mut *input).map_err(|_| ReadFailure::Damaged)?;
     let mut declared = Vec::new();
     if let Ok(part) = archive.by_name("mimetype") {
@@ -220,6 +224,7 @@ fn of_archive(input: &mut File) -> Result<Kind, ExtractError> {
         _ if has(&archive, "ppt/presentation.xml") => Kind::Pptx,
         _ if has(&archive, "xl/workbook.xml") => Kind::Xlsx,
         _ if has(&archive, "META-INF/container.xml") => Kind::Epub,
+        _ if promised == Some(Kind::Export) => Kind::Export,
         _ => return Err(ReadFailure::Unsupported.into()),
     };
     Ok(kind)
@@ -273,6 +278,7 @@ mod tests {
             (b"WEBVTT\n\n00:01.000", "txt", Ok(Kind::Vtt)),
             (b"\n<!DOCTYPE html><p>x", "txt", Ok(Kind::Html)),
             (b"PK\x03\x04rest", "docx", Ok(Kind::Docx)),
+            (b"PK\x03\x04rest", "zip", Ok(Kind::Export)),
             (b"PK\x03\x04rest", "txt", Err(ReadFailure::Unsupported)),
             (
                 b"\x7fELF\x02\x01\x01\0\0\0",

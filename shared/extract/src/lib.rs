@@ -5,6 +5,7 @@ mod charset;
 pub mod child;
 mod delimited;
 mod epub;
+mod export;
 mod html;
 pub mod kind;
 pub mod limits;
@@ -76,6 +77,7 @@ pub fn extract(
         Kind::Xlsx => Box::new(sheets::Xlsx),
         Kind::Odt => Box::new(odt::Odt),
         Kind::Epub => Box::new(epub::Epub),
+        Kind::Export => Box::new(export::Export),
         Kind::Pdf => Box::new(pdf::Pdf::new(pdf.ok_or(ReadFailure::ReaderFailed)?)),
     };
     extractor.read(input, &mut output)?;

@@ -1,6 +1,7 @@
 //! Markdown: `CommonMark` with the tables of `GitHub`. Front matter gives the title and is dropped.
 
 use std::fs::File;
+use std::io::{Read, Seek};
 
 use pulldown_cmark::{Options, Parser};
 use shared_document::Content;
@@ -21,13 +22,37 @@ const MAX_LINE: usize = 16 * 1024 * 1024;
 /// Front matter has at most so many lines.
 const MAX_FRONT_MATTER: usize = 200;
 
+/// What is Markdown.
+const OPTIONS: Options = Options::ENABLE_TABLES
+    .union(Options::ENABLE_STRIKETHROUGH)
+    .union(Options::ENABLE_TASKLISTS)
+    .union(Options::ENABLE_FOOTNOTES);
+
 /// Markdown.
 pub(crate) struct Markdown;
 
 impl Extractor for Markdown {
     fn read(&self, input: &mut File, output: &mut Output<'_>) -> Result<(), ExtractError> {
+        Self::read_text(input, OPTIONS, output)
+    }
+}
+
+impl Markdown {
+    /// Reads a page of a note-taking program, whose links to other pages are `[[like this]]`.
+    pub(crate) fn read_note(
+        input: &mut (impl Read + Seek),
+        output: &mut Output<'_>,
+    ) -> Result<(), ExtractError> {
+        Self::read_text(input, OPTIONS.union(Options::ENABLE_WIKILINKS), output)
+    }
+
+    fn read_text(
+        input: &mut (impl Read + Seek),
+        options: Options,
+        output: &mut Output<'_>,
+    ) -> Result<(), ExtractError> {
         let mut lines = TextReader::open(input, output)?.with_max_line(MAX_LINE);
-        let mut segment = Segment::default();
+        let mut segment = Segment::of(options);
         let mut is_start = true;
         while let Some(line) = lines.next_line()? {
             if segment.ends_before(&line) {
@@ -43,14 +68,22 @@ impl Extractor for Markdown {
 }
 
 /// Lines that are parsed together.
-#[derive(Default)]
 struct Segment {
+    options: Options,
     text: String,
     /// The sign and the length of the fence that is open.
     fence: Option<(char, usize)>,
 }
 
 impl Segment {
+    const fn of(options: Options) -> Self {
+        Self {
+            options,
+            text: String::new(),
+            fence: None,
+        }
+    }
+
     /// Whether the segment may end before this line: nothing that is open goes on in it.
     fn ends_before(&self, line: &str) -> bool {
         let is_heading = line.starts_with('#') && self.fence.is_none();
@@ -93,12 +126,8 @@ impl Segment {
             }
             body = rest;
         }
-        let options = Options::ENABLE_TABLES
-            | Options::ENABLE_STRIKETHROUGH
-            | Options::ENABLE_TASKLISTS
-            | Options::ENABLE_FOOTNOTES;
         let mut reader = Reader::new(output);
-        for event in Parser::new_ext(body, options) {
+        for event in Parser::new_ext(body, self.options) {
             reader.event(event)?;
         }
         reader.finish()

@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use shared_document::{
-    Block, Content, Position, ReadFailure, Record, Summary, Table, Warning, WarningCode, pieces,
+    Block, Content, Position, ReadFailure, Record, RowPosition, Summary, Table, Warning,
+    WarningCode, pieces,
 };
 
 use crate::ExtractError;
@@ -26,6 +27,22 @@ pub struct Output<'a> {
     summary: Summary,
     written: u64,
     sample: String,
+    page: Option<Page>,
+    /// Whether the title of the page is still to be written.
+    is_title_due: bool,
+}
+
+/// A page of an export, while its blocks are written.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// Its path in the archive, which positions name.
+    pub(crate) file: String,
+    /// Its title, unless it names another one.
+    pub(crate) title: String,
+    /// The level of its title; those of its own headings are below.
+    pub(crate) level: u8,
+    /// The headings above it that were not written yet, with their levels.
+    pub(crate) above: Vec<(u8, String)>,
 }
 
 impl std::fmt::Debug for Output<'_> {
@@ -44,7 +61,22 @@ impl<'a> Output<'a> {
             summary: Summary::default(),
             written: 0,
             sample: String::new(),
+            page: None,
+            is_title_due: false,
         }
+    }
+
+    /// Begins a page of an export. Its title, and the headings above it, are written before its
+    /// first block.
+    pub(crate) fn begin_page(&mut self, page: Page) {
+        self.page = Some(page);
+        self.is_title_due = true;
+    }
+
+    /// Ends the page; false if it had no block.
+    pub(crate) fn end_page(&mut self) -> bool {
+        self.page = None;
+        !std::mem::take(&mut self.is_title_due)
     }
 
     /// Takes the next block; one without text is left out.
@@ -56,6 +88,36 @@ impl<'a> Output<'a> {
         let Some(content) = cleaned(content) else {
             return Ok(());
         };
+        if self.is_title_due && self.begin_with_title(&content)? {
+            return Ok(());
+        }
+        let (content, position) = match &self.page {
+            Some(page) => (page.lowered(content), Some(page.within(position))),
+            None => (content, position),
+        };
+        self.write(content, position)
+    }
+
+    /// Writes the title of a page and the headings above it. Returns whether this block, the first
+    /// one of the page, says the same.
+    fn begin_with_title(&mut self, first: &Content) -> Result<bool, ExtractError> {
+        self.is_title_due = false;
+        let Some(page) = &mut self.page else {
+            return Ok(false);
+        };
+        let above = std::mem::take(&mut page.above);
+        let own = text::one_line(&page.title);
+        let is_same = matches!(first, Content::Heading { text, .. } if *text == own);
+        let position = Some(page.within(None));
+        let headings = above.into_iter().chain([(page.level, own)]);
+        for (level, text) in headings.collect::<Vec<_>>() {
+            let level = level.clamp(1, 6);
+            self.write(Content::Heading { level, text }, position.clone())?;
+        }
+        Ok(is_same)
+    }
+
+    fn write(&mut self, content: Content, position: Option<Position>) -> Result<(), ExtractError> {
         for block in pieces(Block::new(content, position)) {
             self.remember(&block.content);
             let line = Record::Block(block).to_json();
@@ -72,6 +134,10 @@ impl<'a> Output<'a> {
 
     /// Records a warning for the creator.
     pub fn warn(&mut self, code: WarningCode, position: Option<Position>) {
+        let position = match &self.page {
+            Some(page) => Some(page.within(position)),
+            None => position,
+        };
         let warnings = &mut self.summary.warnings;
         let warning = Warning { code, position };
         if warnings.len() < MAX_WARNINGS {
@@ -89,6 +155,12 @@ impl<'a> Output<'a> {
     /// Records the title that the file names; the first one counts.
     pub fn title(&mut self, title: &str) {
         let title: String = text::one_line(title).chars().take(MAX_TITLE).collect();
+        if let Some(page) = &mut self.page {
+            if self.is_title_due && !title.is_empty() {
+                page.title = title;
+            }
+            return;
+        }
         if self.summary.title.is_none() && !title.is_empty() {
             self.summary.title = Some(title);
         }
@@ -125,6 +197,32 @@ impl<'a> Output<'a> {
         self.sample
             .push_str(&text[..text.floor_char_boundary(room)]);
         self.sample.push(' ');
+    }
+}
+
+impl Page {
+    /// The headings of a page are below its title.
+    fn lowered(&self, content: Content) -> Content {
+        match content {
+            Content::Heading { level, text } => Content::Heading {
+                level: level.saturating_add(self.level).min(6),
+                text,
+            },
+            other => other,
+        }
+    }
+
+    /// The same position in the file of the page. Only anchors and rows can be in one.
+    fn within(&self, position: Option<Position>) -> Position {
+        match position {
+            Some(Position::Anchor(anchor)) => Position::Anchor(format!("{}#{anchor}", self.file)),
+            Some(Position::Row(row)) => Position::Row(RowPosition {
+                sheet: Some(self.file.clone()),
+                row: row.row,
+            }),
+            Some(other) => other,
+            None => Position::Anchor(self.file.clone()),
+        }
     }
 }
 

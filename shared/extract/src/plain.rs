@@ -1,6 +1,7 @@
 //! Plain text: paragraphs are parted by empty lines.
 
 use std::fs::File;
+use std::io::{Read, Seek};
 
 use shared_document::Content;
 
@@ -17,6 +18,16 @@ pub(crate) struct Plain;
 
 impl Extractor for Plain {
     fn read(&self, input: &mut File, output: &mut Output<'_>) -> Result<(), ExtractError> {
+        Self::read_text(input, output)
+    }
+}
+
+impl Plain {
+    /// Reads a text from its beginning.
+    pub(crate) fn read_text(
+        input: &mut (impl Read + Seek),
+        output: &mut Output<'_>,
+    ) -> Result<(), ExtractError> {
         let mut lines = TextReader::open(input, output)?;
         let mut block = String::new();
         let mut is_after_gap = false;

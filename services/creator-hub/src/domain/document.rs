@@ -19,7 +19,8 @@ const FILENAME: usize = 255;
 /// The accepted file types, for error messages.
 pub(crate) const ACCEPTED_EXTENSIONS: &str = "PDF (.pdf), Word (.docx), PowerPoint (.pptx), \
     Excel (.xlsx), OpenDocument text (.odt), e-books (.epub), pages (.html), Markdown (.md), \
-    plain text (.txt), tables (.csv) and subtitles (.srt, .vtt)";
+    plain text (.txt), tables (.csv), subtitles (.srt, .vtt) and exports of note-taking programs \
+    (.zip)";
 
 /// The processing state of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -87,6 +88,8 @@ pub(crate) enum DocumentKind {
     Odt,
     /// An e-book.
     Epub,
+    /// An export of a note-taking program.
+    Zip,
 }
 
 impl From<Kind> for DocumentKind {
@@ -104,6 +107,7 @@ impl From<Kind> for DocumentKind {
             Kind::Xlsx => Self::Xlsx,
             Kind::Odt => Self::Odt,
             Kind::Epub => Self::Epub,
+            Kind::Export => Self::Zip,
         }
     }
 }
@@ -124,6 +128,7 @@ impl DocumentKind {
             Self::Xlsx => "xlsx",
             Self::Odt => "odt",
             Self::Epub => "epub",
+            Self::Zip => "zip",
         }
     }
 

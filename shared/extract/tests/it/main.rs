@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at faults")]
 
 mod test_archives;
+mod test_exports;
 mod test_limits;
 mod test_samples;
 mod zipped;

@@ -14,7 +14,7 @@ use zip::ZipArchive;
 use crate::zipped::{archive, file, read};
 
 /// The samples that this crate reads by itself; the text of a PDF comes from another program.
-const SAMPLES: [&str; 11] = [
+const SAMPLES: [&str; 12] = [
     "crafts.md",
     "garden.txt",
     "route.html",
@@ -26,6 +26,7 @@ const SAMPLES: [&str; 11] = [
     "rental.xlsx",
     "choir.odt",
     "bees.epub",
+    "allotment.zip",
 ];
 /// What a random change puts into a file: the syntax of the formats, numbers beyond their range.
 const PIECES: [&str; 22] = [
