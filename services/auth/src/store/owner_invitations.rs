@@ -100,7 +100,7 @@ pub(crate) async fn find(db: &Db, hash: &[u8; 32]) -> sqlx::Result<Option<Invita
 }
 
 /// Marks an invitation as accepted and sets the password of its user; none when it is not open any
-/// more.
+/// more, or when the user has signed in already.
 pub(crate) async fn accept(
     tx: &mut TenantTx,
     id: Uuid,
@@ -110,6 +110,9 @@ pub(crate) async fn accept(
         "with accepted as (
            update auth.owner_invitations set accepted_at = now()
            where creator_id = $1 and id = $2 and accepted_at is null and expires_at > now()
+             and exists (
+               select from auth.users o
+               where o.creator_id = $1 and o.id = user_id and o.last_login_at is null)
            returning user_id)
          update auth.users u
          set password_hash = $3, failed_logins = 0, locked_until = null, updated_at = now()

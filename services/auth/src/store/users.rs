@@ -149,10 +149,14 @@ pub(crate) async fn rename(tx: &mut TenantTx, id: UserId, name: &FullName) -> sq
     .map(|_| ())
 }
 
-/// Stores a new password hash.
+/// Stores a new password hash. An invitation to set the first password is used up by it, however it
+/// was set: otherwise its token would open the account once more, without the second factor.
 pub(crate) async fn set_password(tx: &mut TenantTx, id: UserId, hash: &str) -> sqlx::Result<()> {
     sqlx::query(
-        "update auth.users set password_hash = $3, updated_at = now()
+        "with invitation as (
+           update auth.owner_invitations set accepted_at = now()
+           where creator_id = $1 and user_id = $2 and accepted_at is null)
+         update auth.users set password_hash = $3, updated_at = now()
          where creator_id = $1 and id = $2",
     )
     .bind(tx.creator())

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use auth_service::AppState;
 
+use crate::mailbox::{Worker, code};
 use crate::test_app::{Account, PASSWORD, TestApp};
 
 const TOKEN: &str = "a-token-that-the-operator-made";
@@ -150,6 +151,47 @@ async fn the_owner_accepts_the_invitation_once() {
     let again = operator.put(uid, &wish()).await.expect(StatusCode::OK);
     assert_eq!(again["owner_accepted"], true);
     assert_eq!(again["invitation"], Value::Null, "nobody is invited twice");
+}
+
+#[tokio::test]
+async fn an_invitation_is_used_up_when_the_owner_sets_a_password_by_other_means() {
+    let operator = Operator::new().await;
+    let (app, uid, email) = (&operator.app, Uuid::new_v4(), "ana@example.com");
+    let made = operator.put(uid, &wish()).await.expect(StatusCode::CREATED);
+    let token = token_of(&made);
+    let _worker = Worker::start(app);
+    let asked = json!({"email": email});
+    app.post_from("203.0.113.7", "/auth/v1/password/reset", &asked)
+        .await;
+    let code = code(app, email, "Set a new password", 1).await;
+    let body = json!({"token": code, "new_password": "Copper-4-Meadow"});
+    let set = app
+        .client
+        .post("/auth/v1/password/reset/confirm", &body)
+        .await;
+    assert_eq!(set.status, StatusCode::NO_CONTENT, "{}", set.text());
+    // Before the first sign-in as well: the Secret with the token may have been read by anybody.
+    assert_eq!(operator.accept(&token).await.code(), "invalid_invitation");
+    let observed = operator.put(uid, &wish()).await.expect(StatusCode::OK);
+    assert_eq!(observed["owner_accepted"], true);
+    assert_eq!(observed["invitation"], Value::Null);
+    let login = app.login(email, "Copper-4-Meadow", "203.0.113.7").await;
+    login.expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_invitation_from_before_is_not_accepted_by_an_owner_who_has_signed_in() {
+    let operator = Operator::new().await;
+    let made = operator
+        .put(Uuid::new_v4(), &wish())
+        .await
+        .expect(StatusCode::CREATED);
+    let admin = operator.app.admin().await;
+    // As an earlier version left it: signed in, and the invitation still open.
+    let signed_in = "update auth.users set last_login_at = now()";
+    sqlx::query(signed_in).execute(&admin).await.unwrap();
+    let refused = operator.accept(&token_of(&made)).await;
+    assert_eq!(refused.code(), "invalid_invitation");
 }
 
 #[tokio::test]
