@@ -53,6 +53,22 @@ pub(crate) const INVITATION: LimitRule = LimitRule {
     fails_closed: false,
 };
 
+/// Invitations per account. An invitation says whether the address has an account, as a registration
+/// does, so it is limited like one. Fails closed: emails cost money.
+pub(crate) const INVITE_BY_ACCOUNT: LimitRule = LimitRule {
+    name: "invite",
+    limit: per(60, Duration::from_hours(1), 30),
+    fails_closed: true,
+};
+
+/// Invitations per recipient, of all accounts together. Fails closed, so that nobody's inbox is
+/// flooded.
+pub(crate) const INVITE_BY_RECIPIENT: LimitRule = LimitRule {
+    name: "invite_recipient",
+    limit: per(5, Duration::from_hours(24), 3),
+    fails_closed: true,
+};
+
 /// Password ratings per IP network. Fails open: a rating is cheap and reveals nothing.
 pub(crate) const PASSWORD_RATING: LimitRule = LimitRule {
     name: "password_validate",

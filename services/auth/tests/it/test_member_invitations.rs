@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use shared_models::Role;
 use shared_testkit::{Answer, TestClient, published_events};
+use uuid::Uuid;
 
 use crate::test_app::{Account, PASSWORD, TestApp};
 
@@ -182,8 +183,63 @@ async fn invalid_invitations_are_refused_with_a_reason() {
         .execute(&app.admin().await)
         .await
         .unwrap();
-    let full = invite(&owner, "cy@example.com", "viewer").await;
-    assert_eq!(refusal(&full), (409, "too_many_invites".to_owned()));
+    app.register("eve@example.com").await;
+    // Whether an address has an account cannot be seen then.
+    for email in ["cy@example.com", "eve@example.com"] {
+        let full = invite(&owner, email, "viewer").await;
+        assert_eq!(
+            refusal(&full),
+            (409, "too_many_invites".to_owned()),
+            "{email}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_recipient_gets_few_invitations_whoever_sends_them() {
+    let app = TestApp::new().await;
+    let email = format!("{}@example.com", Uuid::new_v4().simple());
+    let mut sent = 0;
+    for name in ["ana", "eve"] {
+        let sender = app.register(&format!("{name}@example.com")).await;
+        let sender = as_caller(&app, &sender);
+        for _ in 0..3 {
+            let answer = invite(&sender, &email, "viewer").await;
+            match refusal(&answer) {
+                (201, _) => sent += 1,
+                (429, _) => assert!(answer.headers.contains_key("retry-after")),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert_eq!(sent, 3);
+}
+
+#[tokio::test]
+async fn an_account_learns_of_few_addresses_whether_they_have_an_account() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let owner = as_caller(&app, &ana);
+    app.register("eve@example.com").await;
+    let mut answered = 0;
+    for number in 0..40 {
+        let email = format!("{number}-{}@example.com", Uuid::new_v4().simple());
+        let answer = invite(&owner, &email, "viewer").await;
+        match answer.status.as_u16() {
+            201 => answered += 1,
+            429 => {}
+            other => panic!("{other}"),
+        }
+    }
+    assert!((30..=31).contains(&answered), "{answered}");
+    // The address of an account gets the same answer as any other.
+    assert_eq!(
+        invite(&owner, "eve@example.com", "viewer")
+            .await
+            .status
+            .as_u16(),
+        429
+    );
 }
 
 #[tokio::test]

@@ -53,12 +53,18 @@ pub(crate) async fn create<B: Serialize + Sync>(
     if let Some(replayed) = idempotency::replay_encrypted(app, &mut tx, &request).await? {
         return Ok(Execution::Replayed(replayed));
     }
+    // Within the transaction, which lets one of equal requests through: repetitions do not count.
+    let account = caller.tenant.to_string();
+    limits::enforce(&app.cache, limits::INVITE_BY_ACCOUNT, &account).await?;
+    let recipient = limits::by_account(email);
+    limits::enforce(&app.cache, limits::INVITE_BY_RECIPIENT, &recipient).await?;
+    let token = EmailToken::random()?;
+    let inserted = member_invitations::insert(&mut tx, email, role, user, &token.hash()).await?;
+    // First: an account with as many invitations as it may have learns nothing about addresses.
+    let row = inserted.ok_or(InvitationRefused::TooMany)?;
     if login.is_some() {
         return Err(Error::EmailTaken);
     }
-    let token = EmailToken::random()?;
-    let inserted = member_invitations::insert(&mut tx, email, role, user, &token.hash()).await?;
-    let row = inserted.ok_or(InvitationRefused::TooMany)?;
     let audit_event = audit::event(&caller.principal, Action::InviteCreated, ip).on(row.id);
     audit::append(&mut tx, audit_event).await?;
     let account = creators::read(&mut tx).await?.display_name;

@@ -111,7 +111,7 @@ impl From<NewMemberInvitation> for MadeInvite {
         (status = 201, description = "The invitation, and its token", body = MadeInvite),
         (status = 409, description = "email_taken, too_many_invites or request_in_progress",
             body = Problem, content_type = "application/problem+json"),
-        BodyErrors, IdempotencyErrors, TokenErrors, UnavailableErrors))]
+        BodyErrors, IdempotencyErrors, LimitErrors, TokenErrors, UnavailableErrors))]
 pub(crate) async fn create_invite(
     State(app): State<AppState>,
     caller: Permit<permit::InvitesManage>,
