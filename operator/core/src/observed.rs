@@ -20,6 +20,8 @@ pub struct Observed {
     pub hash_key_present: bool,
     /// What the pods of a workload or Job that is not well say, by its key.
     pub words: BTreeMap<ObjectKey, String>,
+    /// What the pod of the models Job that succeeded said at its end, if it was read in this look.
+    pub models_report: Option<String>,
     /// Tenants of the platform.
     pub tenants: TenantCount,
 }

@@ -53,6 +53,10 @@ reasons! {
     PullingModels,
     /// A model could not be pulled, or does not work.
     ModelPullFailed,
+    /// The embedding model tells passages that answer a question from others.
+    Calibrated,
+    /// The embedding model does not tell them apart: search goes by words.
+    NotCalibrated,
     /// The spec is invalid.
     InvalidSpec,
     /// An object with a name that the operator needs exists and is not owned by the resource.
@@ -103,6 +107,7 @@ impl Reason {
             | Self::DependencyNotInstalled
             | Self::MigrationFailed
             | Self::ModelPullFailed
+            | Self::NotCalibrated
             | Self::InvalidSpec
             | Self::NotOwned
             | Self::ApplyFailed
@@ -120,6 +125,7 @@ impl Reason {
             | Self::MigrationRunning
             | Self::MigrationsApplied
             | Self::PullingModels
+            | Self::Calibrated
             | Self::Suspended
             | Self::PlatformNotReady
             | Self::OwnerEmailInUse

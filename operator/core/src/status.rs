@@ -13,6 +13,7 @@ use crate::plan::{Gate, Plan, Wait};
 use crate::reason::Reason;
 use crate::resolve::{Invalid, Resolved};
 
+pub mod calibration;
 mod facts;
 pub mod pending;
 
@@ -86,6 +87,7 @@ pub fn status(
     match outcome {
         Outcome::Suspended(planned) | Outcome::Applied(planned, _) => {
             findings.extend(components(planned));
+            findings.extend(calibration::finding(planned, known_of(previous)));
             facts::fill(&mut status, planned);
             if matches!(outcome, Outcome::Suspended(_)) {
                 status.pending_plan = pending::lines(planned.plan);

@@ -4,7 +4,11 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use kube::Client;
 use kube::api::{Api, ListParams};
 use operator_core::Observed;
+use operator_core::api::CreatorPlatform;
+use operator_core::component::Component;
 use operator_core::object::{Kind, ObjectKey};
+use operator_core::observed::{Live, View};
+use operator_core::status::calibration;
 use serde_json::Value;
 
 use super::Subject;
@@ -42,6 +46,60 @@ pub(super) async fn listen(
         }
     }
     Ok(())
+}
+
+/// Adds the report of the models Job that succeeded: once it has moved, and as long as the status
+/// does not have what it says.
+pub(super) async fn read_report(
+    client: &Client,
+    subject: &Subject,
+    platform: &CreatorPlatform,
+    observed: &mut Observed,
+) -> Result<(), Error> {
+    let conditions = platform.status.iter().flat_map(|status| &status.conditions);
+    let is_known = conditions
+        .into_iter()
+        .any(|known| known.kind == calibration::CONDITION);
+    let prefix = format!("{}-{}-", subject.name.name, Component::Models.name());
+    let is_wanted = |key: &ObjectKey, live: &Live| {
+        live.owned
+            && key.kind == Kind::Job
+            && key.name.starts_with(&prefix)
+            && (!is_known || matches!(live.view, View::Body(_)))
+    };
+    let wanted = observed
+        .objects
+        .iter()
+        .filter(|(key, live)| is_wanted(key, live));
+    let mut selectors = wanted.filter_map(|(key, _)| {
+        let body = observed.body(key)?;
+        let is_done = body["status"]["succeeded"].as_i64() == Some(1);
+        is_done.then(|| Some((key.clone(), selector(body)?)))?
+    });
+    let Some((key, selector)) = selectors.next() else {
+        return Ok(());
+    };
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &subject.name.namespace);
+    let params = ListParams::default().labels(&selector).limit(PODS);
+    let list = pods.list(&params).await.map_err(|source| Error::Read {
+        what: format!("pods of {key}"),
+        source,
+    })?;
+    observed.models_report = list.iter().find_map(report);
+    Ok(())
+}
+
+/// The termination message of a container that succeeded.
+fn report(pod: &Pod) -> Option<String> {
+    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
+    let ended = statuses.iter().find_map(|container| {
+        let state = container.state.as_ref()?;
+        state
+            .terminated
+            .as_ref()
+            .filter(|ended| ended.exit_code == 0)
+    })?;
+    ended.message.clone()
 }
 
 fn is_unwell(kind: Kind, body: &Value) -> bool {

@@ -17,7 +17,8 @@ pub struct PlatformStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
-    /// Conditions: `Ready`, `Reconciling` and `Stalled`, and one for each component.
+    /// Conditions: `Ready`, `Reconciling` and `Stalled`, one for each component, and
+    /// `RetrievalCalibrated`: whether the embedding model can be relied on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

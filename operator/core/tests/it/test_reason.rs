@@ -38,6 +38,7 @@ fn exactly_these_reasons_are_reported_as_warnings() {
         "DependencyNotInstalled",
         "MigrationFailed",
         "ModelPullFailed",
+        "NotCalibrated",
         "InvalidSpec",
         "NotOwned",
         "ApplyFailed",

@@ -242,6 +242,55 @@ fn failures_are_told_apart_by_whether_trying_again_helps() {
 }
 
 #[test]
+fn what_the_models_job_reports_about_retrieval_stays_when_it_is_not_read_again() {
+    let platform = sample("minimal");
+    let mut world = at_rest(&platform);
+    let applied = Applied::default();
+    let before = look(&world, &platform, None, &applied, at(0));
+    let kinds = |status: &PlatformStatus| -> Vec<String> {
+        status
+            .conditions
+            .iter()
+            .map(|known| known.kind.clone())
+            .collect()
+    };
+    assert!(!kinds(&before).contains(&"RetrievalCalibrated".to_owned()));
+    for (report, status, reason) in [
+        (
+            r#"{"calibrated":true,"languages":["en","de"]}"#,
+            True,
+            "Calibrated",
+        ),
+        (
+            r#"{"models":[],"calibrated":false}"#,
+            False,
+            "NotCalibrated",
+        ),
+    ] {
+        world.observed.models_report = Some(report.to_owned());
+        let first = look(&world, &platform, Some(&before), &applied, at(1));
+        let found = condition(&first, "RetrievalCalibrated");
+        assert_eq!((found.status, found.reason.as_str()), (status, reason));
+        assert!(
+            condition(&first, "Ready").status == True,
+            "search by words works"
+        );
+        world.observed.models_report = None;
+        let second = look(&world, &platform, Some(&first), &applied, at(2));
+        assert_eq!(condition(&second, "RetrievalCalibrated"), found);
+    }
+    // A Job of an earlier version, and one that says something else.
+    for report in [r#"{"models":[]}"#, "out of memory"] {
+        world.observed.models_report = Some(report.to_owned());
+        let status = look(&world, &platform, None, &applied, at(3));
+        assert!(
+            !kinds(&status).contains(&"RetrievalCalibrated".to_owned()),
+            "{report}"
+        );
+    }
+}
+
+#[test]
 fn times_move_only_with_the_status_of_a_condition() {
     let platform = sample("minimal");
     let world = at_rest(&platform);
