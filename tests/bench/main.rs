@@ -11,6 +11,7 @@ mod client;
 mod documents;
 mod exactness;
 mod footprint;
+mod ingestion;
 mod listing;
 #[path = "../integration/ports.rs"]
 mod ports;
@@ -35,13 +36,14 @@ use crate::servers::Platform;
 /// A group of figures, by the word that asks for it alone.
 type Group = (&'static str, fn(&Platform));
 
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 7] = [
     ("sign-in", sign_in::run),
     ("me", signed_in::run),
     ("list", listing::run),
     ("verify", verification::run),
     ("limits", exactness::run),
     ("processes", footprint::run),
+    ("ingestion", ingestion::run),
 ];
 
 /// Runs the groups that are named, or all.

@@ -11,6 +11,16 @@ pub(crate) type Side<'a> = Box<dyn FnMut() -> f64 + 'a>;
 pub(crate) struct Series(Vec<f64>);
 
 impl Series {
+    /// One figure.
+    pub(crate) fn of(figure: f64) -> Self {
+        Self(vec![figure])
+    }
+
+    /// Adds the figure of a round.
+    pub(crate) fn push(&mut self, figure: f64) {
+        self.0.push(figure);
+    }
+
     /// The middle of the rounds.
     pub(crate) fn median(&self) -> f64 {
         let mut sorted = self.0.clone();
