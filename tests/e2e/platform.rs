@@ -237,6 +237,26 @@ impl Api {
         self.events_of(request).await
     }
 
+    /// Asks for an answer that can be resumed; gives the path of its record and its events.
+    pub(crate) async fn ask_resumably(&self, question: &str) -> (String, Vec<(String, Value)>) {
+        let body = json!({"question": question, "mode": "extractive", "resumable": true});
+        let request = self
+            .http
+            .post(self.url("/ai-engine/v1/answers"))
+            .json(&body);
+        let response = self.with_token(request).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let path = response.headers()["location"].to_str().unwrap().to_owned();
+        (path, events(&response.text().await.unwrap()))
+    }
+
+    /// The events of an answer after that one.
+    pub(crate) async fn resume(&self, path: &str, after: usize) -> Vec<(String, Value)> {
+        let request = self.http.get(self.url(&format!("{path}/events")));
+        let request = request.header("last-event-id", after.to_string());
+        self.events_of(request).await
+    }
+
     async fn events_of(&self, request: reqwest::RequestBuilder) -> Vec<(String, Value)> {
         let response = self.with_token(request).send().await.unwrap();
         let status = response.status();

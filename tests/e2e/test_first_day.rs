@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::by_hand;
-use crate::cluster::{Namespace, kubectl, operator, script, wait};
-use crate::platform::{Api, bring_up, explain, left_over};
+use crate::cluster::{Namespace, get, kubectl, operator, script, wait};
+use crate::platform::{Api, bring_up, condition, explain, left_over};
 use crate::tenant;
 use crate::test_formats::every_kind_of_file_answers_with_its_position;
 use crate::test_visitors::a_visitor_collects_no_more_of_a_book_than_its_bound;
@@ -22,6 +22,7 @@ async fn the_platform_comes_up_answers_and_goes() {
     let ready = bring_up(&namespace.0);
     println!("measured: apply to Ready {:.1} s", ready.as_secs_f64());
 
+    retrieval_is_calibrated(&namespace.0);
     let mut api = Api::open(&namespace.0, 18080).await;
     api.register("ana@example.com").await;
     let document = api.upload("sleep-guide.md", GUIDE).await;
@@ -32,6 +33,7 @@ async fn the_platform_comes_up_answers_and_goes() {
     a_question_finds_its_paragraph(&api).await;
     a_question_outside_the_knowledge_invents_nothing(&api).await;
     the_chat_model_streams(&api).await;
+    an_answer_is_resumed(&api).await;
     bad_input_gets_problem_documents(&api).await;
     a_visitor_chats_in_a_browser(&api).await;
     api.register("ben@example.com").await;
@@ -48,6 +50,23 @@ async fn the_platform_comes_up_answers_and_goes() {
     );
     deletion_leaves_only_what_policy_retains(&namespace.0);
     script("forward", &["stop"]);
+}
+
+fn retrieval_is_calibrated(namespace: &str) {
+    let platform = get(namespace, &["creatorplatform", "demo"]);
+    let calibrated = condition(&platform, "RetrievalCalibrated").unwrap();
+    assert_eq!(calibrated["status"], "True", "{calibrated}");
+    let message = calibrated["message"].as_str().unwrap();
+    assert!(message.contains("en"), "{message}");
+}
+
+async fn an_answer_is_resumed(api: &Api) {
+    let (path, whole) = api
+        .ask_resumably("What temperature should my bedroom have?")
+        .await;
+    assert!(whole.len() >= 3, "{whole:?}");
+    let rest = api.resume(&path, 1).await;
+    assert_eq!(rest, whole[1..]);
 }
 
 async fn a_question_finds_its_paragraph(api: &Api) {

@@ -22,6 +22,9 @@ pub(crate) enum Error {
     /// The generation does not exist, or belongs to another tenant.
     #[error("the generation does not exist")]
     UnknownGeneration,
+    /// The events of the answer are not kept, or no longer.
+    #[error("the events of this answer are not kept")]
+    EventsExpired,
     #[error("{field} {message}")]
     InvalidField {
         field: &'static str,
@@ -54,6 +57,10 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::UnknownGeneration => Self::not_found("unknown_generation"),
+            Error::EventsExpired => Self::new(StatusCode::GONE, "events_expired").detail(
+                "the events of an answer are kept for two minutes, if it was asked for with \
+                 resumable",
+            ),
             Error::InvalidField { field, message } => {
                 Self::unprocessable("invalid_fields").field(field, message)
             }

@@ -10,6 +10,7 @@ use shared_jobs::Runner;
 use shared_jobs::retention::CleanUp;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::index::calibrate;
 use crate::state::AppState;
 use index_document::IndexDocumentJob;
 use index_words::IndexWords;
@@ -20,7 +21,9 @@ const CONCURRENCY: usize = 2;
 
 /// Runs background work until `stop` is cancelled.
 pub async fn run(state: AppState, stop: CancellationToken) {
-    runner(&state).run(stop).await;
+    let calibration = calibrate::run(&state.embedder, &stop);
+    let jobs = runner(&state).run(stop.clone());
+    tokio::join!(calibration, jobs);
 }
 
 /// The runner of this service's jobs and of its scheduled work.

@@ -25,6 +25,8 @@ pub use clients::{chroma, ollama};
 pub use config::{Config, Engines};
 /// What decides about answers and their sentences, for `tests/quality`, which measures it.
 pub use domain::answer::{answerability, grounding};
+/// For tests, which calibrate a model once for all.
+pub use domain::index::calibration::Calibration;
 /// For tests of the vector store.
 pub use domain::index::scope::DocumentFilter;
 pub use jobs::model_pull;

@@ -25,6 +25,7 @@ pub(crate) fn v1<E: Endpoints<AppState>>() -> E {
             generations::read_generation,
             generations::cancel_generation
         ))
+        .routes(routes!(answers::resume_answer))
         .routes(routes!(models::list_models))
 }
 

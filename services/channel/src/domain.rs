@@ -1,6 +1,7 @@
 //! Pure rules: which pages may embed a widget, its settings, tokens and frames.
 
 pub(crate) mod channel;
+pub(crate) mod citations;
 pub(crate) mod conversation;
 pub(crate) mod frame;
 pub(crate) mod frame_budget;

@@ -75,6 +75,10 @@ pub struct Question {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 20)]
     pub collections: Vec<CollectionId>,
+    /// Whether the stream can be resumed after a lost connection: the answer then goes on without
+    /// its caller, until it is complete or cancelled, and its events are kept for two minutes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resumable: bool,
 }
 
 /// One previous turn of the conversation.

@@ -41,6 +41,9 @@ pub struct SearchResults {
 pub enum Degraded {
     /// The embedding model or the vector store is unavailable: passages were found by words only.
     NoVectors,
+    /// What the embedding model's similarities mean is not known, or not yet: passages that only
+    /// their meaning relates to the query are left out.
+    NotCalibrated,
     /// Some documents of an earlier release are not indexed by words yet.
     WordsIncomplete,
     /// A reason that this version does not know.

@@ -106,6 +106,11 @@ impl Key {
         Self(format!("{{{creator}}}:answer:{generation}"))
     }
 
+    /// The events of an answer that can be resumed.
+    pub fn answer_events(creator: CreatorId, generation: GenerationId) -> Self {
+        Self(format!("{{{creator}}}:answer-events:{generation}"))
+    }
+
     /// The cached settings of a widget, which every new session reads.
     pub fn widget(channel: ChannelId) -> Self {
         Self(format!("{{{channel}}}:widget"))

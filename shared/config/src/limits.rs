@@ -32,9 +32,10 @@ pub type StreamPath = (Service, &'static str);
 
 /// Every path that is answered by an event stream. The gateway counts them together with
 /// WebSocket connections, since both last for minutes.
-pub const STREAMS: [StreamPath; 2] = [
+pub const STREAMS: [StreamPath; 3] = [
     (Service::CreatorHub, "/v1/documents/{id}/events"),
     (Service::AiEngine, "/v1/answers"),
+    (Service::AiEngine, "/v1/generations/{id}/events"),
 ];
 
 /// Sockets that one process of channel accepts behind gateways of that budget: three quarters, so

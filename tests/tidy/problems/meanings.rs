@@ -50,6 +50,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "The erasure has begun or ended, and cannot be cancelled.",
     ),
     (
+        "events_expired",
+        "The events of an answer are kept for two minutes, if it was asked for with `resumable`.",
+    ),
+    (
         "expired_token",
         "The token's time is over; refresh it or ask for a new session.",
     ),

@@ -32,6 +32,8 @@ export interface AnswerFrame {
   sources?: Source[];
   /** The answer reached the limit of its length. */
   truncated?: boolean;
+  /** The visitor stopped it. */
+  stopped?: boolean;
 }
 
 /** A message that was not stored, or a question that was not answered. */
@@ -55,5 +57,6 @@ export type ServerFrame =
 
 export type ClientFrame =
   | { type: "user_message"; client_msg_id: string; content: string }
+  | { type: "stop"; reply_to: number }
   | { type: "retry" }
   | { type: "ping" };

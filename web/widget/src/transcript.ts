@@ -40,6 +40,11 @@ export class Transcript {
     this.welcome = view.buildTurn("bot", "");
   }
 
+  /** The question whose answer is being written. */
+  get answering(): number | null {
+    return this.answer?.replyTo ?? null;
+  }
+
   clear(): void {
     for (const node of this.shown.values()) node.remove();
     this.shown.clear();
@@ -90,6 +95,9 @@ export class Transcript {
         const note = "This answer reached its limit. Ask for the rest.";
         node.append(element("small", { class: "cut" }, note));
       }
+      if (message.stopped) {
+        node.append(element("small", { class: "cut" }, "You stopped this answer."));
+      }
       this.place(message.seq, node);
     });
     if (!isRestored) {
@@ -102,6 +110,7 @@ export class Transcript {
     if (this.answer && this.answer.replyTo !== replyTo) this.endAnswer();
     this.answer ??= { replyTo, text: "", node: null, queued: false };
     this.clearTrouble();
+    this.view.setAnswering(true);
     if (!this.answer.node) this.showTyping();
   }
 
@@ -128,6 +137,7 @@ export class Transcript {
   endAnswer(): void {
     this.answer?.node?.remove();
     this.answer = null;
+    this.view.setAnswering(false);
     this.stopTyping();
   }
 

@@ -17,6 +17,8 @@ export interface ViewEvents {
   /** Opens or closes; without an argument, whichever it is not. */
   toggle(open?: boolean): void;
   submit(): void;
+  /** Stops the answer that is being written. */
+  stop(): void;
 }
 
 export class View {
@@ -35,6 +37,7 @@ export class View {
   private readonly newer: HTMLButtonElement;
   private readonly count = element("span", { class: "count", "aria-live": "polite" });
   private readonly send: HTMLButtonElement;
+  private readonly stop: HTMLButtonElement;
   private readonly reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
   constructor(events: ViewEvents) {
@@ -50,6 +53,10 @@ export class View {
     this.send = element("button", {
       class: "send", type: "submit", "aria-label": "Send", disabled: true,
     }, icon("M5 12h13", "M12 5l7 7-7 7"));
+    this.stop = element("button", {
+      class: "stop", type: "button", "aria-label": "Stop the answer", hidden: true,
+      onclick: () => events.stop(),
+    }, icon("M8 8h8v8H8z"));
     this.panel = this.buildPanel(events);
     this.frame = element("div", {}, this.panel, this.launcher);
     const root = this.host.attachShadow({ mode: "open" });
@@ -92,7 +99,7 @@ export class View {
     const label = element("label", { class: "sr", for: "input" }, "Your message");
     const form = element("form", {
       onsubmit: (event: SubmitEvent) => { event.preventDefault(); events.submit(); },
-    }, label, this.input, this.count, this.send);
+    }, label, this.input, this.count, this.stop, this.send);
     return element("section", {
       id: "panel", class: "panel", role: "dialog", "aria-labelledby": "title", hidden: true,
       onkeydown: (event: KeyboardEvent) => { if (event.key === "Escape") events.toggle(false); },
@@ -107,6 +114,15 @@ export class View {
     this.state.className = online ? "state online" : "state";
     const waiting = navigator.onLine ? "Connecting…" : "You are offline";
     this.state.textContent = online ? "Online" : waiting;
+  }
+
+  /** Whether an answer is being written, which can be stopped. */
+  setAnswering(answering: boolean): void {
+    if (this.stop.hidden !== answering) return;
+    // A focused element that disappears would leave the focus nowhere.
+    const hadFocus = this.stop.matches(":focus");
+    this.stop.hidden = !answering;
+    if (hadFocus) this.input.focus({ preventScroll: true });
   }
 
   setClosed(): void {

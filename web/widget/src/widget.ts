@@ -15,6 +15,7 @@ import { View, type ViewEvents } from "./view";
 const UNANSWERED: Record<string, string> = {
   dependency_unavailable: "The assistant cannot be reached right now.",
   answer_interrupted: "The answer broke off.",
+  answer_stopped: "You stopped this answer.",
   answer_timeout: "The answer took too long.",
   rate_limited: "Many people are asking right now.",
 };
@@ -100,6 +101,11 @@ export class Widget implements ViewEvents, ConnectionEvents {
     this.transcript.clearTrouble();
     this.outbox.add(text);
     void this.connection.connect();
+  }
+
+  stop(): void {
+    const replyTo = this.transcript.answering;
+    if (replyTo !== null) this.connection.send({ type: "stop", reply_to: replyTo });
   }
 
   // ---- what the connection reports ----

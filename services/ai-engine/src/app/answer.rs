@@ -3,6 +3,7 @@
 pub(crate) mod cancellation;
 mod compose;
 mod disclosure;
+pub(crate) mod event_log;
 mod generate;
 pub(crate) mod generations;
 
@@ -29,6 +30,7 @@ use crate::store::generations::{GenerationMode, GenerationState};
 use cancellation::RunningAnswer;
 use compose::AnswerWriter;
 use disclosure::Reservation;
+use event_log::EventLog;
 
 /// Passages of a question that sets no number.
 const DEFAULT_PASSAGES: usize = 4;
@@ -92,7 +94,7 @@ struct AnswerOutcome {
 pub(crate) struct StartedAnswer {
     /// The id of its record, by which it can be cancelled.
     pub(crate) id: GenerationId,
-    /// The model stops when this is dropped.
+    /// The model stops when this is dropped, unless the answer can be resumed.
     pub(crate) events: mpsc::Receiver<AnswerEvent>,
 }
 
@@ -111,7 +113,15 @@ pub(crate) async fn start(
         // These end within milliseconds.
         Strategy::Canned(_) | Strategy::Extractive { .. } => None,
     };
-    let (sender, events) = mpsc::channel(MAX_BUFFERED_EVENTS);
+    let log = if prepared.question.resumable {
+        Some(EventLog::begin(&app, tenant, id).await?)
+    } else {
+        None
+    };
+    let (sender, mut events) = mpsc::channel(MAX_BUFFERED_EVENTS);
+    if let Some(log) = log {
+        events = log.keep(events);
+    }
     // A separate task writes the record even after the caller has closed the connection.
     tokio::spawn(run(app, id, prepared, running, sender).in_current_span());
     Ok(StartedAnswer { id, events })
@@ -204,7 +214,7 @@ async fn find(
 
 /// Whether the passages answer the question, and do not only resemble it.
 fn answer(app: &AppState, question: &str, passages: &[RetrievedPassage]) -> bool {
-    let model = app.embedder.model();
+    let calibration = app.embedder.calibration().and_then(Option::as_ref);
     let evidence: Vec<Evidence<'_>> = passages
         .iter()
         .map(|found| Evidence {
@@ -212,7 +222,9 @@ fn answer(app: &AppState, question: &str, passages: &[RetrievedPassage]) -> bool
             title: &found.source.title,
             heading: found.source.heading.as_deref(),
             text: &found.source.text,
-            nearness: found.similarity.map(|value| model.nearness(value)),
+            nearness: calibration
+                .zip(found.similarity)
+                .map(|(calibration, value)| calibration.nearness(value)),
         })
         .collect();
     answerability::is_answered(question, &evidence)

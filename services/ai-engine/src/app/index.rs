@@ -1,5 +1,6 @@
 //! Indexing and search: a text becomes searchable, and a question finds its passages.
 
+pub(crate) mod calibrate;
 pub(crate) mod embed;
 pub(crate) mod ingest;
 pub(crate) mod ingest_error;

@@ -3,11 +3,12 @@
 use shared_ai_client::AnswerMode;
 
 use crate::clients::ollama::OllamaError;
+use crate::domain::index::calibration::Calibration;
 use crate::domain::models::{ModelUse, is_same_model};
 use crate::error::Error;
 use crate::state::AppState;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ModelStatus {
     pub(crate) name: String,
     /// None if the platform does not use the model.
@@ -18,6 +19,19 @@ pub(crate) struct ModelStatus {
     pub(crate) loaded: bool,
     /// Zero if the model is not present.
     pub(crate) size_bytes: u64,
+    /// Of the embedding model in use.
+    pub(crate) calibration: Option<CalibrationStatus>,
+}
+
+/// Whether the similarities of the embedding model can be used.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum CalibrationStatus {
+    /// Ollama did not answer yet.
+    Pending,
+    /// They can.
+    Calibrated(Calibration),
+    /// They mean nothing.
+    Impossible,
 }
 
 /// Lists the models in use, then the other models that Ollama has.
@@ -40,6 +54,7 @@ pub(crate) async fn list(app: &AppState) -> Result<Vec<ModelStatus>, Error> {
             present: found.is_some(),
             loaded: is_loaded(name),
             size_bytes: found.map_or(0, |model| model.size),
+            calibration: (purpose == ModelUse::Embedding).then(|| calibration(app)),
         });
     }
     let others = present.iter().filter(|model| !is_used(&model.name));
@@ -49,8 +64,17 @@ pub(crate) async fn list(app: &AppState) -> Result<Vec<ModelStatus>, Error> {
         present: true,
         loaded: is_loaded(&model.name),
         size_bytes: model.size,
+        calibration: None,
     }));
     Ok(models)
+}
+
+fn calibration(app: &AppState) -> CalibrationStatus {
+    match app.embedder.calibration() {
+        Some(Some(calibration)) => CalibrationStatus::Calibrated(calibration.clone()),
+        Some(None) => CalibrationStatus::Impossible,
+        None => CalibrationStatus::Pending,
+    }
 }
 
 /// Succeeds if the embedding model is available. A missing chat model is logged and measured; it is

@@ -1,7 +1,9 @@
 //! Rules for indexing and search: sections, passages and their ids, embedding models, ranking.
 
+pub(crate) mod calibration;
 pub(crate) mod chunk_ids;
 pub(crate) mod chunking;
+pub(crate) mod duplicates;
 pub(crate) mod embedding_model;
 pub(crate) mod fusion;
 pub(crate) mod headings;

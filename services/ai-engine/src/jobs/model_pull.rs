@@ -15,8 +15,10 @@ use shared_web::telemetry;
 pub use crate::domain::models::ModelUse;
 pub use settings::{ModelSettings, ModelSource, Settings};
 
+use crate::app::index::embed::{EmbedError, Embedder};
 use crate::clients::model_file::ModelFile;
 use crate::clients::ollama::{Ollama, OllamaError};
+use crate::domain::index::calibration::Calibration;
 use crate::domain::models::is_same_model;
 use progress::ProgressLog;
 
@@ -60,6 +62,14 @@ pub enum Error {
         /// The failure.
         cause: reqwest::Error,
     },
+    /// The similarities of the embedding model could not be measured.
+    #[error("the embedding model {model} could not be calibrated: {cause}")]
+    Calibrate {
+        /// The name of the model.
+        model: String,
+        /// The failure.
+        cause: EmbedError,
+    },
     /// Ollama has a model that does not work.
     #[error("ollama has model {model}, but it does not work: {cause}")]
     Broken {
@@ -75,6 +85,11 @@ pub enum Error {
 pub struct Report {
     /// The models, all of them available.
     pub models: Vec<AvailableModel>,
+    /// Whether the embedding model tells passages that answer a question from others. If not, search
+    /// goes by words.
+    pub calibrated: bool,
+    /// The languages that the embedding model understands, of those that were tried.
+    pub languages: Vec<String>,
 }
 
 /// A model that Ollama has.
@@ -129,6 +144,7 @@ pub async fn run(settings: &Settings) -> Result<Report, Error> {
         provide(&ollama, model).await?;
     }
     prove(&ollama, settings).await?;
+    let calibration = measure(&ollama, settings).await?;
     let listed = ollama.list_models().await.map_err(unavailable)?;
     let size_of = |name: &str| {
         let found = listed.iter().find(|model| is_same_model(&model.name, name));
@@ -139,9 +155,31 @@ pub async fn run(settings: &Settings) -> Result<Report, Error> {
         purpose: model.purpose,
         size_bytes: size_of(&model.name),
     });
+    let languages = calibration.iter().flat_map(Calibration::languages);
     Ok(Report {
         models: models.collect(),
+        calibrated: calibration.is_some(),
+        languages: languages.map(str::to_owned).collect(),
     })
+}
+
+/// Calibrates the embedding model, as every process of the service does for itself: the Job says
+/// beforehand whether it can be done.
+async fn measure(ollama: &Ollama, settings: &Settings) -> Result<Option<Calibration>, Error> {
+    let model = &settings.embedding_model;
+    let embedder = Embedder::new(ollama.clone(), model);
+    let measured = embedder.calibrate().await;
+    let calibration = measured.map_err(|cause| Error::Calibrate {
+        model: model.clone(),
+        cause,
+    })?;
+    if calibration.is_none() {
+        tracing::warn!(
+            model,
+            "the embedding model cannot tell passages that answer a question from others"
+        );
+    }
+    Ok(calibration.cloned())
 }
 
 async fn wait_for_ollama(ollama: &Ollama, url: &str) -> Result<(), Error> {

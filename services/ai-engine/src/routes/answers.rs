@@ -7,15 +7,16 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::sse::{Event, KeepAlive};
 use axum::response::{IntoResponse, Response, Sse};
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use shared_ai_client::answer::{MAX_COLLECTIONS, VISITOR};
 use shared_ai_client::{AnswerEvent, Question};
-use shared_models::VisitorId;
-use shared_web::{Body, Permit, Problem, permit};
+use shared_models::{GenerationId, VisitorId};
+use shared_web::{Body, Id, Permit, Problem, permit};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::generations;
 use crate::app::answer;
+use crate::app::answer::event_log::{self, NumberedEvent};
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -23,6 +24,7 @@ use crate::state::AppState;
 const MAX_HISTORY: usize = 100;
 /// Comments keep the connection open while Ollama loads the model.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Makes nginx pass on each event at once.
 const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -40,8 +42,9 @@ pub(super) struct AskedBy {
 /// Ask the creator's assistant a question.
 ///
 /// The first event is `sources`, followed by `token` events; the last one is `done` or `error`.
-/// The data of each event is JSON. Closing the connection stops the model; so does a `DELETE` of
-/// the path in the header `Location`.
+/// The data of each event is JSON. Closing the connection stops the model, unless the answer is
+/// `resumable`; a `DELETE` of the path in the header `Location` stops it in any case. The events of a
+/// resumable answer have an `id`.
 #[utoipa::path(post, path = "/answers", tag = "answers", security(("bearer" = [])),
     request_body = Question, params(AskedBy),
     responses(
@@ -73,16 +76,80 @@ pub(super) async fn create_answer(
             message: "must have at most 100 turns",
         });
     }
+    let is_resumable = question.resumable;
     let started = answer::start(app, caller.tenant, visitor, question).await?;
     let headers = [
         (NO_BUFFERING, "no".to_owned()),
         (header::LOCATION, generations::location(started.id)),
     ];
-    let stream =
-        ReceiverStream::new(started.events).map(|event| Ok::<_, Infallible>(to_sse(&event)));
+    let numbered = ReceiverStream::new(started.events).enumerate();
+    let events = numbered.map(move |(index, event)| {
+        if is_resumable {
+            to_sse(&event).id((index + 1).to_string())
+        } else {
+            to_sse(&event)
+        }
+    });
+    Ok((headers, stream(events)).into_response())
+}
+
+/// The header of a resumed stream, in the OpenAPI document.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes the header, which is read by hand")]
+pub(super) struct ResumeAfter {
+    /// The `id` of the last event that you have; without it, the stream begins with the first.
+    #[param(rename = "Last-Event-ID", minimum = 0)]
+    last_event_id: Option<u32>,
+}
+
+/// Resume the stream of an answer.
+///
+/// Sends the events after the one that `Last-Event-ID` names, from any replica, and those that
+/// follow. The answer must have been asked for with `resumable`; its events are kept for two minutes
+/// after the last one. Closing the connection does not stop the model.
+#[utoipa::path(get, path = "/generations/{id}/events", tag = "answers",
+    security(("bearer" = [])),
+    params(("id" = GenerationId, Path, description = "The id of the record"), ResumeAfter),
+    responses(
+        (status = 200, body = AnswerEvent, content_type = "text/event-stream"),
+        (status = 400, description = "The id is not a UUID", body = Problem),
+        (status = 401, description = "No valid token", body = Problem),
+        (status = 404, description = "The generation does not exist", body = Problem),
+        (status = 410, description = "The events are not kept", body = Problem),
+        (status = 422, description = "Last-Event-ID is invalid", body = Problem),
+        (status = 503, description = "A dependency is unavailable", body = Problem)))]
+pub(super) async fn resume_answer(
+    State(app): State<AppState>,
+    caller: Permit<permit::AnswersCreate>,
+    Id(id): Id<GenerationId>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let after = last_event_id(&headers)?;
+    let events = event_log::resume(&app, caller.tenant, id, after).await?;
+    let events = ReceiverStream::new(events)
+        .map(|NumberedEvent { number, event }| to_sse(&event).id(number.to_string()));
+    Ok(([(NO_BUFFERING, "no")], stream(events)).into_response())
+}
+
+fn stream(events: impl Stream<Item = Event> + Send + 'static) -> impl IntoResponse {
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE_INTERVAL);
-    let events = Sse::new(stream).keep_alive(keep_alive.text("keep-alive"));
-    Ok((headers, events).into_response())
+    Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(keep_alive.text("keep-alive"))
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<usize, Error> {
+    let Some(value) = headers.get(LAST_EVENT_ID) else {
+        return Ok(0);
+    };
+    let number = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.parse::<u32>().ok());
+    let number = number.and_then(|number| usize::try_from(number).ok());
+    number.ok_or(Error::InvalidField {
+        field: "Last-Event-ID",
+        message: "must be the number of an event of this answer",
+    })
 }
 
 /// The visitor who asks, if the caller asks for one.

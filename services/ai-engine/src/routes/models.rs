@@ -6,7 +6,8 @@ use serde::Serialize;
 use shared_web::{Permit, Problem, permit};
 use utoipa::ToSchema;
 
-use crate::app::models::{self, ModelStatus};
+use crate::app::models::{self, CalibrationStatus, ModelStatus};
+use crate::domain::index::calibration::Calibration;
 use crate::domain::models::ModelUse;
 use crate::error::Error;
 use crate::state::AppState;
@@ -32,6 +33,34 @@ pub(super) struct Model {
     loaded: bool,
     /// The size in bytes; zero if the model is not present.
     size_bytes: u64,
+    /// Of the embedding model that the platform uses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calibration: Option<ModelCalibration>,
+}
+
+/// What the similarities of the embedding model mean, as measured with this model.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct ModelCalibration {
+    /// Until it is `calibrated`, search goes by words, and what only similar meaning relates to a
+    /// question is not found.
+    state: CalibrationState,
+    /// The cosine similarity from which a passage is relevant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<f32>,
+    /// The languages that the model understands, of those that were tried (ISO 639-1).
+    languages: Vec<String>,
+}
+
+/// How far the calibration is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum CalibrationState {
+    /// Ollama did not answer yet.
+    Pending,
+    /// The threshold is known.
+    Calibrated,
+    /// The model does not tell passages that answer a question from others.
+    Impossible,
 }
 
 /// What a model is used for.
@@ -54,6 +83,7 @@ impl From<ModelStatus> for Model {
             present,
             loaded,
             size_bytes,
+            calibration,
         } = status;
         Self {
             name,
@@ -65,6 +95,23 @@ impl From<ModelStatus> for Model {
             present,
             loaded,
             size_bytes,
+            calibration: calibration.map(ModelCalibration::from),
+        }
+    }
+}
+
+impl From<CalibrationStatus> for ModelCalibration {
+    fn from(status: CalibrationStatus) -> Self {
+        let (state, calibration) = match status {
+            CalibrationStatus::Pending => (CalibrationState::Pending, None),
+            CalibrationStatus::Impossible => (CalibrationState::Impossible, None),
+            CalibrationStatus::Calibrated(known) => (CalibrationState::Calibrated, Some(known)),
+        };
+        let languages = calibration.iter().flat_map(Calibration::languages);
+        Self {
+            state,
+            languages: languages.map(str::to_owned).collect(),
+            threshold: calibration.as_ref().map(Calibration::threshold),
         }
     }
 }

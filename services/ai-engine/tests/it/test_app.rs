@@ -1,7 +1,7 @@
 //! The service under test with its own database, Redis prefix and collections, and calls to it.
 
 use ai_engine_service::chroma::Chroma;
-use ai_engine_service::{AppState, Config, Engines, app, jobs};
+use ai_engine_service::{AppState, Calibration, Config, Engines, app, jobs};
 use axum::Router;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use shared_testkit::{Answer, Stores, TcpProxy, TestClient, TestDatabase, TokenMi
 use shared_web::cors::CorsOrigins;
 use shared_web::serve::ServeSettings;
 use sqlx::Row as _;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -58,6 +59,13 @@ impl TestApp {
 
     /// An app with changed settings.
     pub(crate) async fn with_config(change: impl FnOnce(&mut Config)) -> Self {
+        let app = Self::uncalibrated(change).await;
+        app.state.embedder.set_calibration(calibration().await);
+        app
+    }
+
+    /// An app whose embedding model has not been calibrated yet.
+    pub(crate) async fn uncalibrated(change: impl FnOnce(&mut Config)) -> Self {
         let stores = Stores::from_env();
         let database = TestDatabase::new(&stores).await;
         let ollama = FakeOllama::before(&stores.ollama).await;
@@ -304,6 +312,17 @@ impl Drop for TestApp {
 }
 
 /// A closed proxy before the store at that URL.
+/// What the similarities of the tests' embedding model mean, measured once for all tests.
+async fn calibration() -> Option<Calibration> {
+    static MEASURED: OnceCell<Option<Calibration>> = OnceCell::const_new();
+    let measure = || async {
+        let app = TestApp::uncalibrated(|_| {}).await;
+        let measured = app.state.embedder.calibrate().await;
+        measured.unwrap().cloned()
+    };
+    MEASURED.get_or_init(measure).await.clone()
+}
+
 pub(crate) fn proxy_before(url: &str) -> TcpProxy {
     let address = url.trim_start_matches("http://");
     let (host, port) = address.split_once(':').unwrap();

@@ -29,6 +29,7 @@ async fn models_are_listed_with_their_use() {
         found.cloned().unwrap_or(Value::Null)
     };
     assert_eq!(model_of("tiny-llama")["use"], "chat");
+    assert_eq!(model_of("tiny-llama").get("calibration"), None);
     assert_eq!(model_of("all-minilm")["use"], "embedding");
     assert_eq!(model_of("all-minilm")["loaded"], true);
     assert!(model_of("all-minilm")["size_bytes"].as_u64().unwrap() > 40_000_000);

@@ -21,6 +21,10 @@ pub(crate) enum ClientFrame {
     },
     /// Requests an answer to the last question after a failure.
     Retry,
+    /// Ends the answer to that question; what it said so far is kept.
+    Stop {
+        reply_to: i64,
+    },
     Ping,
 }
 
@@ -111,7 +115,7 @@ pub(crate) enum ServerFrame<'a> {
         reply_to: i64,
         text: &'a str,
     },
-    /// The complete, stored answer.
+    /// The stored answer: complete, or what it said when the visitor stopped it.
     AiResponse {
         seq: i64,
         reply_to: Option<i64>,
@@ -120,6 +124,7 @@ pub(crate) enum ServerFrame<'a> {
         mode: Option<AnswerMode>,
         fell_back: bool,
         truncated: bool,
+        stopped: bool,
         created_at: Timestamp,
     },
     /// A failure; the connection stays open.
@@ -176,6 +181,8 @@ pub(crate) enum ErrorCode {
     AnswerRefused,
     /// The answer ended before it was complete.
     AnswerInterrupted,
+    /// The visitor stopped the answer before its first text.
+    AnswerStopped,
     /// The answer took too long.
     AnswerTimeout,
     /// The answer is longer than what is stored.
@@ -199,10 +206,12 @@ mod tests {
     use super::ClientFrame;
 
     #[test]
-    fn a_client_frame_has_one_of_three_types() {
+    fn a_client_frame_has_one_of_four_types() {
         let parse = |text: &str| serde_json::from_str::<ClientFrame>(text);
         assert_eq!(parse(r#"{"type":"ping"}"#).unwrap(), ClientFrame::Ping);
         assert_eq!(parse(r#"{"type":"retry"}"#).unwrap(), ClientFrame::Retry);
+        let stop = parse(r#"{"type":"stop","reply_to":7}"#).unwrap();
+        assert_eq!(stop, ClientFrame::Stop { reply_to: 7 });
         let id = "0190a0a0-0000-7000-8000-000000000000";
         let message =
             format!(r#"{{"type":"user_message","client_msg_id":"{id}","content":" x "}}"#);
@@ -215,6 +224,7 @@ mod tests {
             "[]",
             "{}",
             r#"{"type":"shout"}"#,
+            r#"{"type":"stop"}"#,
             r#"{"type":"user_message","content":"x"}"#,
             r#"{"type":"user_message","client_msg_id":"1","content":"x"}"#,
             &message.replace(" x ", ""),

@@ -12,9 +12,11 @@ use shared_ai_client::{AiError, AnswerEvent, ChatTurn, Done, Question, TurnRole}
 use shared_jobs::{Job, JobContext, JobError, Outcome};
 use shared_models::text::MultiLine;
 use tokio::time::{interval, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::app::conversations::MessageRow;
 use crate::app::conversations::answer::{self, LeasedQuestion, NextQuestion};
+use crate::domain::citations;
 use crate::domain::conversation::{ConversationKey, MessageRole};
 use crate::domain::frame::{CitedSource, ErrorCode, ErrorFrame, ServerFrame};
 use crate::state::AppState;
@@ -44,6 +46,8 @@ pub(super) struct AnswerConversation {
 enum NoAnswer {
     /// Reported to the visitor, who may retry.
     Failed(Failure),
+    /// The visitor stopped it before its first text.
+    Stopped,
     /// This process stops; another one answers.
     Stopping,
     /// Another worker or a person has taken over the conversation.
@@ -54,6 +58,13 @@ enum NoAnswer {
 struct Failure {
     code: ErrorCode,
     message: String,
+}
+
+/// An answer to store.
+struct GeneratedAnswer {
+    draft: AnswerDraft,
+    /// `None` when the visitor stopped it.
+    done: Option<Done>,
 }
 
 /// An answer while it is generated.
@@ -106,8 +117,8 @@ async fn answer_question(
     let (key, reply_to) = (answer::conversation(context), question.seq);
     // Also when this attempt is dropped, because another worker has the job by now.
     let _ended = EndOnDrop { app, key };
-    app.broadcaster.start_answer(key, reply_to);
-    let generated = generate(app, context, question, history).await;
+    let stopped = app.broadcaster.start_answer(key, reply_to);
+    let generated = generate(app, context, question, history, &stopped).await;
     let settled = finish_answer(app, context, reply_to, generated).await;
     app.broadcaster.end_answer(key);
     if settled.is_err() {
@@ -139,9 +150,27 @@ async fn generate(
     context: &JobContext,
     question: &LeasedQuestion,
     history: &[MessageRow],
-) -> Result<(AnswerDraft, Done), NoAnswer> {
+    stopped: &CancellationToken,
+) -> Result<GeneratedAnswer, NoAnswer> {
+    let mut draft = AnswerDraft::default();
+    let done = generate_into(&mut draft, app, context, (question, history), stopped).await?;
+    if done.is_none() && draft.text.trim().is_empty() {
+        return Err(NoAnswer::Stopped);
+    }
+    Ok(GeneratedAnswer { draft, done })
+}
+
+/// Returns `None` when the visitor stops the answer.
+async fn generate_into(
+    draft: &mut AnswerDraft,
+    app: &AppState,
+    context: &JobContext,
+    (question, history): (&LeasedQuestion, &[MessageRow]),
+    stopped: &CancellationToken,
+) -> Result<Option<Done>, NoAnswer> {
     let (started, key) = (Instant::now(), answer::conversation(context));
-    let mut streaming = std::pin::pin!(stream(app, key, question, history));
+    // Dropping it stops the model.
+    let mut streaming = std::pin::pin!(stream(draft, app, key, question, history));
     let mut shutdown = std::pin::pin!(async {
         app.stop.cancelled().await;
         sleep(SHUTDOWN_TIMEOUT).await;
@@ -152,7 +181,10 @@ async fn generate(
     renewal.reset();
     loop {
         tokio::select! {
-            streamed = &mut streaming => return streamed.map_err(NoAnswer::Failed),
+            streamed = &mut streaming => {
+                return streamed.map(Some).map_err(NoAnswer::Failed);
+            }
+            () = stopped.cancelled() => return Ok(None),
             () = &mut shutdown => return Err(NoAnswer::Stopping),
             _ = typing.tick() => app.broadcaster.repeat_start(key),
             _ = renewal.tick() => {
@@ -170,16 +202,16 @@ async fn generate(
 }
 
 async fn stream(
+    draft: &mut AnswerDraft,
     app: &AppState,
     key: ConversationKey,
     question: &LeasedQuestion,
     history: &[MessageRow],
-) -> Result<(AnswerDraft, Done), Failure> {
+) -> Result<Done, Failure> {
     let mut events = ask_ai_engine(app, key, question, history).await?;
-    let mut draft = AnswerDraft::default();
     while let Some(event) = events.next().await {
         match event.map_err(|error| Failure::from_ai_error(&error))? {
-            AnswerEvent::Done(done) => return Ok((draft, done)),
+            AnswerEvent::Done(done) => return Ok(done),
             AnswerEvent::Sources(sources) => {
                 draft.sources = sources.into_iter().map(CitedSource::from).collect();
                 app.broadcaster
@@ -210,6 +242,8 @@ async fn ask_ai_engine(
         history: history.iter().filter_map(history_turn).collect(),
         passages: None,
         collections: question.collections.clone(),
+        // This job reads the answer wherever the visitor is.
+        resumable: false,
     };
     app.ai
         .answer(key.creator, question.visitor, &request)
@@ -236,15 +270,17 @@ async fn finish_answer(
     app: &AppState,
     context: &JobContext,
     reply_to: i64,
-    generated: Result<(AnswerDraft, Done), NoAnswer>,
+    generated: Result<GeneratedAnswer, NoAnswer>,
 ) -> sqlx::Result<()> {
     let (outcome, failure) = match generated {
-        Ok((draft, done)) if !draft.text.trim().is_empty() => {
-            store(app, context, reply_to, draft, &done).await?;
-            ("answered", None)
+        Ok(answer) if !answer.draft.text.trim().is_empty() => {
+            let outcome = answer.done.as_ref().map_or("stopped", |_| "answered");
+            store(app, context, reply_to, answer).await?;
+            (outcome, None)
         }
         Ok(_) => ("failed", Some(Failure::interrupted())),
         Err(NoAnswer::Failed(failure)) => ("failed", Some(failure)),
+        Err(NoAnswer::Stopped) => ("stopped", Some(Failure::stopped())),
         Err(NoAnswer::TakenOver) => ("taken_over", None),
         Err(NoAnswer::Stopping) => {
             answer::release(context, None).await?;
@@ -266,17 +302,21 @@ async fn store(
     app: &AppState,
     context: &JobContext,
     reply_to: i64,
-    mut draft: AnswerDraft,
-    done: &Done,
+    answer: GeneratedAnswer,
 ) -> sqlx::Result<()> {
-    CitedSource::mark_cited(&mut draft.sources, &done.citations);
+    let GeneratedAnswer { mut draft, done } = answer;
+    let citations = done.as_ref().map_or_else(
+        || citations::numbers(&draft.text),
+        |done| done.citations.clone(),
+    );
+    CitedSource::mark_cited(&mut draft.sources, &citations);
     let stored = answer::complete(
         context,
         &app.events,
         reply_to,
         &draft.text,
         &draft.sources,
-        done,
+        done.as_ref(),
     )
     .await?;
     if let Some(row) = stored {
@@ -317,6 +357,10 @@ impl Failure {
             ErrorCode::AnswerInterrupted,
             "the answer was interrupted; ask again",
         )
+    }
+
+    fn stopped() -> Self {
+        Self::new(ErrorCode::AnswerStopped, "the answer was stopped")
     }
 
     fn not_asked() -> Self {

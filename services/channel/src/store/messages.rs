@@ -25,6 +25,8 @@ pub(crate) struct MessageRow {
     pub(crate) fell_back: bool,
     /// Whether the answer reached the limit of its length.
     pub(crate) truncated: bool,
+    /// Whether the visitor stopped the answer.
+    pub(crate) stopped: bool,
     pub(crate) sources: Vec<CitedSource>,
     pub(crate) created_at: Timestamp,
 }
@@ -41,6 +43,7 @@ impl MessageRow {
                 mode: self.mode,
                 fell_back: self.fell_back,
                 truncated: self.truncated,
+                stopped: self.stopped,
                 created_at: self.created_at,
             },
             MessageRole::User => ServerFrame::UserMessage {
@@ -60,7 +63,8 @@ pub(crate) struct NewAnswer<'a> {
     pub(crate) reply_to: i64,
     pub(crate) content: &'a str,
     pub(crate) sources: &'a [CitedSource],
-    pub(crate) done: &'a Done,
+    /// How ai-engine completed it; `None` when the visitor stopped it.
+    pub(crate) done: Option<&'a Done>,
 }
 
 /// The number of a message that is already stored under the client's id.
@@ -119,13 +123,14 @@ pub(crate) async fn insert_answer(
         sources,
         done,
     } = answer;
+    let usage = done.map(|done| done.usage).unwrap_or_default();
     let count = |tokens: u32| i32::try_from(tokens).unwrap_or(i32::MAX);
     let creator = tx.creator();
     let row = sqlx::query(
         "insert into channel.messages
            (creator_id, id, conversation_id, seq, role, content, reply_to, mode, fell_back,
-            sources, generation_id, prompt_tokens, completion_tokens, truncated)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) returning *",
+            sources, generation_id, prompt_tokens, completion_tokens, truncated, stopped)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) returning *",
     )
     .bind(creator)
     .bind(MessageId::new())
@@ -134,13 +139,14 @@ pub(crate) async fn insert_answer(
     .bind(MessageRole::Assistant.as_str())
     .bind(content)
     .bind(reply_to)
-    .bind(done.mode.as_str())
-    .bind(done.fell_back)
+    .bind(done.map(|done| done.mode.as_str()))
+    .bind(done.is_some_and(|done| done.fell_back))
     .bind(Json(sources))
-    .bind(done.generation_id)
-    .bind(count(done.usage.prompt_tokens))
-    .bind(count(done.usage.completion_tokens))
-    .bind(done.truncated)
+    .bind(done.map(|done| done.generation_id))
+    .bind(count(usage.prompt_tokens))
+    .bind(count(usage.completion_tokens))
+    .bind(done.is_some_and(|done| done.truncated))
+    .bind(done.is_none())
     .fetch_one(tx.conn())
     .await?;
     read(&row)
@@ -201,6 +207,7 @@ fn read(row: &PgRow) -> sqlx::Result<MessageRow> {
         mode: mode.and_then(|mode| mode.parse().ok()),
         fell_back: row.try_get("fell_back")?,
         truncated: row.try_get("truncated")?,
+        stopped: row.try_get("stopped")?,
         sources,
         created_at: row
             .try_get::<jiff_sqlx::Timestamp, _>("created_at")?

@@ -29,6 +29,8 @@ use tokio::sync::Notify;
 pub(crate) enum Reply {
     /// Sources, these tokens with a pause before each, and the end of the answer.
     Answer(Vec<String>, Duration),
+    /// Sources and these tokens at once, and the end of the answer after a pause.
+    Paused(Vec<String>, Duration),
     /// Sources and a token; the end of the answer when the test says so.
     Held(Arc<Notify>),
     /// A problem document with this status.
@@ -170,6 +172,7 @@ async fn answer(
                 Duration::ZERO,
             )
         }
+        Reply::Paused(tokens, pause) => paused(engine, tokens, pause),
         Reply::Held(release) => {
             let (begin, end) = (vec![sources(), partial_text()], vec![done()]);
             held(engine, begin, release, end)
@@ -199,6 +202,20 @@ fn stream(engine: FakeAiEngine, events: Vec<AnswerEvent>, pause: Duration) -> Re
         }
     });
     Sse::new(events).into_response()
+}
+
+/// These tokens at once, and the end after a pause.
+fn paused(engine: FakeAiEngine, tokens: Vec<String>, pause: Duration) -> Response {
+    let mut begin = vec![sources()];
+    let texts = tokens.into_iter();
+    begin.extend(texts.map(|text| AnswerEvent::Token(Token { text })));
+    let release = Arc::new(Notify::new());
+    let end = Arc::clone(&release);
+    tokio::spawn(async move {
+        tokio::time::sleep(pause).await;
+        end.notify_one();
+    });
+    held(engine, begin, release, vec![done()])
 }
 
 /// The first events at once, the others when they are released.

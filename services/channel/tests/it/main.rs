@@ -25,5 +25,6 @@ mod test_sessions;
 mod test_shutdown;
 mod test_socket;
 mod test_sockets;
+mod test_stopped_answers;
 mod test_suspension;
 mod widget_client;

@@ -249,6 +249,56 @@ async fn a_failed_answer_can_be_retried() {
 
 #[tokio::test]
 #[ignore = "needs Chromium: make test"]
+async fn a_visitor_stops_an_answer_and_asks_on() {
+    let mut page = Page::open(json!({})).await;
+    page.toggle().await;
+    page.wait_until_online().await;
+    let button = format!("{ROOT}.querySelector('.stop')");
+    assert_eq!(
+        page.browser
+            .value(&format!("{button}.checkVisibility()"))
+            .await,
+        false
+    );
+    let words = "Strength is made while you rest. [1] ";
+    let words = words.split_inclusive(' ').map(str::to_owned).collect();
+    let reply = Reply::Paused(words, Duration::from_mins(2));
+    page.app.ai_engine.reply_next(reply);
+    page.ask("How do I recover?").await;
+    let text = format!("{ROOT}.querySelector('.writing')?.innerText.includes('rest. [1]')");
+    page.browser.wait_for(&text).await;
+    page.browser.screenshot("stoppable").await;
+    page.browser.click(&button).await;
+    page.wait_for_answers(2).await;
+    let note = format!("{ROOT}.querySelector('.cut').innerText");
+    assert_eq!(page.browser.value(&note).await, "You stopped this answer.");
+    assert_eq!(
+        page.browser
+            .value(&format!("{button}.checkVisibility()"))
+            .await,
+        false
+    );
+    let stored = page.stored_messages().await;
+    assert_eq!(stored[1].1, "Strength is made while you rest. [1]");
+    let sources = format!("{ROOT}.querySelector('.sources').innerText");
+    let sources = page.browser.value(&sources).await;
+    assert!(sources.as_str().unwrap().contains("First Twelve Weeks"));
+    page.browser.screenshot("stopped").await;
+    // The focus is where the next question is typed.
+    page.ask("And then?").await;
+    page.wait_for_answers(3).await;
+    assert_eq!(
+        page.turns().await.pop().unwrap(),
+        "You asked: And then? [1]"
+    );
+    // After a reload the note is still there.
+    page.load().await;
+    page.wait_for_answers(3).await;
+    assert_eq!(page.browser.value(&note).await, "You stopped this answer.");
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: make test"]
 async fn the_widget_works_with_a_keyboard_and_a_screen_reader() {
     let mut page = Page::open(json!({})).await;
     let launcher = (

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
+use super::calibrate::measure;
 use crate::clients::ollama::bulkhead::{Bulkhead, BulkheadLimits, Overloaded};
 use crate::clients::ollama::{Ollama, OllamaError};
+use crate::domain::index::calibration::Calibration;
 use crate::domain::index::embedding_model::EmbeddingModel;
 
 /// Texts in one call. Ollama handles texts in order of arrival, so a question waits behind all
@@ -42,6 +44,8 @@ pub struct Embedder {
     passages: Bulkhead,
     queries: Bulkhead,
     dimension: Arc<OnceCell<usize>>,
+    /// Empty until the model has been calibrated; then `None` if its similarities mean nothing.
+    calibration: Arc<OnceCell<Option<Calibration>>>,
 }
 
 /// Why no vectors were made.
@@ -61,11 +65,29 @@ impl Embedder {
             passages: Bulkhead::new(PASSAGE_LIMITS),
             queries: Bulkhead::new(QUERY_LIMITS),
             dimension: Arc::default(),
+            calibration: Arc::default(),
         }
     }
 
     pub(crate) fn model(&self) -> &EmbeddingModel {
         &self.model
+    }
+
+    /// What the model's similarities mean; `None` if they mean nothing. Measures it at the first
+    /// call that succeeds: the model of a process does not change.
+    pub async fn calibrate(&self) -> Result<Option<&Calibration>, EmbedError> {
+        let measured = self.calibration.get_or_try_init(|| measure(self)).await?;
+        Ok(measured.as_ref())
+    }
+
+    /// The outcome of `calibrate`, if it has succeeded.
+    pub(crate) fn calibration(&self) -> Option<&Option<Calibration>> {
+        self.calibration.get()
+    }
+
+    /// Sets the outcome of `calibrate` with the same model. It has no effect afterwards.
+    pub fn set_calibration(&self, calibration: Option<Calibration>) {
+        let _ = self.calibration.set(calibration);
     }
 
     /// The length of the model's vectors.

@@ -9,7 +9,10 @@ use sha2::{Digest as _, Sha256};
 use shared_ai_client::{Degraded, SearchRequest, SearchResults, Source};
 use shared_cache::Key;
 use shared_models::{ChunkId, CreatorId};
+use tokio::time::timeout;
 
+use crate::domain::index::calibration::Calibration;
+use crate::domain::index::duplicates::{self, Text};
 use crate::domain::index::fusion::{
     self, Candidate, KeywordHit, MAX_HITS, RelevanceRule, VectorHit,
 };
@@ -22,6 +25,8 @@ use crate::store::{document_access, indexed_documents, postings};
 
 /// Results of a search that sets no limit.
 const DEFAULT_RESULTS: usize = 5;
+/// For a question that comes before the model of this process is calibrated.
+const CALIBRATION_TIMEOUT: Duration = Duration::from_secs(10);
 const QUERY_VECTOR_TTL: Duration = Duration::from_hours(1);
 /// A slower cache would cost more time than it saves.
 const CACHE_TIMEOUT: Duration = Duration::from_millis(100);
@@ -98,13 +103,18 @@ pub(crate) async fn retrieve(
             None
         }
     };
+    let calibration = match &vector_hits {
+        Some(_) => calibration(app).await,
+        None => None,
+    };
+    if vector_hits.is_some() && calibration.is_none() {
+        degraded.push(Degraded::NotCalibrated);
+    }
     if !is_complete {
         degraded.push(Degraded::WordsIncomplete);
     }
     let rule = RelevanceRule {
-        threshold: vector_hits
-            .is_some()
-            .then(|| app.embedder.model().threshold()),
+        threshold: calibration.map(Calibration::threshold),
         specific_keywords: words.is_specific(),
     };
     let candidates = fusion::fuse(&vector_hits.unwrap_or_default(), &hits);
@@ -117,9 +127,21 @@ pub(crate) async fn retrieve(
     found.sort_by_key(|(candidate, row)| {
         (!has_phrases(row), !candidate.is_exact, !has_all(candidate))
     });
-    let passages = numbered(found, limit);
+    let passages = numbered(duplicates::remove(found, text_of), limit);
     metrics::histogram!("ai_engine_retrieval_seconds").record(started.elapsed().as_secs_f64());
     Ok(Retrieved { passages, degraded })
+}
+
+/// What the similarities of the hits mean. Usually it is known since the process started.
+async fn calibration(app: &AppState) -> Option<&Calibration> {
+    match timeout(CALIBRATION_TIMEOUT, app.embedder.calibrate()).await {
+        Ok(Ok(calibration)) => calibration,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "embedding model not calibrated");
+            None
+        }
+        Err(_) => None,
+    }
 }
 
 /// What the scope means for the candidates of both searches.
@@ -172,7 +194,7 @@ async fn query_vector(
 ) -> Result<Vec<f32>, Error> {
     let hash = format!("{:x}", Sha256::digest(question));
     let key = Key::query_vector(tenant, &app.embedder.model().name, &hash);
-    let read = tokio::time::timeout(CACHE_TIMEOUT, app.cache.read::<String>(&key)).await;
+    let read = timeout(CACHE_TIMEOUT, app.cache.read::<String>(&key)).await;
     if let Ok(Ok(Some(text))) = read
         && let Some(vector) = decode(&text)
     {
@@ -181,7 +203,7 @@ async fn query_vector(
     let vector = app.embedder.embed_query(question).await?;
     let text = encode(&vector);
     let write = app.cache.write(&key, &text, QUERY_VECTOR_TTL);
-    if !matches!(tokio::time::timeout(CACHE_TIMEOUT, write).await, Ok(Ok(()))) {
+    if !matches!(timeout(CACHE_TIMEOUT, write).await, Ok(Ok(()))) {
         metrics::counter!("ai_engine_cache_skipped_total").increment(1);
     }
     Ok(vector)
@@ -213,6 +235,14 @@ async fn load_visible(
         }
     }
     Ok(found)
+}
+
+fn text_of((_, row): &(Candidate, PassageRow)) -> Text<'_> {
+    Text {
+        title: &row.title,
+        heading: row.heading.as_deref(),
+        content: &row.content,
+    }
 }
 
 /// The first passages, numbered from 1.

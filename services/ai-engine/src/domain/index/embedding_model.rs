@@ -1,4 +1,5 @@
-//! The traits of each embedding model: prefixes, context window, similarity threshold.
+//! The traits of each embedding model: prefixes and context window. What its similarities mean is
+//! measured, see `calibration`.
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -15,23 +16,19 @@ struct Traits {
     document_prefix: &'static str,
     query_prefix: &'static str,
     window: usize,
-    threshold: f32,
     /// Whether texts are brought to the form that the model was trained on: NFKC, single spaces.
     normalises: bool,
 }
 
-/// For models that are not listed: no prefix, a small window, the lowest threshold.
+/// For models that are not listed: no prefix and a small window.
 const UNKNOWN: Traits = Traits {
     document_prefix: "",
     query_prefix: "",
     window: 256,
-    threshold: 0.36,
     normalises: false,
 };
 
-/// Traits by model family, the name before the tag. The threshold of all-minilm was measured on the
-/// tests' handbook (relevant paragraphs score 0.40 and above, unrelated questions 0.33 and below).
-/// The others are starting points: measure them before a platform relies on them.
+/// Traits by model family, the name before the tag.
 const FAMILIES: [(&str, Traits); 4] = [
     ("all-minilm", UNKNOWN),
     (
@@ -40,7 +37,6 @@ const FAMILIES: [(&str, Traits); 4] = [
             document_prefix: "passage: ",
             query_prefix: "query: ",
             window: 512,
-            threshold: 0.82,
             normalises: true,
         },
     ),
@@ -50,7 +46,6 @@ const FAMILIES: [(&str, Traits); 4] = [
             document_prefix: "search_document: ",
             query_prefix: "search_query: ",
             window: 2048,
-            threshold: 0.52,
             normalises: false,
         },
     ),
@@ -60,7 +55,6 @@ const FAMILIES: [(&str, Traits); 4] = [
             document_prefix: "",
             query_prefix: "Represent this sentence for searching relevant passages: ",
             window: 512,
-            threshold: 0.50,
             normalises: false,
         },
     ),
@@ -100,18 +94,6 @@ impl EmbeddingModel {
     /// The size of the context window in tokens.
     pub(crate) const fn window(&self) -> usize {
         self.traits.window
-    }
-
-    /// The cosine similarity from which a passage is relevant to a question.
-    pub(crate) const fn threshold(&self) -> f32 {
-        self.traits.threshold
-    }
-
-    /// A similarity as a share of what is possible above the threshold, so that those of different
-    /// models can be compared.
-    pub(crate) fn nearness(&self, similarity: f32) -> f32 {
-        let threshold = self.threshold();
-        (similarity - threshold) / (1.0 - threshold)
     }
 }
 

@@ -98,16 +98,16 @@ pub(crate) async fn renew(context: &JobContext) -> sqlx::Result<bool> {
     Ok(renewed)
 }
 
-/// Stores an answer and ends the lease on the conversation. Returns `None` when another worker has
-/// the conversation or the job, or a person has taken over: the statement that assigns the number
-/// checks the owner, so a person always wins.
+/// Stores an answer, complete or stopped by the visitor (without `done`), and ends the lease on the
+/// conversation. Returns `None` when another worker has the conversation or the job, or a person
+/// has taken over: the statement that assigns the number checks the owner, so a person always wins.
 pub(crate) async fn complete(
     context: &JobContext,
     events: &EventBus,
     reply_to: i64,
     text: &str,
     sources: &[CitedSource],
-    done: &Done,
+    done: Option<&Done>,
 ) -> sqlx::Result<Option<MessageRow>> {
     let id = conversation(context).conversation;
     let mut tx = context.begin().await?;

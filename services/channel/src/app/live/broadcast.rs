@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use shared_cache::Cache;
 use tokio::sync::mpsc::{self, Receiver};
+use tokio_util::sync::CancellationToken;
 
 use super::conversations::{Conversations, LockedConversations, PendingAnswer, Signal};
 use super::relay::Relay;
@@ -66,13 +67,15 @@ impl Broadcaster {
             .is_some_and(|live| live.pending_answer.is_some())
     }
 
-    /// Announces that the answer to a question is being generated.
-    pub(crate) fn start_answer(&self, key: ConversationKey, reply_to: i64) {
+    /// Announces that the answer to a question is being generated. The token is cancelled when the
+    /// visitor stops it.
+    pub(crate) fn start_answer(&self, key: ConversationKey, reply_to: i64) -> CancellationToken {
         let mut conversations = self.conversations.lock();
         let answer = PendingAnswer {
             reply_to,
             ..PendingAnswer::default()
         };
+        let stopped = answer.stopped.clone();
         conversations.entry(key).or_default().pending_answer = Some(answer);
         self.send(
             &mut conversations,
@@ -80,6 +83,16 @@ impl Broadcaster {
             reply_to,
             &ServerFrame::AiStart { reply_to },
         );
+        // The visitor's socket may be in another process.
+        self.relay.follow(key);
+        stopped
+    }
+
+    /// Stops the answer to a question, whichever process generates it.
+    pub(crate) fn stop_answer(&self, key: ConversationKey, reply_to: i64) {
+        let signal = Signal::Stop { reply_to };
+        self.conversations.lock().deliver(key, &signal);
+        self.relay.publish(key, signal);
     }
 
     /// Repeats the announcement while the answer has no text yet.
@@ -139,6 +152,7 @@ impl Broadcaster {
             live.pending_answer = None;
             if live.sockets.is_empty() {
                 conversations.remove(&key);
+                self.relay.unsubscribe(key);
             }
         }
     }
@@ -178,11 +192,9 @@ impl Broadcaster {
             return;
         };
         live.sockets.retain(|(other, _)| *other != socket);
-        if live.sockets.is_empty() {
+        if live.sockets.is_empty() && live.pending_answer.is_none() {
+            conversations.remove(&key);
             self.relay.unsubscribe(key);
-            if live.pending_answer.is_none() {
-                conversations.remove(&key);
-            }
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::extract::ws::Utf8Bytes;
 use shared_cache::Key;
 use tokio::sync::mpsc::Sender;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::conversation::ConversationKey;
 use crate::domain::frame::{CitedSource, ServerFrame};
@@ -24,6 +25,9 @@ pub(super) enum Signal {
         reply_to: i64,
         json: Utf8Bytes,
     },
+    /// A visitor stops the answer to question `reply_to`. It is for the process that generates the
+    /// answer, not for sockets.
+    Stop { reply_to: i64 },
     /// Events may have been lost: read the messages from the database.
     Resync,
 }
@@ -66,6 +70,8 @@ pub(super) struct PendingAnswer {
     pub(super) reply_to: i64,
     pub(super) sources: Vec<CitedSource>,
     pub(super) text: String,
+    /// Cancelled when the visitor stops the answer.
+    pub(super) stopped: CancellationToken,
 }
 
 impl PendingAnswer {
@@ -99,31 +105,36 @@ impl Conversations {
         self.lock().deliver(key, signal);
     }
 
-    /// Whether the conversation has sockets in this process.
-    pub(super) fn has_sockets(&self, key: ConversationKey) -> bool {
-        let conversations = self.lock();
-        conversations
-            .get(&key)
-            .is_some_and(|live| !live.sockets.is_empty())
+    /// Whether the conversation has sockets or a pending answer in this process, so that the events
+    /// of other processes concern it.
+    pub(super) fn is_live(&self, key: ConversationKey) -> bool {
+        self.lock().contains_key(&key)
     }
 
-    /// The conversations that have sockets in this process.
-    pub(super) fn with_sockets(&self) -> Vec<ConversationKey> {
-        let conversations = self.lock();
-        conversations
-            .iter()
-            .filter(|(_, live)| !live.sockets.is_empty())
-            .map(|(key, _)| *key)
-            .collect()
+    /// The conversations that have sockets or a pending answer in this process.
+    pub(super) fn live(&self) -> Vec<ConversationKey> {
+        self.lock().keys().copied().collect()
     }
 }
 
 impl LockedConversations<'_> {
     /// Drops the sender of a full queue: its socket sees the end of the queue and closes.
     pub(super) fn deliver(&mut self, key: ConversationKey, signal: &Signal) {
+        if let Signal::Stop { reply_to } = *signal {
+            return self.stop_answer(key, reply_to);
+        }
         if let Some(live) = self.0.get_mut(&key) {
             live.sockets
                 .retain(|(_, queue)| queue.try_send(signal.clone()).is_ok());
+        }
+    }
+
+    /// Without effect on the answer to another question, which the visitor may not have seen yet.
+    fn stop_answer(&mut self, key: ConversationKey, reply_to: i64) {
+        if let Some(answer) = self.pending_answer(key)
+            && answer.reply_to == reply_to
+        {
+            answer.stopped.cancel();
         }
     }
 

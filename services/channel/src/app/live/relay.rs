@@ -28,6 +28,10 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause before a reconnect.
 const RECONNECT_BACKOFF: Duration = Duration::from_secs(1);
 
+/// What a process of an earlier version passes on to its sockets instead of stopping the answer:
+/// a frame that widgets ignore.
+const UNKNOWN_FRAME: &str = r#"{"type":"stop"}"#;
+
 /// An event as it travels between processes. Two versions of the service exchange it during an
 /// upgrade, so its field names are part of a protocol.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,6 +42,9 @@ struct RelayedEvent {
     seq: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reply_to: Option<i64>,
+    /// Whether a visitor stops the answer to question `reply_to`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    stop: bool,
     #[serde(rename = "line")]
     json: String,
 }
@@ -50,6 +57,7 @@ impl RelayedEvent {
                 from,
                 seq: None,
                 reply_to: Some(reply_to),
+                stop: false,
                 json: json.as_str().to_owned(),
             }),
             Signal::Stored {
@@ -60,7 +68,15 @@ impl RelayedEvent {
                 from,
                 seq: Some(seq),
                 reply_to: (reply_to != 0).then_some(reply_to),
+                stop: false,
                 json: json.as_str().to_owned(),
+            }),
+            Signal::Stop { reply_to } => Some(Self {
+                from,
+                seq: None,
+                reply_to: Some(reply_to),
+                stop: true,
+                json: UNKNOWN_FRAME.to_owned(),
             }),
             Signal::Resync => None,
         }
@@ -68,6 +84,9 @@ impl RelayedEvent {
 
     fn into_signal(self) -> Signal {
         let reply_to = self.reply_to.unwrap_or(0);
+        if self.stop {
+            return Signal::Stop { reply_to };
+        }
         let json = self.json.into();
         match self.seq {
             Some(seq) => Signal::Stored {
@@ -81,8 +100,8 @@ impl RelayedEvent {
 }
 
 enum Command {
-    /// The sender is notified when the subscription is active.
-    Subscribe(ConversationKey, oneshot::Sender<()>),
+    /// The sender, if any, is notified when the subscription is active.
+    Subscribe(ConversationKey, Option<oneshot::Sender<()>>),
     Unsubscribe(ConversationKey),
 }
 
@@ -117,9 +136,18 @@ impl Relay {
     /// if Redis is slow or unavailable.
     pub(crate) async fn subscribe(&self, key: ConversationKey) {
         let (done, subscribed) = oneshot::channel();
-        if self.commands.send(Command::Subscribe(key, done)).is_ok() {
+        if self
+            .commands
+            .send(Command::Subscribe(key, Some(done)))
+            .is_ok()
+        {
             let _ = timeout(SUBSCRIBE_TIMEOUT, subscribed).await;
         }
+    }
+
+    /// Subscribes to a conversation for an answer, which does not wait for it.
+    pub(crate) fn follow(&self, key: ConversationKey) {
+        let _ = self.commands.send(Command::Subscribe(key, None));
     }
 
     pub(crate) fn unsubscribe(&self, key: ConversationKey) {
@@ -187,10 +215,10 @@ struct Listener {
 }
 
 impl Listener {
-    /// Connects for the first socket and reconnects whenever the connection ends.
+    /// Connects for the first socket or answer and reconnects whenever the connection ends.
     async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         let mut reconnecting = false;
-        while let Some(first_subscriber) = self.wait_for_socket(&mut commands).await {
+        while let Some(first_subscriber) = self.wait_for_subscriber(&mut commands).await {
             match self.connect(reconnecting).await {
                 Ok((sink, stream)) => {
                     if let Some((key, done)) = first_subscriber {
@@ -212,12 +240,12 @@ impl Listener {
         }
     }
 
-    /// Waits until a conversation has a socket. Returns `None` when the relay has been dropped.
-    async fn wait_for_socket(
+    /// Waits until a conversation is live. Returns `None` when the relay has been dropped.
+    async fn wait_for_subscriber(
         &self,
         commands: &mut mpsc::UnboundedReceiver<Command>,
-    ) -> Option<Option<(ConversationKey, oneshot::Sender<()>)>> {
-        while self.conversations.with_sockets().is_empty() {
+    ) -> Option<Option<(ConversationKey, Option<oneshot::Sender<()>>)>> {
+        while self.conversations.live().is_empty() {
             if let Command::Subscribe(key, done) = commands.recv().await? {
                 return Some(Some((key, done)));
             }
@@ -225,12 +253,12 @@ impl Listener {
         Some(None)
     }
 
-    /// Connects and subscribes to all conversations with sockets. After a reconnect, the sockets
+    /// Connects and subscribes to all live conversations. After a reconnect, the sockets
     /// read what they have missed.
     async fn connect(&mut self, reconnecting: bool) -> RedisResult<(PubSubSink, PubSubStream)> {
         let (mut sink, stream) = with_timeout(self.cache.listen()).await?.split();
         self.subscribed.clear();
-        for key in self.conversations.with_sockets() {
+        for key in self.conversations.live() {
             let topic = self.cache.channel(&redis_topic(key));
             with_timeout(sink.subscribe(&topic)).await?;
             self.subscribed.insert(topic, key);
@@ -242,8 +270,8 @@ impl Listener {
     }
 
     /// Notifies the subscriber. One that has stopped waiting must read what it missed until now.
-    fn confirm(&self, key: ConversationKey, done: oneshot::Sender<()>) {
-        if done.send(()).is_err() {
+    fn confirm(&self, key: ConversationKey, done: Option<oneshot::Sender<()>>) {
+        if done.is_some_and(|done| done.send(()).is_err()) {
             self.conversations.deliver(key, &Signal::Resync);
         }
     }
@@ -278,14 +306,14 @@ impl Listener {
         }
     }
 
-    /// A command may be outdated, so what decides is whether the conversation has sockets now.
+    /// A command may be outdated, so what decides is whether the conversation is live now.
     async fn apply(&mut self, sink: &mut PubSubSink, command: Command) -> RedisResult<()> {
         let (key, done) = match command {
-            Command::Subscribe(key, done) => (key, Some(done)),
+            Command::Subscribe(key, done) => (key, done),
             Command::Unsubscribe(key) => (key, None),
         };
         let topic = self.cache.channel(&redis_topic(key));
-        if self.conversations.has_sockets(key) {
+        if self.conversations.is_live(key) {
             if let Entry::Vacant(entry) = self.subscribed.entry(topic) {
                 with_timeout(sink.subscribe(entry.key())).await?;
                 entry.insert(key);
@@ -293,9 +321,7 @@ impl Listener {
         } else if self.subscribed.remove(&topic).is_some() {
             with_timeout(sink.unsubscribe(&topic)).await?;
         }
-        if let Some(done) = done {
-            self.confirm(key, done);
-        }
+        self.confirm(key, done);
         Ok(())
     }
 

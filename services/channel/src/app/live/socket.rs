@@ -259,6 +259,7 @@ impl Connection {
                 }
                 Ok(())
             }
+            Signal::Stop { .. } => Ok(()),
             Signal::Resync => self.catch_up().await,
         }
     }

@@ -37,6 +37,8 @@ pub(crate) struct Message {
     pub(crate) fell_back: bool,
     /// Whether the answer reached the limit of its length.
     pub(crate) truncated: bool,
+    /// Whether the visitor stopped the answer; the text is what they had seen by then.
+    pub(crate) stopped: bool,
     /// The sources of the answer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) sources: Vec<CitedSource>,
@@ -56,6 +58,7 @@ impl From<MessageRow> for Message {
             mode,
             fell_back,
             truncated,
+            stopped,
             sources,
             created_at,
         } = row;
@@ -68,6 +71,7 @@ impl From<MessageRow> for Message {
             mode,
             fell_back,
             truncated,
+            stopped,
             sources,
             created_at,
         }

@@ -35,10 +35,13 @@ pub(crate) struct SocketQuery {
 /// Open the conversation's WebSocket.
 ///
 /// Frames are JSON objects with a `type`. The client sends `user_message`
-/// `{client_msg_id, content}`, `retry` and `ping`; the service sends `status`, `ack`
-/// `{client_msg_id, seq}`, `ai_start`, `ai_sources`, `ai_delta` `{text}`, `ai_response`
-/// `{seq, content, sources, mode, fell_back, truncated}`, `user_message` (from other sockets, and
-/// after a reconnect), `error` `{code, message}` and `pong`.
+/// `{client_msg_id, content}`, `stop` `{reply_to}`, `retry` and `ping`; the service sends `status`,
+/// `ack` `{client_msg_id, seq}`, `ai_start`, `ai_sources`, `ai_delta` `{text}`, `ai_response`
+/// `{seq, content, sources, mode, fell_back, truncated, stopped}`, `user_message` (from other
+/// sockets, and after a reconnect), `error` `{code, message}` and `pong`.
+///
+/// `stop` ends the answer to a question: what it said so far is stored as its `ai_response`, and
+/// without a text the `error` is `answer_stopped`. For an answer that has ended it has no effect.
 ///
 /// Close codes: 4401 renew the session first; 4403 stop; 4408 too far behind, resume; 1008 too
 /// many invalid or too frequent frames; 1009 a frame above 64 KiB; 1012 and 1013 reconnect after a

@@ -43,6 +43,10 @@ impl Connection {
         match frame {
             Ok(ClientFrame::Ping) => self.send(ServerFrame::Pong.to_json().into()).await,
             Ok(ClientFrame::Retry) => self.retry().await,
+            Ok(ClientFrame::Stop { reply_to }) => {
+                self.app.broadcaster.stop_answer(self.key, reply_to);
+                Ok(())
+            }
             Ok(ClientFrame::UserMessage {
                 client_msg_id,
                 content,
