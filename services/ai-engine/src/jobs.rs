@@ -1,5 +1,6 @@
 //! Work that runs outside of requests.
 
+pub(crate) mod embed_questions;
 pub(crate) mod index_document;
 mod index_words;
 pub mod model_pull;
@@ -11,6 +12,7 @@ use shared_jobs::retention::CleanUp;
 use tokio_util::sync::CancellationToken;
 
 use crate::state::AppState;
+use embed_questions::{EmbedQuestions, EmbedQuestionsJob};
 use index_document::IndexDocumentJob;
 use index_words::IndexWords;
 use set_document_access::SetDocumentAccessJob;
@@ -28,6 +30,8 @@ pub fn runner(state: &AppState) -> Runner {
     Runner::new(state.db.clone(), state.jobs.clone(), CONCURRENCY)
         .with(IndexDocumentJob::new(state.clone()))
         .with(SetDocumentAccessJob)
+        .with(EmbedQuestionsJob::new(state.clone()))
+        .scheduled(EmbedQuestions::new(state.clone()))
         .scheduled(IndexWords::new(state.clone()))
         .scheduled(CleanUp::new(
             state.db.clone(),
