@@ -32,6 +32,7 @@ async fn the_platform_comes_up_answers_and_goes() {
     );
     a_question_finds_its_paragraph(&api).await;
     a_question_outside_the_knowledge_invents_nothing(&api).await;
+    a_pair_answers_word_for_word(&api).await;
     the_chat_model_streams(&api).await;
     an_answer_is_resumed(&api).await;
     bad_input_gets_problem_documents(&api).await;
@@ -106,6 +107,25 @@ async fn a_question_outside_the_knowledge_invents_nothing(api: &Api) {
         )
         .await;
     assert_eq!(events[0].1, Value::Array(Vec::new()), "{events:?}");
+}
+
+/// In mode generative: the chat model, which writes with random weights here, is not asked.
+async fn a_pair_answers_word_for_word(api: &Api) {
+    let answer = "A session is **60 euros**.\n\nThe first one is free.";
+    let pair = json!({"question": "How much is a session?", "answer": answer});
+    let (status, pair) = api.post("/creator-hub/v1/qa-pairs", &pair).await;
+    assert_eq!(status.as_u16(), 201, "{pair}");
+    for question in ["how much is a session", "What does a session cost?"] {
+        let events = api.ask(question, "generative").await;
+        let source = &events[0].1[0];
+        assert_eq!(source["kind"], "qa_pair", "{question}: {events:?}");
+        assert_eq!(source["document_id"], pair["id"]);
+        assert_eq!(source["title"], "How much is a session?");
+        assert_eq!(text_of(&events), answer, "{question}");
+        let (_, done) = events.last().unwrap();
+        assert_eq!(done["citations"], json!([1]), "{done}");
+        assert_eq!(done["usage"]["completion_tokens"], 0, "{done}");
+    }
 }
 
 async fn the_chat_model_streams(api: &Api) {

@@ -128,6 +128,46 @@ impl Library {
         sources.is_some_and(|sources| !sources.starts_with(']'))
     }
 
+    /// Adds a question-and-answer pair.
+    pub(crate) async fn add_pair(&self, question: &str, answer: &str) {
+        let url = self.all.url(Service::CreatorHub, "/v1/qa-pairs");
+        let body = json!({"question": question, "answer": answer});
+        self.call(StatusCode::CREATED, || self.all.http.post(&url).json(&body))
+            .await;
+    }
+
+    /// Waits until the vectors of all pairs are there.
+    pub(crate) async fn wait_for_pairs(&self) {
+        let admin = self.all.database.admin().await;
+        for _ in 0..600 {
+            let (pairs, ready): (i64, i64) = sqlx::query_as(
+                "select (select count(*) from hub.qa_questions),
+                        (select count(*) from ai.qa_questions where vector is not null)",
+            )
+            .fetch_one(&admin)
+            .await
+            .unwrap();
+            if pairs == ready {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("pairs are not ready");
+    }
+
+    /// The text of an answer, in mode `extractive`.
+    pub(crate) async fn answer(&self, question: &str) -> String {
+        let url = self.all.url(Service::AiEngine, "/v1/answers");
+        let body = json!({"question": question, "mode": "extractive"});
+        let answer = self
+            .send(StatusCode::OK, || self.all.http.post(&url).json(&body))
+            .await;
+        let data = answer.lines().filter_map(|line| line.strip_prefix("data:"));
+        let events = data.filter_map(|data| serde_json::from_str::<Value>(data).ok());
+        let texts = events.filter_map(|event| event["text"].as_str().map(str::to_owned));
+        texts.collect()
+    }
+
     /// The documents that a search finds, best first, each once.
     pub(crate) async fn search(&self, query: &str) -> Vec<String> {
         let url = self.all.url(Service::AiEngine, "/v1/search");

@@ -16,5 +16,6 @@ mod ports;
 mod processes;
 mod rankings;
 mod test_grounding;
+mod test_pairs;
 mod test_search;
 mod vectors;

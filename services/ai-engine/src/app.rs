@@ -3,4 +3,5 @@
 pub(crate) mod answer;
 pub(crate) mod index;
 pub(crate) mod models;
+pub(crate) mod qa;
 pub(crate) mod tenant_data;

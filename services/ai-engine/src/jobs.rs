@@ -1,5 +1,6 @@
 //! Work that runs outside of requests.
 
+pub(crate) mod embed_questions;
 pub(crate) mod index_document;
 mod index_words;
 pub mod model_pull;
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::index::calibrate;
 use crate::state::AppState;
+use embed_questions::{EmbedQuestions, EmbedQuestionsJob};
 use index_document::IndexDocumentJob;
 use index_words::IndexWords;
 use set_document_access::SetDocumentAccessJob;
@@ -31,6 +33,8 @@ pub fn runner(state: &AppState) -> Runner {
     Runner::new(state.db.clone(), state.jobs.clone(), CONCURRENCY)
         .with(IndexDocumentJob::new(state.clone()))
         .with(SetDocumentAccessJob)
+        .with(EmbedQuestionsJob::new(state.clone()))
+        .scheduled(EmbedQuestions::new(state.clone()))
         .scheduled(IndexWords::new(state.clone()))
         .scheduled(CleanUp::new(
             state.db.clone(),

@@ -24,7 +24,7 @@ use shared_web::{Checks, Limiter, app as web, rate_limit};
 pub use clients::{chroma, ollama};
 pub use config::{Config, Engines};
 /// What decides about answers and their sentences, for `tests/quality`, which measures it.
-pub use domain::answer::{answerability, grounding};
+pub use domain::answer::{answerability, grounding, qa_match};
 /// For tests, which calibrate a model once for all.
 pub use domain::index::calibration::Calibration;
 /// For tests of the vector store.

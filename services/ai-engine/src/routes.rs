@@ -41,5 +41,10 @@ pub(crate) fn internal() -> Router<AppState> {
             "/internal/v1/document-access",
             put(internal::documents::set_access),
         )
+        .route(
+            "/internal/v1/qa-pairs",
+            put(internal::qa_pairs::set_pairs)
+                .layer(DefaultBodyLimit::max(internal::qa_pairs::MAX_BODY)),
+        )
         .route(TENANT_DATA, tenant_data)
 }

@@ -6,3 +6,5 @@ pub(crate) mod document_access;
 pub(crate) mod generations;
 pub(crate) mod indexed_documents;
 pub(crate) mod postings;
+pub(crate) mod qa_pairs;
+pub(crate) mod qa_vectors;

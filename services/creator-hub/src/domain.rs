@@ -12,5 +12,6 @@ pub(crate) mod filename;
 pub(crate) mod library;
 pub(crate) mod processing;
 pub(crate) mod profile;
+pub(crate) mod qa;
 pub(crate) mod saved_profile;
 pub(crate) mod site;

@@ -8,11 +8,13 @@ use shared_ai_client::AiError;
 use shared_blobs::BlobError;
 use shared_config::Service;
 use shared_document::ReadFailure;
+use shared_models::limits::QA_PAIRS;
 use shared_models::page::BadPage;
-use shared_models::{DocumentId, SiteId};
+use shared_models::{DocumentId, QaPairId, SiteId};
 use shared_web::ApiError;
 
 use crate::domain::document::ACCEPTED_EXTENSIONS;
+use crate::domain::qa::table::RowError;
 use crate::domain::site::MAX_SITES;
 use crate::files;
 
@@ -45,6 +47,43 @@ impl From<SiteError> for ApiError {
     }
 }
 
+/// Why a request about question-and-answer pairs was refused.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum QaError {
+    /// No such pair, or another tenant's.
+    #[error("unknown pair")]
+    Unknown,
+    /// Another pair has one of the questions.
+    #[error("pair {0} has the question")]
+    Duplicate(QaPairId),
+    /// The account has as many pairs as it may, or would have more.
+    #[error("too many pairs")]
+    TooMany,
+    /// Rows of a table are wrong.
+    #[error("{} rows of the table are wrong", .0.len())]
+    BadRows(Vec<RowError>),
+}
+
+impl From<QaError> for ApiError {
+    fn from(error: QaError) -> Self {
+        match error {
+            QaError::Unknown => Self::not_found("unknown_qa_pair"),
+            QaError::Duplicate(id) => Self::conflict("duplicate_question").detail(format!(
+                "pair {id} has one of these questions; change that pair"
+            )),
+            QaError::TooMany => Self::conflict("too_many_qa_pairs")
+                .detail(format!("an account may have {QA_PAIRS} pairs; delete some")),
+            QaError::BadRows(rows) => {
+                let refused = Self::unprocessable("invalid_csv")
+                    .detail("nothing was imported; correct the rows and import the file again");
+                rows.into_iter().fold(refused, |refused, error| {
+                    refused.field(format!("row {}", error.row), error.message)
+                })
+            }
+        }
+    }
+}
+
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -63,6 +102,9 @@ pub(crate) enum Error {
     /// A request about sites was refused.
     #[error(transparent)]
     Site(#[from] SiteError),
+    /// A request about question-and-answer pairs was refused.
+    #[error(transparent)]
+    Qa(#[from] QaError),
     /// A document with the same content exists.
     #[error("the content is there as document {0}")]
     Duplicate(DocumentId),
@@ -157,6 +199,7 @@ impl From<Error> for ApiError {
             Error::BadRange => Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "bad_range"),
             Error::UnknownJob => Self::not_found("unknown_job"),
             Error::Site(cause) => cause.into(),
+            Error::Qa(cause) => cause.into(),
             Error::Duplicate(id) => Self::conflict("duplicate_document")
                 .detail(format!("this content is already there as document {id}")),
             Error::UnknownCollection => Self::not_found("unknown_collection"),

@@ -3,6 +3,7 @@
 pub(crate) mod erase_document;
 pub(crate) mod erase_site;
 pub(crate) mod ingest_document;
+pub(crate) mod send_qa_pairs;
 mod start_syncs;
 mod sweep_uploads;
 pub(crate) mod sync_site;
@@ -17,6 +18,7 @@ use crate::state::AppState;
 use erase_document::EraseDocument;
 use erase_site::EraseSite;
 use ingest_document::IngestDocument;
+use send_qa_pairs::SendQaPairs;
 use start_syncs::StartSyncs;
 use sweep_uploads::SweepUploads;
 use sync_site::SyncSite;
@@ -48,6 +50,7 @@ pub fn runner(state: &AppState) -> Runner {
         .with(IngestDocument::new(state.clone()))
         .with(EraseDocument::new(state.clone()))
         .with(EraseSite::new(state.clone()))
+        .with(SendQaPairs::new(state.clone()))
         .scheduled(SweepUploads::new(state.clone()))
         .scheduled(CleanUp::new(
             state.db.clone(),

@@ -6,6 +6,7 @@ mod internal;
 mod jobs;
 mod profile;
 mod progress;
+mod qa_pairs;
 mod search;
 mod sites;
 mod upload;
@@ -61,6 +62,17 @@ pub(crate) fn v1<E: Endpoints<AppState>>(upload_max_bytes: u64) -> E {
             collections::add_to_collection,
             collections::remove_from_collection
         ))
+        .routes(routes!(qa_pairs::list_qa_pairs, qa_pairs::create_qa_pair))
+        .routes(routes!(
+            qa_pairs::read_qa_pair,
+            qa_pairs::update_qa_pair,
+            qa_pairs::delete_qa_pair
+        ))
+        .routes(
+            routes!(qa_pairs::table::import_qa_pairs)
+                .layer(DefaultBodyLimit::max(qa_pairs::table::MAX_BODY)),
+        )
+        .routes(routes!(qa_pairs::table::export_qa_pairs))
         .routes(routes!(progress::read_status))
         .routes(routes!(progress::follow_document))
         .routes(routes!(jobs::read_job))

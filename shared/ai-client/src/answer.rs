@@ -102,19 +102,33 @@ pub enum TurnRole {
     Assistant,
 }
 
+/// What a source is a part of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// A document.
+    #[default]
+    Document,
+    /// A question-and-answer pair.
+    QaPair,
+}
+
 /// A passage that an answer is based on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Source {
     /// The number by which the answer cites it: `[n]`.
     pub number: u32,
-    /// The document.
+    /// What it is a part of.
+    #[serde(default)]
+    pub kind: SourceKind,
+    /// The document, or the question-and-answer pair.
     pub document_id: DocumentId,
-    /// The document's title.
+    /// The document's title; of a pair, its question.
     pub title: String,
-    /// Who may see the document.
+    /// Who may see the document or the pair.
     #[serde(default)]
     pub visibility: Visibility,
-    /// The passage.
+    /// The passage; of a pair, the pair itself.
     pub chunk_id: ChunkId,
     /// Its position in the document, from 0.
     pub ordinal: i32,
@@ -164,8 +178,9 @@ pub struct Done {
     /// True when the answer reached the limit of its length, so that its end is missing.
     #[serde(default)]
     pub truncated: bool,
-    /// Numbers of the sources that the text cites. Only these are citations in the text; a number
-    /// in brackets that belongs to the material is written `\[3\]`, as in Markdown.
+    /// Numbers of the sources that the text cites. The answer of a question-and-answer pair is
+    /// given word for word and cites its source here alone. Only these are citations in the text;
+    /// a number in brackets that belongs to the material is written `\[3\]`, as in Markdown.
     pub citations: Vec<u32>,
     /// Tokens used.
     pub usage: Usage,

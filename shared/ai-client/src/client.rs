@@ -12,6 +12,7 @@ use shared_rpc::{RpcClient, RpcError, TokenSource, lines, sse};
 
 use crate::access::SetDocumentAccess;
 use crate::answer::{AnswerEvent, Question, VISITOR};
+use crate::qa::QaPairChanges;
 use crate::search::{SearchRequest, SearchResults};
 
 /// Longest wait for a search.
@@ -53,6 +54,17 @@ impl AiClient {
         let path = "/internal/v1/document-access";
         let request = self.0.request(Method::PUT, path, Some(tenant))?;
         self.0.send(request.json(access)).await.map(|_| ())
+    }
+
+    /// Applies changes of question-and-answer pairs. Idempotent.
+    pub async fn set_qa_pairs(
+        &self,
+        tenant: CreatorId,
+        changes: &QaPairChanges,
+    ) -> Result<(), AiError> {
+        let path = "/internal/v1/qa-pairs";
+        let request = self.0.request(Method::PUT, path, Some(tenant))?;
+        self.0.send(request.json(changes)).await.map(|_| ())
     }
 
     /// Asks a question of a visitor; dropping the stream stops the model.

@@ -4,15 +4,18 @@ pub mod access;
 pub mod answer;
 pub mod client;
 pub mod ingestion;
+pub mod qa;
 pub mod search;
 
 pub use access::{DOCUMENTS_PER_JOB, DocumentAccess, SET_DOCUMENT_ACCESS, SetDocumentAccess};
 pub use answer::{
-    AnswerEvent, AnswerFailure, AnswerMode, ChatTurn, Done, Question, Source, TurnRole, Usage,
+    AnswerEvent, AnswerFailure, AnswerMode, ChatTurn, Done, Question, Source, SourceKind, TurnRole,
+    Usage,
 };
 pub use client::{AiClient, AiError};
 pub use ingestion::{
     INDEX_DOCUMENT, IndexDocument, IndexedDocument, IndexingOutcome, IngestionEvent,
     IngestionFailure, NewIngestion, TextArtefact, TextKind,
 };
+pub use qa::{PAIRS_PER_REQUEST, QaPairChanges, QaPairCopy};
 pub use search::{Degraded, SearchRequest, SearchResults};

@@ -172,25 +172,43 @@ pub(crate) fn decode_page(bytes: &[u8]) -> (String, Charset) {
             is_guessed: false,
         }
     } else {
-        let mut check = Utf8Check::default();
-        check.push(bytes);
-        if check.is_utf8() {
-            Charset {
-                encoding: UTF_8,
-                is_guessed: false,
-            }
-        } else {
-            let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
-            detector.feed(&bytes[..bytes.len().min(GUESSED)], true);
-            let encoding = detector.guess(None, Utf8Detection::Deny);
-            Charset {
-                encoding,
-                is_guessed: true,
-            }
-        }
+        undeclared(bytes)
     };
     let (text, _, _) = charset.encoding.decode(bytes);
     (text.into_owned(), charset)
+}
+
+/// Decodes the bytes of a text: byte order mark, UTF-8, a guess. None if they are no text.
+pub(crate) fn decode_text(bytes: &[u8]) -> Option<String> {
+    let head = &bytes[..bytes.len().min(PIECE)];
+    if !is_text(head) {
+        return None;
+    }
+    let marked = Encoding::for_bom(head).map(|(encoding, _)| encoding);
+    let known = marked.or_else(|| utf16_without_mark(head));
+    let (text, _, _) = known
+        .unwrap_or_else(|| undeclared(bytes).encoding)
+        .decode(bytes);
+    (!text.contains('\0')).then(|| text.into_owned())
+}
+
+/// How bytes are encoded that do not say it: UTF-8, or a guess.
+fn undeclared(bytes: &[u8]) -> Charset {
+    let mut check = Utf8Check::default();
+    check.push(bytes);
+    if check.is_utf8() {
+        return Charset {
+            encoding: UTF_8,
+            is_guessed: false,
+        };
+    }
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
+    detector.feed(&bytes[..bytes.len().min(GUESSED)], true);
+    let encoding = detector.guess(None, Utf8Detection::Deny);
+    Charset {
+        encoding,
+        is_guessed: true,
+    }
 }
 
 /// The encoding that `<meta charset>` or an XML declaration names.

@@ -5,7 +5,7 @@ use std::io::{Cursor, Read, Seek};
 
 use shared_document::{Content, Position, RowPosition, Table, WarningCode};
 
-use crate::charset::TextReader;
+use crate::charset::{TextReader, decode_text};
 use crate::{ExtractError, Extractor, Output};
 
 /// Rows that become a block together.
@@ -65,6 +65,38 @@ impl Csv {
         lines.finish(output);
         Ok(())
     }
+}
+
+/// A row of a small CSV that is read as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvRow {
+    /// As spreadsheets count, from 1.
+    pub number: u32,
+    /// From the left.
+    pub cells: Vec<String>,
+}
+
+/// Reads a small CSV, in whatever encoding and with whatever parts its cells. Rows without text are
+/// left out. None if the bytes are no text.
+pub fn read_csv(bytes: &[u8]) -> Option<Vec<CsvRow>> {
+    let text = decode_text(bytes)?;
+    let sample = text.as_bytes();
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter(sample))
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(sample);
+    let mut rows = Vec::new();
+    // The text is UTF-8 and in memory, and rows may differ in length: nothing else can fail.
+    for record in reader.records().map_while(Result::ok) {
+        let before = record.position().map_or(0, csv::Position::record);
+        let cells: Vec<String> = record.iter().map(str::to_owned).collect();
+        if cells.iter().any(|cell| !cell.trim().is_empty()) {
+            let number = u32::try_from(before + 1).unwrap_or(u32::MAX);
+            rows.push(CsvRow { number, cells });
+        }
+    }
+    Some(rows)
 }
 
 /// What parts the cells: what stands most often outside of quotes in the first line.
@@ -209,6 +241,27 @@ mod tests {
             assert_eq!(found[0].0.header, ["name", "note"], "{sign}");
             assert_eq!(found[0].0.rows[0], ["Oak", "two lines; 1,5"], "{sign}");
         }
+    }
+
+    #[test]
+    fn a_small_table_is_read_whatever_its_encoding() {
+        let text = "question;answer\n\"Where, then?\";\"In Málaga;\ntwice\"\n;\nWhy?;So\n";
+        let (latin, _, _) = encoding_rs::WINDOWS_1252.encode(text);
+        let wide: Vec<u8> = [0xfeff]
+            .into_iter()
+            .chain(text.encode_utf16())
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let marked = [b"\xef\xbb\xbf", text.as_bytes()].concat();
+        for bytes in [text.as_bytes(), &latin, &wide, &marked] {
+            let rows = read_csv(bytes).unwrap();
+            let numbers: Vec<u32> = rows.iter().map(|row| row.number).collect();
+            assert_eq!(numbers, [1, 2, 4]);
+            assert_eq!(rows[0].cells, ["question", "answer"]);
+            assert_eq!(rows[1].cells, ["Where, then?", "In Málaga;\ntwice"]);
+        }
+        assert_eq!(read_csv(b"PK\x03\x04\0\0\0\0"), None);
+        assert_eq!(read_csv(b""), Some(Vec::new()));
     }
 
     #[test]

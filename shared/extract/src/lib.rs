@@ -26,6 +26,7 @@ use std::io::{self, Write};
 
 use shared_document::{ReadFailure, Summary, WarningCode};
 
+pub use delimited::{CsvRow, read_csv};
 pub use output::Output;
 pub use pdf::PdfText;
 

@@ -117,6 +117,10 @@ id!(
     CollectionId
 );
 id!(
+    /// A question with its answer, as the creator wrote them.
+    QaPairId
+);
+id!(
     /// A background job.
     JobId
 );

@@ -14,6 +14,7 @@ pub mod tenant_data;
 pub mod text;
 pub mod usage;
 pub mod visibility;
+pub mod words;
 
 pub use bounded::Bounded;
 pub use content_hash::ContentHash;
@@ -21,7 +22,7 @@ pub use email::Email;
 pub use event::{Event, EventType};
 pub use id::{
     ApiKeyId, ChannelId, ChunkId, CollectionId, ConversationId, CreatorId, DocumentId,
-    GenerationId, JobId, MessageId, SessionId, SiteId, SitePageId, UserId, VisitorId,
+    GenerationId, JobId, MessageId, QaPairId, SessionId, SiteId, SitePageId, UserId, VisitorId,
 };
 pub use page::{Cursor, Page, PageRequest};
 pub use permission::Permission;

@@ -36,6 +36,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "The account has this content already; `detail` names the document.",
     ),
     (
+        "duplicate_question",
+        "Another question-and-answer pair has this question; `detail` names the pair.",
+    ),
+    (
         "duplicate_site",
         "The account has a site with this address already; `detail` names it.",
     ),
@@ -85,6 +89,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     (
         "invalid_credentials",
         "Address or password is wrong, or the user is locked for a while.",
+    ),
+    (
+        "invalid_csv",
+        "The first row of the CSV, or those that `errors` names, are wrong; nothing was imported.",
     ),
     ("invalid_fields", "Fields in `errors` are wrong or unknown."),
     (
@@ -211,6 +219,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "The account has the maximum of pending invitations; revoke one.",
     ),
     (
+        "too_many_qa_pairs",
+        "The account has, or would have, more question-and-answer pairs than it may; delete some.",
+    ),
+    (
         "too_many_sites",
         "The account has as many sites as it may; delete one.",
     ),
@@ -261,6 +273,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
     (
         "unknown_privacy_request",
         "The account has no such export or erasure.",
+    ),
+    (
+        "unknown_qa_pair",
+        "There is no such question-and-answer pair in this account.",
     ),
     ("unknown_session", "The caller has no such open session."),
     ("unknown_site", "There is no such site in this account."),

@@ -6,18 +6,19 @@ mod disclosure;
 pub(crate) mod event_log;
 mod generate;
 pub(crate) mod generations;
+pub(crate) mod pairs;
+mod strategy;
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use shared_ai_client::answer::Failure;
-use shared_ai_client::{AnswerEvent, AnswerFailure, AnswerMode, Done, Question, Source, Usage};
+use shared_ai_client::{AnswerEvent, AnswerFailure, Done, Question, Source, SourceKind, Usage};
 use shared_models::{ChunkId, CreatorId, GenerationId, VisitorId};
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
 use crate::app::index::search::{RetrievedPassage, retrieve};
-use crate::clients::ollama::OllamaError;
 use crate::clients::ollama::bulkhead::BulkheadPermit;
 use crate::domain::answer::answerability::Evidence;
 use crate::domain::answer::canned_replies::replies;
@@ -34,10 +35,6 @@ use event_log::EventLog;
 
 /// Passages of a question that sets no number.
 const DEFAULT_PASSAGES: usize = 4;
-/// For the chat model, if the answer must be generative.
-const GENERATIVE_QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
-/// For the chat model, if an extractive answer is good enough.
-const AUTO_QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Events that a slow reader may be behind; then the model waits.
 const MAX_BUFFERED_EVENTS: usize = 32;
 
@@ -61,6 +58,8 @@ struct PreparedAnswer {
 enum Strategy {
     /// A text of the platform.
     Canned(&'static str),
+    /// The answer of a question-and-answer pair, word for word.
+    Pair,
     /// Quotations of the passages.
     Extractive { fell_back: bool },
     /// A text of the chat model. It becomes extractive if nothing of it is supported by the
@@ -111,7 +110,7 @@ pub(crate) async fn start(
     let running = match prepared.strategy {
         Strategy::Generative { .. } => Some(RunningAnswer::register(&app, tenant, id).await),
         // These end within milliseconds.
-        Strategy::Canned(_) | Strategy::Extractive { .. } => None,
+        Strategy::Canned(_) | Strategy::Pair | Strategy::Extractive { .. } => None,
     };
     let log = if prepared.question.resumable {
         Some(EventLog::begin(&app, tenant, id).await?)
@@ -137,17 +136,26 @@ async fn prepare(
     let text = question.question.as_str();
     let language = Language::detect(text);
     let search_text = conversation::search_text(text, &question.history);
+    let scope = Scope {
+        is_visitor: visitor.is_some(),
+        collections: question.collections.clone(),
+    };
     let canned = |text| (AdmittedPassages::default(), Strategy::Canned(text));
+    let paired = |pair| (AdmittedPassages::of_pair(pair), Strategy::Pair);
     let (found, strategy) = if safety::is_crisis(text) {
         metrics::counter!("ai_engine_crisis_replies_total").increment(1);
         canned(replies(language).crisis)
+    } else if let Some(pair) = pairs::with_question(app, tenant, &scope, text).await? {
+        paired(pair)
     } else if let Some(kind) = small_talk::detect(text) {
         canned(replies(language).small_talk(kind))
+    } else if let Some(pair) = pairs::with_meaning(app, tenant, &scope, &search_text).await? {
+        paired(pair)
     } else {
-        let found = find(app, tenant, visitor, &question, &search_text).await?;
+        let found = find(app, tenant, visitor, &scope, &question, &search_text).await?;
         let mode = question.mode.unwrap_or(app.answer_mode);
         let strategy = match (found.passages.is_empty(), found.is_exhausted) {
-            (false, _) => choose_strategy(app, mode).await?,
+            (false, _) => strategy::choose(app, mode).await?,
             (true, true) => Strategy::Canned(replies(language).shown_enough),
             (true, false) => Strategy::Canned(replies(language).nothing_found),
         };
@@ -175,20 +183,26 @@ struct AdmittedPassages {
     is_exhausted: bool,
 }
 
+impl AdmittedPassages {
+    fn of_pair(pair: RetrievedPassage) -> Self {
+        Self {
+            passages: vec![pair],
+            ..Self::default()
+        }
+    }
+}
+
 /// Finds the passages that answer a question and that its asker may be shown.
 async fn find(
     app: &AppState,
     tenant: CreatorId,
     visitor: Option<VisitorId>,
+    scope: &Scope,
     question: &Question,
     search_text: &str,
 ) -> Result<AdmittedPassages, Error> {
     let limit = question.passages.map_or(DEFAULT_PASSAGES, usize::from);
-    let scope = Scope {
-        is_visitor: visitor.is_some(),
-        collections: question.collections.clone(),
-    };
-    let mut passages = retrieve(app, tenant, &scope, search_text, limit)
+    let mut passages = retrieve(app, tenant, scope, search_text, limit)
         .await?
         .passages;
     if !answer(app, question.question.as_str(), &passages) {
@@ -220,7 +234,11 @@ fn answer(app: &AppState, question: &str, passages: &[RetrievedPassage]) -> bool
         .map(|found| Evidence {
             document: found.source.document_id.as_uuid().as_u128(),
             title: &found.source.title,
-            heading: found.source.heading.as_deref(),
+            // What the question of a pair says, its answer need not repeat.
+            heading: match found.source.kind {
+                SourceKind::Document => found.source.heading.as_deref(),
+                SourceKind::QaPair => Some(&found.source.title),
+            },
             text: &found.source.text,
             nearness: calibration
                 .zip(found.similarity)
@@ -228,50 +246,6 @@ fn answer(app: &AppState, question: &str, passages: &[RetrievedPassage]) -> bool
         })
         .collect();
     answerability::is_answered(question, &evidence)
-}
-
-async fn choose_strategy(app: &AppState, mode: AnswerMode) -> Result<Strategy, Error> {
-    match mode {
-        AnswerMode::Extractive => Ok(Strategy::Extractive { fell_back: false }),
-        AnswerMode::Generative => {
-            let permit = acquire_chat_model(app, GENERATIVE_QUEUE_TIMEOUT).await?;
-            Ok(Strategy::Generative {
-                permit,
-                may_fall_back: false,
-            })
-        }
-        AnswerMode::Auto => match acquire_chat_model(app, AUTO_QUEUE_TIMEOUT).await {
-            Ok(permit) => Ok(Strategy::Generative {
-                permit,
-                may_fall_back: true,
-            }),
-            Err(error) => {
-                log_fallback(&error);
-                Ok(Strategy::Extractive { fell_back: true })
-            }
-        },
-    }
-}
-
-fn log_fallback(cause: &dyn std::fmt::Display) {
-    tracing::warn!(%cause, "no usable text of the chat model; answering with quotations");
-}
-
-/// Acquires a slot of the chat model and checks that Ollama has the model.
-async fn acquire_chat_model(
-    app: &AppState,
-    queue_timeout: Duration,
-) -> Result<BulkheadPermit, Error> {
-    let permit = app.chat_bulkhead.acquire(queue_timeout).await?;
-    let model = &app.chat_model;
-    let error = match app.ollama.has_model(model).await {
-        // Not reported as a success: only the chat itself proves that the model works.
-        Ok(true) => return Ok(permit),
-        Ok(false) => OllamaError::NotFound(model.clone()),
-        Err(error) => error,
-    };
-    permit.report(Some(&error));
-    Err(error.into())
 }
 
 /// Streams the answer. Records it before the last event, and also if the caller leaves.
@@ -308,6 +282,7 @@ async fn run(
     let outcome = match strategy {
         _ if !is_started => AnswerOutcome::cancelled(),
         Strategy::Canned(text) => writer.canned(text).await,
+        Strategy::Pair => writer.pair().await,
         Strategy::Extractive { fell_back } => writer.extractive(fell_back).await,
         Strategy::Generative {
             permit,

@@ -13,6 +13,7 @@ pub mod grounding;
 pub(crate) mod language;
 pub(crate) mod names;
 pub(crate) mod prompt;
+pub mod qa_match;
 pub(crate) mod safety;
 pub(crate) mod sentences;
 pub(crate) mod small_talk;

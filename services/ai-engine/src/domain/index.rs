@@ -10,6 +10,7 @@ pub(crate) mod headings;
 pub(crate) mod joining;
 pub(crate) mod keywords;
 pub(crate) mod lines;
+pub(crate) mod packed_vector;
 pub(crate) mod postings;
 pub(crate) mod scope;
 pub(crate) mod sections;

@@ -1,5 +1,6 @@
 //! `ai.chunks`: the passages of documents, and their text.
 
+use shared_ai_client::SourceKind;
 use shared_db::TenantTx;
 use shared_document::Position;
 use shared_models::{ChunkId, DocumentId, Visibility};
@@ -17,6 +18,7 @@ const BATCH_SIZE: usize = 500;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PassageRow {
     pub(crate) id: ChunkId,
+    pub(crate) kind: SourceKind,
     pub(crate) document: DocumentId,
     pub(crate) title: String,
     pub(crate) ordinal: i32,
@@ -167,6 +169,7 @@ pub(crate) async fn read(
     let passage = |row: &PgRow| {
         Ok(PassageRow {
             id: row.try_get("id")?,
+            kind: SourceKind::Document,
             document: row.try_get("document_id")?,
             title: row.try_get("title")?,
             ordinal: row.try_get("ordinal")?,

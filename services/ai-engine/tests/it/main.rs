@@ -18,6 +18,7 @@ mod test_ingest_request;
 mod test_models;
 mod test_ollama;
 mod test_openapi;
+mod test_qa_pairs;
 mod test_readiness;
 mod test_resumed_answers;
 mod test_search;

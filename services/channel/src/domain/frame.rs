@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared_ai_client::{AnswerFailure, AnswerMode, Source};
+use shared_ai_client::{AnswerFailure, AnswerMode, Source, SourceKind};
 use shared_document::Position;
 use shared_models::text::MultiLine;
 use shared_models::{ConversationId, DocumentId, Visibility};
@@ -34,9 +34,12 @@ pub(crate) enum ClientFrame {
 pub(crate) struct CitedSource {
     /// The number that the answer cites: `[n]`.
     pub(crate) number: u32,
-    /// The source document.
+    /// What it is a part of.
+    #[serde(default)]
+    pub(crate) kind: SourceKind,
+    /// The source document, or the question-and-answer pair.
     pub(crate) document_id: DocumentId,
-    /// The document's title.
+    /// The document's title; of a pair, its question.
     pub(crate) title: String,
     /// The heading above the passage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,11 +68,13 @@ impl From<Source> for CitedSource {
     fn from(source: Source) -> Self {
         Self {
             number: source.number,
+            kind: source.kind,
             document_id: source.document_id,
             title: source.title,
             heading: source.heading,
             position: source.position,
-            public: source.visibility == Visibility::Public,
+            // A pair has no original.
+            public: source.visibility == Visibility::Public && source.kind == SourceKind::Document,
             cited: false,
         }
     }

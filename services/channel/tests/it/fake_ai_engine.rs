@@ -256,6 +256,7 @@ fn sources() -> AnswerEvent {
         document_id: DocumentId::new(),
         title: title.to_owned(),
         chunk_id: ChunkId::new(),
+        kind: shared_ai_client::SourceKind::Document,
         ordinal: 0,
         heading: Some(heading.to_owned()),
         position: Some(Position::Page(number + 6)),

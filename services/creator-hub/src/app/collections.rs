@@ -6,12 +6,12 @@ use shared_models::{CollectionId, CreatorId, DocumentId};
 use shared_web::{Created, Idempotent, Once};
 use uuid::Uuid;
 
-use super::document_access;
+use super::{document_access, qa_copies};
 use crate::domain::collection::{Collection, CollectionChange, NewCollection};
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::collections::{self, UNIQUE_NAME};
-use crate::store::documents;
+use crate::store::{documents, qa_pairs};
 
 /// Most collections of an account.
 const MAX_COLLECTIONS: i64 = 100;
@@ -90,17 +90,25 @@ pub(crate) async fn change(
     new.ok_or(Error::UnknownCollection)
 }
 
-/// Deletes a collection. Its documents stay.
+/// Deletes a collection. Its documents and pairs stay.
 pub(crate) async fn delete(
     app: &AppState,
     tenant: CreatorId,
     id: CollectionId,
 ) -> Result<(), Error> {
-    let mut tx = begin(app, tenant, id).await?;
+    let mut tx = app.db.tenant(tenant).await?;
+    // Before the collection, in the same order as a change of a pair.
+    qa_pairs::lock_and_count(&mut tx).await?;
+    if !collections::lock(&mut tx, id).await? {
+        return Err(Error::UnknownCollection);
+    }
     let documents = collections::delete(&mut tx, id).await?;
+    let pairs = qa_pairs::leave_collection(&mut tx, id).await?;
     let changed = document_access::changed(app, &mut tx, &documents).await?;
+    let changed_pairs = qa_copies::changed(app, &mut tx, &pairs).await?;
     tx.commit().await?;
     changed.apply(app, tenant).await;
+    changed_pairs.apply(app, tenant).await;
     Ok(())
 }
 

@@ -84,6 +84,17 @@ pub(super) async fn received(
     form::receive(app.files.as_ref(), multipart, app.upload_max_bytes).await
 }
 
+/// Reads a form with nothing but a small file, which is kept in memory.
+pub(super) async fn received_bytes(
+    headers: &HeaderMap,
+    multipart: Result<Multipart, MultipartRejection>,
+    max_bytes: u64,
+) -> Result<Vec<u8>, Error> {
+    let multipart = multipart.map_err(|rejection| form_error(headers, &rejection))?;
+    check_content_length(headers, max_bytes)?;
+    form::receive_bytes(multipart, max_bytes).await
+}
+
 /// Distinguishes a malformed multipart body from a body of another media type.
 fn form_error(headers: &HeaderMap, rejection: &MultipartRejection) -> Error {
     let kind = headers.get(header::CONTENT_TYPE);

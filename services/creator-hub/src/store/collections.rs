@@ -100,6 +100,26 @@ pub(crate) async fn lock(tx: &mut TenantTx, id: CollectionId) -> sqlx::Result<bo
     Ok(row.is_some())
 }
 
+/// Keeps collections from being deleted meanwhile, and returns how many of them there are.
+pub(crate) async fn lock_shared(tx: &mut TenantTx, ids: &[CollectionId]) -> sqlx::Result<usize> {
+    let ids: Vec<Uuid> = ids.iter().map(CollectionId::as_uuid).collect();
+    let rows = sqlx::query("select from hub.collections where id = any ($1) order by id for share")
+        .bind(ids)
+        .fetch_all(tx.conn())
+        .await?;
+    Ok(rows.len())
+}
+
+/// The names of all collections. Their number has a bound.
+pub(crate) async fn names(tx: &mut TenantTx) -> sqlx::Result<Vec<(CollectionId, String)>> {
+    let rows = sqlx::query("select id, name from hub.collections")
+        .fetch_all(tx.conn())
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("id")?, row.try_get("name")?)))
+        .collect()
+}
+
 /// Deletes a collection and returns the documents that were in it.
 pub(crate) async fn delete(tx: &mut TenantTx, id: CollectionId) -> sqlx::Result<Vec<DocumentId>> {
     let rows = sqlx::query(

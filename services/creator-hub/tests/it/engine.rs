@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use serde_json::json;
 use shared_ai_client::{
     DocumentAccess, INDEX_DOCUMENT, IndexDocument, IndexedDocument, IndexingOutcome,
-    IngestionFailure, SearchResults, SetDocumentAccess, Source,
+    IngestionFailure, QaPairChanges, SearchResults, SetDocumentAccess, Source,
 };
 use shared_auth::TokenVerifier;
 use shared_cache::Cache;
@@ -52,6 +52,7 @@ struct Script {
     asked: Vec<Asked>,
     forgotten: Vec<(CreatorId, DocumentId)>,
     access: Vec<(CreatorId, DocumentAccess)>,
+    pairs: Vec<(CreatorId, QaPairChanges)>,
     searched: Vec<(CreatorId, String)>,
 }
 
@@ -76,6 +77,7 @@ impl Engine {
         let router = Router::new()
             .route("/ai-engine/internal/v1/documents/{id}", delete(forget))
             .route("/ai-engine/internal/v1/document-access", put(set_access))
+            .route("/ai-engine/internal/v1/qa-pairs", put(set_pairs))
             .route("/ai-engine/v1/search", post(search))
             .with_state(engine.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -110,6 +112,11 @@ impl Engine {
         self.script.lock().unwrap().access.clone()
     }
 
+    /// The changes of pairs that it has received.
+    pub(crate) fn pairs(&self) -> Vec<(CreatorId, QaPairChanges)> {
+        self.script.lock().unwrap().pairs.clone()
+    }
+
     pub(crate) fn searched(&self) -> Vec<(CreatorId, String)> {
         self.script.lock().unwrap().searched.clone()
     }
@@ -133,6 +140,16 @@ async fn set_access(
     let mut script = engine.script.lock().unwrap();
     let told = body.documents.into_iter().map(|access| (creator, access));
     script.access.extend(told);
+    StatusCode::NO_CONTENT
+}
+
+async fn set_pairs(
+    State(engine): State<Engine>,
+    headers: HeaderMap,
+    Json(body): Json<QaPairChanges>,
+) -> StatusCode {
+    let creator = engine.tenant(&headers).await;
+    engine.script.lock().unwrap().pairs.push((creator, body));
     StatusCode::NO_CONTENT
 }
 

@@ -19,6 +19,8 @@ mod test_openapi;
 mod test_outage;
 mod test_profile;
 mod test_progress;
+mod test_qa_pairs;
+mod test_qa_table;
 mod test_search;
 mod test_site_settings;
 mod test_sites;

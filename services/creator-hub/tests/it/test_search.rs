@@ -16,6 +16,7 @@ fn source(document: DocumentId) -> Source {
         visibility: Visibility::default(),
         title: "Sleep".to_owned(),
         chunk_id: ChunkId::new(),
+        kind: shared_ai_client::SourceKind::Document,
         ordinal: 0,
         heading: None,
         position: None,

@@ -368,6 +368,30 @@ pub const TABLES: &[Table] = &[
         Kept::With("hub.collections"),
     ),
     of(
+        Service::CreatorHub,
+        "hub.qa_pairs",
+        Kept::Bounded("2,000 for each account"),
+    ),
+    of(
+        Service::CreatorHub,
+        "hub.qa_questions",
+        Kept::With("hub.qa_pairs"),
+    ),
+    of(
+        Service::AiEngine,
+        "ai.qa_pairs",
+        Kept::Deleted(&[rule(
+            "deleted_qa_pairs",
+            After::Hours(DAY),
+            "marks of pairs that creator-hub has deleted",
+        )]),
+    ),
+    of(
+        Service::AiEngine,
+        "ai.qa_questions",
+        Kept::With("ai.qa_pairs"),
+    ),
+    of(
         Service::AiEngine,
         "ai.document_access",
         Kept::Content("goes when creator-hub deletes the document"),

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::AnswerOutcome;
 use super::cancellation::RunningAnswer;
 use crate::app::index::search::RetrievedPassage;
+use crate::domain::answer::citations;
 use crate::domain::answer::extractive::{self, Quotations};
 use crate::domain::answer::language::Language;
 use crate::state::AppState;
@@ -53,6 +54,18 @@ impl AnswerWriter<'_> {
             cancelled: !self.send_text(text.to_owned()).await,
             ..AnswerOutcome::default()
         }
+    }
+
+    /// The answer of the pair that is the only source, word for word.
+    pub(super) async fn pair(&self) -> AnswerOutcome {
+        let mut outcome = AnswerOutcome::default();
+        for found in self.passages {
+            // Numbers in brackets would be read as citations.
+            let text = citations::escape(&found.source.text);
+            outcome.cancelled |= !self.send_text(text).await;
+            outcome.citations.push(found.source.number);
+        }
+        outcome
     }
 
     pub(super) async fn extractive(&self, fell_back: bool) -> AnswerOutcome {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use shared_ai_client::SourceKind;
 use shared_models::{ChunkId, CreatorId, DocumentId, Visibility, VisitorId};
 
 use crate::app::index::search::RetrievedPassage;
@@ -85,9 +86,10 @@ impl Reservation {
     }
 }
 
-/// The original of a public document may be opened anyway.
+/// The original of a public document may be opened anyway, and an answer of a pair is written to be
+/// given as a whole.
 fn is_bounded(passage: &RetrievedPassage) -> bool {
-    passage.source.visibility != Visibility::Public
+    passage.source.visibility != Visibility::Public && passage.source.kind == SourceKind::Document
 }
 
 fn numbered(passages: impl Iterator<Item = RetrievedPassage>) -> Vec<RetrievedPassage> {

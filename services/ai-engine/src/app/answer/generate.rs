@@ -9,8 +9,9 @@ use shared_ai_client::answer::Failure;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 
+use super::AnswerOutcome;
 use super::compose::AnswerWriter;
-use super::{AnswerOutcome, log_fallback};
+use super::strategy::log_fallback;
 use crate::clients::ollama::bulkhead::BulkheadPermit;
 use crate::clients::ollama::{ChatEvent, ChatStream, OllamaError};
 use crate::domain::answer::checked_text::CheckedText;

@@ -114,17 +114,32 @@ impl Embedder {
         Ok(vector?)
     }
 
+    /// Makes the vectors of questions that are kept; none for one that the model refuses. Fails
+    /// like [`Self::embed_passages`].
+    pub(crate) async fn embed_questions(
+        &self,
+        texts: &[String],
+    ) -> Result<Vec<Option<Vec<f32>>>, EmbedError> {
+        self.embed_inputs(texts.iter().map(|text| self.model.query_input(text)))
+            .await
+    }
+
     /// Makes the vectors of passages; none for a passage that the model refuses. Fails if Ollama is
     /// unavailable or the model refuses every passage.
     pub(crate) async fn embed_passages(
         &self,
         texts: &[String],
     ) -> Result<Vec<Option<Vec<f32>>>, EmbedError> {
+        self.embed_inputs(texts.iter().map(|text| self.model.passage_input(text)))
+            .await
+    }
+
+    async fn embed_inputs(
+        &self,
+        inputs: impl Iterator<Item = String>,
+    ) -> Result<Vec<Option<Vec<f32>>>, EmbedError> {
+        let inputs: Vec<String> = inputs.collect();
         let permit = self.passages.acquire(PASSAGE_QUEUE_TIMEOUT).await?;
-        let inputs: Vec<String> = texts
-            .iter()
-            .map(|text| self.model.passage_input(text))
-            .collect();
         let vectors = self.embed_bisecting(&inputs).await;
         permit.report(vectors.as_ref().err());
         Ok(vectors?)

@@ -1,27 +1,30 @@
 //! Hybrid search: vector search and word search, fused, then read under row-level security.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
-use shared_ai_client::{Degraded, SearchRequest, SearchResults, Source};
+use shared_ai_client::{Degraded, SearchRequest, SearchResults, Source, SourceKind};
 use shared_cache::Key;
-use shared_models::{ChunkId, CreatorId};
+use shared_models::{ChunkId, CreatorId, DocumentId};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::domain::index::calibration::Calibration;
 use crate::domain::index::duplicates::{self, Text};
 use crate::domain::index::fusion::{
     self, Candidate, KeywordHit, MAX_HITS, RelevanceRule, VectorHit,
 };
+use crate::domain::index::packed_vector;
 use crate::domain::index::scope::{DocumentFilter, Scope};
 use crate::domain::index::word_query::WordQuery;
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::chunks::{self, PassageRow};
-use crate::store::{document_access, indexed_documents, postings};
+use crate::store::qa_pairs::{self, PairRow};
+use crate::store::{document_access, indexed_documents, postings, qa_vectors};
 
 /// Results of a search that sets no limit.
 const DEFAULT_RESULTS: usize = 5;
@@ -164,8 +167,41 @@ async fn vector_search(
     question: &str,
 ) -> Result<Vec<VectorHit>, Error> {
     let vector = query_vector(app, tenant, question).await?;
-    let nearest = app.vectors.nearest(tenant, &vector, filter, MAX_HITS);
-    Ok(nearest.await?)
+    let (nearest, pairs) = tokio::join!(
+        app.vectors.nearest(tenant, &vector, filter, MAX_HITS),
+        pair_hits(app, tenant, &vector)
+    );
+    let mut hits = nearest?;
+    hits.extend(pairs?);
+    Ok(hits)
+}
+
+/// The question-and-answer pairs that are relevant, by the most similar of their questions.
+async fn pair_hits(
+    app: &AppState,
+    tenant: CreatorId,
+    vector: &[f32],
+) -> Result<Vec<VectorHit>, Error> {
+    let model = app.embedder.model();
+    let mut tx = app.db.tenant_read(tenant).await?;
+    let rows = qa_vectors::made(&mut tx, &model.name, None).await?;
+    drop(tx);
+    let mut best: HashMap<ChunkId, f32> = HashMap::new();
+    for row in rows {
+        let similarity = packed_vector::similarity(vector, &row.vector);
+        if let Some(similarity) = similarity.filter(|value| *value >= model.threshold()) {
+            let id = ChunkId::from(row.pair.as_uuid());
+            let known = best.entry(id).or_insert(similarity);
+            *known = known.max(similarity);
+        }
+    }
+    let hits = best.into_iter();
+    let mut hits: Vec<VectorHit> = hits
+        .map(|(id, similarity)| VectorHit { id, similarity })
+        .collect();
+    hits.sort_by(|one, other| other.similarity.total_cmp(&one.similarity));
+    hits.truncate(MAX_HITS);
+    Ok(hits)
 }
 
 /// What the word search found, and whether it looked at every document.
@@ -187,7 +223,7 @@ async fn word_search(
 }
 
 /// The vector of a question, from the cache if that responds in time.
-async fn query_vector(
+pub(crate) async fn query_vector(
     app: &AppState,
     tenant: CreatorId,
     question: &str,
@@ -222,8 +258,16 @@ async fn load_visible(
     }
     let ids: Vec<ChunkId> = candidates.iter().map(|candidate| candidate.id).collect();
     let mut tx = app.db.tenant_read(tenant).await?;
-    let rows = chunks::read(&mut tx, scope, &ids).await?;
+    let mut rows = chunks::read(&mut tx, scope, &ids).await?;
+    let known: HashSet<ChunkId> = rows.iter().map(|row| row.id).collect();
+    let others: Vec<Uuid> = ids
+        .iter()
+        .filter(|id| !known.contains(id))
+        .map(ChunkId::as_uuid)
+        .collect();
+    let pairs = qa_pairs::read_all(&mut tx, scope, &others).await?;
     drop(tx);
+    rows.extend(pairs.into_iter().map(pair_row));
     let mut rows_by_id: HashMap<ChunkId, PassageRow> =
         rows.into_iter().map(|row| (row.id, row)).collect();
     let mut found = Vec::new();
@@ -260,6 +304,7 @@ fn count_dropped(reason: &'static str) {
 fn retrieved(number: u32, row: PassageRow, candidate: &Candidate) -> RetrievedPassage {
     let PassageRow {
         id,
+        kind,
         document,
         title,
         ordinal,
@@ -272,6 +317,7 @@ fn retrieved(number: u32, row: PassageRow, candidate: &Candidate) -> RetrievedPa
     } = row;
     let source = Source {
         number,
+        kind,
         document_id: document,
         title,
         visibility,
@@ -286,6 +332,43 @@ fn retrieved(number: u32, row: PassageRow, candidate: &Candidate) -> RetrievedPa
         source,
         similarity: candidate.similarity,
         document_passages: usize::try_from(document_passages).unwrap_or_default(),
+    }
+}
+
+/// A question-and-answer pair as the only source.
+pub(crate) fn pair_passage(pair: PairRow) -> RetrievedPassage {
+    let row = pair_row(pair);
+    let candidate = Candidate {
+        id: row.id,
+        score: 1.0,
+        similarity: None,
+        all_keywords: true,
+        is_exact: true,
+        coverage: 1.0,
+    };
+    retrieved(1, row, &candidate)
+}
+
+/// A question-and-answer pair as a passage: its answer, under its question.
+fn pair_row(pair: PairRow) -> PassageRow {
+    let PairRow {
+        id,
+        question,
+        answer,
+        visibility,
+    } = pair;
+    PassageRow {
+        id: ChunkId::from(id.as_uuid()),
+        kind: SourceKind::QaPair,
+        document: DocumentId::from(id.as_uuid()),
+        title: question,
+        ordinal: 0,
+        heading: None,
+        content: answer,
+        position: None,
+        is_active: true,
+        document_passages: 1,
+        visibility,
     }
 }
 

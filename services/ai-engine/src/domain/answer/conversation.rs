@@ -162,7 +162,7 @@ fn plain_words(text: &str) -> Vec<String> {
 }
 
 /// Function words that are listed with their accents, compared without.
-fn is_function_plain(word: &str, language: Language) -> bool {
+pub(super) fn is_function_plain(word: &str, language: Language) -> bool {
     const PLAIN: &str = "que,como,cuando,donde,cual,quien,cuanto,cuanta,cuantos,esta,estan,asi,mas,\
         si,tambien,fur,uber,konnen,konnt,wahrend,ou,a,la,etre,meme,grace,voila,nao,sao,sera,e,ate,\
         ha,so,tem,voce,voces,entao,perche,piu,puo,cosi,gia,c,la,estas,el,tu,mi,kannst,wurde";

@@ -9,6 +9,7 @@ mod opposites;
 use std::collections::HashSet;
 
 pub use evidence::{Evidence, Passage};
+pub(super) use opposites::{has_negation_sign, is_negation};
 
 use evidence::{SourceSentence, Word, plain};
 use mentions::{check_links, check_names, check_quotations};
@@ -108,8 +109,7 @@ fn support(sentence: &str, evidence: &Evidence) -> Result<Vec<u32>, Fault> {
         .iter()
         .map(|place| evidence.sentences[*place].words.as_slice())
         .collect();
-    let signs_differ =
-        opposites::has_negation_sign(sentence) != opposites::has_negation_sign(&best.plain);
+    let signs_differ = has_negation_sign(sentence) != has_negation_sign(&best.plain);
     let counts_differ = is_copy && negations(&words) != negations(&best.words);
     if signs_differ || counts_differ || opposites::is_flipped(&words, &sources) {
         return Err(Fault::Negation);

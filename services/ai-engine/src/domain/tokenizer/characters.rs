@@ -1,46 +1,8 @@
 //! Characters: which are equal, which belong to words, which scripts write without spaces.
 
+pub(super) use shared_models::words::{is_word, normalise};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
-
-/// Brings equal texts to one form: compatibility characters (ligatures, full width) and composed
-/// accents as in NFKC, lower case, straight apostrophes and hyphens, nothing invisible.
-pub(super) fn normalise(text: &str) -> String {
-    let visible = text.chars().filter(|c| !is_invisible(*c));
-    let lower = visible.nfkc().flat_map(char::to_lowercase);
-    // Lower case can decompose a character (U+0130), so the text is composed again.
-    lower.map(plain_sign).nfc().collect()
-}
-
-/// Marks without a shape of their own, which editors and web pages put into words: soft hyphen,
-/// zero width characters, direction marks, variation selectors.
-const fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}'
-            | '\u{34f}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{2069}'
-            | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}'
-    )
-}
-
-const fn plain_sign(c: char) -> char {
-    match c {
-        '\u{2018}' | '\u{2019}' | '\u{2bc}' => '\'',
-        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
-        other => other,
-    }
-}
-
-/// Letters, digits and the marks on them.
-pub(super) fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || is_combining_mark(c)
-}
 
 /// Signs that join the parts of an identifier, an address or a number.
 pub(super) const fn is_joiner(c: char) -> bool {

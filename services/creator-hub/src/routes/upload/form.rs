@@ -131,10 +131,7 @@ pub(super) async fn receive(
 ) -> Result<Form, Error> {
     let read = receive_parts(files, &mut multipart, max_bytes).await;
     if read.is_err() {
-        // A client that is still sending would see a broken connection instead of the reason. The
-        // body limit bounds what is read here.
-        let rest = async { while let Ok(Some(_)) = multipart.next_field().await {} };
-        let _ = timeout(DRAIN_TIMEOUT, rest).await;
+        drain(&mut multipart).await;
     }
     let Parts {
         file,
@@ -153,6 +150,45 @@ pub(super) async fn receive(
         tags,
         visibility,
     })
+}
+
+/// Reads the rest of a refused form. A client that is still sending would see a broken connection
+/// instead of the reason. The body limit bounds what is read here.
+async fn drain(multipart: &mut Multipart) {
+    let rest = async { while let Ok(Some(_)) = multipart.next_field().await {} };
+    let _ = timeout(DRAIN_TIMEOUT, rest).await;
+}
+
+/// Reads a form with nothing but a file of at most `max_bytes` bytes, which are returned.
+pub(super) async fn receive_bytes(
+    mut multipart: Multipart,
+    max_bytes: u64,
+) -> Result<Vec<u8>, Error> {
+    let read = read_bytes(&mut multipart, max_bytes).await;
+    if read.is_err() {
+        drain(&mut multipart).await;
+    }
+    read
+}
+
+async fn read_bytes(multipart: &mut Multipart, max_bytes: u64) -> Result<Vec<u8>, Error> {
+    let mut file = None;
+    while let Some(mut field) = in_time(multipart.next_field(), max_bytes).await? {
+        if field.name() != Some("file") {
+            return Err(Error::Field("form", "there may be only file".to_owned()));
+        }
+        let mut bytes = Vec::new();
+        while let Some(chunk) = in_time(field.chunk(), max_bytes).await? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() as u64 > max_bytes {
+                return Err(Error::TooLarge(max_bytes));
+            }
+        }
+        if file.replace(bytes).is_some() {
+            return Err(Error::Field("file", "must be there once".to_owned()));
+        }
+    }
+    file.ok_or_else(|| Error::Field("file", "is missing".to_owned()))
 }
 
 async fn receive_parts(

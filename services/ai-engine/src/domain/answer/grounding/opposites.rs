@@ -52,12 +52,12 @@ const OPPOSITES: &str = "before/after increase/decrease increased/decreased incr
     prima/dopo con/senza sempre/mai più/meno massimo/minimo";
 
 /// Whether a text in a script without spaces, or in Korean, denies something.
-pub(super) fn has_negation_sign(text: &str) -> bool {
+pub(in crate::domain::answer) fn has_negation_sign(text: &str) -> bool {
     NEGATION_SIGNS.iter().any(|sign| text.contains(sign))
 }
 
 /// Whether the word negates.
-pub(super) fn is_negation(word: &str) -> bool {
+pub(in crate::domain::answer) fn is_negation(word: &str) -> bool {
     NEGATIONS.split(' ').any(|listed| listed == word)
 }
 

@@ -12,6 +12,7 @@ fn source(number: u32, title: &str, text: &str) -> Source {
         document_id: DocumentId::new(),
         title: title.to_owned(),
         chunk_id: ChunkId::new(),
+        kind: shared_ai_client::SourceKind::Document,
         ordinal: 0,
         heading: None,
         position: None,
