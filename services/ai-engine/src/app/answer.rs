@@ -16,8 +16,9 @@ use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
 use crate::app::index::search::{RetrievedPassage, retrieve};
-use crate::clients::ollama::OllamaError;
-use crate::clients::ollama::bulkhead::BulkheadPermit;
+use crate::clients::bulkhead::BulkheadPermit;
+use crate::clients::model_error::ModelError;
+use crate::clients::model_servers::AnsweredBy;
 use crate::domain::answer::answerability::Evidence;
 use crate::domain::answer::canned_replies::replies;
 use crate::domain::answer::language::Language;
@@ -79,6 +80,8 @@ struct AnswerOutcome {
     generative: bool,
     fell_back: bool,
     model_called: bool,
+    /// The server that was asked and answered something.
+    answered_by: Option<AnsweredBy>,
     /// Whether the model reached the limit of its answer's length.
     truncated: bool,
     citations: Vec<u32>,
@@ -245,17 +248,21 @@ fn log_fallback(cause: &dyn std::fmt::Display) {
     tracing::warn!(%cause, "no usable text of the chat model; answering with quotations");
 }
 
-/// Acquires a slot of the chat model and checks that Ollama has the model.
+/// Acquires a slot of the chat model and checks that Ollama has the model, unless another server is
+/// asked first.
 async fn acquire_chat_model(
     app: &AppState,
     queue_timeout: Duration,
 ) -> Result<BulkheadPermit, Error> {
     let permit = app.chat_bulkhead.acquire(queue_timeout).await?;
+    if app.chat_servers.has_alternative() {
+        return Ok(permit);
+    }
     let model = &app.chat_model;
     let error = match app.ollama.has_model(model).await {
         // Not reported as a success: only the chat itself proves that the model works.
         Ok(true) => return Ok(permit),
-        Ok(false) => OllamaError::NotFound(model.clone()),
+        Ok(false) => ModelError::NotFound(model.clone()),
         Err(error) => error,
     };
     permit.report(Some(&error));
@@ -364,14 +371,23 @@ impl AnswerOutcome {
                 message: "the answer was cancelled; the text so far is incomplete".to_owned(),
             }),
             Some(failure) => AnswerEvent::Error(failure),
-            None => AnswerEvent::Done(Done {
-                generation_id: id,
-                mode,
-                fell_back: self.fell_back,
-                truncated: self.truncated,
-                citations: self.citations,
-                usage: self.usage,
-            }),
+            None => {
+                let by = self.answered_by;
+                let fallback_reason = by.as_ref().and_then(|by| by.fallback);
+                let (server, model) = by.map(|by| (by.server, by.model)).unzip();
+                AnswerEvent::Done(Done {
+                    generation_id: id,
+                    mode,
+                    fell_back: self.fell_back,
+                    truncated: self.truncated,
+                    citations: self.citations,
+                    usage: self.usage,
+                    server,
+                    model,
+                    fallback: fallback_reason.is_some(),
+                    fallback_reason,
+                })
+            }
         }
     }
 }

@@ -15,8 +15,9 @@ use shared_web::telemetry;
 pub use crate::domain::models::ModelUse;
 pub use settings::{ModelSettings, ModelSource, Settings};
 
+use crate::clients::model_error::ModelError;
 use crate::clients::model_file::ModelFile;
-use crate::clients::ollama::{Ollama, OllamaError};
+use crate::clients::ollama::Ollama;
 use crate::domain::models::is_same_model;
 use progress::ProgressLog;
 
@@ -39,7 +40,7 @@ pub enum Error {
         /// The base URL of Ollama.
         url: String,
         /// The last failure.
-        cause: OllamaError,
+        cause: ModelError,
     },
     /// A model with the source `image` is not in Ollama's directory.
     #[error("model {0} is not in the store: its image does not contain it, or it was not copied")]
@@ -50,7 +51,7 @@ pub enum Error {
         /// The name of the model.
         model: String,
         /// The failure.
-        cause: OllamaError,
+        cause: ModelError,
     },
     /// The file of a model could not be downloaded.
     #[error("model {model} could not be downloaded: {cause}")]
@@ -66,7 +67,7 @@ pub enum Error {
         /// The name of the model.
         model: String,
         /// The failure.
-        cause: OllamaError,
+        cause: ModelError,
     },
 }
 

@@ -82,6 +82,7 @@ impl TestApp {
                 chroma_url: stores.chroma.clone(),
                 chat_model: "tiny-llama".to_owned(),
                 embedding_model: "all-minilm".to_owned(),
+                model_servers: Vec::new(),
                 answer_mode: AnswerMode::Auto,
                 collections: collections.clone(),
             },
