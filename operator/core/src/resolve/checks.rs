@@ -10,7 +10,7 @@ use crate::api::CreatorPlatform;
 use crate::api::workload::Workload;
 
 /// Variables that the operator writes itself.
-const RESERVED: [&str; 42] = [
+const RESERVED: [&str; 43] = [
     keys::LISTEN_ADDR,
     keys::METRICS_ADDR,
     keys::DATABASE_HOST,
@@ -47,6 +47,7 @@ const RESERVED: [&str; 42] = [
     keys::EMBEDDING_MODEL,
     keys::ANSWER_MODE,
     keys::MODELS,
+    keys::MODEL_SERVERS,
     keys::WIDGET_TOKEN_KEY,
     keys::DEMO_PAGE,
     keys::SOCKETS_PER_PROCESS,
@@ -102,7 +103,8 @@ fn networks(platform: &CreatorPlatform, found: &mut Vec<Problem>) {
 
 fn workload(path: &str, workload: &Workload, found: &mut Vec<Problem>) {
     for variable in &workload.env {
-        if RESERVED.contains(&variable.name.as_str()) {
+        let name = variable.name.as_str();
+        if RESERVED.contains(&name) || keys::is_of_model_server(name) {
             found.push(Problem {
                 path: format!("{path}.env[{}]", variable.name),
                 wrong: "the operator sets this variable itself".to_owned(),
