@@ -58,12 +58,7 @@ pub const NAME_MAX: usize = 40;
         .message("migrations.requireBackup requires postgres.managed.backup"),
     validation = Rule::new("!has(self.modelServers) || self.modelServers.all(one, \
         self.modelServers.exists_one(other, other.name == one.name))")
-        .message("each of modelServers must have a name of its own"),
-    validation = Rule::new("!has(self.modelServers) || self.modelServers.all(server, \
-        server.models.all(served, served.use != 'embeddings' || \
-        self.ollama.models.exists(own, own.use == 'embedding' && own.name == served.name)))")
-        .message("a model of use embeddings in modelServers must have the name of the embedding \
-            model in ollama.models: vectors of different models cannot be compared")
+        .message("each of modelServers must have a name of its own")
 )]
 pub struct CreatorPlatformSpec {
     /// Version of the four services and of the database schema.

@@ -7,6 +7,8 @@ use shared_egress::{AllowedNetworks, BadNetworks};
 
 use super::{Problem, SUPPORTED};
 use crate::api::CreatorPlatform;
+use crate::api::model_servers::ServedUse;
+use crate::api::ollama::ModelUse;
 use crate::api::workload::Workload;
 
 /// Variables that the operator writes itself.
@@ -61,6 +63,7 @@ pub(super) fn problems(platform: &CreatorPlatform) -> Vec<Problem> {
     let mut found = Vec::new();
     version(&platform.spec.version, &mut found);
     networks(platform, &mut found);
+    embeddings(platform, &mut found);
     for service in Service::ALL {
         let path = format!("spec.services.{}", section(service));
         workload(&path, platform.spec.services.workload(service), &mut found);
@@ -98,6 +101,26 @@ fn networks(platform: &CreatorPlatform, found: &mut Vec<Problem>) {
             wrong: error.to_string(),
             remedy: "list only the networks that the sites of creators are in".to_owned(),
         });
+    }
+}
+
+/// Vectors of different models cannot be compared. As a rule of the schema this would cost more than
+/// the API server allows: it compares each model with each.
+fn embeddings(platform: &CreatorPlatform, found: &mut Vec<Problem>) {
+    let own = platform.spec.ollama.model(ModelUse::Embedding);
+    for server in &platform.spec.model_servers {
+        let model = server.model(ServedUse::Embeddings);
+        if let Some(model) = model.filter(|model| *model != own) {
+            found.push(Problem {
+                path: format!("spec.modelServers[{}].models", server.name),
+                wrong: format!(
+                    "{model} cannot make embeddings beside {own} of spec.ollama.models: vectors of \
+                     different models cannot be compared"
+                ),
+                remedy: "list the same model, under the same name, or leave embeddings to Ollama"
+                    .to_owned(),
+            });
+        }
     }
 }
 

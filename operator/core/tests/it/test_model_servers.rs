@@ -1,6 +1,7 @@
 //! Model servers: what ai-engine gets of them, and what a missing Secret stops.
 
 use operator_core::api::condition::ConditionStatus::{False, True};
+use operator_core::api::ollama::Ollama;
 use operator_core::api::workload::Variable;
 use operator_core::api::{Condition, CreatorPlatform};
 use operator_core::object::{Kind, ObjectKey};
@@ -221,4 +222,25 @@ fn variables_of_model_servers_cannot_be_set_by_hand() {
         let invalid = resolve(&platform, &Observed::default()).expect_err(name);
         assert!(invalid.to_string().contains(name), "{invalid}");
     }
+}
+
+#[test]
+fn vectors_of_another_model_are_refused() {
+    let mut platform = sample(SAMPLE);
+    let served = &mut platform.spec.model_servers[0].models[1];
+    "all-minilm".clone_into(&mut served.name);
+    let invalid = resolve(&platform, &Observed::default()).expect_err("another model");
+    let said = invalid.to_string();
+    assert!(
+        said.starts_with("spec.modelServers[vllm].models: "),
+        "{said}"
+    );
+    assert!(
+        said.contains("all-minilm cannot make embeddings beside nomic-embed-text"),
+        "{said}"
+    );
+    // The default of ollama.models counts, too.
+    platform.spec.ollama = Ollama::default();
+    "nomic-embed-text".clone_into(&mut platform.spec.model_servers[0].models[1].name);
+    assert!(resolve(&platform, &Observed::default()).is_ok());
 }
