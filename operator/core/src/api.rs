@@ -10,6 +10,7 @@ pub mod condition;
 pub mod egress;
 pub mod gateway;
 pub mod images;
+pub mod model_servers;
 pub mod ollama;
 pub mod platform;
 pub mod policy;

@@ -24,6 +24,7 @@ mod job;
 pub mod labels;
 mod merge;
 mod migration;
+mod model_servers;
 mod monitoring;
 mod network;
 mod ollama;

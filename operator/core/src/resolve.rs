@@ -106,10 +106,7 @@ impl Resolved {
 
     /// The model of a purpose.
     pub fn model(&self, purpose: ModelUse) -> &str {
-        let mut models = self.spec.ollama.models.iter();
-        models
-            .find(|model| model.purpose == purpose)
-            .map_or("", |model| &model.name)
+        self.spec.ollama.model(purpose)
     }
 
     fn own_image(&self, name: &str) -> String {

@@ -1,5 +1,7 @@
 //! The settings of this service.
 
+mod model_servers;
+
 use shared_ai_client::AnswerMode;
 use shared_auth::VerifierSettings;
 use shared_cache::CacheSettings;
@@ -7,6 +9,8 @@ use shared_config::{Problems, Reader, Service, keys};
 use shared_db::DatabaseSettings;
 use shared_jobs::retention::RetentionSettings;
 use shared_web::serve::ServeSettings;
+
+pub use model_servers::{ModelServerSettings, ServerKind};
 
 /// Everything that ai-engine reads from its environment.
 #[derive(Debug, Clone)]
@@ -27,7 +31,7 @@ pub struct Config {
     pub engines: Engines,
 }
 
-/// Ollama and Chroma.
+/// The model servers and Chroma.
 #[derive(Debug, Clone)]
 pub struct Engines {
     /// The base URL of Ollama.
@@ -38,6 +42,8 @@ pub struct Engines {
     pub chat_model: String,
     /// The model that makes vectors of texts.
     pub embedding_model: String,
+    /// The servers that are asked before Ollama, in order of preference.
+    pub model_servers: Vec<ModelServerSettings>,
     /// The mode of a question that sets none.
     pub answer_mode: AnswerMode,
     /// The prefix of Chroma's collections. Tests share one Chroma, so each has its own prefix.
@@ -47,6 +53,7 @@ pub struct Engines {
 impl Config {
     /// Reads the settings, or lists every problem.
     pub fn from_reader(mut reader: Reader) -> Result<Self, Problems> {
+        let embedding_model = reader.required(keys::EMBEDDING_MODEL);
         let config = Self {
             serve: ServeSettings::from_reader(&mut reader, Service::AiEngine),
             database: DatabaseSettings::from_reader(&mut reader),
@@ -58,7 +65,8 @@ impl Config {
                 ollama_url: reader.url(keys::OLLAMA_URL),
                 chroma_url: reader.url(keys::CHROMA_URL),
                 chat_model: reader.required(keys::CHAT_MODEL),
-                embedding_model: reader.required(keys::EMBEDDING_MODEL),
+                model_servers: model_servers::read(&mut reader, &embedding_model),
+                embedding_model,
                 answer_mode: reader.parsed(keys::ANSWER_MODE, AnswerMode::Auto),
                 collections: "knowledge".to_owned(),
             },

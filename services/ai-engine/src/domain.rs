@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod circuit_breaker;
+pub(crate) mod failover;
 pub(crate) mod index;
 pub(crate) mod models;
 pub(crate) mod tokenizer;

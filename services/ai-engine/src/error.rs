@@ -9,9 +9,9 @@ use shared_models::page::BadPage;
 use shared_web::ApiError;
 
 use crate::app::index::embed::EmbedError;
+use crate::clients::bulkhead::Overloaded;
 use crate::clients::chroma::ChromaError;
-use crate::clients::ollama::OllamaError;
-use crate::clients::ollama::bulkhead::Overloaded;
+use crate::clients::model_error::ModelError;
 
 /// How long a caller should wait until a model is pulled.
 const MISSING_MODEL_BACKOFF: Duration = Duration::from_secs(10);
@@ -35,7 +35,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
     #[error(transparent)]
-    Ollama(#[from] OllamaError),
+    Model(#[from] ModelError),
     #[error(transparent)]
     Chroma(#[from] ChromaError),
     #[error(transparent)]
@@ -70,7 +70,7 @@ impl From<Error> for ApiError {
                     .detail("the model is overloaded; try again shortly")
                     .retry_after(retry_after)
             }
-            Error::Ollama(cause) => from_ollama(cause),
+            Error::Model(cause) => from_model(cause),
             Error::Chroma(cause) => Self::unavailable(Store::Chroma.name(), cause),
             Error::Cache(cause) => Self::unavailable(Store::Redis.name(), cause),
             Error::Database(cause) => cause.into(),
@@ -79,10 +79,10 @@ impl From<Error> for ApiError {
     }
 }
 
-/// Every failure of Ollama is 503, since none is caused by the caller.
-fn from_ollama(cause: OllamaError) -> ApiError {
+/// Every failure of a model is 503, since none is caused by the caller.
+fn from_model(cause: ModelError) -> ApiError {
     let missing = match &cause {
-        OllamaError::NotFound(model) => Some(format!("ollama does not have the model {model} yet")),
+        ModelError::NotFound(model) => Some(format!("ollama does not have the model {model} yet")),
         _ => None,
     };
     let error = ApiError::unavailable(Store::Ollama.name(), cause);
@@ -95,7 +95,7 @@ fn from_ollama(cause: OllamaError) -> ApiError {
 impl From<EmbedError> for Error {
     fn from(error: EmbedError) -> Self {
         match error {
-            EmbedError::Ollama(cause) => cause.into(),
+            EmbedError::Model(cause) => cause.into(),
             EmbedError::Overloaded(cause) => cause.into(),
         }
     }

@@ -21,8 +21,9 @@ use shared_web::serve::{self, StartError};
 use shared_web::service::Process;
 use shared_web::{Checks, Limiter, app as web, rate_limit};
 
-pub use clients::{chroma, ollama};
-pub use config::{Config, Engines};
+pub use clients::model_error::ModelError;
+pub use clients::{chat_stream, chroma, ollama};
+pub use config::{Config, Engines, ModelServerSettings, ServerKind};
 /// What decides about answers and their sentences, for `tests/quality`, which measures it.
 pub use domain::answer::{answerability, grounding, qa_match};
 /// For tests, which calibrate a model once for all.

@@ -16,9 +16,10 @@ use shared_rpc::http_client;
 use shared_web::serve::StartError;
 
 use crate::app::index::embed::Embedder;
+use crate::clients::bulkhead::{Bulkhead, BulkheadLimits};
 use crate::clients::chroma::{Chroma, VectorStore};
+use crate::clients::model_servers::{ChatServers, EmbeddingServers};
 use crate::clients::ollama::Ollama;
-use crate::clients::ollama::bulkhead::{Bulkhead, BulkheadLimits};
 use crate::config::Config;
 
 /// For generative answers. Ollama itself runs one or a few at a time.
@@ -46,13 +47,15 @@ pub struct AppState {
     pub hub_jobs: JobQueue,
     /// Reads the texts of documents.
     pub hub: HubClient,
-    /// The client of Ollama.
+    /// The client of the platform's own Ollama.
     pub ollama: Ollama,
+    /// The servers that write answers.
+    pub chat_servers: ChatServers,
     /// Makes vectors of texts.
     pub embedder: Embedder,
     /// Stores and searches vectors.
     pub vectors: VectorStore,
-    /// The model that writes answers.
+    /// The model of Ollama that writes answers.
     pub chat_model: String,
     /// Limits the calls of the chat model.
     pub chat_bulkhead: Bulkhead,
@@ -78,6 +81,9 @@ impl AppState {
         let chroma = Chroma::new(&engines.chroma_url)
             .map_err(|error| StartError::setup("CHROMA_URL", error))?;
         let model = &engines.embedding_model;
+        let servers = &engines.model_servers;
+        let chat_servers = ChatServers::new(servers, (&ollama, &engines.chat_model));
+        let embedding_servers = EmbeddingServers::new(servers, (&ollama, model));
         let (cache, db) = (Cache::new(&cache)?, Db::new(&database));
         let verifier = TokenVerifier::new(Service::AiEngine, verifier, http.clone())
             .with_revocations(cache.clone(), &db);
@@ -91,7 +97,8 @@ impl AppState {
             hub: HubClient::new(&creator_hub_url, http, tokens),
             verifier,
             cache,
-            embedder: Embedder::new(ollama.clone(), model),
+            embedder: Embedder::new(embedding_servers, model),
+            chat_servers,
             vectors: VectorStore::new(chroma, &engines.collections, model),
             ollama,
             chat_model: engines.chat_model,

@@ -184,6 +184,76 @@ pub struct Done {
     pub citations: Vec<u32>,
     /// Tokens used.
     pub usage: Usage,
+    /// The model server that was asked; absent if no model was called, or none answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// The chat model of that server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// True when that is not the preferred server, since those before it did not answer.
+    #[serde(default)]
+    pub fallback: bool,
+    /// Why the preferred server did not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_reason: Option<FallbackReason>,
+}
+
+/// Why a model server did not answer, so that another one was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FallbackReason {
+    /// It had too much to do, or a limit of its account was reached.
+    Overloaded,
+    /// It failed.
+    Failed,
+    /// It did not answer in time.
+    Timeout,
+    /// It could not be reached.
+    Unreachable,
+    /// It refused the request: a wrong key, an unknown model, a missing Secret.
+    Misconfigured,
+    /// Its response was not one of its protocol.
+    Malformed,
+    /// The question exceeded the context window of its model.
+    TooLong,
+    /// A reason of another version.
+    #[serde(other)]
+    Other,
+}
+
+impl FallbackReason {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Overloaded,
+        Self::Failed,
+        Self::Timeout,
+        Self::Unreachable,
+        Self::Misconfigured,
+        Self::Malformed,
+        Self::TooLong,
+        Self::Other,
+    ];
+
+    /// The serialised text.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Overloaded => "overloaded",
+            Self::Failed => "failed",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::Misconfigured => "misconfigured",
+            Self::Malformed => "malformed",
+            Self::TooLong => "too_long",
+            Self::Other => "other",
+        }
+    }
+
+    /// The reason of that text; `Other` for one that is not known.
+    pub fn of_code(code: &str) -> Self {
+        let mut all = Self::ALL.into_iter();
+        all.find(|reason| reason.as_str() == code)
+            .unwrap_or(Self::Other)
+    }
 }
 
 /// Tokens as counted by the model, never estimated; zero without a model call.
@@ -208,17 +278,17 @@ pub struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerFailure {
-    /// Ollama is unavailable.
+    /// The model server is unavailable.
     DependencyUnavailable,
-    /// Ollama does not have the chat model.
+    /// The model server does not have the chat model.
     ModelMissing,
-    /// Ollama's queue is full.
+    /// The model server has too much to do.
     Overloaded,
     /// The question and its conversation exceed the model's context window.
     TooLong,
     /// The chat model failed.
     ModelFailed,
-    /// Ollama closed the stream early.
+    /// The model server closed the stream early.
     StreamCut,
     /// The answer was cancelled by a request (`DELETE` of its record).
     Cancelled,
@@ -290,6 +360,11 @@ mod tests {
         );
         let older: Done = serde_json::from_str(&format!("{known}}}")).unwrap();
         assert!(!older.truncated);
+        assert!(!older.fallback && older.server.is_none());
+        for reason in FallbackReason::ALL {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+            assert_eq!(FallbackReason::of_code(reason.as_str()), reason);
+        }
         let newer = format!("{known},\"truncated\":true,\"unknown\":1}}");
         assert!(serde_json::from_str::<Done>(&newer).unwrap().truncated);
     }

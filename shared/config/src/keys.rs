@@ -135,6 +135,13 @@ pub const ANSWER_MODE: &str = "ANSWER_MODE";
 /// JSON list of the models that the models Job makes available.
 pub const MODELS: &str = "MODELS";
 
+/// JSON list of the model servers that are asked before Ollama, in order of preference.
+pub const MODEL_SERVERS: &str = "MODEL_SERVERS";
+/// Before the name of a model server: its API key. Secret.
+pub const MODEL_SERVER_KEY_PREFIX: &str = "MODEL_SERVER_KEY_";
+/// Before the name of a model server: the certificates of its authority, PEM.
+pub const MODEL_SERVER_CA_PREFIX: &str = "MODEL_SERVER_CA_";
+
 /// Key that signs visitor tokens of the widget. Secret, 32 bytes or more.
 pub const WIDGET_TOKEN_KEY: &str = "WIDGET_TOKEN_KEY";
 /// `true` serves the demo page of the widget.
@@ -172,5 +179,39 @@ pub const fn database_password_of(service: crate::Service) -> &'static str {
         crate::Service::CreatorHub => CREATOR_HUB_DATABASE_PASSWORD,
         crate::Service::AiEngine => AI_ENGINE_DATABASE_PASSWORD,
         crate::Service::Channel => CHANNEL_DATABASE_PASSWORD,
+    }
+}
+
+/// The variable with the API key of the model server of that name.
+pub fn model_server_key(server: &str) -> String {
+    of_model_server(MODEL_SERVER_KEY_PREFIX, server)
+}
+
+/// The variable with the certificates of the authority of the model server of that name.
+pub fn model_server_ca(server: &str) -> String {
+    of_model_server(MODEL_SERVER_CA_PREFIX, server)
+}
+
+/// Whether a variable is one of a model server.
+pub fn is_of_model_server(name: &str) -> bool {
+    name.starts_with(MODEL_SERVER_KEY_PREFIX) || name.starts_with(MODEL_SERVER_CA_PREFIX)
+}
+
+/// Names of servers have lower-case letters, digits and hyphens, so no two give one variable.
+fn of_model_server(prefix: &str, server: &str) -> String {
+    format!("{prefix}{}", server.to_ascii_uppercase().replace('-', "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_model_server_has_variables_of_its_own() {
+        assert_eq!(model_server_key("vllm-1"), "MODEL_SERVER_KEY_VLLM_1");
+        assert_eq!(model_server_ca("vllm-1"), "MODEL_SERVER_CA_VLLM_1");
+        assert!(is_of_model_server(&model_server_key("x")));
+        assert!(is_of_model_server(&model_server_ca("x")));
+        assert!(!is_of_model_server(MODEL_SERVERS));
     }
 }

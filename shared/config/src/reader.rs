@@ -80,6 +80,11 @@ impl Reader {
         self.value(key).unwrap_or(default).to_owned()
     }
 
+    /// The value of a variable whose name depends on another setting.
+    pub fn named(&self, key: &str) -> Option<String> {
+        self.value(key).map(str::to_owned)
+    }
+
     /// A value that is parsed, with a default.
     pub fn parsed<T: FromStr>(&mut self, key: &'static str, default: T) -> T
     where

@@ -4,4 +4,4 @@ mod networks;
 mod ranges;
 
 pub use ipnet::IpNet;
-pub use networks::{AllowedNetworks, BadNetworks, Block, MAX_NETWORKS, Reach};
+pub use networks::{AllowedNetworks, BadNetworks, Block, MAX_NETWORKS, Reach, anywhere};

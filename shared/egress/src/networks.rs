@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use crate::ranges::{ALL_V4, GLOBAL_V6, METADATA, NEVER, RESERVED_V4, RESERVED_V6, translated};
+use crate::ranges::{
+    ALL_V4, ALL_V6, GLOBAL_V6, LOOPBACK_V4, METADATA, NEVER, RESERVED_V4, RESERVED_V6, translated,
+};
 
 /// The most networks of a list.
 pub const MAX_NETWORKS: usize = 32;
@@ -105,6 +107,19 @@ impl AllowedNetworks {
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// Whatever a host may have that the operator of the platform names: public and private addresses,
+/// without loopback, link-local, metadata, multicast and unspecified ones.
+pub fn anywhere() -> Vec<Block> {
+    let (v4, v6): (Vec<IpNet>, Vec<IpNet>) = NEVER
+        .into_iter()
+        .chain([IpNet::V4(LOOPBACK_V4)])
+        .partition(|range| matches!(range, IpNet::V4(_)));
+    vec![
+        block(IpNet::V4(ALL_V4), &v4, Reach::Listed),
+        block(IpNet::V6(ALL_V6), &v6, Reach::Listed),
+    ]
 }
 
 fn is_public(address: IpAddr) -> bool {

@@ -16,6 +16,12 @@ const fn v6(a: u16, b: u16, c: u16, length: u8) -> Ipv6Net {
 /// All of IPv4.
 pub(crate) const ALL_V4: Ipv4Net = v4(0, 0, 0, 0, 0);
 
+/// All of IPv6.
+pub(crate) const ALL_V6: Ipv6Net = v6(0, 0, 0, 0);
+
+/// The machine itself, in IPv4.
+pub(crate) const LOOPBACK_V4: Ipv4Net = v4(127, 0, 0, 0, 8);
+
 /// What is not public in IPv4.
 pub(crate) const RESERVED_V4: [Ipv4Net; 15] = [
     v4(0, 0, 0, 0, 8),       // this network

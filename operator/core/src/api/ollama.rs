@@ -65,6 +65,16 @@ impl Default for Ollama {
     }
 }
 
+impl Ollama {
+    /// The model of a purpose.
+    pub fn model(&self, purpose: ModelUse) -> &str {
+        let mut models = self.models.iter();
+        models
+            .find(|model| model.purpose == purpose)
+            .map_or("", |model| &model.name)
+    }
+}
+
 /// GPUs of a pod.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]

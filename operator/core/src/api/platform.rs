@@ -7,6 +7,7 @@ use super::auth::Auth;
 use super::egress::Egress;
 use super::gateway::Gateway;
 use super::images::Images;
+use super::model_servers::ModelServer;
 use super::ollama::Ollama;
 use super::policy::{Migrations, Monitoring, NetworkPolicies};
 use super::postgres::Postgres;
@@ -51,9 +52,14 @@ pub const NAME_MAX: usize = 40;
         .message("the name of a platform must be a DNS label of at most 40 characters")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!self.migrations.requireBackup || \
+#[x_kube(
+    validation = Rule::new("!self.migrations.requireBackup || \
         (has(self.postgres.managed) && has(self.postgres.managed.backup))")
-    .message("migrations.requireBackup requires postgres.managed.backup"))]
+        .message("migrations.requireBackup requires postgres.managed.backup"),
+    validation = Rule::new("!has(self.modelServers) || self.modelServers.all(one, \
+        self.modelServers.exists_one(other, other.name == one.name))")
+        .message("each of modelServers must have a name of its own")
+)]
 pub struct CreatorPlatformSpec {
     /// Version of the four services and of the database schema.
     #[serde(default = "version")]
@@ -80,6 +86,12 @@ pub struct CreatorPlatformSpec {
     /// Ollama, which runs the language models.
     #[serde(default)]
     pub ollama: Ollama,
+    /// Servers of language models outside of the platform, in order of preference. A question that
+    /// one of them cannot answer goes to the next; the Ollama of `spec.ollama` is always the last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub model_servers: Vec<ModelServer>,
     /// The gateway: nginx in front of the four services.
     #[serde(default)]
     pub gateway: Gateway,

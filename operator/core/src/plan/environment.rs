@@ -5,7 +5,7 @@ use shared_config::{Retention, Service, Store, keys, limits};
 
 use crate::api::ollama::ModelUse;
 use crate::api::workload::Variable;
-use crate::plan::{chroma, foundation, ollama, pod, postgres};
+use crate::plan::{chroma, foundation, model_servers, ollama, pod, postgres};
 use crate::resolve::Resolved;
 
 /// Audience of access tokens.
@@ -163,14 +163,16 @@ fn creator_hub(resolved: &Resolved) -> Vec<Value> {
 
 fn ai_engine(resolved: &Resolved) -> Vec<Value> {
     let mode = resolved.spec.services.ai_engine.answer_mode;
-    vec![
+    let mut env = vec![
         pod::variable(keys::CREATOR_HUB_URL, url(resolved, Service::CreatorHub)),
         pod::variable(keys::OLLAMA_URL, ollama::url(resolved)),
         pod::variable(keys::CHROMA_URL, chroma::url(resolved)),
         pod::variable(keys::CHAT_MODEL, resolved.model(ModelUse::Chat)),
         pod::variable(keys::EMBEDDING_MODEL, resolved.model(ModelUse::Embedding)),
         pod::variable(keys::ANSWER_MODE, mode.name()),
-    ]
+    ];
+    env.extend(model_servers::environment(resolved));
+    env
 }
 
 fn channel(resolved: &Resolved) -> Vec<Value> {

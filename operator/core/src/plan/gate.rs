@@ -6,7 +6,7 @@ use crate::component::Component;
 use crate::object::Kind;
 use crate::observed::Observed;
 use crate::plan::draft::{MissingKey, Sketch};
-use crate::plan::{Change, Desired, Gate, Item, StageName, Wait};
+use crate::plan::{Change, Desired, Gate, Item, StageName, Wait, model_servers};
 use crate::reason::Reason;
 use crate::rollout::{self, JobState, Rollout};
 
@@ -44,6 +44,10 @@ pub(crate) fn of(stage: StageName, items: &[Item], sketch: &Sketch<'_>) -> Gate 
                 message: "The key for configuration hashes is being generated.".to_owned(),
             });
         }
+    }
+    // At the last stage, so that nothing else waits for them.
+    if stage == StageName::Gateway {
+        waits.extend(model_servers::missing_secrets(sketch));
     }
     if !failures.is_empty() {
         failures.extend(waits);

@@ -10,7 +10,7 @@ use crate::api::stores::StoreMode;
 use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
-use crate::plan::{StageName, labels};
+use crate::plan::{StageName, labels, model_servers};
 use crate::resolve::Resolved;
 
 /// A Service of that name for the pods of a component.
@@ -96,6 +96,9 @@ pub(crate) fn policies(sketch: &mut Sketch<'_>) {
         if fetches_sites(component) {
             egress.extend(sites(sketch.resolved));
         }
+        if component == Component::Service(Service::AiEngine) {
+            egress.extend(model_servers::egress(sketch.resolved));
+        }
         if !egress.is_empty() {
             egress.push(json!({"ports": [
                 {"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"},
@@ -121,19 +124,11 @@ fn fetches_sites(component: Component) -> bool {
 
 /// The hosts that creators may name: the rules of the fetcher's own guard, as policies have them.
 fn sites(resolved: &Resolved) -> Vec<Value> {
-    let peer = |block: &Block| {
-        let mut range = json!({"cidr": block.range.to_string()});
-        if !block.except.is_empty() {
-            let except: Vec<_> = block.except.iter().map(ToString::to_string).collect();
-            range["except"] = json!(except);
-        }
-        json!({"ipBlock": range})
-    };
     let blocks = resolved.allowed_networks.blocks();
     let (public, listed): (Vec<&Block>, Vec<&Block>) = blocks
         .iter()
         .partition(|block| block.reach == Reach::Public);
-    let peers = |blocks: &[&Block]| blocks.iter().copied().map(peer).collect::<Vec<_>>();
+    let peers = |blocks: &[&Block]| blocks.iter().copied().map(block).collect::<Vec<_>>();
     let ports = [80, 443].map(|port| json!({"port": port, "protocol": "TCP"}));
     let mut rules = vec![json!({"to": peers(&public), "ports": ports})];
     if !listed.is_empty() {
@@ -141,6 +136,16 @@ fn sites(resolved: &Resolved) -> Vec<Value> {
         rules.push(json!({"to": peers(&listed), "ports": [{"protocol": "TCP"}]}));
     }
     rules
+}
+
+/// A range of addresses as a peer of a policy.
+pub(crate) fn block(block: &Block) -> Value {
+    let mut range = json!({"cidr": block.range.to_string()});
+    if !block.except.is_empty() {
+        let except: Vec<_> = block.except.iter().map(ToString::to_string).collect();
+        range["except"] = json!(except);
+    }
+    json!({"ipBlock": range})
 }
 
 fn policy(sketch: &mut Sketch<'_>, component: Component, suffix: &str, spec: &Value) {
@@ -314,11 +319,16 @@ fn port_of(port: i32) -> u16 {
 }
 
 fn port_of_url(url: &str) -> u16 {
+    host_and_port(url).1
+}
+
+/// The host and the port of a base URL.
+pub(crate) fn host_and_port(url: &str) -> (&str, u16) {
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
     let authority = rest.split('/').next().unwrap_or_default();
     let default = if scheme == "https" { 443 } else { 80 };
     authority
         .rsplit_once(':')
-        .and_then(|(_, port)| port.parse().ok())
-        .unwrap_or(default)
+        .and_then(|(host, port)| Some((host, port.parse().ok()?)))
+        .unwrap_or((authority, default))
 }

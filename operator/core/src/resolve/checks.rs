@@ -7,10 +7,12 @@ use shared_egress::{AllowedNetworks, BadNetworks};
 
 use super::{Problem, SUPPORTED};
 use crate::api::CreatorPlatform;
+use crate::api::model_servers::ServedUse;
+use crate::api::ollama::ModelUse;
 use crate::api::workload::Workload;
 
 /// Variables that the operator writes itself.
-const RESERVED: [&str; 42] = [
+const RESERVED: [&str; 43] = [
     keys::LISTEN_ADDR,
     keys::METRICS_ADDR,
     keys::DATABASE_HOST,
@@ -47,6 +49,7 @@ const RESERVED: [&str; 42] = [
     keys::EMBEDDING_MODEL,
     keys::ANSWER_MODE,
     keys::MODELS,
+    keys::MODEL_SERVERS,
     keys::WIDGET_TOKEN_KEY,
     keys::DEMO_PAGE,
     keys::SOCKETS_PER_PROCESS,
@@ -60,6 +63,7 @@ pub(super) fn problems(platform: &CreatorPlatform) -> Vec<Problem> {
     let mut found = Vec::new();
     version(&platform.spec.version, &mut found);
     networks(platform, &mut found);
+    embeddings(platform, &mut found);
     for service in Service::ALL {
         let path = format!("spec.services.{}", section(service));
         workload(&path, platform.spec.services.workload(service), &mut found);
@@ -100,9 +104,30 @@ fn networks(platform: &CreatorPlatform, found: &mut Vec<Problem>) {
     }
 }
 
+/// Vectors of different models cannot be compared. As a rule of the schema this would cost more than
+/// the API server allows: it compares each model with each.
+fn embeddings(platform: &CreatorPlatform, found: &mut Vec<Problem>) {
+    let own = platform.spec.ollama.model(ModelUse::Embedding);
+    for server in &platform.spec.model_servers {
+        let model = server.model(ServedUse::Embeddings);
+        if let Some(model) = model.filter(|model| *model != own) {
+            found.push(Problem {
+                path: format!("spec.modelServers[{}].models", server.name),
+                wrong: format!(
+                    "{model} cannot make embeddings beside {own} of spec.ollama.models: vectors of \
+                     different models cannot be compared"
+                ),
+                remedy: "list the same model, under the same name, or leave embeddings to Ollama"
+                    .to_owned(),
+            });
+        }
+    }
+}
+
 fn workload(path: &str, workload: &Workload, found: &mut Vec<Problem>) {
     for variable in &workload.env {
-        if RESERVED.contains(&variable.name.as_str()) {
+        let name = variable.name.as_str();
+        if RESERVED.contains(&name) || keys::is_of_model_server(name) {
             found.push(Problem {
                 path: format!("{path}.env[{}]", variable.name),
                 wrong: "the operator sets this variable itself".to_owned(),

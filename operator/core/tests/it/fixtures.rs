@@ -11,13 +11,14 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// Names of all samples that are platforms.
-pub(crate) const SAMPLES: [&str; 6] = [
+pub(crate) const SAMPLES: [&str; 7] = [
     "minimal",
     "docker-free",
     "full",
     "external",
     "cloudnative-pg",
     "suspended",
+    "model-servers",
 ];
 
 /// A sample, as the API server would hand it out.

@@ -12,6 +12,7 @@ mod fixtures;
 mod golden;
 mod test_crds;
 mod test_gateway;
+mod test_model_servers;
 mod test_network;
 mod test_plan;
 mod test_reason;

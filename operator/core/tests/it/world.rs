@@ -35,6 +35,7 @@ impl World {
             ("database-admin", vec!["username", "password"]),
             ("cache", vec!["password"]),
             ("academy-smtp", vec!["SMTP_HOST", "SMTP_FROM"]),
+            ("model-servers", vec!["hosted", "ca.crt"]),
         ] {
             let keys = keys
                 .into_iter()

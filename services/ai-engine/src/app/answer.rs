@@ -19,7 +19,8 @@ use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
 use crate::app::index::search::{RetrievedPassage, retrieve};
-use crate::clients::ollama::bulkhead::BulkheadPermit;
+use crate::clients::bulkhead::BulkheadPermit;
+use crate::clients::model_servers::AnsweredBy;
 use crate::domain::answer::answerability::Evidence;
 use crate::domain::answer::canned_replies::replies;
 use crate::domain::answer::language::Language;
@@ -80,6 +81,8 @@ struct AnswerOutcome {
     generative: bool,
     fell_back: bool,
     model_called: bool,
+    /// The server that was asked and answered something.
+    answered_by: Option<AnsweredBy>,
     /// Whether the model reached the limit of its answer's length.
     truncated: bool,
     citations: Vec<u32>,
@@ -351,14 +354,23 @@ impl AnswerOutcome {
                 message: "the answer was cancelled; the text so far is incomplete".to_owned(),
             }),
             Some(failure) => AnswerEvent::Error(failure),
-            None => AnswerEvent::Done(Done {
-                generation_id: id,
-                mode,
-                fell_back: self.fell_back,
-                truncated: self.truncated,
-                citations: self.citations,
-                usage: self.usage,
-            }),
+            None => {
+                let by = self.answered_by;
+                let fallback_reason = by.as_ref().and_then(|by| by.fallback);
+                let (server, model) = by.map(|by| (by.server, by.model)).unzip();
+                AnswerEvent::Done(Done {
+                    generation_id: id,
+                    mode,
+                    fell_back: self.fell_back,
+                    truncated: self.truncated,
+                    citations: self.citations,
+                    usage: self.usage,
+                    server,
+                    model,
+                    fallback: fallback_reason.is_some(),
+                    fallback_reason,
+                })
+            }
         }
     }
 }

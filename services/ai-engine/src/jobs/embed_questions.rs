@@ -47,7 +47,7 @@ impl Job for EmbedQuestionsJob {
         let embedded = qa::embed_missing(&self.state, context.tenant()).await;
         embedded.map_err(|error| match error {
             Error::Database(cause) => cause.into(),
-            Error::Ollama(cause) if !cause.is_unavailable() => JobError::internal(&cause),
+            Error::Model(cause) if !cause.is_unavailable() => JobError::internal(&cause),
             // Exact questions are answered meanwhile.
             cause => JobError::unavailable(Store::Ollama.name(), &cause),
         })?;

@@ -16,8 +16,10 @@ pub use crate::domain::models::ModelUse;
 pub use settings::{ModelSettings, ModelSource, Settings};
 
 use crate::app::index::embed::{EmbedError, Embedder};
+use crate::clients::model_error::ModelError;
 use crate::clients::model_file::ModelFile;
-use crate::clients::ollama::{Ollama, OllamaError};
+use crate::clients::model_servers::EmbeddingServers;
+use crate::clients::ollama::Ollama;
 use crate::domain::index::calibration::Calibration;
 use crate::domain::models::is_same_model;
 use progress::ProgressLog;
@@ -41,7 +43,7 @@ pub enum Error {
         /// The base URL of Ollama.
         url: String,
         /// The last failure.
-        cause: OllamaError,
+        cause: ModelError,
     },
     /// A model with the source `image` is not in Ollama's directory.
     #[error("model {0} is not in the store: its image does not contain it, or it was not copied")]
@@ -52,7 +54,7 @@ pub enum Error {
         /// The name of the model.
         model: String,
         /// The failure.
-        cause: OllamaError,
+        cause: ModelError,
     },
     /// The file of a model could not be downloaded.
     #[error("model {model} could not be downloaded: {cause}")]
@@ -76,7 +78,7 @@ pub enum Error {
         /// The name of the model.
         model: String,
         /// The failure.
-        cause: OllamaError,
+        cause: ModelError,
     },
 }
 
@@ -167,7 +169,7 @@ pub async fn run(settings: &Settings) -> Result<Report, Error> {
 /// beforehand whether it can be done.
 async fn measure(ollama: &Ollama, settings: &Settings) -> Result<Option<Calibration>, Error> {
     let model = &settings.embedding_model;
-    let embedder = Embedder::new(ollama.clone(), model);
+    let embedder = Embedder::new(EmbeddingServers::new(&[], (ollama, model)), model);
     let measured = embedder.calibrate().await;
     let calibration = measured.map_err(|cause| Error::Calibrate {
         model: model.clone(),

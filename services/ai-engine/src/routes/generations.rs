@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared_ai_client::{AnswerFailure, Usage};
+use shared_ai_client::{AnswerFailure, FallbackReason, Usage};
 use shared_config::Service;
 use shared_models::{GenerationId, Page, PageRequest};
 use shared_web::{Id, Paging, Permit, Problem, Query, permit};
@@ -36,6 +36,14 @@ pub(super) struct Generation {
     /// The chat model, if it was called.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
+    /// The model server that answered: `ollama` for the platform's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<String>,
+    /// Whether that is not the preferred server, since those before it did not answer.
+    fallback: bool,
+    /// Why the preferred server did not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback_reason: Option<FallbackReason>,
     /// The number of sources.
     sources: i32,
     /// The numbers of the cited sources.
@@ -58,6 +66,8 @@ impl From<GenerationRow> for Generation {
             state,
             error_code,
             model,
+            server,
+            fallback_reason,
             sources,
             citations,
             prompt_tokens,
@@ -73,6 +83,9 @@ impl From<GenerationRow> for Generation {
             state,
             error_code,
             model,
+            server,
+            fallback: fallback_reason.is_some(),
+            fallback_reason,
             sources,
             citations,
             usage: Usage {

@@ -3,10 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use shared_ai_client::FallbackReason;
 use shared_web::{Permit, Problem, permit};
 use utoipa::ToSchema;
 
-use crate::app::models::{self, CalibrationStatus, ModelStatus};
+use crate::app::models::{self, CalibrationStatus, ModelList, ModelStatus, ServerUse};
 use crate::domain::index::calibration::Calibration;
 use crate::domain::models::ModelUse;
 use crate::error::Error;
@@ -17,6 +18,10 @@ use crate::state::AppState;
 pub(super) struct Models {
     /// The models that the platform uses, then the other models that Ollama has.
     models: Vec<Model>,
+    /// The model servers for each use, in the order in which they are asked; absent if there is
+    /// only the platform's own Ollama.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    servers: Vec<ModelServer>,
 }
 
 /// A model.
@@ -63,6 +68,42 @@ enum CalibrationState {
     Impossible,
 }
 
+/// One use of a model server.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct ModelServer {
+    /// The name of the server: `ollama` for the platform's own.
+    server: String,
+    /// What it is used for.
+    #[serde(rename = "use")]
+    purpose: Purpose,
+    /// Its model for that.
+    model: String,
+    /// Whether its last call succeeded, or it has not been asked. One that is not available is left
+    /// out for a while; the last one of a use never is.
+    available: bool,
+    /// Why not, as far as its last response says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<FallbackReason>,
+}
+
+impl From<ServerUse> for ModelServer {
+    fn from(used: ServerUse) -> Self {
+        let ServerUse {
+            purpose,
+            server,
+            model,
+            paused,
+        } = used;
+        Self {
+            server,
+            purpose: purpose.into(),
+            model,
+            available: paused.is_none(),
+            reason: paused,
+        }
+    }
+}
+
 /// What a model is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -73,6 +114,15 @@ enum Purpose {
     Embedding,
     /// Not used.
     None,
+}
+
+impl From<ModelUse> for Purpose {
+    fn from(purpose: ModelUse) -> Self {
+        match purpose {
+            ModelUse::Chat => Self::Chat,
+            ModelUse::Embedding => Self::Embedding,
+        }
+    }
 }
 
 impl From<ModelStatus> for Model {
@@ -87,11 +137,7 @@ impl From<ModelStatus> for Model {
         } = status;
         Self {
             name,
-            purpose: match purpose {
-                Some(ModelUse::Chat) => Purpose::Chat,
-                Some(ModelUse::Embedding) => Purpose::Embedding,
-                None => Purpose::None,
-            },
+            purpose: purpose.map_or(Purpose::None, Purpose::from),
             present,
             loaded,
             size_bytes,
@@ -126,8 +172,9 @@ pub(super) async fn list_models(
     State(app): State<AppState>,
     _caller: Permit<permit::ModelsRead>,
 ) -> Result<Json<Models>, Error> {
-    let statuses = models::list(&app).await?;
+    let ModelList { models, servers } = models::list(&app).await?;
     Ok(Json(Models {
-        models: statuses.into_iter().map(Model::from).collect(),
+        models: models.into_iter().map(Model::from).collect(),
+        servers: servers.into_iter().map(ModelServer::from).collect(),
     }))
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx as _};
 use serde::{Deserialize, Serialize};
-use shared_ai_client::{AnswerFailure, AnswerMode};
+use shared_ai_client::{AnswerFailure, AnswerMode, FallbackReason};
 use shared_db::TenantTx;
 use shared_models::GenerationId;
 use sqlx::Row as _;
@@ -24,6 +24,10 @@ pub(crate) struct GenerationRow {
     pub(crate) error_code: Option<AnswerFailure>,
     /// The chat model, if it was called.
     pub(crate) model: Option<String>,
+    /// The server that answered.
+    pub(crate) server: Option<String>,
+    /// Why it was not the preferred server, if it was not.
+    pub(crate) fallback_reason: Option<FallbackReason>,
     /// The number of sources.
     pub(crate) sources: i32,
     /// The numbers of the cited sources.
@@ -116,12 +120,15 @@ pub(crate) async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Resu
         completion_tokens,
         milliseconds,
         created_at,
+        server,
+        fallback_reason,
     } = row;
     sqlx::query(
         "insert into ai.generations
            (creator_id, id, mode, fell_back, state, error_code, model, sources, citations,
-            prompt_tokens, completion_tokens, milliseconds, created_at, truncated)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            prompt_tokens, completion_tokens, milliseconds, created_at, truncated, server,
+            fallback_reason)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
     )
     .bind(tenant)
     .bind(id)
@@ -137,6 +144,8 @@ pub(crate) async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Resu
     .bind(milliseconds)
     .bind(created_at.to_sqlx())
     .bind(truncated)
+    .bind(server)
+    .bind(fallback_reason.map(FallbackReason::as_str))
     .execute(tx.conn())
     .await
     .map(|_| ())
@@ -148,7 +157,7 @@ pub(crate) async fn find(
 ) -> sqlx::Result<Option<GenerationRow>> {
     let row = sqlx::query(
         "select id, mode, fell_back, state, error_code, model, sources, citations, prompt_tokens,
-                completion_tokens, milliseconds, created_at, truncated
+                completion_tokens, milliseconds, created_at, truncated, server, fallback_reason
          from ai.generations where id = $1",
     )
     .bind(id)
@@ -166,7 +175,7 @@ pub(crate) async fn list(
 ) -> sqlx::Result<Vec<GenerationRow>> {
     let rows = sqlx::query(
         "select id, mode, fell_back, state, error_code, model, sources, citations, prompt_tokens,
-                completion_tokens, milliseconds, created_at, truncated
+                completion_tokens, milliseconds, created_at, truncated, server, fallback_reason
          from ai.generations
          where ($1::text is null or state = $1) and ($2::uuid is null or id < $2)
          order by id desc limit $3",
@@ -182,6 +191,7 @@ pub(crate) async fn list(
 fn parse(row: &PgRow) -> sqlx::Result<GenerationRow> {
     let created_at: SqlTimestamp = row.try_get("created_at")?;
     let error_code: Option<&str> = row.try_get("error_code")?;
+    let fallback_reason: Option<&str> = row.try_get("fallback_reason")?;
     Ok(GenerationRow {
         id: row.try_get("id")?,
         mode: GenerationMode::parse(row.try_get("mode")?)?,
@@ -190,6 +200,8 @@ fn parse(row: &PgRow) -> sqlx::Result<GenerationRow> {
         state: GenerationState::parse(row.try_get("state")?)?,
         error_code: error_code.map(AnswerFailure::of_code),
         model: row.try_get("model")?,
+        server: row.try_get("server")?,
+        fallback_reason: fallback_reason.map(FallbackReason::of_code),
         sources: row.try_get("sources")?,
         citations: row.try_get("citations")?,
         prompt_tokens: row.try_get("prompt_tokens")?,

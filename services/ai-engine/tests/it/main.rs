@@ -3,6 +3,7 @@
 
 mod fake_hub;
 mod fake_ollama;
+mod faulty_server;
 mod test_access;
 mod test_answers;
 mod test_app;
@@ -15,6 +16,8 @@ mod test_faults;
 mod test_generations;
 mod test_index_job;
 mod test_ingest_request;
+mod test_model_faults;
+mod test_model_servers;
 mod test_models;
 mod test_ollama;
 mod test_openapi;
@@ -23,3 +26,4 @@ mod test_readiness;
 mod test_resumed_answers;
 mod test_search;
 mod test_word_index;
+mod tls_server;

@@ -59,8 +59,10 @@ impl TestApp {
 
     /// An app with changed settings.
     pub(crate) async fn with_config(change: impl FnOnce(&mut Config)) -> Self {
-        let app = Self::uncalibrated(change).await;
-        app.state.embedder.set_calibration(calibration().await);
+        let app = Box::pin(Self::uncalibrated(change)).await;
+        app.state
+            .embedder
+            .set_calibration(Box::pin(calibration()).await);
         app
     }
 
@@ -90,6 +92,7 @@ impl TestApp {
                 chroma_url: stores.chroma.clone(),
                 chat_model: "tiny-llama".to_owned(),
                 embedding_model: "all-minilm".to_owned(),
+                model_servers: Vec::new(),
                 answer_mode: AnswerMode::Auto,
                 collections: collections.clone(),
             },

@@ -1,6 +1,8 @@
 //! The behaviour of the real Ollama that this service relies on.
 
-use ai_engine_service::ollama::{ChatEvent, Message, Ollama, OllamaError};
+use ai_engine_service::ModelError;
+use ai_engine_service::chat_stream::ChatEvent;
+use ai_engine_service::ollama::{Message, Ollama};
 use shared_testkit::Stores;
 
 fn ollama() -> Ollama {
@@ -11,23 +13,23 @@ fn ollama() -> Ollama {
 async fn a_text_that_exceeds_the_context_window_is_refused_and_not_truncated() {
     let long = ["word ".repeat(2000)];
     let refused = ollama().embed("all-minilm", &long, None).await;
-    assert!(matches!(refused, Err(OllamaError::TooLong)), "{refused:?}");
+    assert!(matches!(refused, Err(ModelError::TooLong)), "{refused:?}");
 }
 
 #[tokio::test]
 async fn an_unknown_model_is_not_found() {
     let texts = ["x".to_owned()];
     let missing = ollama().embed("absent", &texts, None).await;
-    assert!(matches!(missing, Err(OllamaError::NotFound(_))));
+    assert!(matches!(missing, Err(ModelError::NotFound(_))));
     let messages = [Message {
         role: "user",
         content: "x".to_owned(),
     }];
     let missing = ollama().chat("absent", &messages).await;
-    assert!(matches!(missing, Err(OllamaError::NotFound(_))));
+    assert!(matches!(missing, Err(ModelError::NotFound(_))));
     let refused = ollama().chat("all-minilm", &messages).await;
     assert!(
-        matches!(refused, Err(OllamaError::Refused(_))),
+        matches!(refused, Err(ModelError::Refused(_))),
         "{refused:?}"
     );
 }

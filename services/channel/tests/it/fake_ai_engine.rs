@@ -281,5 +281,9 @@ fn done() -> AnswerEvent {
             prompt_tokens: 12,
             completion_tokens: 34,
         },
+        server: None,
+        model: None,
+        fallback: false,
+        fallback_reason: None,
     })
 }

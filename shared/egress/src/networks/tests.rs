@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 use proptest::prelude::*;
 
-use super::{AllowedNetworks, BadNetworks, Reach};
+use super::{AllowedNetworks, BadNetworks, Reach, anywhere};
 
 fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -292,5 +292,39 @@ proptest! {
             let guard = networks.reach(address).is_some();
             prop_assert_eq!(guard, lets_through(&networks, address), "{} with {:?}", address, list);
         }
+    }
+}
+
+#[test]
+fn a_host_of_the_operator_may_be_anywhere_but_on_the_machine_or_its_link() {
+    let blocks = anywhere();
+    let reached = |address: &str| {
+        let address: IpAddr = address.parse().unwrap();
+        blocks.iter().any(|block| {
+            let except = block.except.iter().any(|range| range.contains(&address));
+            block.range.contains(&address) && !except
+        })
+    };
+    for address in [
+        "93.184.216.34",
+        "10.1.2.3",
+        "100.64.0.7",
+        "fd12::1",
+        "2606:4700::1111",
+    ] {
+        assert!(reached(address), "{address}");
+    }
+    for address in [
+        "127.0.0.1",
+        "169.254.169.254",
+        "100.100.100.200",
+        "168.63.129.16",
+        "0.0.0.0",
+        "224.0.0.1",
+        "::1",
+        "fe80::1",
+        "fd00:ec2::254",
+    ] {
+        assert!(!reached(address), "{address}");
     }
 }

@@ -8,12 +8,15 @@ use shared_ai_client::Usage;
 use shared_ai_client::answer::Failure;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::AnswerOutcome;
 use super::compose::AnswerWriter;
 use super::strategy::log_fallback;
-use crate::clients::ollama::bulkhead::BulkheadPermit;
-use crate::clients::ollama::{ChatEvent, ChatStream, OllamaError};
+use crate::clients::bulkhead::BulkheadPermit;
+use crate::clients::chat_stream::{ChatEvent, ChatStream};
+use crate::clients::model_error::ModelError;
+use crate::clients::model_servers::{AnsweredBy, StartedChat};
 use crate::domain::answer::checked_text::CheckedText;
 use crate::domain::answer::grounding::{Evidence, Passage};
 use crate::domain::answer::prompt;
@@ -22,13 +25,18 @@ use crate::domain::answer::prompt;
 /// question.
 const FIRST_SENTENCE_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// For the first token of a server that another one can replace.
+const REPLACEABLE_TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same, if an extractive answer is good enough: time for the next server must be left.
+const REPLACEABLE_AUTO_TOKEN_TIMEOUT: Duration = Duration::from_millis(2500);
+
 /// How the chat model's stream ended.
 enum ChatEnd {
     Complete {
         usage: Usage,
         is_truncated: bool,
     },
-    Failed(OllamaError),
+    Failed(ModelError),
     /// No sentence was there in time.
     TooSlow,
     /// The caller has closed the connection, or the answer was cancelled.
@@ -37,7 +45,18 @@ enum ChatEnd {
 
 /// The chat is started in a task of its own: closing the connection while Ollama loads the model
 /// would end the loading, and the next question would wait as long.
-type StartingChat = JoinHandle<(BulkheadPermit, Result<ChatStream, OllamaError>)>;
+struct StartingChat {
+    task: JoinHandle<(BulkheadPermit, Result<StartedChat, ModelError>)>,
+    /// When it is dropped, no further server is asked.
+    _asked: DropGuard,
+}
+
+/// What was shown of an answer, and who wrote it.
+struct Shown {
+    text: CheckedText,
+    has_text: bool,
+    by: Option<AnsweredBy>,
+}
 
 impl AnswerWriter<'_> {
     pub(super) async fn generative(
@@ -45,15 +64,17 @@ impl AnswerWriter<'_> {
         permit: BulkheadPermit,
         may_fall_back: bool,
     ) -> AnswerOutcome {
-        let mut text = CheckedText::new(self.evidence(), self.passages.len());
-        let mut has_text = false;
-        let end = self
-            .relay(permit, may_fall_back, &mut text, &mut has_text)
-            .await;
+        let mut shown = Shown {
+            text: CheckedText::new(self.evidence(), self.passages.len()),
+            has_text: false,
+            by: None,
+        };
+        let end = self.relay(permit, may_fall_back, &mut shown).await;
+        let has_text = shown.has_text;
         let mut outcome = AnswerOutcome {
             generative: true,
             model_called: true,
-            citations: text.citations(),
+            citations: shown.text.citations(),
             ..AnswerOutcome::default()
         };
         match end {
@@ -82,6 +103,7 @@ impl AnswerWriter<'_> {
                 outcome.failure = Some(failure(&error));
             }
         }
+        outcome.answered_by = shown.by;
         outcome
     }
 
@@ -103,7 +125,7 @@ impl AnswerWriter<'_> {
         Evidence::new(self.search_text, passages)
     }
 
-    fn start_chat(&self, permit: BulkheadPermit) -> StartingChat {
+    fn start_chat(&self, permit: BulkheadPermit, may_fall_back: bool) -> StartingChat {
         let nonce = self.id.as_uuid().simple().to_string();
         let messages = prompt::messages(
             self.question.question.as_str(),
@@ -111,14 +133,47 @@ impl AnswerWriter<'_> {
             self.passages.iter().map(|found| &found.source),
             &nonce,
         );
-        let (ollama, model) = (self.app.ollama.clone(), self.app.chat_model.clone());
-        tokio::spawn(async move {
-            let started = ollama.chat(&model, &messages).await;
+        let servers = self.app.chat_servers.clone();
+        let patience = if may_fall_back {
+            REPLACEABLE_AUTO_TOKEN_TIMEOUT
+        } else {
+            REPLACEABLE_TOKEN_TIMEOUT
+        };
+        let has_left = CancellationToken::new();
+        let asked = has_left.clone().drop_guard();
+        let task = tokio::spawn(async move {
+            let started = servers.start(&messages, patience, &has_left).await;
             if let Err(error) = &started {
                 permit.report(Some(error));
             }
             (permit, started)
-        })
+        });
+        StartingChat {
+            task,
+            _asked: asked,
+        }
+    }
+
+    /// Waits until a server has begun to answer.
+    async fn begin(
+        &self,
+        permit: BulkheadPermit,
+        may_fall_back: bool,
+        deadline: &mut Pin<Box<Sleep>>,
+    ) -> Result<(BulkheadPermit, StartedChat), ChatEnd> {
+        let mut starting = self.start_chat(permit, may_fall_back);
+        tokio::select! {
+            () = self.stop_requested() => {
+                starting.task.abort();
+                Err(ChatEnd::Stopped)
+            }
+            () = deadline, if may_fall_back => Err(ChatEnd::TooSlow),
+            joined = &mut starting.task => match joined {
+                Ok((permit, Ok(started))) => Ok((permit, started)),
+                Ok((_, Err(error))) => Err(ChatEnd::Failed(error)),
+                Err(_) => Err(ChatEnd::Failed(ModelError::Truncated)),
+            },
+        }
     }
 
     /// Relays the model's text. Returning drops the stream, which stops the model.
@@ -126,53 +181,41 @@ impl AnswerWriter<'_> {
         &self,
         permit: BulkheadPermit,
         may_fall_back: bool,
-        text: &mut CheckedText,
-        has_text: &mut bool,
+        shown: &mut Shown,
     ) -> ChatEnd {
         let begun = Instant::now();
         let deadline = Instant::from_std(self.started) + FIRST_SENTENCE_TIMEOUT;
         let mut deadline = Box::pin(tokio::time::sleep_until(deadline));
-        let mut starting = self.start_chat(permit);
-        let (permit, started) = tokio::select! {
-            () = self.stop_requested() => {
-                starting.abort();
-                return ChatEnd::Stopped;
-            }
-            () = &mut deadline, if may_fall_back => return ChatEnd::TooSlow,
-            joined = &mut starting => match joined {
-                Ok(joined) => joined,
-                Err(_) => return ChatEnd::Failed(OllamaError::Truncated),
-            },
+        let started = self.begin(permit, may_fall_back, &mut deadline).await;
+        let (permit, StartedChat { mut stream, by }) = match started {
+            Ok(started) => started,
+            Err(end) => return end,
         };
-        let mut stream = match started {
-            Ok(stream) => stream,
-            Err(error) => return ChatEnd::Failed(error),
-        };
+        shown.by = Some(by.clone());
         loop {
-            let is_awaited = may_fall_back && !*has_text;
-            let event = match self
-                .next_event(&mut stream, &mut deadline, is_awaited)
-                .await
-            {
+            let is_awaited = may_fall_back && !shown.has_text;
+            let next = self.next_event(&mut stream, &mut deadline, is_awaited);
+            let event = match next.await {
                 Ok(event) => event,
                 Err(end) => {
                     if let ChatEnd::Failed(error) = &end {
                         permit.report(Some(error));
+                        self.app.chat_servers.record_broken(&by, error);
                     }
                     return end;
                 }
             };
-            let shown = match &event {
-                ChatEvent::Delta(delta) => text.push(delta),
-                ChatEvent::Done { is_truncated, .. } => text.finish(*is_truncated),
+            let text = match &event {
+                ChatEvent::Delta(delta) => shown.text.push(delta),
+                ChatEvent::Done { is_truncated, .. } => shown.text.finish(*is_truncated),
             };
-            count_stopped(text);
-            if !*has_text && !shown.is_empty() {
-                *has_text = true;
+            count_stopped(&mut shown.text);
+            if !shown.has_text && !text.is_empty() {
+                shown.has_text = true;
                 let seconds = begun.elapsed().as_secs_f64();
                 metrics::histogram!("ai_engine_first_token_seconds").record(seconds);
             }
-            if !self.send_text(shown).await {
+            if !self.send_text(text).await {
                 return ChatEnd::Stopped;
             }
             if let ChatEvent::Done {
@@ -210,13 +253,13 @@ fn count_stopped(text: &mut CheckedText) {
     }
 }
 
-fn failure(error: &OllamaError) -> Failure {
+fn failure(error: &ModelError) -> Failure {
     let message = match error {
-        OllamaError::Truncated | OllamaError::ModelFailed(_) => {
+        ModelError::Truncated | ModelError::ModelFailed(_) => {
             "the model stopped early; the text so far is incomplete"
         }
-        OllamaError::Busy => "the model is overloaded; try again shortly",
-        OllamaError::TooLong => "the question and its conversation are too long for the model",
+        ModelError::Busy { .. } => "the model is overloaded; try again shortly",
+        ModelError::TooLong => "the question and its conversation are too long for the model",
         _ => "the model did not respond; try again shortly",
     };
     Failure {

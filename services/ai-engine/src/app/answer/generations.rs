@@ -63,6 +63,8 @@ pub(super) fn row(
     sources: usize,
     started: Instant,
 ) -> GenerationRow {
+    let by = outcome.answered_by.as_ref();
+    let model = by.map_or(chat_model, |by| by.model.as_str());
     let saturating = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
     GenerationRow {
         id,
@@ -71,7 +73,9 @@ pub(super) fn row(
         truncated: outcome.truncated,
         state: outcome.state(),
         error_code: outcome.failure.as_ref().map(|failure| failure.code),
-        model: outcome.model_called.then(|| chat_model.to_owned()),
+        model: outcome.model_called.then(|| model.to_owned()),
+        server: by.map(|by| by.server.clone()),
+        fallback_reason: by.and_then(|by| by.fallback),
         sources: i32::try_from(sources).unwrap_or(i32::MAX),
         citations: outcome.citations.iter().map(|n| saturating(*n)).collect(),
         prompt_tokens: saturating(outcome.usage.prompt_tokens),

@@ -6,7 +6,7 @@ use shared_models::words::question_key;
 use shared_models::{CreatorId, QaPairId};
 use uuid::Uuid;
 
-use crate::app::index::search::{RetrievedPassage, pair_passage, query_vector};
+use crate::app::index::search::{self, RetrievedPassage, pair_passage, query_vector};
 use crate::domain::answer::qa_match::{self, ComparedQuestion, Likeness, PossiblePair};
 use crate::domain::index::packed_vector;
 use crate::domain::index::scope::Scope;
@@ -100,13 +100,16 @@ async fn nearness(
             return Ok(HashMap::new());
         }
     };
+    let Some(calibration) = search::calibration(app).await else {
+        return Ok(HashMap::new());
+    };
     let model = app.embedder.model();
     let ids: Vec<Uuid> = possible.iter().map(|(row, _)| row.pair.as_uuid()).collect();
     let mut tx = app.db.tenant_read(tenant).await?;
     let rows = qa_vectors::made(&mut tx, &model.name, Some(&ids)).await?;
     let near = rows.into_iter().filter_map(|row| {
         let similarity = packed_vector::similarity(&vector, &row.vector)?;
-        Some(((row.pair, row.place), model.nearness(similarity)))
+        Some(((row.pair, row.place), calibration.nearness(similarity)))
     });
     Ok(near.collect())
 }

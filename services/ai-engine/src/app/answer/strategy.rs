@@ -5,8 +5,8 @@ use std::time::Duration;
 use shared_ai_client::AnswerMode;
 
 use super::Strategy;
-use crate::clients::ollama::OllamaError;
-use crate::clients::ollama::bulkhead::BulkheadPermit;
+use crate::clients::bulkhead::BulkheadPermit;
+use crate::clients::model_error::ModelError;
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -43,17 +43,21 @@ pub(super) fn log_fallback(cause: &dyn std::fmt::Display) {
     tracing::warn!(%cause, "no usable text of the chat model; answering with quotations");
 }
 
-/// Acquires a slot of the chat model and checks that Ollama has the model.
+/// Acquires a slot of the chat model and checks that Ollama has the model, unless another server is
+/// asked first.
 async fn acquire_chat_model(
     app: &AppState,
     queue_timeout: Duration,
 ) -> Result<BulkheadPermit, Error> {
     let permit = app.chat_bulkhead.acquire(queue_timeout).await?;
+    if app.chat_servers.has_alternative() {
+        return Ok(permit);
+    }
     let model = &app.chat_model;
     let error = match app.ollama.has_model(model).await {
         // Not reported as a success: only the chat itself proves that the model works.
         Ok(true) => return Ok(permit),
-        Ok(false) => OllamaError::NotFound(model.clone()),
+        Ok(false) => ModelError::NotFound(model.clone()),
         Err(error) => error,
     };
     permit.report(Some(&error));

@@ -7,8 +7,10 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::calibrate::measure;
-use crate::clients::ollama::bulkhead::{Bulkhead, BulkheadLimits, Overloaded};
-use crate::clients::ollama::{Ollama, OllamaError};
+use crate::clients::bulkhead::{Bulkhead, BulkheadLimits, Overloaded};
+use crate::clients::model_error::ModelError;
+use crate::clients::model_servers::{EmbedTimeouts, EmbeddingServers};
+use crate::clients::vectors::normalised;
 use crate::domain::index::calibration::Calibration;
 use crate::domain::index::embedding_model::EmbeddingModel;
 
@@ -27,6 +29,18 @@ const QUERY_LIMITS: BulkheadLimits = BulkheadLimits {
 };
 /// For the queue and for the call of a question. Ollama may have to load the model first.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
+/// For a question at a server that another one can replace: the visitor waits.
+const REPLACEABLE_QUERY_TIMEOUT: Duration = Duration::from_secs(2);
+/// For a batch at such a server.
+const REPLACEABLE_BATCH_TIMEOUT: Duration = Duration::from_secs(30);
+const FOR_QUERIES: EmbedTimeouts = EmbedTimeouts {
+    replaceable: REPLACEABLE_QUERY_TIMEOUT,
+    last: Some(QUERY_TIMEOUT),
+};
+const FOR_PASSAGES: EmbedTimeouts = EmbedTimeouts {
+    replaceable: REPLACEABLE_BATCH_TIMEOUT,
+    last: None,
+};
 /// For the queue of batches.
 const PASSAGE_QUEUE_TIMEOUT: Duration = Duration::from_mins(5);
 /// Attempts of a batch while Ollama is busy or its model has crashed.
@@ -39,11 +53,10 @@ const MAX_SPLITS: u32 = 5;
 /// Makes vectors with one embedding model.
 #[derive(Debug, Clone)]
 pub struct Embedder {
-    ollama: Ollama,
+    servers: EmbeddingServers,
     model: Arc<EmbeddingModel>,
     passages: Bulkhead,
     queries: Bulkhead,
-    dimension: Arc<OnceCell<usize>>,
     /// Empty until the model has been calibrated; then `None` if its similarities mean nothing.
     calibration: Arc<OnceCell<Option<Calibration>>>,
 }
@@ -52,19 +65,18 @@ pub struct Embedder {
 #[derive(Debug, thiserror::Error)]
 pub enum EmbedError {
     #[error(transparent)]
-    Ollama(#[from] OllamaError),
+    Model(#[from] ModelError),
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
 }
 
 impl Embedder {
-    pub(crate) fn new(ollama: Ollama, model: &str) -> Self {
+    pub(crate) fn new(servers: EmbeddingServers, model: &str) -> Self {
         Self {
-            ollama,
+            servers,
             model: Arc::new(EmbeddingModel::named(model)),
             passages: Bulkhead::new(PASSAGE_LIMITS),
             queries: Bulkhead::new(QUERY_LIMITS),
-            dimension: Arc::default(),
             calibration: Arc::default(),
         }
     }
@@ -91,9 +103,13 @@ impl Embedder {
     }
 
     /// The length of the model's vectors.
-    pub(crate) async fn dimension(&self) -> Result<usize, OllamaError> {
-        let query = || self.ollama.embedding_dimension(&self.model.name);
-        self.dimension.get_or_try_init(query).await.copied()
+    pub(crate) async fn dimension(&self) -> Result<usize, ModelError> {
+        self.servers.dimension(FOR_PASSAGES).await
+    }
+
+    /// The servers that make the vectors.
+    pub(crate) const fn servers(&self) -> &EmbeddingServers {
+        &self.servers
     }
 
     /// Makes the vector of a question.
@@ -101,12 +117,8 @@ impl Embedder {
         let permit = self.queries.acquire(QUERY_TIMEOUT).await?;
         let input = self.model.query_input(text);
         let inputs = std::slice::from_ref(&input);
-        let embedded = self
-            .ollama
-            .embed(&self.model.name, inputs, Some(QUERY_TIMEOUT))
-            .await;
-        let vector = match embedded {
-            Err(OllamaError::TooLong) => self.embed_split(&input).await,
+        let vector = match self.servers.embed(inputs, FOR_QUERIES).await {
+            Err(ModelError::TooLong) => self.embed_split(&input).await,
             Ok(vectors) => Ok(vectors.into_iter().next().unwrap_or_default()),
             Err(error) => Err(error),
         };
@@ -124,8 +136,8 @@ impl Embedder {
             .await
     }
 
-    /// Makes the vectors of passages; none for a passage that the model refuses. Fails if Ollama is
-    /// unavailable or the model refuses every passage.
+    /// Makes the vectors of passages; none for a passage that the model refuses. Fails if no server
+    /// is available or the model refuses every passage.
     pub(crate) async fn embed_passages(
         &self,
         texts: &[String],
@@ -146,10 +158,7 @@ impl Embedder {
     }
 
     /// Bisects a failing batch until the failing text is alone.
-    async fn embed_bisecting(
-        &self,
-        texts: &[String],
-    ) -> Result<Vec<Option<Vec<f32>>>, OllamaError> {
+    async fn embed_bisecting(&self, texts: &[String]) -> Result<Vec<Option<Vec<f32>>>, ModelError> {
         let mut vectors = vec![None; texts.len()];
         let mut pending: Vec<Range<usize>> = std::iter::once(0..texts.len()).collect();
         let mut last_refusal = None;
@@ -167,7 +176,7 @@ impl Embedder {
                     let middle = range.start + range.len() / 2;
                     pending.extend([middle..range.end, range.start..middle]);
                 }
-                Err(OllamaError::TooLong) => {
+                Err(ModelError::TooLong) => {
                     let text = part.first().map_or("", String::as_str);
                     vectors[range.start] = Some(self.embed_split(text).await?);
                 }
@@ -184,11 +193,13 @@ impl Embedder {
         }
     }
 
-    async fn embed_with_retry(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, OllamaError> {
+    async fn embed_with_retry(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, ModelError> {
         let mut attempt = 1;
         loop {
-            match self.ollama.embed(&self.model.name, texts, None).await {
-                Err(OllamaError::Busy | OllamaError::ModelFailed(_)) if attempt < MAX_ATTEMPTS => {
+            match self.servers.embed(texts, FOR_PASSAGES).await {
+                Err(ModelError::Busy { .. } | ModelError::ModelFailed(_))
+                    if attempt < MAX_ATTEMPTS =>
+                {
                     tokio::time::sleep(RETRY_BACKOFF * attempt).await;
                     attempt += 1;
                 }
@@ -198,17 +209,17 @@ impl Embedder {
     }
 
     /// Splits a text that exceeds the context window and returns the mean of its parts' vectors.
-    async fn embed_split(&self, text: &str) -> Result<Vec<f32>, OllamaError> {
+    async fn embed_split(&self, text: &str) -> Result<Vec<f32>, ModelError> {
         let mut parts = vec![text.to_owned()];
         for _ in 0..MAX_SPLITS {
             parts = parts.iter().flat_map(|part| split_in_half(part)).collect();
             match self.embed_with_retry(&parts).await {
                 Ok(vectors) => return Ok(normalised_mean(&vectors)),
-                Err(OllamaError::TooLong) => {}
+                Err(ModelError::TooLong) => {}
                 Err(error) => return Err(error),
             }
         }
-        Err(OllamaError::TooLong)
+        Err(ModelError::TooLong)
     }
 }
 
@@ -236,13 +247,7 @@ fn normalised_mean(vectors: &[Vec<f32>]) -> Vec<f32> {
             *total += number;
         }
     }
-    let length = sum.iter().map(|n| n * n).sum::<f32>().sqrt();
-    if length > 0.0 {
-        for number in &mut sum {
-            *number /= length;
-        }
-    }
-    sum
+    normalised(sum)
 }
 
 #[cfg(test)]

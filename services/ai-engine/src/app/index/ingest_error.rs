@@ -11,7 +11,7 @@ use tokio::task::JoinError;
 
 use crate::app::index::embed::EmbedError;
 use crate::clients::chroma::ChromaError;
-use crate::clients::ollama::OllamaError;
+use crate::clients::model_error::ModelError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IngestError {
@@ -37,8 +37,8 @@ pub(crate) enum IngestError {
     Database(#[from] sqlx::Error),
 }
 
-impl From<OllamaError> for IngestError {
-    fn from(error: OllamaError) -> Self {
+impl From<ModelError> for IngestError {
+    fn from(error: ModelError) -> Self {
         Self::Embed(error.into())
     }
 }
@@ -109,7 +109,7 @@ impl IngestError {
             Self::Embed(EmbedError::Overloaded(_)) => {
                 Failure::new(IngestionFailure::Overloaded, Retry::UntilAvailable)
             }
-            Self::Embed(EmbedError::Ollama(cause)) => ollama_failure(cause),
+            Self::Embed(EmbedError::Model(cause)) => model_failure(cause),
             Self::Chroma(ChromaError::Unreachable(_)) => Failure::unavailable(Store::Chroma.name()),
             Self::Chroma(_) => Failure::new(IngestionFailure::VectorStoreFailed, Retry::Limited),
             Self::Database(cause) => database_failure(cause),
@@ -134,18 +134,19 @@ fn text_failure(cause: &HubError) -> Failure {
     }
 }
 
-fn ollama_failure(cause: &OllamaError) -> Failure {
+fn model_failure(cause: &ModelError) -> Failure {
     let (code, retry) = match cause {
-        OllamaError::Unreachable(_) | OllamaError::Timeout(_) => {
+        ModelError::Unreachable(_) | ModelError::Timeout(_) => {
             return Failure::unavailable(Store::Ollama.name());
         }
-        OllamaError::NotFound(_) => (IngestionFailure::ModelMissing, Retry::UntilAvailable),
-        OllamaError::Busy => (IngestionFailure::Overloaded, Retry::UntilAvailable),
-        OllamaError::TooLong => (IngestionFailure::TooLong, Retry::Limited),
-        OllamaError::ModelFailed(_) | OllamaError::Refused(_) | OllamaError::Malformed(_) => {
-            (IngestionFailure::ModelFailed, Retry::Limited)
-        }
-        OllamaError::Truncated => (IngestionFailure::StreamCut, Retry::Limited),
+        ModelError::NotFound(_) => (IngestionFailure::ModelMissing, Retry::UntilAvailable),
+        ModelError::Busy { .. } => (IngestionFailure::Overloaded, Retry::UntilAvailable),
+        ModelError::TooLong => (IngestionFailure::TooLong, Retry::Limited),
+        ModelError::ModelFailed(_)
+        | ModelError::Denied(_)
+        | ModelError::Refused(_)
+        | ModelError::Malformed(_) => (IngestionFailure::ModelFailed, Retry::Limited),
+        ModelError::Truncated => (IngestionFailure::StreamCut, Retry::Limited),
     };
     Failure::new(code, retry)
 }
@@ -176,22 +177,22 @@ mod tests {
                 Retry::Never,
             ),
             (
-                OllamaError::Timeout("response").into(),
+                ModelError::Timeout("response").into(),
                 IngestionFailure::DependencyUnavailable,
                 Retry::UntilAvailable,
             ),
             (
-                OllamaError::NotFound("all-minilm".to_owned()).into(),
+                ModelError::NotFound("all-minilm".to_owned()).into(),
                 IngestionFailure::ModelMissing,
                 Retry::UntilAvailable,
             ),
             (
-                OllamaError::Busy.into(),
+                ModelError::Busy { retry_after: None }.into(),
                 IngestionFailure::Overloaded,
                 Retry::UntilAvailable,
             ),
             (
-                OllamaError::TooLong.into(),
+                ModelError::TooLong.into(),
                 IngestionFailure::TooLong,
                 Retry::Limited,
             ),
@@ -226,7 +227,7 @@ mod tests {
             code: "internal".to_owned(),
             detail: "http://creator-hub:8002".to_owned(),
         };
-        let ollama = OllamaError::ModelFailed("llama runner: 127.0.0.1".to_owned());
+        let ollama = ModelError::ModelFailed("llama runner: 127.0.0.1".to_owned());
         let errors: [IngestError; 3] = [chroma.into(), refusal.into(), ollama.into()];
         for error in errors {
             let reason = error.failure().reason;

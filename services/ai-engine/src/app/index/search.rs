@@ -136,7 +136,7 @@ pub(crate) async fn retrieve(
 }
 
 /// What the similarities of the hits mean. Usually it is known since the process started.
-async fn calibration(app: &AppState) -> Option<&Calibration> {
+pub(crate) async fn calibration(app: &AppState) -> Option<&Calibration> {
     match timeout(CALIBRATION_TIMEOUT, app.embedder.calibrate()).await {
         Ok(Ok(calibration)) => calibration,
         Ok(Err(error)) => {
@@ -182,6 +182,9 @@ async fn pair_hits(
     tenant: CreatorId,
     vector: &[f32],
 ) -> Result<Vec<VectorHit>, Error> {
+    let Some(calibration) = calibration(app).await else {
+        return Ok(Vec::new());
+    };
     let model = app.embedder.model();
     let mut tx = app.db.tenant_read(tenant).await?;
     let rows = qa_vectors::made(&mut tx, &model.name, None).await?;
@@ -189,7 +192,7 @@ async fn pair_hits(
     let mut best: HashMap<ChunkId, f32> = HashMap::new();
     for row in rows {
         let similarity = packed_vector::similarity(vector, &row.vector);
-        if let Some(similarity) = similarity.filter(|value| *value >= model.threshold()) {
+        if let Some(similarity) = similarity.filter(|value| *value >= calibration.threshold()) {
             let id = ChunkId::from(row.pair.as_uuid());
             let known = best.entry(id).or_insert(similarity);
             *known = known.max(similarity);

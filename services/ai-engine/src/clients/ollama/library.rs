@@ -9,7 +9,8 @@ use serde_json::json;
 use shared_rpc::lines;
 use tokio::time::timeout;
 
-use super::{Ollama, OllamaError, send};
+use super::Ollama;
+use crate::clients::model_error::ModelError;
 
 /// Between two lines of progress, and for loading a model.
 const PROGRESS_TIMEOUT: Duration = Duration::from_mins(5);
@@ -35,9 +36,10 @@ impl Ollama {
         &self,
         model: &str,
         on_progress: impl FnMut(&PullProgress) + Send,
-    ) -> Result<(), OllamaError> {
-        let call = self.post("/api/pull", &json!({"model": model, "stream": true}));
-        follow_response(send(call, model).await?, on_progress).await
+    ) -> Result<(), ModelError> {
+        let body = json!({"model": model, "stream": true});
+        let call = self.connection.post("/api/pull", &body);
+        follow_response(self.connection.send(call, model).await?, on_progress).await
     }
 
     /// Creates a model from a GGUF file with that digest.
@@ -47,31 +49,32 @@ impl Ollama {
         file: Body,
         sha256: &str,
         on_progress: impl FnMut(&PullProgress) + Send,
-    ) -> Result<(), OllamaError> {
-        let url = format!("{}/api/blobs/sha256:{sha256}", self.base);
-        let upload = self.http.post(url);
-        send(upload.body(file), model).await?;
+    ) -> Result<(), ModelError> {
+        let path = format!("/api/blobs/sha256:{sha256}");
+        let upload = self.connection.upload(&path);
+        self.connection.send(upload.body(file), model).await?;
         let files = json!({"model.gguf": format!("sha256:{sha256}")});
-        let call = self.post("/api/create", &json!({"model": model, "files": files}));
-        follow_response(send(call, model).await?, on_progress).await
+        let body = json!({"model": model, "files": files});
+        let call = self.connection.post("/api/create", &body);
+        follow_response(self.connection.send(call, model).await?, on_progress).await
     }
 
     /// Loads a chat model into memory.
-    pub async fn load_model(&self, model: &str) -> Result<(), OllamaError> {
+    pub async fn load_model(&self, model: &str) -> Result<(), ModelError> {
         let body = json!({"model": model, "messages": [], "stream": false});
-        let request = send(self.post("/api/chat", &body), model);
+        let call = self.connection.post("/api/chat", &body);
+        let request = self.connection.send(call, model);
         timeout(PROGRESS_TIMEOUT, request)
             .await
-            .map_err(|_| OllamaError::Timeout("loaded model"))?
+            .map_err(|_| ModelError::Timeout("loaded model"))?
             .map(|_| ())
     }
 
     /// Deletes a model.
-    pub async fn delete_model(&self, model: &str) -> Result<(), OllamaError> {
-        let call = self.http.delete(format!("{}/api/delete", self.base));
-        send(call.json(&json!({"model": model})), model)
-            .await
-            .map(|_| ())
+    pub async fn delete_model(&self, model: &str) -> Result<(), ModelError> {
+        let call = self.connection.delete("/api/delete");
+        let call = call.json(&json!({"model": model}));
+        self.connection.send(call, model).await.map(|_| ())
     }
 }
 
@@ -80,30 +83,30 @@ impl Ollama {
 async fn follow_response(
     response: Response,
     on_progress: impl FnMut(&PullProgress) + Send,
-) -> Result<(), OllamaError> {
-    let lines = lines(response.bytes_stream()).map(|line| line.map_err(|_| OllamaError::Truncated));
+) -> Result<(), ModelError> {
+    let lines = lines(response.bytes_stream()).map(|line| line.map_err(|_| ModelError::Truncated));
     follow(Box::pin(lines), on_progress).await
 }
 
 async fn follow(
-    mut lines: impl Stream<Item = Result<String, OllamaError>> + Unpin + Send,
+    mut lines: impl Stream<Item = Result<String, ModelError>> + Unpin + Send,
     mut on_progress: impl FnMut(&PullProgress) + Send,
-) -> Result<(), OllamaError> {
+) -> Result<(), ModelError> {
     let mut last = PullProgress::default();
     loop {
         let next = timeout(PROGRESS_TIMEOUT, lines.next())
             .await
-            .map_err(|_| OllamaError::Timeout("progress"))?;
+            .map_err(|_| ModelError::Timeout("progress"))?;
         match next {
             None if last.status == "success" => return Ok(()),
-            None => return Err(OllamaError::Truncated),
+            None => return Err(ModelError::Truncated),
             Some(line) => {
                 last = serde_json::from_str(&line?)
-                    .map_err(|error| OllamaError::Malformed(error.to_string()))?;
+                    .map_err(|error| ModelError::Malformed(error.to_string()))?;
             }
         }
         if let Some(error) = last.error {
-            return Err(OllamaError::ModelFailed(error));
+            return Err(ModelError::ModelFailed(error));
         }
         on_progress(&last);
     }
@@ -113,8 +116,8 @@ async fn follow(
 mod tests {
     use super::*;
 
-    async fn result_of(lines: &[&str]) -> Result<(), OllamaError> {
-        let lines: Vec<Result<String, OllamaError>> =
+    async fn result_of(lines: &[&str]) -> Result<(), ModelError> {
+        let lines: Vec<Result<String, ModelError>> =
             lines.iter().map(|line| Ok((*line).to_owned())).collect();
         follow(futures_util::stream::iter(lines), |_| {}).await
     }
@@ -127,8 +130,8 @@ mod tests {
                 .is_ok()
         );
         let truncated = result_of(&[r#"{"status":"pulling","total":9,"completed":4}"#]).await;
-        assert!(matches!(truncated, Err(OllamaError::Truncated)));
+        assert!(matches!(truncated, Err(ModelError::Truncated)));
         let failed = result_of(&[r#"{"status":"pulling"}"#, r#"{"error":"no such model"}"#]).await;
-        assert!(matches!(failed, Err(OllamaError::ModelFailed(_))));
+        assert!(matches!(failed, Err(ModelError::ModelFailed(_))));
     }
 }

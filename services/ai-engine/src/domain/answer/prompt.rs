@@ -5,7 +5,8 @@ use shared_ai_client::{ChatTurn, Source, TurnRole};
 use crate::domain::answer::citations;
 use crate::domain::tokens;
 
-/// The context window that Ollama is asked for. Prompt and answer must fit into it.
+/// The context window that Ollama is asked for and that other servers must have. Prompt and answer
+/// must fit into it.
 pub(crate) const CONTEXT_TOKENS: u32 = 4096;
 /// Tokens of the template around the messages.
 const TEMPLATE_TOKENS: u32 = 184;
@@ -15,6 +16,8 @@ const MAX_PROMPT_TOKENS: usize = (CONTEXT_TOKENS - MAX_ANSWER_TOKENS - TEMPLATE_
 const MAX_QUESTION_TOKENS: usize = 1600;
 /// Tokens that the model may generate.
 pub(crate) const MAX_ANSWER_TOKENS: u32 = 512;
+/// Low, since an answer should stay close to the passages.
+pub(crate) const TEMPERATURE: f64 = 0.3;
 /// Tokens of the prompt that earlier turns of the conversation may use.
 const MAX_HISTORY_TOKENS: usize = 800;
 /// Earlier turns beyond this number are ignored.

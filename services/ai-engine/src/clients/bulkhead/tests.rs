@@ -44,13 +44,13 @@ async fn an_open_circuit_refuses_every_caller() {
     let bulkhead = Bulkhead::new(LIMITS);
     for _ in 0..3 {
         let permit = bulkhead.acquire(Duration::ZERO).await.unwrap();
-        permit.report(Some(&OllamaError::Busy));
+        permit.report(Some(&ModelError::Busy { retry_after: None }));
     }
     assert!(bulkhead.acquire(Duration::ZERO).await.is_err());
     let healthy = Bulkhead::new(LIMITS);
     for _ in 0..5 {
         let permit = healthy.acquire(Duration::ZERO).await.unwrap();
-        permit.report(Some(&OllamaError::NotFound("x".to_owned())));
+        permit.report(Some(&ModelError::NotFound("x".to_owned())));
     }
     assert!(healthy.acquire(Duration::ZERO).await.is_ok());
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::OllamaError;
+use super::model_error::ModelError;
 use crate::domain::circuit_breaker::CircuitBreaker;
 
 /// How long a caller should wait if the queue is full.
@@ -100,7 +100,7 @@ impl Bulkhead {
 
 impl BulkheadPermit {
     /// Reports to the circuit breaker how the call ended.
-    pub(crate) fn report(&self, error: Option<&OllamaError>) {
+    pub(crate) fn report(&self, error: Option<&ModelError>) {
         let Ok(mut breaker) = self.bulkhead.0.breaker.lock() else {
             return;
         };
