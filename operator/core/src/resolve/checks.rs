@@ -104,8 +104,8 @@ fn networks(platform: &CreatorPlatform, found: &mut Vec<Problem>) {
     }
 }
 
-/// Vectors of different models cannot be compared. As a rule of the schema this would cost more than
-/// the API server allows: it compares each model with each.
+/// Vectors of different models cannot be compared. As a rule of the schema this would cost more
+/// than the API server allows: it compares each model with each.
 fn embeddings(platform: &CreatorPlatform, found: &mut Vec<Problem>) {
     let own = platform.spec.ollama.model(ModelUse::Embedding);
     for server in &platform.spec.model_servers {

@@ -87,8 +87,8 @@ pub enum Error {
 pub struct Report {
     /// The models, all of them available.
     pub models: Vec<AvailableModel>,
-    /// Whether the embedding model tells passages that answer a question from others. If not, search
-    /// goes by words.
+    /// Whether the embedding model tells passages that answer a question from others. If not,
+    /// search goes by words.
     pub calibrated: bool,
     /// The languages that the embedding model understands, of those that were tried.
     pub languages: Vec<String>,

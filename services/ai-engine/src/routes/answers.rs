@@ -41,10 +41,10 @@ pub(super) struct AskedBy {
 
 /// Ask the creator's assistant a question.
 ///
-/// The first event is `sources`, followed by `token` events; the last one is `done` or `error`.
-/// The data of each event is JSON. Closing the connection stops the model, unless the answer is
-/// `resumable`; a `DELETE` of the path in the header `Location` stops it in any case. The events of a
-/// resumable answer have an `id`.
+/// The first event is `sources`, followed by `token` events; the last one is `done` or `error`. The
+/// data of each event is JSON. Closing the connection stops the model, unless the answer is
+/// `resumable`; a `DELETE` of the path in the header `Location` stops it in any case. The events of
+/// a resumable answer have an `id`.
 #[utoipa::path(post, path = "/answers", tag = "answers", security(("bearer" = [])),
     request_body = Question, params(AskedBy),
     responses(
@@ -106,8 +106,8 @@ pub(super) struct ResumeAfter {
 /// Resume the stream of an answer.
 ///
 /// Sends the events after the one that `Last-Event-ID` names, from any replica, and those that
-/// follow. The answer must have been asked for with `resumable`; its events are kept for two minutes
-/// after the last one. Closing the connection does not stop the model.
+/// follow. The answer must have been asked for with `resumable`; its events are kept for two
+/// minutes after the last one. Closing the connection does not stop the model.
 #[utoipa::path(get, path = "/generations/{id}/events", tag = "answers",
     security(("bearer" = [])),
     params(("id" = GenerationId, Path, description = "The id of the record"), ResumeAfter),

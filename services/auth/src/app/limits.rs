@@ -53,8 +53,8 @@ pub(crate) const INVITATION: LimitRule = LimitRule {
     fails_closed: false,
 };
 
-/// Invitations per account. An invitation says whether the address has an account, as a registration
-/// does, so it is limited like one. Fails closed: emails cost money.
+/// Invitations per account. An invitation says whether the address has an account, as a
+/// registration does, so it is limited like one. Fails closed: emails cost money.
 pub(crate) const INVITE_BY_ACCOUNT: LimitRule = LimitRule {
     name: "invite",
     limit: per(60, Duration::from_hours(1), 30),

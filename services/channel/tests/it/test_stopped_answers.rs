@@ -10,12 +10,12 @@ use crate::test_app::TestApp;
 use crate::widget_client::WidgetClient;
 
 /// A pause after which a test has long failed.
-const LONG: Duration = Duration::from_mins(2);
+const STALLED_DELAY: Duration = Duration::from_mins(2);
 
 /// Words that come at once, and one that comes too late.
 fn unfinished(words: &str) -> Reply {
     let words = words.split_inclusive(' ').map(str::to_owned);
-    Reply::Paused(words.collect(), LONG)
+    Reply::Paused(words.collect(), STALLED_DELAY)
 }
 
 async fn stop(client: &mut WidgetClient, reply_to: i64) {

@@ -22,8 +22,8 @@ use crate::state::AppState;
     reason = "it describes the form; the fields are read one by one"
 )]
 pub(crate) struct Upload {
-    /// PDF, DOCX, PPTX, XLSX, ODT, EPUB, HTML, Markdown, plain text, CSV, SRT, VTT, or a ZIP export of
-    /// a note-taking program.
+    /// PDF, DOCX, PPTX, XLSX, ODT, EPUB, HTML, Markdown, plain text, CSV, SRT, VTT, or a ZIP export
+    /// of a note-taking program.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// The title that answers cite; the name of the file when absent.

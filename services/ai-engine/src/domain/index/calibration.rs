@@ -112,9 +112,9 @@ impl Similarities {
         wins.sum::<f32>() / ratio(self.related.len().max(1), 1)
     }
 
-    /// What related passages hardly miss; where unrelated ones reach it, the middle between the two.
-    /// Not lower, although the pairs would allow it: among thousands of passages, the nearest of the
-    /// unrelated ones is nearer than among these few.
+    /// What related passages hardly miss; where unrelated ones reach it, the middle between the
+    /// two. Not lower, although the pairs would allow it: among thousands of passages, the nearest
+    /// of the unrelated ones is nearer than among these few.
     fn threshold(mut self) -> Option<f32> {
         self.related.sort_by(f32::total_cmp);
         self.unrelated.sort_by(f32::total_cmp);
