@@ -70,7 +70,7 @@ async fn what_is_not_read_is_refused_and_told_what_is_accepted() {
     for (filename, content) in [
         ("a", &b"text without an extension"[..]),
         ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
-        ("a.zip", b"PK\x03\x04 an archive"),
+        ("a.jar", b"PK\x03\x04 an archive"),
         ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0"),
         ("a.md", b"nul \0 within"),
         ("a.txt", b"\x7fELF\x02\x01\x01\0\0\0"),
