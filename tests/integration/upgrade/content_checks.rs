@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use shared_config::Service::{Auth, Channel, CreatorHub};
+use shared_config::Service::{AiEngine, Auth, Channel, CreatorHub};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use uuid::Uuid;
@@ -65,6 +65,20 @@ pub(super) async fn by_meaning(up: &Upgraded) -> Check {
     Ok(())
 }
 
+/// Until ai-engine has measured its embedding model, search goes by words.
+async fn wait_until_calibrated(up: &Upgraded, account: &Account) {
+    for _ in 0..MAX_POLLS {
+        let request = up.as_owner(account, Method::GET, AiEngine, "/v1/models");
+        let (status, models) = send(request).await;
+        let is_known = models.to_string().contains(r#""state":"calibrated""#);
+        // Without a session, the search says so itself.
+        if is_known || status != StatusCode::OK {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
 async fn search(
     up: &Upgraded,
     account: &Account,
@@ -72,6 +86,7 @@ async fn search(
     query: &str,
     contains: &str,
 ) -> Check {
+    wait_until_calibrated(up, account).await;
     let body = json!({"query": query, "limit": 10});
     let request = up.as_owner(account, Method::POST, CreatorHub, "/v1/search");
     let found = expect(request.json(&body), 200, query).await?;
