@@ -20,6 +20,8 @@ pub struct Memory {
     pub applied: BTreeMap<ObjectKey, Applied>,
     /// Hashes of a Secret's values, with the version that they were read from.
     pub secrets: BTreeMap<String, SecretRead>,
+    /// The models Job whose report was read, and the report if it had one.
+    pub models_report: Option<(ObjectKey, Option<String>)>,
 }
 
 /// An object that is as planned.

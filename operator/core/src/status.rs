@@ -13,7 +13,7 @@ use crate::plan::{Gate, Plan, Wait};
 use crate::reason::Reason;
 use crate::resolve::{Invalid, Resolved};
 
-pub mod calibration;
+mod calibration;
 mod facts;
 pub mod pending;
 

@@ -4,15 +4,15 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
 use kube::Client;
 use kube::api::{Api, ListParams};
 use operator_core::Observed;
-use operator_core::api::CreatorPlatform;
 use operator_core::component::Component;
 use operator_core::object::{Kind, ObjectKey};
-use operator_core::observed::{Live, View};
-use operator_core::status::calibration;
+use operator_core::observed::Live;
 use serde_json::Value;
 
 use super::Subject;
+use crate::context::Context;
 use crate::error::Error;
+use crate::memory::Memory;
 
 /// More pods than this say nothing new.
 const PODS: u32 = 10;
@@ -48,44 +48,48 @@ pub(super) async fn listen(
     Ok(())
 }
 
-/// Adds the report of the models Job that succeeded: once it has moved, and as long as the status
-/// does not have what it says.
+/// Adds the report of the models Job that succeeded. It is read once: a Job runs once, and its pods
+/// say nothing else later.
 pub(super) async fn read_report(
-    client: &Client,
+    context: &Context,
     subject: &Subject,
-    platform: &CreatorPlatform,
+    memory: &Memory,
     observed: &mut Observed,
 ) -> Result<(), Error> {
-    let conditions = platform.status.iter().flat_map(|status| &status.conditions);
-    let is_known = conditions
-        .into_iter()
-        .any(|known| known.kind == calibration::CONDITION);
     let prefix = format!("{}-{}-", subject.name.name, Component::Models.name());
-    let is_wanted = |key: &ObjectKey, live: &Live| {
-        live.owned
-            && key.kind == Kind::Job
-            && key.name.starts_with(&prefix)
-            && (!is_known || matches!(live.view, View::Body(_)))
+    let is_job = |key: &ObjectKey, live: &Live| {
+        live.owned && key.kind == Kind::Job && key.name.starts_with(&prefix)
     };
-    let wanted = observed
+    let mut jobs = observed
         .objects
         .iter()
-        .filter(|(key, live)| is_wanted(key, live));
-    let mut selectors = wanted.filter_map(|(key, _)| {
-        let body = observed.body(key)?;
-        let is_done = body["status"]["succeeded"].as_i64() == Some(1);
-        is_done.then(|| Some((key.clone(), selector(body)?)))?
-    });
-    let Some((key, selector)) = selectors.next() else {
+        .filter(|(key, live)| is_job(key, live))
+        .filter_map(|(key, _)| {
+            let body = observed.body(key)?;
+            let is_done = body["status"]["succeeded"].as_i64() == Some(1);
+            let selector = selector(body).filter(|_| is_done)?;
+            Some((key.clone(), selector))
+        });
+    let Some((key, selector)) = jobs.next() else {
         return Ok(());
     };
-    let pods: Api<Pod> = Api::namespaced(client.clone(), &subject.name.namespace);
+    if let Some((known, report)) = &memory.models_report
+        && *known == key
+    {
+        observed.models_report.clone_from(report);
+        return Ok(());
+    }
+    let pods: Api<Pod> = Api::namespaced(context.client.clone(), &subject.name.namespace);
     let params = ListParams::default().labels(&selector).limit(PODS);
     let list = pods.list(&params).await.map_err(|source| Error::Read {
         what: format!("pods of {key}"),
         source,
     })?;
-    observed.models_report = list.iter().find_map(report);
+    let report = list.iter().find_map(report);
+    observed.models_report.clone_from(&report);
+    context.memories.change(&subject.uid, |memory| {
+        memory.models_report = Some((key, report));
+    });
     Ok(())
 }
 

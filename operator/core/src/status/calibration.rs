@@ -7,7 +7,7 @@ use crate::api::condition::{Condition, ConditionStatus};
 use crate::reason::Reason;
 
 /// The type of the condition.
-pub const CONDITION: &str = "RetrievalCalibrated";
+const CONDITION: &str = "RetrievalCalibrated";
 
 /// The part of the Job's report that is read here. A Job of an earlier version reports neither.
 #[derive(Debug, Deserialize)]
