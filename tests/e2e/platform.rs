@@ -209,7 +209,7 @@ impl Api {
 
     /// Waits until a document is searchable, and gives it.
     pub(crate) async fn processed(&self, id: &str) -> Value {
-        for _ in 0..300 {
+        for _ in 0..900 {
             let path = format!("/creator-hub/v1/documents/{id}");
             let (_, document) = self.get(&path).await.unwrap();
             match document["state"].as_str() {

@@ -20,19 +20,22 @@ pub(super) async fn measure(embedder: &Embedder) -> Result<Option<Calibration>, 
             questions: Vec::new(),
             passages: Vec::new(),
         };
-        for question in questions {
-            let vector = embedder.embed_query(&question).await?;
-            vectors.questions.push(vector);
+        for batch in questions.chunks(BATCH_SIZE) {
+            let batch = embedder.embed_questions(batch).await?;
+            vectors.questions.extend(known(batch));
         }
         for batch in passages.chunks(BATCH_SIZE) {
             let batch = embedder.embed_passages(batch).await?;
-            // A passage that the model refuses is near to nothing.
-            let batch = batch.into_iter().map(Option::unwrap_or_default);
-            vectors.passages.extend(batch);
+            vectors.passages.extend(known(batch));
         }
         measured.push(vectors);
     }
     Ok(Calibration::from_vectors(&measured))
+}
+
+/// A text that the model refuses is near to nothing.
+fn known(batch: Vec<Option<Vec<f32>>>) -> impl Iterator<Item = Vec<f32>> {
+    batch.into_iter().map(Option::unwrap_or_default)
 }
 
 /// Calibrates the model of this process as soon as Ollama has it, so that no question waits for it.
