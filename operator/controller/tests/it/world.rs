@@ -168,6 +168,7 @@ impl World {
             "stringData": {
                 "username": "admin", "password": "a-password-of-somebody-else",
                 "SMTP_HOST": "mail.example.org", "SMTP_FROM": "platform@example.org",
+                "hosted": "the-key-of-a-model-server", "ca.crt": "a certificate",
             },
         });
         let apply = PatchParams::apply("test").force();
