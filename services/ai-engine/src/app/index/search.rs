@@ -28,8 +28,8 @@ use crate::store::{document_access, indexed_documents, postings, qa_vectors};
 
 /// Results of a search that sets no limit.
 const DEFAULT_RESULTS: usize = 5;
-/// For a question that comes before the model of this process is calibrated. Shorter than any caller
-/// waits for a search; afterwards the question is answered by words.
+/// For a question that comes before the model of this process is calibrated. Shorter than any
+/// caller waits for a search; afterwards the question is answered by words.
 const CALIBRATION_TIMEOUT: Duration = Duration::from_secs(4);
 const QUERY_VECTOR_TTL: Duration = Duration::from_hours(1);
 /// A slower cache would cost more time than it saves.
