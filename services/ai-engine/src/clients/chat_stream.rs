@@ -39,7 +39,7 @@ pub enum ChatEvent {
 pub(super) enum Piece {
     /// Nothing that matters here.
     Nothing,
-    /// The model thinks; nobody is shown what.
+    /// The model thinks; its thoughts are not shown.
     Thought,
     /// Text, or the end.
     Event(ChatEvent),

@@ -1,4 +1,4 @@
-//! How a model server is reached: its base URL, its API key, and whom its certificate is from.
+//! How a model server is reached: its base URL, its API key, and the authority of its certificate.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ impl Connection {
         http_client::install_tls_provider();
         let mut http = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            // A redirect would send prompts to somebody that nobody configured.
+            // A redirect would send prompts to a server that is not configured.
             .redirect(Policy::none())
             // The servers are named one by one: ignore the proxy settings of the environment.
             .no_proxy();

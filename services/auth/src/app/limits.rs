@@ -61,7 +61,7 @@ pub(crate) const INVITE_BY_ACCOUNT: LimitRule = LimitRule {
     fails_closed: true,
 };
 
-/// Invitations per recipient, of all accounts together. Fails closed, so that nobody's inbox is
+/// Invitations per recipient, of all accounts together. Fails closed, so that no inbox is
 /// flooded.
 pub(crate) const INVITE_BY_RECIPIENT: LimitRule = LimitRule {
     name: "invite_recipient",

@@ -16,7 +16,7 @@ pub(super) struct Attempts<'a> {
     next: usize,
     /// Why the first one that was wanted did not do it.
     fallback: Option<FallbackReason>,
-    /// What the caller learns if nobody does it.
+    /// What the caller learns if every server fails.
     error: Option<ModelError>,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Attempts<'a> {
 pub(super) struct Attempt<'a> {
     pub(super) candidate: &'a Candidate,
     pub(super) protocol: &'a Protocol,
-    /// Whether nobody can be asked after it.
+    /// Whether it is the last server that can be asked.
     pub(super) is_last: bool,
     index: usize,
 }
@@ -101,10 +101,10 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// Why nobody has done it.
+    /// Why every server has failed.
     pub(super) fn into_error(self) -> ModelError {
-        let nobody = || ModelError::Refused("no model server can be used".to_owned());
-        self.error.unwrap_or_else(nobody)
+        let unusable = || ModelError::Refused("no model server can be used".to_owned());
+        self.error.unwrap_or_else(unusable)
     }
 }
 

@@ -68,7 +68,7 @@ pub struct ComparedQuestion {
 }
 
 impl ComparedQuestion {
-    /// Prepares what somebody asks.
+    /// Prepares a question that is asked.
     pub fn new(text: &str) -> Self {
         Self::of_language(text, Language::detect(text))
     }
