@@ -1,7 +1,8 @@
-//! Use cases: indexing and search, answers, models, and the data of a tenant.
+//! Use cases: indexing and search, answers and their settings, models, and the data of a tenant.
 
 pub(crate) mod answer;
 pub(crate) mod index;
 pub(crate) mod models;
 pub(crate) mod qa;
+pub(crate) mod settings;
 pub(crate) mod tenant_data;

@@ -25,6 +25,12 @@ pub(crate) enum Error {
     /// The events of the answer are not kept, or no longer.
     #[error("the events of this answer are not kept")]
     EventsExpired,
+    /// The settings have changed since they were read.
+    #[error("changed since it was read")]
+    Outdated,
+    /// `If-Match` is missing.
+    #[error("If-Match is missing")]
+    NoPrecondition,
     #[error("{field} {message}")]
     InvalidField {
         field: &'static str,
@@ -61,6 +67,12 @@ impl From<Error> for ApiError {
                 "the events of an answer are kept for two minutes, if it was asked for with \
                  resumable",
             ),
+            Error::Outdated => Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed")
+                .detail("it has changed since you read it; read it again"),
+            Error::NoPrecondition => {
+                Self::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required")
+                    .detail("send If-Match with the ETag that you read")
+            }
             Error::InvalidField { field, message } => {
                 Self::unprocessable("invalid_fields").field(field, message)
             }

@@ -5,6 +5,7 @@ mod generations;
 mod internal;
 mod models;
 mod search;
+mod settings;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -27,6 +28,7 @@ pub(crate) fn v1<E: Endpoints<AppState>>() -> E {
         ))
         .routes(routes!(answers::resume_answer))
         .routes(routes!(models::list_models))
+        .routes(routes!(settings::read_settings, settings::replace_settings))
 }
 
 /// The API for other services, under `/ai-engine`. The gateway does not route it.

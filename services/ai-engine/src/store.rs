@@ -1,5 +1,6 @@
 //! SQL and row types, one table a file.
 
+pub(crate) mod answer_settings;
 pub(crate) mod chunks;
 pub(crate) mod disclosures;
 pub(crate) mod document_access;

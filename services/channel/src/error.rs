@@ -24,6 +24,9 @@ pub(crate) enum Error {
     /// The conversation does not exist or belongs to another tenant.
     #[error("no such conversation")]
     UnknownConversation,
+    /// A person handles the conversation, or it is closed.
+    #[error("the conversation does not wait for a person")]
+    NotWaiting,
     /// The document does not exist, or visitors of this channel may not open its original.
     #[error("no such document")]
     UnknownDocument,
@@ -77,6 +80,8 @@ impl From<Error> for ApiError {
         match error {
             Error::UnknownChannel => Self::not_found("unknown_channel"),
             Error::UnknownConversation => Self::not_found("unknown_conversation"),
+            Error::NotWaiting => Self::new(StatusCode::CONFLICT, "not_waiting")
+                .detail("a person handles the conversation, or it is closed"),
             Error::UnknownDocument => Self::not_found("unknown_document"),
             Error::Hub(cause) => {
                 let name = cause.dependency().unwrap_or(Service::CreatorHub.name());

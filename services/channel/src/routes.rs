@@ -43,7 +43,10 @@ pub(crate) fn creators<E: Endpoints<AppState>>() -> E {
         ))
         .routes(routes!(channels::read_embed))
         .routes(routes!(conversations::list_conversations))
-        .routes(routes!(conversations::read_conversation))
+        .routes(routes!(
+            conversations::read_conversation,
+            conversations::update_conversation
+        ))
         .routes(routes!(messages::list_messages))
 }
 

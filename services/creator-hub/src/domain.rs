@@ -6,7 +6,6 @@ pub(crate) mod collection;
 pub(crate) mod comparison;
 pub(crate) mod document;
 pub(crate) mod download;
-pub(crate) mod entity_tag;
 pub(crate) mod extraction;
 pub(crate) mod filename;
 pub(crate) mod library;

@@ -85,6 +85,7 @@ pub(crate) fn v1<E: Endpoints<AppState>>(upload_max_bytes: u64) -> E {
         ))
         .routes(routes!(sites::list_site_pages))
         .routes(routes!(sites::sync_site))
+        .routes(routes!(sites::sync_all_sites))
 }
 
 /// Endpoints for other services, below `/creator-hub`; the gateway does not route them.

@@ -196,6 +196,58 @@ pub struct Done {
     /// Why the preferred server did not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback_reason: Option<FallbackReason>,
+    /// The policy of the account that decided the answer; absent if none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<AppliedPolicy>,
+}
+
+/// A policy that decided an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AppliedPolicy {
+    /// Which one.
+    pub kind: PolicyKind,
+    /// The name of the topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Whether a person shall reply: the conversation then waits for one.
+    pub hand_over: bool,
+}
+
+/// The policies that decide answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyKind {
+    /// The person seems to be in danger.
+    Crisis,
+    /// The account does not let its assistant answer this topic.
+    Topic,
+}
+
+impl PolicyKind {
+    /// The serialised text.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Crisis => "crisis",
+            Self::Topic => "topic",
+        }
+    }
+}
+
+/// The text is not the name of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be crisis or topic")]
+pub struct NotAPolicy;
+
+impl std::str::FromStr for PolicyKind {
+    type Err = NotAPolicy;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "crisis" => Ok(Self::Crisis),
+            "topic" => Ok(Self::Topic),
+            _ => Err(NotAPolicy),
+        }
+    }
 }
 
 /// Why a model server did not answer, so that another one was asked.

@@ -9,8 +9,8 @@ pub mod search;
 
 pub use access::{DOCUMENTS_PER_JOB, DocumentAccess, SET_DOCUMENT_ACCESS, SetDocumentAccess};
 pub use answer::{
-    AnswerEvent, AnswerFailure, AnswerMode, ChatTurn, Done, FallbackReason, Question, Source,
-    SourceKind, TurnRole, Usage,
+    AnswerEvent, AnswerFailure, AnswerMode, AppliedPolicy, ChatTurn, Done, FallbackReason,
+    PolicyKind, Question, Source, SourceKind, TurnRole, Usage,
 };
 pub use client::{AiClient, AiError};
 pub use ingestion::{

@@ -3,6 +3,7 @@
 pub mod bounded;
 pub mod content_hash;
 pub mod email;
+pub mod entity_tag;
 pub mod event;
 pub mod id;
 pub mod limits;

@@ -55,6 +55,8 @@ permissions! {
     AccountRead = "account:read", Viewer, "Read the account and its plan.";
     AccountManage = "account:manage", Owner, "Change the account itself.";
     AnswersCreate = "answers:create", Viewer, "Ask the assistant.";
+    AssistantRead = "assistant:read", Viewer, "Read the settings of the assistant.";
+    AssistantWrite = "assistant:write", Editor, "Change the settings of the assistant.";
     ApiKeysManage = "api_keys:manage", Admin, "Make, list and revoke API keys.";
     AuditRead = "audit:read", Admin, "Read, verify and export the audit log.";
     ChannelsRead = "channels:read", Viewer, "Read channels.";

@@ -147,6 +147,10 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "Send `Authorization: Bearer` with a token or an API key.",
     ),
     (
+        "not_waiting",
+        "A person handles the conversation, or it is closed.",
+    ),
+    (
         "origin_not_allowed",
         "The page may not embed this widget, or there is no such widget.",
     ),

@@ -7,24 +7,30 @@ pub(crate) mod event_log;
 mod generate;
 pub(crate) mod generations;
 pub(crate) mod pairs;
+mod policies;
 mod strategy;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::time::Instant;
 
 use shared_ai_client::answer::Failure;
-use shared_ai_client::{AnswerEvent, AnswerFailure, Done, Question, Source, SourceKind, Usage};
+use shared_ai_client::{
+    AnswerEvent, AnswerFailure, AppliedPolicy, Done, Question, Source, SourceKind, Usage,
+};
 use shared_models::{ChunkId, CreatorId, GenerationId, VisitorId};
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
-use crate::app::index::search::{RetrievedPassage, retrieve};
+use crate::app::index::search::{RetrievedPassage, Wanted, retrieve};
+use crate::app::settings;
 use crate::clients::bulkhead::BulkheadPermit;
 use crate::clients::model_servers::AnsweredBy;
 use crate::domain::answer::answerability::Evidence;
 use crate::domain::answer::canned_replies::replies;
 use crate::domain::answer::language::Language;
-use crate::domain::answer::{answerability, conversation, safety, small_talk};
+use crate::domain::answer::settings::AnswerSettings;
+use crate::domain::answer::{answerability, conversation, small_talk};
 use crate::domain::index::scope::Scope;
 use crate::error::Error;
 use crate::state::AppState;
@@ -52,13 +58,16 @@ struct PreparedAnswer {
     /// Of a visitor's question.
     reservation: Option<Reservation>,
     strategy: Strategy,
+    settings: AnswerSettings,
+    /// The policy that decided the answer.
+    policy: Option<AppliedPolicy>,
 }
 
 /// How the answer is made.
 #[derive(Debug)]
 enum Strategy {
-    /// A text of the platform.
-    Canned(&'static str),
+    /// A text of the platform, or of a policy of the tenant.
+    Canned(Cow<'static, str>),
     /// The answer of a question-and-answer pair, word for word.
     Pair,
     /// Quotations of the passages.
@@ -89,6 +98,7 @@ struct AnswerOutcome {
     usage: Usage,
     failure: Option<Failure>,
     cancelled: bool,
+    policy: Option<AppliedPolicy>,
 }
 
 /// An answer whose events follow.
@@ -143,11 +153,16 @@ async fn prepare(
         is_visitor: visitor.is_some(),
         collections: question.collections.clone(),
     };
-    let canned = |text| (AdmittedPassages::default(), Strategy::Canned(text));
+    let settings = settings::current(app, tenant).await?;
+    let canned = |text: &'static str| (AdmittedPassages::default(), Strategy::Canned(text.into()));
     let paired = |pair| (AdmittedPassages::of_pair(pair), Strategy::Pair);
-    let (found, strategy) = if safety::is_crisis(text) {
-        metrics::counter!("ai_engine_crisis_replies_total").increment(1);
-        canned(replies(language).crisis)
+    let mut policy = None;
+    let (found, strategy) = if let Some(decision) = policies::decide(text, language, &settings) {
+        policy = Some(decision.policy);
+        (
+            AdmittedPassages::default(),
+            Strategy::Canned(decision.reply.into()),
+        )
     } else if let Some(pair) = pairs::with_question(app, tenant, &scope, text).await? {
         paired(pair)
     } else if let Some(kind) = small_talk::detect(text) {
@@ -155,12 +170,14 @@ async fn prepare(
     } else if let Some(pair) = pairs::with_meaning(app, tenant, &scope, &search_text).await? {
         paired(pair)
     } else {
-        let found = find(app, tenant, visitor, &scope, &question, &search_text).await?;
-        let mode = question.mode.unwrap_or(app.answer_mode);
+        let wanted = wanted(&question, &settings);
+        let asked = (text, search_text.as_str());
+        let found = find(app, tenant, visitor, &scope, asked, wanted).await?;
+        let mode = question.mode.or(settings.mode).unwrap_or(app.answer_mode);
         let strategy = match (found.passages.is_empty(), found.is_exhausted) {
             (false, _) => strategy::choose(app, mode).await?,
-            (true, true) => Strategy::Canned(replies(language).shown_enough),
-            (true, false) => Strategy::Canned(replies(language).nothing_found),
+            (true, true) => Strategy::Canned(replies(language).shown_enough.into()),
+            (true, false) => Strategy::Canned(replies(language).nothing_found.into()),
         };
         (found, strategy)
     };
@@ -173,7 +190,17 @@ async fn prepare(
         passages: found.passages,
         reservation: found.reservation,
         strategy,
+        settings,
+        policy,
     })
+}
+
+fn wanted(question: &Question, settings: &AnswerSettings) -> Wanted {
+    let passages = question.passages.or(settings.passages);
+    Wanted {
+        limit: passages.map_or(DEFAULT_PASSAGES, usize::from),
+        relevance: settings.relevance,
+    }
 }
 
 /// What an answer is made of.
@@ -201,14 +228,13 @@ async fn find(
     tenant: CreatorId,
     visitor: Option<VisitorId>,
     scope: &Scope,
-    question: &Question,
-    search_text: &str,
+    (question, search_text): (&str, &str),
+    wanted: Wanted,
 ) -> Result<AdmittedPassages, Error> {
-    let limit = question.passages.map_or(DEFAULT_PASSAGES, usize::from);
-    let mut passages = retrieve(app, tenant, scope, search_text, limit)
+    let mut passages = retrieve(app, tenant, scope, search_text, wanted)
         .await?
         .passages;
-    if !answer(app, question.question.as_str(), &passages) {
+    if !answer(app, question, &passages) {
         metrics::counter!("ai_engine_passages_without_answer_total").increment(1);
         passages.clear();
     }
@@ -268,6 +294,8 @@ async fn run(
         passages,
         reservation,
         strategy,
+        settings,
+        policy,
     } = prepared;
     let sources: Vec<Source> = passages.iter().map(|found| found.source.clone()).collect();
     let is_started = events.send(AnswerEvent::Sources(sources)).await.is_ok();
@@ -278,13 +306,14 @@ async fn run(
         search_text: &search_text,
         language,
         passages: &passages,
+        settings: &settings,
         id,
         started,
         running: running.as_ref(),
     };
-    let outcome = match strategy {
+    let mut outcome = match strategy {
         _ if !is_started => AnswerOutcome::cancelled(),
-        Strategy::Canned(text) => writer.canned(text).await,
+        Strategy::Canned(text) => writer.canned(&text).await,
         Strategy::Pair => writer.pair().await,
         Strategy::Extractive { fell_back } => writer.extractive(fell_back).await,
         Strategy::Generative {
@@ -292,6 +321,7 @@ async fn run(
             may_fall_back,
         } => writer.generative(permit, may_fall_back).await,
     };
+    outcome.policy = policy;
     let row = generations::row(id, &outcome, &app.chat_model, passages.len(), started);
     let labels = [("mode", row.mode.as_str()), ("state", row.state.as_str())];
     metrics::counter!("ai_engine_answers_total", &labels).increment(1);
@@ -369,6 +399,7 @@ impl AnswerOutcome {
                     model,
                     fallback: fallback_reason.is_some(),
                     fallback_reason,
+                    policy: self.policy,
                 })
             }
         }

@@ -15,7 +15,7 @@ use shared_config::Store;
 use super::chat_stream::ChatStream;
 use super::connection::{Connection, Unusable};
 use super::model_error::ModelError;
-use super::ollama::{Message, Ollama};
+use super::ollama::{ChatRequest, Ollama};
 use super::openai::OpenAi;
 use crate::config::{ModelServerSettings, ServerKind};
 use crate::domain::failover::ServerHealth;
@@ -91,10 +91,10 @@ impl Protocol {
         })
     }
 
-    async fn chat(&self, model: &str, messages: &[Message]) -> Result<ChatStream, ModelError> {
+    async fn chat(&self, model: &str, request: &ChatRequest) -> Result<ChatStream, ModelError> {
         match self {
-            Self::Ollama(server) => server.chat(model, messages).await,
-            Self::OpenAi(server) => server.chat(model, messages).await,
+            Self::Ollama(server) => server.chat(model, request).await,
+            Self::OpenAi(server) => server.chat(model, request).await,
         }
     }
 
@@ -152,8 +152,10 @@ impl Candidates {
         }))
     }
 
-    fn attempts(&self) -> Attempts<'_> {
-        Attempts::new(&self.0)
+    /// The preferred server, if there is one of that name, is asked first.
+    fn attempts(&self, preferred: Option<&str>) -> Attempts<'_> {
+        let named = |name: &str| self.0.list.iter().position(|server| server.server == name);
+        Attempts::new(&self.0, preferred.and_then(named))
     }
 
     /// Records a failure that came after a success.

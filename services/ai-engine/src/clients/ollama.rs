@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::connection::{Connection, decode};
 use super::model_error::ModelError;
 use super::vectors::validate;
-pub use crate::domain::answer::prompt::Message;
+pub use crate::domain::answer::prompt::{ChatRequest, Message};
 use crate::domain::models::is_same_model;
 pub(super) use chat::parse;
 pub use library::PullProgress;

@@ -1,5 +1,5 @@
-//! Rules for answers: conversation, small talk, safety, prompt, citations, quotations, grounding,
-//! and whether there is an answer at all.
+//! Rules for answers: settings, conversation, small talk, safety, policies, prompt, citations,
+//! quotations, grounding, and whether there is an answer at all.
 
 pub mod answerability;
 pub(crate) mod canned_replies;
@@ -12,9 +12,11 @@ mod function_words;
 pub mod grounding;
 pub(crate) mod language;
 pub(crate) mod names;
+pub(crate) mod policies;
 pub(crate) mod prompt;
 pub mod qa_match;
 pub(crate) mod safety;
 pub(crate) mod sentences;
+pub(crate) mod settings;
 pub(crate) mod small_talk;
 mod thoughts;

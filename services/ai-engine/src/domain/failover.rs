@@ -34,6 +34,9 @@ struct Pause {
 /// The next server to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Choice {
+    /// In the order of asking.
+    pub(crate) place: usize,
+    /// In the list of the servers.
     pub(crate) index: usize,
     /// Why a server before it was not asked; of the first one.
     pub(crate) passed_over: Option<FallbackReason>,
@@ -118,17 +121,36 @@ impl ServerHealth {
     }
 }
 
-/// The next server to ask, from `first` on. The last one has no successor, so it is asked also
-/// after a failure; a circuit breaker around all of them protects it.
-pub(crate) fn choose(servers: &mut [ServerHealth], first: usize, now: Instant) -> Option<Choice> {
-    let last = servers.len().saturating_sub(1);
+/// The order in which servers are asked: as they are listed, but the preferred one first.
+pub(crate) fn order(servers: usize, preferred: Option<usize>) -> Vec<usize> {
+    let preferred = preferred.filter(|index| *index < servers);
+    let others = (0..servers).filter(|index| Some(*index) != preferred);
+    preferred.into_iter().chain(others).collect()
+}
+
+/// The next server to ask, from a place in the order on. The last one has no successor, so it is
+/// asked also after a failure; a circuit breaker around all of them protects it.
+pub(crate) fn choose(
+    servers: &mut [ServerHealth],
+    order: &[usize],
+    first: usize,
+    now: Instant,
+) -> Option<Choice> {
+    let last = order.len().saturating_sub(1);
     let mut passed_over = None;
-    for (index, server) in servers.iter_mut().enumerate().skip(first) {
+    for (place, index) in order.iter().copied().enumerate().skip(first) {
+        let server = servers.get_mut(index)?;
         match server.permit(now) {
-            Err(reason) if index < last || server.is_unusable() => {
+            Err(reason) if place < last || server.is_unusable() => {
                 passed_over.get_or_insert(reason);
             }
-            _ => return Some(Choice { index, passed_over }),
+            _ => {
+                return Some(Choice {
+                    place,
+                    index,
+                    passed_over,
+                });
+            }
         }
     }
     None

@@ -114,6 +114,47 @@ pub(crate) fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// A word of a phrase, in every form in which it is the same word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PhraseWord {
+    plain: String,
+    stems: Vec<String>,
+}
+
+/// How much longer one form of a word is than another. Stems alone take some words for one that
+/// only share their origin, such as *organ* and *organize*.
+const MAX_ENDING: usize = 2;
+
+impl PhraseWord {
+    fn new(word: &str) -> Self {
+        Self {
+            plain: without_accents(word).unwrap_or_else(|| word.to_owned()),
+            stems: stems(word, None),
+        }
+    }
+
+    /// Whether the two are forms of the same word.
+    pub(crate) fn matches(&self, other: &Self) -> bool {
+        let length = |word: &Self| word.plain.chars().count();
+        self.plain == other.plain
+            || (length(self).abs_diff(length(other)) <= MAX_ENDING
+                && self.stems.iter().any(|stem| other.stems.contains(stem)))
+    }
+}
+
+/// The words of a text in their order; a script without spaces gives its characters.
+pub(crate) fn phrase_words(text: &str) -> Vec<PhraseWord> {
+    let split = |word: String| {
+        if word.chars().any(|c| script(c) == Script::Unspaced) {
+            characters::clusters(&word)
+        } else {
+            vec![word]
+        }
+    };
+    let words = words(text).into_iter().flat_map(split);
+    words.map(|word| PhraseWord::new(&word)).collect()
+}
+
 fn push(terms: &mut Vec<String>, kind: TermKind, text: &str) {
     if text.len() <= MAX_EXACT {
         terms.push(format!("{}{text}", kind.prefix()));

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared_ai_client::{AnswerFailure, FallbackReason, Usage};
+use shared_ai_client::{AnswerFailure, FallbackReason, PolicyKind, Usage};
 use shared_config::Service;
 use shared_models::{GenerationId, Page, PageRequest};
 use shared_web::{Id, Paging, Permit, Problem, Query, permit};
@@ -44,6 +44,12 @@ pub(super) struct Generation {
     /// Why the preferred server did not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     fallback_reason: Option<FallbackReason>,
+    /// The policy of the account that decided the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<PolicyKind>,
+    /// The name of the topic whose policy it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic: Option<String>,
     /// The number of sources.
     sources: i32,
     /// The numbers of the cited sources.
@@ -68,6 +74,8 @@ impl From<GenerationRow> for Generation {
             model,
             server,
             fallback_reason,
+            policy,
+            topic,
             sources,
             citations,
             prompt_tokens,
@@ -86,6 +94,8 @@ impl From<GenerationRow> for Generation {
             server,
             fallback: fallback_reason.is_some(),
             fallback_reason,
+            policy,
+            topic,
             sources,
             citations,
             usage: Usage {

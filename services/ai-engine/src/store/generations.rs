@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx as _};
 use serde::{Deserialize, Serialize};
-use shared_ai_client::{AnswerFailure, AnswerMode, FallbackReason};
+use shared_ai_client::{AnswerFailure, AnswerMode, FallbackReason, PolicyKind};
 use shared_db::TenantTx;
 use shared_models::GenerationId;
 use sqlx::Row as _;
@@ -28,6 +28,10 @@ pub(crate) struct GenerationRow {
     pub(crate) server: Option<String>,
     /// Why it was not the preferred server, if it was not.
     pub(crate) fallback_reason: Option<FallbackReason>,
+    /// The policy that decided the answer.
+    pub(crate) policy: Option<PolicyKind>,
+    /// The name of its topic.
+    pub(crate) topic: Option<String>,
     /// The number of sources.
     pub(crate) sources: i32,
     /// The numbers of the cited sources.
@@ -122,13 +126,15 @@ pub(crate) async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Resu
         created_at,
         server,
         fallback_reason,
+        policy,
+        topic,
     } = row;
     sqlx::query(
         "insert into ai.generations
            (creator_id, id, mode, fell_back, state, error_code, model, sources, citations,
             prompt_tokens, completion_tokens, milliseconds, created_at, truncated, server,
-            fallback_reason)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+            fallback_reason, policy, topic)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
     )
     .bind(tenant)
     .bind(id)
@@ -146,6 +152,8 @@ pub(crate) async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Resu
     .bind(truncated)
     .bind(server)
     .bind(fallback_reason.map(FallbackReason::as_str))
+    .bind(policy.map(PolicyKind::as_str))
+    .bind(topic)
     .execute(tx.conn())
     .await
     .map(|_| ())
@@ -157,7 +165,8 @@ pub(crate) async fn find(
 ) -> sqlx::Result<Option<GenerationRow>> {
     let row = sqlx::query(
         "select id, mode, fell_back, state, error_code, model, sources, citations, prompt_tokens,
-                completion_tokens, milliseconds, created_at, truncated, server, fallback_reason
+                completion_tokens, milliseconds, created_at, truncated, server, fallback_reason,
+                policy, topic
          from ai.generations where id = $1",
     )
     .bind(id)
@@ -175,7 +184,8 @@ pub(crate) async fn list(
 ) -> sqlx::Result<Vec<GenerationRow>> {
     let rows = sqlx::query(
         "select id, mode, fell_back, state, error_code, model, sources, citations, prompt_tokens,
-                completion_tokens, milliseconds, created_at, truncated, server, fallback_reason
+                completion_tokens, milliseconds, created_at, truncated, server, fallback_reason,
+                policy, topic
          from ai.generations
          where ($1::text is null or state = $1) and ($2::uuid is null or id < $2)
          order by id desc limit $3",
@@ -192,6 +202,8 @@ fn parse(row: &PgRow) -> sqlx::Result<GenerationRow> {
     let created_at: SqlTimestamp = row.try_get("created_at")?;
     let error_code: Option<&str> = row.try_get("error_code")?;
     let fallback_reason: Option<&str> = row.try_get("fallback_reason")?;
+    let policy: Option<&str> = row.try_get("policy")?;
+    let policy = policy.map(|name| name.parse().map_err(|_| unknown_value("policy", name)));
     Ok(GenerationRow {
         id: row.try_get("id")?,
         mode: GenerationMode::parse(row.try_get("mode")?)?,
@@ -202,6 +214,8 @@ fn parse(row: &PgRow) -> sqlx::Result<GenerationRow> {
         model: row.try_get("model")?,
         server: row.try_get("server")?,
         fallback_reason: fallback_reason.map(FallbackReason::of_code),
+        policy: policy.transpose()?,
+        topic: row.try_get("topic")?,
         sources: row.try_get("sources")?,
         citations: row.try_get("citations")?,
         prompt_tokens: row.try_get("prompt_tokens")?,

@@ -25,5 +25,6 @@ mod test_qa_pairs;
 mod test_readiness;
 mod test_resumed_answers;
 mod test_search;
+mod test_settings;
 mod test_word_index;
 mod tls_server;

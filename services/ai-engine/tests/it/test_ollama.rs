@@ -2,7 +2,7 @@
 
 use ai_engine_service::ModelError;
 use ai_engine_service::chat_stream::ChatEvent;
-use ai_engine_service::ollama::{Message, Ollama};
+use ai_engine_service::ollama::{ChatRequest, Message, Ollama};
 use shared_testkit::Stores;
 
 fn ollama() -> Ollama {
@@ -21,13 +21,13 @@ async fn an_unknown_model_is_not_found() {
     let texts = ["x".to_owned()];
     let missing = ollama().embed("absent", &texts, None).await;
     assert!(matches!(missing, Err(ModelError::NotFound(_))));
-    let messages = [Message {
+    let request = ChatRequest::new(vec![Message {
         role: "user",
         content: "x".to_owned(),
-    }];
-    let missing = ollama().chat("absent", &messages).await;
+    }]);
+    let missing = ollama().chat("absent", &request).await;
     assert!(matches!(missing, Err(ModelError::NotFound(_))));
-    let refused = ollama().chat("all-minilm", &messages).await;
+    let refused = ollama().chat("all-minilm", &request).await;
     assert!(
         matches!(refused, Err(ModelError::Refused(_))),
         "{refused:?}"
@@ -58,11 +58,11 @@ async fn the_dimension_is_known_without_loading_the_model() {
 #[tokio::test]
 async fn a_stream_is_read_to_its_end() {
     let content = "tell me more ".repeat(20);
-    let messages = [Message {
+    let request = ChatRequest::new(vec![Message {
         role: "user",
         content,
-    }];
-    let mut stream = ollama().chat("tiny-llama", &messages).await.unwrap();
+    }]);
+    let mut stream = ollama().chat("tiny-llama", &request).await.unwrap();
     let usage = loop {
         match stream.next().await.unwrap() {
             ChatEvent::Delta(text) => assert!(!text.is_empty()),

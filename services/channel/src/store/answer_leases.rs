@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use shared_ai_client::AnswerMode;
+use shared_ai_client::{AnswerMode, AppliedPolicy};
 use shared_db::TenantTx;
 use shared_models::{CollectionId, ConversationId, JobId, VisitorId};
 use sqlx::Row as _;
@@ -33,7 +33,8 @@ pub(crate) struct LeasedQuestion {
 }
 
 /// Leases the oldest question that has no answer, unless another one holds the lease or a person
-/// handles the conversation. A later attempt of a job takes the lease of an earlier one.
+/// handles the conversation. Until a person does, a visitor who waits for one is answered. A later
+/// attempt of a job takes the lease of an earlier one.
 pub(crate) async fn acquire(
     tx: &mut TenantTx,
     id: ConversationId,
@@ -43,7 +44,7 @@ pub(crate) async fn acquire(
         "update channel.conversations c
          set lease_token = $2, lease_until = now() + $3
          from channel.messages m, channel.channels h
-         where c.id = $1 and c.owner = 'bot'
+         where c.id = $1 and c.owner in ('bot', 'waiting')
            and (coalesce(c.lease_until < now(), true) or c.lease_token = $2)
            and h.id = c.channel_id and h.enabled and h.deleted_at is null
            and m.conversation_id = c.id and m.role = 'user' and m.seq > c.answered_seq
@@ -89,7 +90,8 @@ pub(crate) async fn remaining(
     let row = sqlx::query(
         "select extract(epoch from lease_until - now())::float8 as seconds
          from channel.conversations c
-         where id = $1 and owner = 'bot' and lease_until > now() and lease_token <> $2 and exists (
+         where id = $1 and owner in ('bot', 'waiting') and lease_until > now()
+           and lease_token <> $2 and exists (
            select 1 from channel.messages m
            where m.conversation_id = c.id and m.role = 'user' and m.seq > c.answered_seq)",
     )
@@ -105,7 +107,7 @@ pub(crate) async fn remaining(
 pub(crate) async fn renew(tx: &mut TenantTx, id: ConversationId, job: JobId) -> sqlx::Result<bool> {
     let done = sqlx::query(
         "update channel.conversations set lease_until = now() + $3
-         where id = $1 and lease_token = $2 and owner = 'bot'",
+         where id = $1 and lease_token = $2 and owner in ('bot', 'waiting')",
     )
     .bind(id)
     .bind(job)
@@ -116,22 +118,36 @@ pub(crate) async fn renew(tx: &mut TenantTx, id: ConversationId, job: JobId) -> 
 }
 
 /// Ends the lease and returns the number of the answer, or `None` when this job no longer holds
-/// the lease or a person has taken over.
+/// the lease or a person has taken over. With `hands_over`, the conversation waits for a person
+/// from now on; a topic does not hide that the visitor seemed to be in danger.
 pub(crate) async fn complete(
     tx: &mut TenantTx,
     id: ConversationId,
     job: JobId,
     question_seq: i64,
+    hands_over: Option<&AppliedPolicy>,
 ) -> sqlx::Result<Option<i64>> {
     sqlx::query(
         "update channel.conversations
          set last_seq = last_seq + 1, answered_seq = greatest(answered_seq, $3),
-             lease_token = null, lease_until = null, last_message_at = now()
-         where id = $1 and lease_token = $2 and owner = 'bot' returning last_seq",
+             lease_token = null, lease_until = null, last_message_at = now(),
+             owner = case when $4::text is null then owner else 'waiting' end,
+             waiting_since =
+               case when $4::text is null then waiting_since
+                    else coalesce(waiting_since, now()) end,
+             waiting_topic =
+               case when $4::text is null or waiting_reason = 'crisis' then waiting_topic
+                    else $5 end,
+             waiting_reason =
+               case when $4::text is null or waiting_reason = 'crisis' then waiting_reason
+                    else $4 end
+         where id = $1 and lease_token = $2 and owner in ('bot', 'waiting') returning last_seq",
     )
     .bind(id)
     .bind(job)
     .bind(question_seq)
+    .bind(hands_over.map(|policy| policy.kind.as_str()))
+    .bind(hands_over.and_then(|policy| policy.topic.as_deref()))
     .fetch_optional(tx.conn())
     .await?
     .map(|row| row.try_get("last_seq"))

@@ -1,6 +1,7 @@
 //! `channel.conversations`.
 
 use jiff::Timestamp;
+use shared_ai_client::PolicyKind;
 use shared_db::TenantTx;
 use shared_models::{ChannelId, ConversationId, VisitorId};
 use sqlx::Row as _;
@@ -18,6 +19,8 @@ pub(crate) struct ConversationRow {
     pub(crate) contact_id: VisitorId,
     pub(crate) origin: Option<String>,
     pub(crate) handled_by: HandledBy,
+    /// Why it waits for a person; it stays after one has taken over.
+    pub(crate) waiting: Option<Waiting>,
     pub(crate) last_seq: i64,
     /// The last question that needs no answer any more.
     pub(crate) answered_seq: i64,
@@ -27,21 +30,39 @@ pub(crate) struct ConversationRow {
     pub(crate) last_message_at: Timestamp,
 }
 
+/// Why and since when a conversation waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) reason: PolicyKind,
+    /// The name of the topic.
+    pub(crate) topic: Option<String>,
+    pub(crate) since: Timestamp,
+}
+
+/// Which conversations to list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ConversationFilter {
+    pub(crate) channel: Option<ChannelId>,
+    pub(crate) handled_by: Option<HandledBy>,
+}
+
 /// Up to `limit` conversations after that one, newest first.
 pub(crate) async fn list(
     tx: &mut TenantTx,
-    channel: Option<ChannelId>,
+    filter: ConversationFilter,
     after: Option<Uuid>,
     limit: i64,
 ) -> sqlx::Result<Vec<ConversationRow>> {
     let rows = sqlx::query(
         "select *, coalesce(lease_until > now(), false) as answering from channel.conversations
          where ($1::uuid is null or channel_id = $1) and ($2::uuid is null or id < $2)
+           and ($4::text is null or owner = $4)
          order by id desc limit $3",
     )
-    .bind(channel)
+    .bind(filter.channel)
     .bind(after)
     .bind(limit)
+    .bind(filter.handled_by.map(HandledBy::as_str))
     .fetch_all(tx.conn())
     .await?;
     rows.iter().map(read).collect()
@@ -60,6 +81,20 @@ pub(crate) async fn find(
     .await?
     .map(|row| read(&row))
     .transpose()
+}
+
+/// Gives a conversation that waits for a person back to the assistant. Returns false if it does not
+/// wait.
+pub(crate) async fn hand_back(tx: &mut TenantTx, id: ConversationId) -> sqlx::Result<bool> {
+    let done = sqlx::query(
+        "update channel.conversations
+         set owner = 'bot', waiting_reason = null, waiting_topic = null, waiting_since = null
+         where id = $1 and owner = 'waiting'",
+    )
+    .bind(id)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Adds the conversation of a session, unless it is known.
@@ -93,6 +128,16 @@ pub(crate) async fn next_seq(tx: &mut TenantTx, id: ConversationId) -> sqlx::Res
     .transpose()
 }
 
+fn read_waiting(row: &PgRow) -> sqlx::Result<Option<Waiting>> {
+    let since: Option<jiff_sqlx::Timestamp> = row.try_get("waiting_since")?;
+    let Some(since) = since else { return Ok(None) };
+    Ok(Some(Waiting {
+        reason: parse_column(row, "waiting_reason")?,
+        topic: row.try_get("waiting_topic")?,
+        since: since.to_jiff(),
+    }))
+}
+
 fn read(row: &PgRow) -> sqlx::Result<ConversationRow> {
     Ok(ConversationRow {
         id: row.try_get("id")?,
@@ -100,6 +145,7 @@ fn read(row: &PgRow) -> sqlx::Result<ConversationRow> {
         contact_id: row.try_get("contact_id")?,
         origin: row.try_get("origin")?,
         handled_by: parse_column(row, "owner")?,
+        waiting: read_waiting(row)?,
         last_seq: row.try_get("last_seq")?,
         answered_seq: row.try_get("answered_seq")?,
         answering: row.try_get("answering")?,

@@ -15,7 +15,9 @@ use axum::routing::post;
 use axum::{Json, Router};
 use futures_util::StreamExt as _;
 use shared_ai_client::answer::{Failure, Token, VISITOR};
-use shared_ai_client::{AnswerEvent, AnswerFailure, AnswerMode, Done, Question, Source, Usage};
+use shared_ai_client::{
+    AnswerEvent, AnswerFailure, AnswerMode, AppliedPolicy, Done, Question, Source, Usage,
+};
 use shared_auth::TokenVerifier;
 use shared_config::Service;
 use shared_document::Position;
@@ -31,6 +33,8 @@ pub(crate) enum Reply {
     Answer(Vec<String>, Duration),
     /// Sources and these tokens at once, and the end of the answer after a pause.
     Paused(Vec<String>, Duration),
+    /// A reply by a policy of the account, without sources.
+    Policy(AppliedPolicy),
     /// Sources and a token; the end of the answer when the test says so.
     Held(Arc<Notify>),
     /// A problem document with this status.
@@ -161,17 +165,8 @@ async fn answer(
             events.push(done());
             stream(engine, events, pause)
         }
-        Reply::Fail(code) => {
-            let failure = Failure {
-                code,
-                message: "the chat model is unavailable".to_owned(),
-            };
-            stream(
-                engine,
-                vec![sources(), partial_text(), AnswerEvent::Error(failure)],
-                Duration::ZERO,
-            )
-        }
+        Reply::Fail(code) => stream(engine, failing(code), Duration::ZERO),
+        Reply::Policy(policy) => stream(engine, by_policy(policy), Duration::ZERO),
         Reply::Paused(tokens, pause) => paused(engine, tokens, pause),
         Reply::Held(release) => {
             let (begin, end) = (vec![sources(), partial_text()], vec![done()]);
@@ -244,6 +239,23 @@ fn sse(event: &AnswerEvent) -> Event {
     Event::default().event(name).data(wire["data"].to_string())
 }
 
+fn failing(code: AnswerFailure) -> Vec<AnswerEvent> {
+    let failure = Failure {
+        code,
+        message: "the chat model is unavailable".to_owned(),
+    };
+    vec![sources(), partial_text(), AnswerEvent::Error(failure)]
+}
+
+fn by_policy(policy: AppliedPolicy) -> Vec<AnswerEvent> {
+    let mut end = done();
+    if let AnswerEvent::Done(done) = &mut end {
+        done.citations.clear();
+        done.policy = Some(policy);
+    }
+    vec![AnswerEvent::Sources(Vec::new()), partial_text(), end]
+}
+
 fn partial_text() -> AnswerEvent {
     AnswerEvent::Token(Token {
         text: "Half a".to_owned(),
@@ -285,5 +297,6 @@ fn done() -> AnswerEvent {
         model: None,
         fallback: false,
         fallback_reason: None,
+        policy: None,
     })
 }

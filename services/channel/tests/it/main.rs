@@ -16,6 +16,7 @@ mod test_channels;
 mod test_config;
 mod test_conversations;
 mod test_faults;
+mod test_hand_overs;
 mod test_limits;
 mod test_openapi;
 mod test_originals;

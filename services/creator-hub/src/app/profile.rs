@@ -1,8 +1,7 @@
 //! Reading and saving a creator's profile.
 
-use shared_models::CreatorId;
+use shared_models::{CreatorId, entity_tag};
 
-use crate::domain::entity_tag;
 use crate::domain::saved_profile::{ProfileFields, SavedProfile};
 use crate::error::Error;
 use crate::state::AppState;

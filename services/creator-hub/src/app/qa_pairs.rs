@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use shared_db::TenantTx;
 use shared_extract::CsvRow;
 use shared_models::limits::QA_PAIRS;
-use shared_models::{CollectionId, CreatorId, QaPairId};
+use shared_models::{CollectionId, CreatorId, QaPairId, entity_tag};
 use shared_web::{Created, Idempotent, Once};
 
 use super::qa_copies;
-use crate::domain::entity_tag;
 use crate::domain::qa::{PairChange, PairContent, PairSelection, StoredPair, table};
 use crate::error::{Error, QaError};
 use crate::state::AppState;

@@ -113,6 +113,21 @@ pub(crate) async fn sync(
     Ok(site)
 }
 
+/// Synchronises every site of a tenant now, and returns their number.
+pub(crate) async fn sync_all(app: &AppState, tenant: CreatorId) -> Result<usize, Error> {
+    let everything = Part {
+        after: None,
+        limit: MAX_SITES,
+    };
+    let mut tx = app.db.tenant(tenant).await?;
+    let all = sites::list(&mut tx, everything).await?;
+    for site in &all {
+        app.jobs.enqueue(&mut tx, SyncSite::of(site.id)).await?;
+    }
+    tx.commit().await?;
+    Ok(all.len())
+}
+
 /// Deletes a site: it is hidden at once, and a job deletes its documents. Returns their number.
 pub(crate) async fn delete(app: &AppState, tenant: CreatorId, id: SiteId) -> Result<i64, Error> {
     let mut tx = app.db.tenant(tenant).await?;

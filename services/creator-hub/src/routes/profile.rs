@@ -6,14 +6,13 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared_models::CreatorId;
 use shared_models::text::{MultiLine, SingleLine};
+use shared_models::{CreatorId, entity_tag};
 use shared_web::{Body, Permit, Problem, permit};
 use utoipa::ToSchema;
 
 use crate::app::profile;
 use crate::domain::bounded_list::BoundedList;
-use crate::domain::entity_tag;
 use crate::domain::profile::{LanguageTag, WebUrl, Years, ZoneName};
 use crate::domain::saved_profile::{ProfileFields, SavedProfile};
 use crate::error::Error;

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_config::Service;
-use shared_models::{CollectionId, Page, PageRequest, QaPairId, Visibility};
+use shared_models::{CollectionId, Page, PageRequest, QaPairId, Visibility, entity_tag};
 use shared_web::{
     Body, Created, Id, IdempotencyHeader, Keyed, Once, Paging, Permit, Problem, Query, permit,
 };
@@ -17,7 +17,6 @@ use utoipa::ToSchema;
 
 use super::documents::present;
 use crate::app::qa_pairs;
-use crate::domain::entity_tag;
 use crate::domain::qa::{
     AnswerText, MAX_COLLECTIONS, PairChange, PairContent, PairSelection, QuestionText, Questions,
     StoredPair,

@@ -339,6 +339,29 @@ pub(crate) async fn sync_site(
     Ok((StatusCode::ACCEPTED, Json(site.into())))
 }
 
+/// The synchronisations that have been asked for.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct SitesToSync {
+    /// How many sites will be synchronised.
+    sites: usize,
+}
+
+/// Synchronise every site now. What has not changed is not processed again.
+#[utoipa::path(
+    post, path = "/sites/sync", tag = "sites", security(("bearer" = [])),
+    responses(
+        (status = 202, body = SitesToSync), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 503, body = Problem),
+    )
+)]
+pub(crate) async fn sync_all_sites(
+    State(app): State<AppState>,
+    caller: Permit<permit::DocumentsWrite>,
+) -> Result<(StatusCode, Json<SitesToSync>), Error> {
+    let sites = sites::sync_all(&app, caller.tenant).await?;
+    Ok((StatusCode::ACCEPTED, Json(SitesToSync { sites })))
+}
+
 /// Delete a site with its documents. It disappears at once; a job deletes the documents.
 #[utoipa::path(
     delete, path = "/sites/{id}", tag = "sites", security(("bearer" = [])),

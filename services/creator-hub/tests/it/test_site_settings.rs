@@ -75,6 +75,14 @@ async fn an_account_has_a_bounded_number_of_sites() {
         (refused.status.as_u16(), refused.code().as_str()),
         (409, "too_many_sites")
     );
+    // All of them are synchronised, and none of another account.
+    let asked = app.ana.post(&format!("{SITES}/sync"), &Value::Null).await;
+    assert_eq!(asked.expect(StatusCode::ACCEPTED), json!({"sites": 50}));
+    let jobs = "select count(distinct subject_id) from platform.jobs where kind = 'sync_site'";
+    let jobs: i64 = sqlx::query_scalar(jobs).fetch_one(&admin).await.unwrap();
+    assert_eq!(jobs, 50);
+    let none = app.ben.post(&format!("{SITES}/sync"), &Value::Null).await;
+    assert_eq!(none.expect(StatusCode::ACCEPTED), json!({"sites": 0}));
 }
 
 #[tokio::test]

@@ -422,6 +422,11 @@ pub const TABLES: &[Table] = &[
     ),
     of(
         Service::AiEngine,
+        "ai.answer_settings",
+        Kept::Bounded("one row for each account"),
+    ),
+    of(
+        Service::AiEngine,
         "ai.generations",
         Kept::Deleted(&[rule(
             "generations",

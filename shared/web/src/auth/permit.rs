@@ -58,7 +58,8 @@ macro_rules! permission_types {
 }
 
 permission_types! {
-    AccountRead AccountManage AnswersCreate ApiKeysManage AuditRead ChannelsRead ChannelsWrite
+    AccountRead AccountManage AnswersCreate ApiKeysManage AssistantRead AssistantWrite AuditRead
+    ChannelsRead ChannelsWrite
     ConversationsRead ConversationsWrite DocumentsRead DocumentsWrite GenerationsRead
     InvitesManage KnowledgeSearch MembersRead MembersManage ModelsRead PrivacyManage ProfileRead
     ProfileWrite UsageRead

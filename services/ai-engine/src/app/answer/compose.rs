@@ -13,6 +13,7 @@ use crate::app::index::search::RetrievedPassage;
 use crate::domain::answer::citations;
 use crate::domain::answer::extractive::{self, Quotations};
 use crate::domain::answer::language::Language;
+use crate::domain::answer::settings::AnswerSettings;
 use crate::state::AppState;
 
 /// A passage is quoted if its similarity is at least this part of the best passage's similarity.
@@ -27,6 +28,7 @@ pub(super) struct AnswerWriter<'a> {
     pub(super) search_text: &'a str,
     pub(super) language: Language,
     pub(super) passages: &'a [RetrievedPassage],
+    pub(super) settings: &'a AnswerSettings,
     pub(super) id: GenerationId,
     /// When the question came.
     pub(super) started: Instant,

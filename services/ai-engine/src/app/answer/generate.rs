@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use shared_ai_client::Usage;
 use shared_ai_client::answer::Failure;
+use shared_models::text::SingleLine;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -19,7 +20,7 @@ use crate::clients::model_error::ModelError;
 use crate::clients::model_servers::{AnsweredBy, StartedChat};
 use crate::domain::answer::checked_text::CheckedText;
 use crate::domain::answer::grounding::{Evidence, Passage};
-use crate::domain::answer::prompt;
+use crate::domain::answer::prompt::{self, ChatRequest};
 
 /// If an extractive answer is good enough, a checked sentence must be there so soon after the
 /// question.
@@ -133,6 +134,14 @@ impl AnswerWriter<'_> {
             self.passages.iter().map(|found| &found.source),
             &nonce,
         );
+        let mut request = ChatRequest::new(messages);
+        if let Some(temperature) = self.settings.temperature {
+            request.temperature = temperature.into();
+        }
+        if let Some(tokens) = self.settings.max_answer_tokens {
+            request.max_tokens = tokens.get();
+        }
+        let preferred = self.settings.chat_server.clone();
         let servers = self.app.chat_servers.clone();
         let patience = if may_fall_back {
             REPLACEABLE_AUTO_TOKEN_TIMEOUT
@@ -142,7 +151,9 @@ impl AnswerWriter<'_> {
         let has_left = CancellationToken::new();
         let asked = has_left.clone().drop_guard();
         let task = tokio::spawn(async move {
-            let started = servers.start(&messages, patience, &has_left).await;
+            let preferred = preferred.as_ref().map(SingleLine::as_str);
+            let started = servers.start(&request, preferred, patience, &has_left);
+            let started = started.await;
             if let Err(error) = &started {
                 permit.report(Some(error));
             }

@@ -76,6 +76,11 @@ pub(super) fn row(
         model: outcome.model_called.then(|| model.to_owned()),
         server: by.map(|by| by.server.clone()),
         fallback_reason: by.and_then(|by| by.fallback),
+        policy: outcome.policy.as_ref().map(|policy| policy.kind),
+        topic: outcome
+            .policy
+            .as_ref()
+            .and_then(|policy| policy.topic.clone()),
         sources: i32::try_from(sources).unwrap_or(i32::MAX),
         citations: outcome.citations.iter().map(|n| saturating(*n)).collect(),
         prompt_tokens: saturating(outcome.usage.prompt_tokens),

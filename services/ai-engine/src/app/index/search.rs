@@ -12,6 +12,8 @@ use shared_models::{ChunkId, CreatorId, DocumentId};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::app::settings;
+use crate::domain::answer::settings::Relevance;
 use crate::domain::index::calibration::Calibration;
 use crate::domain::index::duplicates::{self, Text};
 use crate::domain::index::fusion::{
@@ -46,6 +48,14 @@ pub(crate) struct RetrievedPassage {
     pub(crate) document_passages: usize,
 }
 
+/// Which passages are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// How many at most.
+    pub(crate) limit: usize,
+    pub(crate) relevance: Relevance,
+}
+
 /// What was found, and what could not be searched.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Retrieved {
@@ -69,8 +79,12 @@ pub(crate) async fn search(
         is_visitor: false,
         collections,
     };
-    let limit = limit.map_or(DEFAULT_RESULTS, usize::from);
-    let found = retrieve(app, tenant, &scope, query.as_str(), limit).await?;
+    let settings = settings::current(app, tenant).await?;
+    let wanted = Wanted {
+        limit: limit.map_or(DEFAULT_RESULTS, usize::from),
+        relevance: settings.relevance,
+    };
+    let found = retrieve(app, tenant, &scope, query.as_str(), wanted).await?;
     let Retrieved { passages, degraded } = found;
     let milliseconds = started.elapsed().as_millis();
     Ok(SearchResults {
@@ -87,7 +101,7 @@ pub(crate) async fn retrieve(
     tenant: CreatorId,
     scope: &Scope,
     question: &str,
-    limit: usize,
+    wanted: Wanted,
 ) -> Result<Retrieved, Error> {
     let started = Instant::now();
     let words = WordQuery::from_text(question);
@@ -118,7 +132,7 @@ pub(crate) async fn retrieve(
         degraded.push(Degraded::WordsIncomplete);
     }
     let rule = RelevanceRule {
-        threshold: calibration.map(Calibration::threshold),
+        threshold: calibration.map(|known| known.similarity_at(wanted.relevance.min_nearness())),
         specific_keywords: words.is_specific(),
     };
     let candidates = fusion::fuse(&vector_hits.unwrap_or_default(), &hits);
@@ -131,7 +145,7 @@ pub(crate) async fn retrieve(
     found.sort_by_key(|(candidate, row)| {
         (!has_phrases(row), !candidate.is_exact, !has_all(candidate))
     });
-    let passages = numbered(duplicates::remove(found, text_of), limit);
+    let passages = numbered(duplicates::remove(found, text_of), wanted.limit);
     metrics::histogram!("ai_engine_retrieval_seconds").record(started.elapsed().as_secs_f64());
     Ok(Retrieved { passages, degraded })
 }

@@ -12,7 +12,9 @@ use crate::domain::failover::{self, Choice};
 #[derive(Debug)]
 pub(super) struct Attempts<'a> {
     servers: &'a Inner,
-    /// The next server that may be asked.
+    /// In which order they are asked.
+    order: Vec<usize>,
+    /// The next place of the order.
     next: usize,
     /// Why the first one that was wanted did not do it.
     fallback: Option<FallbackReason>,
@@ -31,9 +33,10 @@ pub(super) struct Attempt<'a> {
 }
 
 impl<'a> Attempts<'a> {
-    pub(super) const fn new(servers: &'a Inner) -> Self {
+    pub(super) fn new(servers: &'a Inner, preferred: Option<usize>) -> Self {
         Self {
             servers,
+            order: failover::order(servers.list.len(), preferred),
             next: 0,
             fallback: None,
             error: None,
@@ -43,18 +46,22 @@ impl<'a> Attempts<'a> {
     /// The next server to ask.
     pub(super) fn next(&mut self) -> Option<Attempt<'a>> {
         loop {
-            let Choice { index, passed_over } = {
+            let Choice {
+                place,
+                index,
+                passed_over,
+            } = {
                 let mut health = self.servers.health.lock().ok()?;
-                failover::choose(&mut health, self.next, Instant::now())?
+                failover::choose(&mut health, &self.order, self.next, Instant::now())?
             };
             self.fallback = self.fallback.or(passed_over);
-            self.next = index + 1;
+            self.next = place + 1;
             let candidate = self.servers.list.get(index)?;
             if let Some(protocol) = &candidate.protocol {
                 return Some(Attempt {
                     candidate,
                     protocol,
-                    is_last: self.next == self.servers.list.len(),
+                    is_last: self.next == self.order.len(),
                     index,
                 });
             }

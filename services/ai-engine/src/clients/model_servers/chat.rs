@@ -10,7 +10,7 @@ use super::attempts::Attempt;
 use super::{Candidates, ServerStatus};
 use crate::clients::chat_stream::ChatStream;
 use crate::clients::model_error::ModelError;
-use crate::clients::ollama::{Message, Ollama};
+use crate::clients::ollama::{ChatRequest, Ollama};
 use crate::config::ModelServerSettings;
 
 /// The servers that write answers, best first.
@@ -57,18 +57,19 @@ impl ChatServers {
         self.0.record_failure(&by.server, error);
     }
 
-    /// Starts an answer. Until a model has written or thought something, the next server is asked
-    /// if one fails; a server that is not the last has `patience` for that. Nobody is asked after
-    /// the caller has left.
+    /// Starts an answer; the preferred server, if there is one of that name, is asked first. Until
+    /// a model has written or thought something, the next server is asked if one fails; a server
+    /// that is not the last has `patience` for that. None is asked after the caller has left.
     pub(crate) async fn start(
         &self,
-        messages: &[Message],
+        request: &ChatRequest,
+        preferred: Option<&str>,
         patience: Duration,
         has_left: &CancellationToken,
     ) -> Result<StartedChat, ModelError> {
-        let mut attempts = self.0.attempts();
+        let mut attempts = self.0.attempts(preferred);
         while let Some(attempt) = attempts.next() {
-            match begin(attempt, messages, patience).await {
+            match begin(attempt, request, patience).await {
                 Ok(stream) => {
                     let fallback = attempts.succeeded(attempt);
                     let by = AnsweredBy {
@@ -90,15 +91,15 @@ impl ChatServers {
 
 async fn begin(
     attempt: Attempt<'_>,
-    messages: &[Message],
+    request: &ChatRequest,
     patience: Duration,
 ) -> Result<ChatStream, ModelError> {
     let model = &attempt.candidate.model;
     if attempt.is_last {
-        return attempt.protocol.chat(model, messages).await;
+        return attempt.protocol.chat(model, request).await;
     }
     let begun = async {
-        let mut stream = attempt.protocol.chat(model, messages).await?;
+        let mut stream = attempt.protocol.chat(model, request).await?;
         stream.wait_for_first().await?;
         Ok(stream)
     };

@@ -81,7 +81,7 @@ impl EmbeddingServers {
         texts: &[String],
         timeouts: EmbedTimeouts,
     ) -> Result<Vec<Vec<f32>>, ModelError> {
-        let mut attempts = self.candidates.attempts();
+        let mut attempts = self.candidates.attempts(None);
         while let Some(attempt) = attempts.next() {
             match self.call(attempt, texts, timeouts).await {
                 Ok(vectors) => {

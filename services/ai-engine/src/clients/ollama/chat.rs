@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Ollama;
 use crate::clients::chat_stream::{ChatEvent, ChatStream, Dialect, FIRST_TOKEN_TIMEOUT, Piece};
 use crate::clients::model_error::ModelError;
-use crate::domain::answer::prompt::{CONTEXT_TOKENS, MAX_ANSWER_TOKENS, Message, TEMPERATURE};
+use crate::domain::answer::prompt::{CONTEXT_TOKENS, ChatRequest};
 
 #[derive(Deserialize)]
 struct ChatLine {
@@ -36,15 +36,15 @@ struct Content {
 impl Ollama {
     /// Starts an answer and waits for the response's headers, which Ollama sends with the first
     /// token.
-    pub async fn chat(&self, model: &str, messages: &[Message]) -> Result<ChatStream, ModelError> {
+    pub async fn chat(&self, model: &str, asked: &ChatRequest) -> Result<ChatStream, ModelError> {
         let body = json!({
-            "model": model, "messages": messages, "stream": true,
+            "model": model, "messages": asked.messages, "stream": true,
             // Thoughts would use up the tokens of the answer, and are never shown.
             "think": false,
             // Sent, since Ollama's default depends on the machine, and it cuts longer prompts.
             "options": {
-                "temperature": TEMPERATURE,
-                "num_predict": MAX_ANSWER_TOKENS,
+                "temperature": asked.temperature,
+                "num_predict": asked.max_tokens,
                 "num_ctx": CONTEXT_TOKENS,
             },
         });

@@ -11,7 +11,7 @@ use super::OpenAi;
 use crate::clients::chat_stream::{ChatEvent, ChatStream, Dialect, FIRST_TOKEN_TIMEOUT, Piece};
 use crate::clients::connection::words;
 use crate::clients::model_error::ModelError;
-use crate::domain::answer::prompt::{MAX_ANSWER_TOKENS, Message, TEMPERATURE};
+use crate::domain::answer::prompt::ChatRequest;
 
 /// The data of the last event.
 const END: &str = "[DONE]";
@@ -22,12 +22,12 @@ impl OpenAi {
     pub(in crate::clients) async fn chat(
         &self,
         model: &str,
-        messages: &[Message],
+        asked: &ChatRequest,
     ) -> Result<ChatStream, ModelError> {
         let body = json!({
-            "model": model, "messages": messages, "stream": true,
+            "model": model, "messages": asked.messages, "stream": true,
             "stream_options": {"include_usage": true},
-            "temperature": TEMPERATURE, "max_tokens": MAX_ANSWER_TOKENS,
+            "temperature": asked.temperature, "max_tokens": asked.max_tokens,
         });
         let started = Instant::now();
         let request = self.connection.post("/chat/completions", &body);

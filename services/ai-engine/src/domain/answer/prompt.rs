@@ -11,13 +11,14 @@ pub(crate) const CONTEXT_TOKENS: u32 = 4096;
 /// Tokens of the template around the messages.
 const TEMPLATE_TOKENS: u32 = 184;
 /// Tokens of the whole prompt.
-const MAX_PROMPT_TOKENS: usize = (CONTEXT_TOKENS - MAX_ANSWER_TOKENS - TEMPLATE_TOKENS) as usize;
+const MAX_PROMPT_TOKENS: usize =
+    (CONTEXT_TOKENS - MAX_ANSWER_TOKENS as u32 - TEMPLATE_TOKENS) as usize;
 /// Tokens of the question. The passages need the rest.
 const MAX_QUESTION_TOKENS: usize = 1600;
 /// Tokens that the model may generate.
-pub(crate) const MAX_ANSWER_TOKENS: u32 = 512;
+pub(crate) const MAX_ANSWER_TOKENS: u16 = 512;
 /// Low, since an answer should stay close to the passages.
-pub(crate) const TEMPERATURE: f64 = 0.3;
+const DEFAULT_TEMPERATURE: f64 = 0.3;
 /// Tokens of the prompt that earlier turns of the conversation may use.
 const MAX_HISTORY_TOKENS: usize = 800;
 /// Earlier turns beyond this number are ignored.
@@ -30,6 +31,28 @@ pub struct Message {
     pub role: &'static str,
     /// The text of the message.
     pub content: String,
+}
+
+/// What a chat model is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChatRequest {
+    /// The conversation; the last message is the question.
+    pub messages: Vec<Message>,
+    /// From 0, always the likeliest word, to 1.
+    pub temperature: f64,
+    /// Tokens that the model may generate.
+    pub max_tokens: u16,
+}
+
+impl ChatRequest {
+    /// A request with the platform's temperature and length.
+    pub const fn new(messages: Vec<Message>) -> Self {
+        Self {
+            messages,
+            temperature: DEFAULT_TEMPERATURE,
+            max_tokens: MAX_ANSWER_TOKENS,
+        }
+    }
 }
 
 /// The messages for one question. `nonce` is part of the fences. The authors of retrieved text must

@@ -9,7 +9,7 @@ fn healthy(count: usize) -> Vec<ServerHealth> {
 }
 
 fn index(servers: &mut [ServerHealth], now: Instant) -> Option<usize> {
-    choose(servers, 0, now).map(|choice| choice.index)
+    choose(servers, &order(servers.len(), None), 0, now).map(|choice| choice.index)
 }
 
 #[test]
@@ -18,15 +18,41 @@ fn servers_are_asked_in_order_of_preference() {
     let mut servers = healthy(3);
     let asked = |index| {
         Some(Choice {
+            place: index,
             index,
             passed_over: None,
         })
     };
     for number in 0..3 {
-        assert_eq!(choose(&mut servers, number, now), asked(number));
+        assert_eq!(choose(&mut servers, &[0, 1, 2], number, now), asked(number));
     }
-    assert_eq!(choose(&mut servers, 3, now), None);
-    assert_eq!(choose(&mut [], 0, now), None);
+    assert_eq!(choose(&mut servers, &[0, 1, 2], 3, now), None);
+    assert_eq!(choose(&mut [], &[], 0, now), None);
+}
+
+#[test]
+fn a_preferred_server_is_asked_first_and_every_other_one_after_it() {
+    assert_eq!(order(3, None), [0, 1, 2]);
+    assert_eq!(order(3, Some(2)), [2, 0, 1]);
+    assert_eq!(order(3, Some(1)), [1, 0, 2]);
+    assert_eq!(order(3, Some(3)), [0, 1, 2], "there is no such server");
+    let now = Instant::now();
+    let mut servers = healthy(3);
+    servers[2].record_failure(now, FAILED, None);
+    let choice = Choice {
+        place: 1,
+        index: 0,
+        passed_over: Some(FAILED),
+    };
+    assert_eq!(choose(&mut servers, &[2, 0, 1], 0, now), Some(choice));
+    servers[0].record_failure(now, FAILED, None);
+    servers[1].record_failure(now, FAILED, None);
+    let last = choose(&mut servers, &[2, 0, 1], 0, now);
+    assert_eq!(
+        last.map(|choice| choice.index),
+        Some(1),
+        "the last of the order"
+    );
 }
 
 #[test]
@@ -36,10 +62,11 @@ fn a_server_that_failed_is_passed_over_and_the_first_reason_is_kept() {
     servers[0].record_failure(now, FallbackReason::Timeout, None);
     servers[1].record_failure(now, FAILED, None);
     let choice = Choice {
+        place: 2,
         index: 2,
         passed_over: Some(FallbackReason::Timeout),
     };
-    assert_eq!(choose(&mut servers, 0, now), Some(choice));
+    assert_eq!(choose(&mut servers, &[0, 1, 2], 0, now), Some(choice));
     assert_eq!(servers[0].paused(now), Some(FallbackReason::Timeout));
 }
 
@@ -116,7 +143,7 @@ fn a_server_without_its_secret_is_never_asked() {
     let now = Instant::now();
     let mut servers = vec![ServerHealth::unusable(), ServerHealth::default()];
     let later = now + MAX_BACKOFF * 100;
-    let choice = choose(&mut servers, 0, later).unwrap();
+    let choice = choose(&mut servers, &[0, 1], 0, later).unwrap();
     assert_eq!(choice.index, 1);
     assert_eq!(choice.passed_over, Some(FallbackReason::Misconfigured));
     assert_eq!(index(&mut [ServerHealth::unusable()], later), None);

@@ -78,6 +78,11 @@ impl Calibration {
         (similarity - self.threshold) / (1.0 - self.threshold)
     }
 
+    /// The similarity of that nearness.
+    pub(crate) fn similarity_at(&self, nearness: f32) -> f32 {
+        nearness.mul_add(1.0 - self.threshold, self.threshold)
+    }
+
     /// The languages that the model understands, of those that were tried.
     pub(crate) fn languages(&self) -> impl Iterator<Item = &str> {
         let tried = self.separations.iter();

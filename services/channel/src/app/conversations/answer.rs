@@ -111,7 +111,10 @@ pub(crate) async fn complete(
 ) -> sqlx::Result<Option<MessageRow>> {
     let id = conversation(context).conversation;
     let mut tx = context.begin().await?;
-    let seq = answer_leases::complete(&mut tx, id, context.job().id, reply_to).await?;
+    let policy = done.and_then(|done| done.policy.as_ref());
+    let hands_over = policy.filter(|policy| policy.hand_over);
+    let job = context.job().id;
+    let seq = answer_leases::complete(&mut tx, id, job, reply_to, hands_over).await?;
     let Some(seq) = seq else {
         return Ok(None);
     };
@@ -135,6 +138,10 @@ pub(crate) async fn complete(
     };
     events.publish(&mut tx, answered).await?;
     tx.commit().await?;
+    if let Some(policy) = hands_over {
+        let reason = policy.kind.as_str();
+        metrics::counter!("channel_hand_overs_total", "reason" => reason).increment(1);
+    }
     Ok(Some(row))
 }
 

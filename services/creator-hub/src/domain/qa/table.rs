@@ -87,7 +87,8 @@ impl Columns {
     /// The text of a cell; none if there is no such column.
     fn cell<'a>(&self, column: usize, row: &'a CsvRow) -> Option<&'a str> {
         let place = self.0[column]?;
-        Some(row.cells.get(place).map_or("", |cell| cell.trim()))
+        let cell = row.cells.get(place).map_or("", |cell| cell.trim());
+        Some(without_mark(cell))
     }
 }
 
@@ -295,7 +296,30 @@ pub(crate) fn rows(
             collections.join("\n"),
         ]);
     }
+    for cell in rows.iter_mut().flatten() {
+        if is_formula(cell) {
+            cell.insert(0, TEXT_MARK);
+        }
+    }
     rows
+}
+
+/// Marks the text of a cell as text for spreadsheets.
+const TEXT_MARK: char = '\'';
+
+/// Whether a spreadsheet would run the cell as a formula
+/// (<https://owasp.org/www-community/attacks/CSV_Injection>), or is kept from it by marks.
+fn is_formula(cell: &str) -> bool {
+    let cell = cell.trim_start_matches(TEXT_MARK);
+    cell.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'])
+}
+
+/// The text of a cell without the mark that keeps a spreadsheet from running it.
+fn without_mark(cell: &str) -> &str {
+    match cell.strip_prefix(TEXT_MARK) {
+        Some(text) if is_formula(text) => text,
+        _ => cell,
+    }
 }
 
 #[cfg(test)]

@@ -118,3 +118,27 @@ fn a_question_cannot_come_to_two_pairs() {
     let errors = planned(text, vec![one]).unwrap_err();
     assert!(errors[0].1.contains("row 2"), "{errors:?}");
 }
+
+#[test]
+fn a_text_that_a_spreadsheet_would_run_is_marked_and_reads_back() {
+    let texts = [
+        "=1+1", "+49 30", "-5 euros", "@team", "'=1+1", "''-", "'tis", "＝1",
+    ];
+    for text in texts {
+        let pair = stored(&["Which?"], text);
+        let written = rows(vec![pair.clone()], &HashMap::new());
+        let cell = &written[1][1];
+        assert!(!cell.starts_with(['=', '+', '-', '@', '＝']), "{cell}");
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        for row in written {
+            writer.write_record(row).unwrap();
+        }
+        let table = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+        let changes = planned(&table, vec![pair]).unwrap();
+        assert_eq!(
+            (changes.unchanged, changes.updated),
+            (1, Vec::new()),
+            "{text}"
+        );
+    }
+}

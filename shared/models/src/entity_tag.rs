@@ -1,12 +1,12 @@
 //! Entity tags (RFC 9110, section 8.8.3) from a version number, and `If-Match`.
 
 /// The tag of a version; 0 is one that was never saved.
-pub(crate) fn of_version(version: i32) -> String {
+pub fn of_version(version: i32) -> String {
     format!("\"v{version}\"")
 }
 
 /// Whether an `If-Match` header matches a version. A weak tag never does.
-pub(crate) fn matches(if_match: &str, version: i32) -> bool {
+pub fn matches(if_match: &str, version: i32) -> bool {
     let current = of_version(version);
     if_match
         .split(',')
