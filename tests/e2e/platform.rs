@@ -192,6 +192,18 @@ impl Api {
 
     /// Uploads a file; gives the id of its document.
     pub(crate) async fn send_file(&self, title: &str, name: &str, content: Vec<u8>) -> String {
+        let (status, answer) = self.try_file(title, name, content).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+        answer["document"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Uploads a file, which may be refused.
+    pub(crate) async fn try_file(
+        &self,
+        title: &str,
+        name: &str,
+        content: Vec<u8>,
+    ) -> (StatusCode, Value) {
         let file = Part::bytes(content).file_name(name.to_owned());
         let form = Form::new()
             .text("title", title.to_owned())
@@ -202,9 +214,7 @@ impl Api {
             .multipart(form);
         let response = self.with_token(request).send().await.unwrap();
         let status = response.status();
-        let answer: Value = response.json().await.unwrap();
-        assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
-        answer["document"]["id"].as_str().unwrap().to_owned()
+        (status, response.json().await.unwrap())
     }
 
     /// Waits until a document is searchable, and gives it.

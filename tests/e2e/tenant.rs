@@ -34,6 +34,7 @@ pub(crate) async fn lives_and_is_erased(namespace: &str, base: &Api) {
     );
     let api = comes_in(namespace, base).await;
     let document = api.upload("ada.md", GUIDE).await;
+    is_bounded(namespace, &api).await;
     is_shut_and_opened(namespace, &api).await;
     is_erased(namespace, &api, &document).await;
 }
@@ -52,6 +53,28 @@ async fn comes_in(namespace: &str, base: &Api) -> Api {
     let (status, _) = api.get("/auth/v1/me").await.unwrap();
     assert_eq!(status.as_u16(), 200);
     api
+}
+
+/// A quota that is set below what is used refuses additions, and nothing else.
+async fn is_bounded(namespace: &str, api: &Api) {
+    patch(namespace, &json!({"spec": {"quotas": {"documents": 1}}}));
+    let changed = Instant::now();
+    loop {
+        let (_, usage) = api.get("/auth/v1/usage").await.unwrap();
+        let documents = json!({"name": "documents", "used": 1, "limit": 1});
+        if usage["quotas"].as_array().unwrap().contains(&documents) {
+            break;
+        }
+        assert!(changed.elapsed() < Duration::from_mins(1), "{usage}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let (status, answer) = api.try_file("More", "more.md", b"# More".to_vec()).await;
+    assert_eq!(
+        (status.as_u16(), &answer["code"]),
+        (403, &json!("quota_exceeded"))
+    );
+    let (status, _) = api.get("/creator-hub/v1/documents").await.unwrap();
+    assert_eq!(status.as_u16(), 200);
 }
 
 async fn is_shut_and_opened(namespace: &str, api: &Api) {

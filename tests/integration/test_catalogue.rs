@@ -134,7 +134,9 @@ async fn definer_functions_are_those_that_were_audited() {
     let (_database, admin) = database().await;
     let found = names(
         &admin,
-        "select p.oid::regprocedure::text || ' as ' || p.proowner::regrole::text
+        // The hash of the body: one that is replaced is audited again.
+        "select p.oid::regprocedure::text || ' as ' || p.proowner::regrole::text || ', body '
+           || left(encode(sha256(convert_to(coalesce(p.prosrc, ''), 'UTF8')), 'hex'), 12)
          from pg_proc p where p.prosecdef
            and p.pronamespace::regnamespace::text !~ '^(pg_|information_schema)' order by 1",
     )
@@ -150,14 +152,25 @@ async fn definer_functions_are_those_that_were_audited() {
     let loose = names(
         &admin,
         "select p.oid::regprocedure::text from pg_proc p
-         where p.prosecdef and p.pronamespace::regnamespace::text !~ '^(pg_|information_schema)'
-           and (not coalesce(p.proconfig::text, '') like '%search_path=%'
-                or has_function_privilege('public', p.oid, 'execute'))",
+         where p.pronamespace::regnamespace::text !~ '^(pg_|information_schema)'
+           and (not coalesce(p.proconfig, '{}') @> '{\"search_path=pg_catalog, pg_temp\"}'
+                or p.prosecdef and has_function_privilege('public', p.oid, 'execute'))",
     );
     assert_eq!(
         loose.await,
         Vec::<String>::new(),
-        "pin search_path and revoke from public"
+        "set search_path to pg_catalog, pg_temp, and revoke from public"
+    );
+    let temporary = names(
+        &admin,
+        "select rolname::text from pg_roles
+         where (rolname ~ '_app$' or rolname = 'platform_owner')
+           and has_database_privilege(oid, current_database(), 'TEMP')",
+    );
+    assert_eq!(
+        temporary.await,
+        Vec::<String>::new(),
+        "a role with temporary tables could be found by a function before pg_catalog"
     );
 }
 

@@ -14,6 +14,7 @@ use shared_config::{Problems, Reader, Secret, Service, keys};
 use shared_crypto::read_key;
 use shared_db::DatabaseSettings;
 use shared_jobs::retention::RetentionSettings;
+use shared_quota::QuotaGuard;
 use shared_web::serve::ServeSettings;
 
 use crate::domain::password;
@@ -54,6 +55,8 @@ pub struct Config {
     pub tenants_api: Option<TenantsApiSettings>,
     /// Who may register.
     pub registration: Registration,
+    /// What accounts may use.
+    pub quotas: QuotaGuard,
     /// Whether users need a verified email address to sign in.
     pub verified_email_required: bool,
     /// The keys that encrypt secrets at rest.
@@ -111,6 +114,7 @@ impl Config {
             privacy: PrivacySettings::from_reader(reader_ref),
             tenants_api: TenantsApiSettings::from_reader(reader_ref),
             registration: registration(reader_ref),
+            quotas: QuotaGuard::from_reader(reader_ref),
             verified_email_required: reader_ref.parsed(keys::VERIFIED_EMAIL_REQUIRED, false),
             data_keys: DataKeys::from_reader(reader_ref),
             mail: MailSettings::from_reader(reader_ref),

@@ -11,6 +11,7 @@ use shared_db::Db;
 use shared_events::EventBus;
 use shared_jobs::JobQueue;
 use shared_jobs::retention::RetentionSettings;
+use shared_quota::QuotaGuard;
 use shared_rpc::{TokenSource, http_client};
 use shared_web::serve::StartError;
 use tokio::sync::OnceCell;
@@ -49,6 +50,7 @@ pub struct AppState {
     pub(crate) mailer: Mailer,
     pub(crate) breached_passwords: BreachedPasswords,
     pub(crate) privacy: Privacy,
+    pub(crate) quotas: QuotaGuard,
 }
 
 /// What accounts of Tenant resources are created with.
@@ -138,6 +140,7 @@ impl AppState {
             jobs,
             breached_passwords,
             privacy,
+            quotas: config.quotas.clone(),
             encryptor,
         })
     }

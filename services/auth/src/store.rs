@@ -4,7 +4,6 @@ pub(crate) mod api_keys;
 pub(crate) mod audit_log;
 pub(crate) mod consents;
 pub(crate) mod creators;
-pub(crate) mod document_usage;
 pub(crate) mod email_tokens;
 pub(crate) mod login_lookup;
 pub(crate) mod mail_outbox;

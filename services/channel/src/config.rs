@@ -5,6 +5,7 @@ use shared_cache::CacheSettings;
 use shared_config::{Problems, Reader, Secret, Service, keys, limits};
 use shared_db::DatabaseSettings;
 use shared_jobs::retention::RetentionSettings;
+use shared_quota::QuotaGuard;
 use shared_web::serve::ServeSettings;
 
 use crate::domain::socket_caps::SocketCaps;
@@ -39,6 +40,8 @@ pub struct Config {
     pub demo_page: bool,
     /// Bounds on open sockets.
     pub sockets: SocketCaps,
+    /// What accounts may use.
+    pub quotas: QuotaGuard,
 }
 
 impl Config {
@@ -56,6 +59,7 @@ impl Config {
             widget_token_key: reader.secret(keys::WIDGET_TOKEN_KEY),
             demo_page: reader.parsed(keys::DEMO_PAGE, false),
             sockets: sockets(&mut reader),
+            quotas: QuotaGuard::from_reader(&mut reader),
         };
         let length = config.widget_token_key.expose().len();
         if (1..MIN_KEY_LENGTH).contains(&length) {

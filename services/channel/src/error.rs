@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use shared_config::Service;
 use shared_hub_client::HubError;
 use shared_models::page::BadPage;
+use shared_quota::ChargeError;
 use shared_web::ApiError;
 
 use crate::domain::socket_caps::Cap;
@@ -27,6 +28,9 @@ pub(crate) enum Error {
     /// A person handles the conversation, or it is closed.
     #[error("the conversation does not wait for a person")]
     NotWaiting,
+    /// A quota of the account does not allow it.
+    #[error(transparent)]
+    Quota(#[from] ChargeError),
     /// The document does not exist, or visitors of this channel may not open its original.
     #[error("no such document")]
     UnknownDocument,
@@ -82,6 +86,7 @@ impl From<Error> for ApiError {
             Error::UnknownConversation => Self::not_found("unknown_conversation"),
             Error::NotWaiting => Self::new(StatusCode::CONFLICT, "not_waiting")
                 .detail("a person handles the conversation, or it is closed"),
+            Error::Quota(error) => error.into(),
             Error::UnknownDocument => Self::not_found("unknown_document"),
             Error::Hub(cause) => {
                 let name = cause.dependency().unwrap_or(Service::CreatorHub.name());

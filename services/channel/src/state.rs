@@ -12,6 +12,7 @@ use shared_events::EventBus;
 use shared_hub_client::HubClient;
 use shared_jobs::JobQueue;
 use shared_jobs::retention::RetentionSettings;
+use shared_quota::QuotaGuard;
 use shared_rpc::{TokenSource, http_client};
 use shared_web::serve::{DRAIN_TIMEOUT, StartError};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,7 @@ pub struct AppState {
     pub(crate) tokens: VisitorTokens,
     pub(crate) broadcaster: Broadcaster,
     pub(crate) socket_slots: SocketSlots,
+    pub(crate) quotas: QuotaGuard,
     pub(crate) public_url: String,
     pub(crate) demo_page: bool,
     /// Cancelled when the process must stop.
@@ -62,6 +64,7 @@ impl AppState {
             ai: AiClient::new(&config.ai_engine_url, http, tokens),
             verifier,
             socket_slots: SocketSlots::new(config.sockets),
+            quotas: config.quotas.clone(),
             jobs: JobQueue::new(Service::Channel, cache.clone()),
             cache,
             tokens: VisitorTokens::new(&config.widget_token_key),

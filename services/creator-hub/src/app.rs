@@ -7,6 +7,7 @@ pub(crate) mod privacy;
 pub(crate) mod profile;
 pub(crate) mod qa_copies;
 pub(crate) mod qa_pairs;
+pub(crate) mod quotas;
 pub(crate) mod search;
 pub(crate) mod sites;
 pub(crate) mod texts;

@@ -9,6 +9,7 @@ use shared_db::DatabaseSettings;
 use shared_egress::AllowedNetworks;
 use shared_jobs::retention::RetentionSettings;
 use shared_models::limits;
+use shared_quota::QuotaGuard;
 use shared_web::serve::ServeSettings;
 
 /// Default limit of an upload.
@@ -35,6 +36,8 @@ pub struct Config {
     pub extractor: PathBuf,
     /// Largest upload.
     pub upload_max_bytes: u64,
+    /// What accounts may use.
+    pub quotas: QuotaGuard,
     /// Networks outside of the public internet that sites may be in.
     pub allowed_networks: AllowedNetworks,
 }
@@ -57,6 +60,7 @@ impl Config {
                 1,
                 limits::DOCUMENT_BYTES,
             ),
+            quotas: QuotaGuard::from_reader(&mut reader),
             allowed_networks: reader.parsed(keys::ALLOWED_NETWORKS, AllowedNetworks::default()),
         };
         if !config.upload_dir.as_os_str().is_empty() && config.upload_dir.is_relative() {

@@ -11,6 +11,7 @@ use shared_document::ReadFailure;
 use shared_models::limits::QA_PAIRS;
 use shared_models::page::BadPage;
 use shared_models::{DocumentId, QaPairId, SiteId};
+use shared_quota::ChargeError;
 use shared_web::ApiError;
 
 use crate::domain::document::ACCEPTED_EXTENSIONS;
@@ -144,6 +145,9 @@ pub(crate) enum Error {
     /// The entity tag names an older version.
     #[error("the entity tag is not the current one")]
     Outdated,
+    /// A quota of the account does not allow it.
+    #[error(transparent)]
+    Quota(#[from] ChargeError),
     /// `If-Match` is missing.
     #[error("If-Match is missing")]
     NoPrecondition,
@@ -224,6 +228,7 @@ impl From<Error> for ApiError {
                 .detail("the document is being processed; wait until it is ready or failed"),
             Error::Outdated => Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed")
                 .detail("it has changed since you read it; read it again"),
+            Error::Quota(error) => error.into(),
             Error::NoPrecondition => {
                 Self::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required")
                     .detail("send If-Match with the ETag that you read")

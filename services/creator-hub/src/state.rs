@@ -12,6 +12,7 @@ use shared_db::Db;
 use shared_events::EventBus;
 use shared_jobs::JobQueue;
 use shared_jobs::retention::RetentionSettings;
+use shared_quota::QuotaGuard;
 use shared_rpc::http_client;
 use shared_web::serve::StartError;
 use tokio::sync::Semaphore;
@@ -43,6 +44,7 @@ pub struct AppState {
     /// Comparisons of texts that this process may make at once.
     pub(crate) comparisons: Arc<Semaphore>,
     pub(crate) upload_max_bytes: u64,
+    pub(crate) quotas: QuotaGuard,
     pub(crate) stop: CancellationToken,
 }
 
@@ -67,6 +69,7 @@ impl AppState {
             cache,
             extractor: Extractor::new(config.extractor.clone()),
             sites: Sites::new(config.allowed_networks.clone())?,
+            quotas: config.quotas.clone(),
             files: Arc::new(Directory::new(config.upload_dir.clone())),
             comparisons: Arc::new(Semaphore::new(MAX_COMPARISONS)),
             upload_max_bytes: config.upload_max_bytes,

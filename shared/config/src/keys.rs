@@ -123,6 +123,9 @@ pub const UPLOAD_DIR: &str = "UPLOAD_DIR";
 /// Largest upload, bytes.
 pub const UPLOAD_MAX_BYTES: &str = "UPLOAD_MAX_BYTES";
 
+/// JSON object of the quotas of accounts for which no Tenant resource sets any.
+pub const DEFAULT_QUOTAS: &str = "DEFAULT_QUOTAS";
+
 /// Networks outside of the public internet that sites of creators may be in, separated by commas.
 pub const ALLOWED_NETWORKS: &str = "ALLOWED_NETWORKS";
 

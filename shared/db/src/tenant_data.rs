@@ -58,6 +58,7 @@ pub async fn tables(tx: &mut TenantTx, schema: &str) -> sqlx::Result<Vec<Table>>
            and has_column_privilege(c.oid, a.attnum, 'select')
            and a.atttypid <> 'tsvector'::regtype
            and a.attname !~ '(password|token|secret|sealed|key_hash|code_hash)'
+           and col_description(c.oid, a.attnum) is distinct from 'sealed'
          group by c.oid order by 1",
     )
     .bind(schema)

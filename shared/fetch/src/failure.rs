@@ -53,6 +53,8 @@ pub enum FetchFailure {
     Unsupported,
     /// A page whose document is still being processed.
     StillProcessing,
+    /// A page for which the account has no quota left.
+    QuotaExceeded,
 }
 
 /// Why something was not fetched, with what the host said about another attempt.
@@ -85,7 +87,7 @@ impl From<FetchFailure> for FetchError {
 
 impl FetchFailure {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::UrlRefused,
         Self::AddressRefused,
         Self::HostUnknown,
@@ -110,6 +112,7 @@ impl FetchFailure {
         Self::Duplicate,
         Self::Unsupported,
         Self::StillProcessing,
+        Self::QuotaExceeded,
     ];
 
     /// The code.
@@ -139,6 +142,7 @@ impl FetchFailure {
             Self::Duplicate => "duplicate_page",
             Self::Unsupported => "unsupported_page",
             Self::StillProcessing => "still_processing",
+            Self::QuotaExceeded => "quota_exceeded",
         }
     }
 
@@ -204,6 +208,10 @@ impl FetchFailure {
             }
             Self::StillProcessing => {
                 "the document of the page is still being processed; another attempt follows"
+            }
+            Self::QuotaExceeded => {
+                "the account has reached its quota of documents or storage; delete documents, or \
+                 ask for a larger quota, and synchronise again"
             }
         }
     }

@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use shared_auth::AuthError;
+use shared_quota::{ChargeError, Exceeded};
 use utoipa::ToSchema;
 
 use crate::access_log;
@@ -131,6 +132,30 @@ impl ApiError {
         error
     }
 
+    /// 429 for a quota of a month, with the time until the next one; 403 for every other quota.
+    pub fn quota_exceeded(exceeded: &Exceeded) -> Self {
+        let Exceeded {
+            quota,
+            limit,
+            used,
+            resets_in,
+        } = *exceeded;
+        let status = resets_in.map_or(StatusCode::FORBIDDEN, |_| StatusCode::TOO_MANY_REQUESTS);
+        let remedy = if resets_in.is_some() {
+            "use is counted from nothing again when the month ends (UTC)"
+        } else {
+            "delete something, or ask for a larger quota"
+        };
+        let name = quota.as_str();
+        let mut error = Self::new(status, "quota_exceeded")
+            .detail(format!(
+                "the account uses {used} of its quota of {limit} ({name}); {remedy}"
+            ))
+            .field(name, format!("at most {limit}; {used} are used"));
+        error.retry_after = resets_in;
+        error
+    }
+
     /// Sets the explanation for a person.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
@@ -214,6 +239,15 @@ impl From<sqlx::Error> for ApiError {
 }
 
 /// The status and code of each refusal of a credential or a caller.
+impl From<ChargeError> for ApiError {
+    fn from(error: ChargeError) -> Self {
+        match error {
+            ChargeError::Exceeded(exceeded) => Self::quota_exceeded(&exceeded),
+            ChargeError::Database(error) => error.into(),
+        }
+    }
+}
+
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         let detail = error.to_string();

@@ -175,6 +175,11 @@ pub(crate) const MEANINGS: &[(&str, &str)] = &[
         "Send `If-Match` with the `ETag` that you read.",
     ),
     (
+        "quota_exceeded",
+        "The account has reached a quota, which `errors` names; one of a month ends as \
+         `Retry-After` says.",
+    ),
+    (
         "rate_limited",
         "Too many requests; wait as `Retry-After` says.",
     ),

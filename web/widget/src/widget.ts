@@ -20,6 +20,11 @@ const UNANSWERED: Record<string, string> = {
   rate_limited: "Many people are asking right now.",
 };
 
+/** What to tell the visitor when a question was not accepted, by problem code. */
+const UNSENT: Record<string, string> = {
+  quota_exceeded: "No messages are left this month. Please come back later.",
+};
+
 export class Widget implements ViewEvents, ConnectionEvents {
   private readonly view: View = new View(this);
   private readonly transcript: Transcript;
@@ -172,7 +177,7 @@ export class Widget implements ViewEvents, ConnectionEvents {
       const hurried = `A little fast: sending again in ${seconds} s`;
       const note = error.code === "rate_limited" ? hurried : "Sending again in a moment…";
       this.outbox.postpone(id, seconds, note);
-    } else if (id) this.outbox.refuse(id, "This message could not be sent.");
+    } else if (id) this.outbox.refuse(id, UNSENT[error.code] ?? "This message could not be sent.");
     else if (replyTo) {
       const text = UNANSWERED[error.code] ?? "There is no answer this time.";
       this.transcript.interruptAnswer(replyTo, text, () => this.connection.send({ type: "retry" }));

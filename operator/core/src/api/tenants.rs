@@ -16,7 +16,7 @@ pub struct Tenants {
     #[schemars(length(max = 128), inner(length(min = 1, max = 63), regex(pattern = bounds::LABEL)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub allowed_namespaces: Vec<String>,
-    /// Plan of Tenants that do not set one.
+    /// Plan of Tenants that do not set one, and of accounts that have registered themselves.
     #[serde(default)]
     pub default_plan: Plan,
     /// Quotas of each plan.
@@ -70,6 +70,10 @@ pub struct Quotas {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 10_000_000))]
     pub documents: Option<i32>,
+    /// Maximum number of channels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub channels: Option<i32>,
     /// Maximum number of messages per month.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000_000))]
@@ -79,22 +83,23 @@ pub struct Quotas {
     pub storage: Option<Quantity>,
 }
 
-fn quotas(documents: i32, messages: i32, storage: &str) -> Quotas {
+fn quotas(documents: i32, channels: i32, messages: i32, storage: &str) -> Quotas {
     Quotas {
         documents: Some(documents),
+        channels: Some(channels),
         messages_per_month: Some(messages),
         storage: Some(Quantity::from(storage)),
     }
 }
 
 fn free() -> Quotas {
-    quotas(20, 1000, "200Mi")
+    quotas(20, 3, 1000, "200Mi")
 }
 
 fn pro() -> Quotas {
-    quotas(500, 50_000, "10Gi")
+    quotas(500, 20, 50_000, "10Gi")
 }
 
 fn enterprise() -> Quotas {
-    quotas(10_000, 1_000_000, "200Gi")
+    quotas(10_000, 50, 1_000_000, "200Gi")
 }

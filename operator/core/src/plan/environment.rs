@@ -7,6 +7,7 @@ use crate::api::ollama::ModelUse;
 use crate::api::workload::Variable;
 use crate::plan::{chroma, foundation, model_servers, ollama, pod, postgres};
 use crate::resolve::Resolved;
+use crate::tenant::wish;
 
 /// Audience of access tokens.
 const AUDIENCE: &str = "creator-platform";
@@ -64,7 +65,16 @@ fn shared(resolved: &Resolved, service: Service) -> Vec<Value> {
         ),
     ]);
     env.extend(retention(resolved, service));
+    if service != Service::AiEngine {
+        env.push(default_quotas(resolved));
+    }
     env
+}
+
+/// What accounts may use that have registered themselves.
+fn default_quotas(resolved: &Resolved) -> Value {
+    let quotas = wish::default_quotas(&resolved.spec.tenants);
+    pod::variable(keys::DEFAULT_QUOTAS, json!(quotas).to_string())
 }
 
 fn retention(resolved: &Resolved, service: Service) -> impl Iterator<Item = Value> {

@@ -12,7 +12,7 @@ use crate::api::ollama::ModelUse;
 use crate::api::workload::Workload;
 
 /// Variables that the operator writes itself.
-const RESERVED: [&str; 43] = [
+const RESERVED: [&str; 44] = [
     keys::LISTEN_ADDR,
     keys::METRICS_ADDR,
     keys::DATABASE_HOST,
@@ -45,6 +45,7 @@ const RESERVED: [&str; 43] = [
     keys::UPLOAD_DIR,
     keys::UPLOAD_MAX_BYTES,
     keys::ALLOWED_NETWORKS,
+    keys::DEFAULT_QUOTAS,
     keys::CHAT_MODEL,
     keys::EMBEDDING_MODEL,
     keys::ANSWER_MODE,

@@ -41,6 +41,9 @@ pub struct Quotas {
     /// Documents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub documents: Option<i32>,
+    /// Channels. An auth of an earlier release refuses the field, so it is left out where not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<i32>,
     /// Messages of the audience each month.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages_per_month: Option<i32>,

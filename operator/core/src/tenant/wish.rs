@@ -47,6 +47,11 @@ pub(super) fn wish(tenant: &Tenant, grants: &Tenants, suspended: bool) -> Wish {
     }
 }
 
+/// The quotas of accounts that no Tenant describes.
+pub(crate) fn default_quotas(grants: &Tenants) -> Quotas {
+    merged(None, of_plan(grants, grants.default_plan))
+}
+
 const fn of_plan(grants: &Tenants, plan: Plan) -> &tenants::Quotas {
     match plan {
         Plan::Free => &grants.plans.free,
@@ -61,6 +66,7 @@ fn merged(own: Option<&tenants::Quotas>, plan: &tenants::Quotas) -> Quotas {
     let storage = own.storage.as_ref().or(plan.storage.as_ref());
     Quotas {
         documents: own.documents.or(plan.documents),
+        channels: own.channels.or(plan.channels),
         messages_per_month: own.messages_per_month.or(plan.messages_per_month),
         storage_bytes: storage.map(crate::api::quantity::Quantity::units),
     }

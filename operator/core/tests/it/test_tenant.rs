@@ -68,6 +68,7 @@ fn account() -> Account {
             plan: Some(Plan::Pro),
             quotas: Some(Quotas {
                 documents: Some(1000),
+                channels: Some(20),
                 messages_per_month: Some(50_000),
                 storage_bytes: Some(10 << 30),
             }),

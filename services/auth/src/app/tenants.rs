@@ -2,11 +2,11 @@
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use shared_auth::Subject;
 use shared_config::Secret;
 use shared_db::TenantTx;
-use shared_models::{CreatorId, Role, UsageKind, UserId};
+use shared_models::{CreatorId, Role, UserId};
+use shared_quota::Quota;
 use shared_web::ApiError;
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ use crate::domain::tenant::{DesiredTenant, TenantUsage};
 use crate::error::Error;
 use crate::state::AppState;
 use crate::store::owner_invitations::{self, OwnerInvitationRow};
-use crate::store::{document_usage, login_lookup, tenants, usage_events, users};
+use crate::store::{login_lookup, tenants, users};
 
 pub(crate) use crate::store::tenants::TenantRow;
 
@@ -179,13 +179,10 @@ async fn describe(tx: &mut TenantTx, uid: Uuid) -> Result<Option<Tenant>, Error>
 }
 
 async fn usage(tx: &mut TenantTx) -> sqlx::Result<TenantUsage> {
-    let stored = document_usage::count(tx).await?;
-    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    let first = today.first_of_month();
     Ok(TenantUsage {
-        documents: stored.documents,
-        storage_bytes: stored.bytes,
-        messages_this_month: usage_events::sum(tx, UsageKind::Messages, first).await?,
+        documents: shared_quota::used(tx, Quota::Documents).await?,
+        storage_bytes: shared_quota::used(tx, Quota::StorageBytes).await?,
+        messages_this_month: shared_quota::used(tx, Quota::MessagesPerMonth).await?,
     })
 }
 

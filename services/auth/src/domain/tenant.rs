@@ -1,8 +1,9 @@
 //! What a Tenant resource says about an account, and what the account uses.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use shared_models::Email;
 use shared_models::text::SingleLine;
+use shared_quota::Quotas;
 
 use super::full_name::FullName;
 
@@ -54,18 +55,6 @@ impl PricingPlan {
             Self::Enterprise => "enterprise",
         }
     }
-}
-
-/// What a tenant may use; an absent quota means no limit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Quotas {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) documents: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) messages_per_month: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) storage_bytes: Option<u64>,
 }
 
 /// Web sites that may embed the widget; an empty list allows all.

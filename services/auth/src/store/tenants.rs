@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use shared_db::{SystemTx, TenantTx};
 use shared_models::CreatorId;
+use shared_quota::Quotas;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::domain::tenant::{DesiredTenant, Quotas};
+use crate::domain::tenant::DesiredTenant;
 
 /// An account and its settings.
 #[derive(Debug)]

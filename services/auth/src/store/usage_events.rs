@@ -48,21 +48,6 @@ pub(crate) async fn insert(tx: &mut TenantTx, new: NewUsage<'_>) -> sqlx::Result
     .map(|_| ())
 }
 
-/// The use of one kind since the beginning of a day (UTC).
-pub(crate) async fn sum(tx: &mut TenantTx, kind: UsageKind, from: Date) -> sqlx::Result<i64> {
-    sqlx::query(
-        "select coalesce(sum(quantity), 0)::bigint from platform.usage_events
-         where creator_id = $1 and kind = $2
-           and at >= $3::date::timestamp at time zone 'UTC'",
-    )
-    .bind(tx.creator())
-    .bind(kind.as_str())
-    .bind(from.to_sqlx())
-    .fetch_one(tx.conn())
-    .await?
-    .try_get(0)
-}
-
 /// Sums the days `from` to `to`, both included, in the order of the days (UTC).
 pub(crate) async fn by_day(
     tx: &mut TenantTx,

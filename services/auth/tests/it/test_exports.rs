@@ -11,7 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use crate::fake_tenant_data::{COMPLETE, FakeTenantData, Reply};
-use crate::test_app::{Account, TestApp, client};
+use crate::test_app::{Account, PASSWORD, TestApp, client};
 
 const EXPORTS: &str = "/auth/v1/privacy/exports";
 
@@ -222,6 +222,53 @@ async fn an_export_is_counted_and_downloaded_as_the_services_sent_it() {
     assert_eq!(last["data"]["hub.documents"], 3);
     assert_eq!(last["data"]["auth.users"], 1);
     assert!(copy.contains(&all.ana.user.to_string()));
+    // The email that confirms the address is in the outbox, and its text is encrypted.
+    let emails = "select count(*) from auth.mail_outbox where body like 's1.%'";
+    let emails: i64 = sqlx::query_scalar(emails)
+        .fetch_one(&all.app.admin().await)
+        .await
+        .unwrap();
+    assert!(emails > 0 && copy.contains("auth.mail_outbox"));
+    assert!(!copy.contains("\"s1."), "nothing encrypted is in a copy");
+}
+
+/// Every column with a value that `shared/crypto` has encrypted is marked, so that a copy leaves it
+/// out, whatever its name.
+#[tokio::test]
+async fn columns_with_encrypted_values_are_marked() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let client = app.client.with_token(&ana.access);
+    let offered = client
+        .post("/auth/v1/totp", &json!({"password": PASSWORD}))
+        .await;
+    assert!(offered.status.is_success(), "{}", offered.text());
+    let admin = app.admin().await;
+    let columns: Vec<(String, String, bool)> = sqlx::query_as(
+        "select c.oid::regclass::text, a.attname::text,
+                coalesce(col_description(c.oid, a.attnum) = 'sealed', false)
+         from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+         where c.relkind in ('r', 'p') and not a.attisdropped
+           and a.atttypid in ('text'::regtype, 'jsonb'::regtype)
+           and c.relnamespace::regnamespace::text in ('auth', 'platform')",
+    )
+    .fetch_all(&admin)
+    .await
+    .unwrap();
+    let mut encrypted = 0;
+    for (table, column, is_marked) in columns {
+        let count = format!("select count(*) from {table} where {column}::text ~ '(^|\")s1[.]'");
+        let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(count))
+            .fetch_one(&admin)
+            .await
+            .unwrap();
+        encrypted += usize::from(count > 0);
+        assert!(
+            count == 0 || is_marked,
+            "{table}.{column} is not marked as sealed"
+        );
+    }
+    assert!(encrypted >= 3, "{encrypted}");
 }
 
 #[tokio::test]

@@ -422,17 +422,15 @@ async fn usage_counts_documents_bytes_and_the_messages_of_this_month() {
     assert_eq!(made["usage"], nothing);
     let admin = operator.app.admin().await;
     let sql = format!(
-        "set session_replication_role = replica;
-         insert into hub.documents (creator_id, id, title, filename, kind, file_size, content_hash,
+        "insert into hub.documents (creator_id, id, title, filename, kind, file_size, content_hash,
            state)
          select {creator}, gen_random_uuid(), 'T', 'f.md', 'md', 100, decode(repeat(n, 32), 'hex'),
            state
          from (values ('01', 'ready'), ('02', 'pending'), ('03', 'erasing')) v (n, state);
-         set session_replication_role = origin;
-         insert into platform.usage_events (creator_id, id, service, kind, quantity, at)
-         select {creator}, gen_random_uuid(), 'channel_app', kind, 1, at
-         from (values ('messages', now()), ('answers', now()),
-           ('messages', date_trunc('month', now(), 'UTC') - interval '1 second')) v (kind, at)",
+         insert into platform.quota_usage (creator_id, quota, period, used)
+         select {creator}, 'messages_per_month', month::date, 1
+         from (values (date_trunc('month', now(), 'UTC') at time zone 'UTC'),
+           (date_trunc('month', now(), 'UTC') at time zone 'UTC' - interval '1 month')) v (month)",
         creator = format_args!("'{}'::uuid", made["creator_id"].as_str().unwrap()),
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql))

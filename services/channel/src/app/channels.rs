@@ -4,6 +4,7 @@ use serde::Serialize;
 use shared_db::TenantTx;
 use shared_models::text::SingleLine;
 use shared_models::{ChannelId, CreatorId};
+use shared_quota::Quota;
 use shared_web::Idempotent;
 use shared_web::idempotency::Replayed;
 use uuid::Uuid;
@@ -62,6 +63,7 @@ pub(crate) async fn create<B: From<ChannelRow> + Serialize + Sync>(
         return Ok(Creation::Replayed(replayed));
     }
     check_origins(&mut tx, widget).await?;
+    app.quotas.charge(&mut tx, Quota::Channels, 1).await?;
     let row = channels::insert(&mut tx, name.as_str(), widget, MAX_CHANNELS).await?;
     let row = row.ok_or(Error::TooManyChannels)?;
     let location = format!("/channels/v1/channels/{}", row.id);

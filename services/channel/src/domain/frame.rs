@@ -178,6 +178,8 @@ pub(crate) enum ErrorCode {
     MalformedMessage,
     /// Too many frames, messages or questions.
     RateLimited,
+    /// The account has used its messages of this month.
+    QuotaExceeded,
     /// The last question is answered already.
     NothingToRetry,
     /// PostgreSQL or ai-engine does not answer.

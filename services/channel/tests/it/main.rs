@@ -21,6 +21,7 @@ mod test_limits;
 mod test_openapi;
 mod test_originals;
 mod test_page;
+mod test_quotas;
 mod test_script;
 mod test_sessions;
 mod test_shutdown;

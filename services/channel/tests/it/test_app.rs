@@ -11,6 +11,7 @@ use shared_cache::Cache;
 use shared_config::{Secret, Service};
 use shared_jobs::retention::RetentionSettings;
 use shared_models::CreatorId;
+use shared_quota::QuotaGuard;
 use shared_testkit::{Answer, Stores, TestClient, TestDatabase, TokenMint};
 use shared_web::cors::CorsOrigins;
 use shared_web::serve::ServeSettings;
@@ -81,6 +82,7 @@ impl TestApp {
             widget_token_key: Secret::new(WIDGET_KEY.to_owned()),
             demo_page: true,
             sockets: SocketCaps::of(1_500, 100),
+            quotas: QuotaGuard::default(),
         };
         change(&mut config);
         let replica = Replica::start(&config, &mint).await;

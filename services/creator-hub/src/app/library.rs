@@ -10,7 +10,7 @@ use shared_models::{ContentHash, CreatorId, DocumentId, JobId};
 use shared_web::{Created, Idempotent, Once};
 use tokio::time::timeout;
 
-use super::document_access;
+use super::{document_access, quotas};
 use crate::domain::document::DocumentState;
 use crate::domain::library::{Description, NewDocument, Selection, StoredDocument};
 use crate::domain::processing;
@@ -100,6 +100,7 @@ pub(crate) async fn upload<T: serde::Serialize + Sync>(
     if let Some(existing) = documents::with_content(&mut tx, hash).await? {
         return Err(Error::Duplicate(existing));
     }
+    quotas::charge_document(app, &mut tx, &new.file).await?;
     let row = documents::insert(&mut tx, new).await?;
     let uploaded = DocumentUploaded {
         document: row.id,

@@ -13,6 +13,7 @@ use shared_web::{Created, Idempotent, Once};
 use similar::{Algorithm, capture_diff_slices_deadline, group_diff_ops};
 
 use super::library::ReceivedFile;
+use super::quotas;
 use crate::clients::extractor::{DocumentText, ReadError, TextSink};
 use crate::domain::comparison::{self, CONTEXT, Comparison};
 use crate::domain::document::extension;
@@ -121,6 +122,7 @@ pub(crate) async fn replace(
     id: DocumentId,
     new: &NewFile,
 ) -> Result<(StoredDocument, JobRow), Error> {
+    quotas::charge_version(app, tx, new).await?;
     let row = document_versions::replace(tx, id, new).await?;
     for content in document_versions::prune(tx, id, EARLIER_VERSIONS).await? {
         let key = BlobKey::upload(tx.creator(), content);

@@ -21,6 +21,7 @@ mod test_profile;
 mod test_progress;
 mod test_qa_pairs;
 mod test_qa_table;
+mod test_quotas;
 mod test_search;
 mod test_site_settings;
 mod test_sites;

@@ -186,6 +186,15 @@ pub const TABLES: &[Table] = &[
     ),
     of(
         Service::Auth,
+        "platform.quota_usage",
+        Kept::Deleted(&[rule(
+            "quota_months",
+            After::Setting(Retention::Usage),
+            "months of quotas; what is used now stays",
+        )]),
+    ),
+    of(
+        Service::Auth,
         "platform.tenant_settings",
         Kept::Bounded("one row for each account"),
     ),

@@ -10,7 +10,7 @@ use shared_models::UsageKind;
 use shared_web::{ApiError, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 
-use crate::app::account::usage::{self, DailyUsage};
+use crate::app::account::usage::{self, DailyUsage, QuotaUse};
 use crate::error::Error;
 use crate::routes::openapi_responses::{TokenErrors, UnavailableErrors};
 use crate::state::AppState;
@@ -61,6 +61,41 @@ pub(crate) struct UsageReport {
     #[schema(value_type = String, format = Date)]
     to: Date,
     days: Vec<DayUsage>,
+    /// What the account uses now, and what it may use.
+    quotas: Vec<QuotaReport>,
+}
+
+/// What the account uses of a quota.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct QuotaReport {
+    /// `documents`, `storage_bytes`, `channels` or `messages_per_month`.
+    #[schema(value_type = String)]
+    name: &'static str,
+    /// What it uses, of a monthly quota in this month.
+    used: u64,
+    /// What it may use; absent if that is unlimited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    /// When the use of a monthly quota is counted from nothing again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resets_at: Option<Timestamp>,
+}
+
+impl From<QuotaUse> for QuotaReport {
+    fn from(usage: QuotaUse) -> Self {
+        let QuotaUse {
+            quota,
+            used,
+            limit,
+            resets_at,
+        } = usage;
+        Self {
+            name: quota.as_str(),
+            used,
+            limit,
+            resets_at,
+        }
+    }
 }
 
 /// Read what the account has used.
@@ -88,5 +123,12 @@ pub(crate) async fn read_usage(
     }
     let sums = usage::by_day(&app, caller.tenant, from, to).await?;
     let days = sums.into_iter().map(DayUsage::from).collect();
-    Ok(Json(UsageReport { from, to, days }))
+    let quotas = usage::of_quotas(&app, caller.tenant).await?;
+    let quotas = quotas.into_iter().map(QuotaReport::from).collect();
+    Ok(Json(UsageReport {
+        from,
+        to,
+        days,
+        quotas,
+    }))
 }

@@ -5,11 +5,12 @@ use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_models::CreatorId;
+use shared_quota::Quotas;
 use shared_web::{ApiError, Body, Id, Query};
 use uuid::Uuid;
 
 use crate::app::tenants::{self, OpenInvitation, TenantRow};
-use crate::domain::tenant::{DesiredTenant, Quotas, TenantUsage};
+use crate::domain::tenant::{DesiredTenant, TenantUsage};
 use crate::error::Error;
 use crate::routes::response::NoStore;
 use crate::state::AppState;

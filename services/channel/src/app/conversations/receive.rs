@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use shared_db::TenantTx;
 use shared_models::event::MessageReceived;
+use shared_quota::{ChargeError, Exceeded, Quota};
 use uuid::Uuid;
 
 use super::answer;
@@ -20,6 +21,8 @@ pub(crate) enum Outcome {
     /// Already stored under that number.
     Duplicate(i64),
     RateLimited(Duration),
+    /// The account has used its messages of this month.
+    QuotaExceeded(Exceeded),
     /// The channel is disabled or deleted.
     ChannelClosed,
     /// The conversation is closed; a new session starts another one.
@@ -49,6 +52,11 @@ pub(crate) async fn receive_message(
         return Ok(Outcome::RateLimited(wait));
     }
     let mut tx = app.db.tenant(session.creator).await?;
+    match app.quotas.charge(&mut tx, Quota::MessagesPerMonth, 1).await {
+        Ok(()) => {}
+        Err(ChargeError::Exceeded(exceeded)) => return Ok(Outcome::QuotaExceeded(exceeded)),
+        Err(ChargeError::Database(error)) => return Err(error),
+    }
     let Some(seq) = next_seq(&mut tx, session).await? else {
         return Ok(Outcome::ConversationClosed);
     };

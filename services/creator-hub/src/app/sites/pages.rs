@@ -8,9 +8,10 @@ use shared_fetch::{FetchFailure, Page};
 use shared_jobs::{JobContext, JobError};
 use shared_models::event::{DocumentUploaded, UsageRecorded};
 use shared_models::{ContentHash, DocumentId, Retry, UsageKind};
+use shared_quota::ChargeError;
 use url::Url;
 
-use crate::app::{library, versions};
+use crate::app::{library, quotas, versions};
 use crate::domain::document::extension;
 use crate::domain::library::{NewDocument, NewFile, Origin};
 use crate::domain::site::{filename_of, title_of};
@@ -88,11 +89,15 @@ pub(crate) async fn store(
             tx.commit().await?;
             return Ok(Ok(()));
         }
-        Change::New => add(app, &mut tx, round, page, file).await?,
-        Change::Version(document) => {
-            add_version(app, &mut tx, document, &file).await?;
-            document
-        }
+        Change::New => match quotas::charge_document(app, &mut tx, &file).await {
+            Ok(()) => add(app, &mut tx, round, page, file).await?,
+            Err(ChargeError::Exceeded(_)) => return Ok(Err(FetchFailure::QuotaExceeded)),
+            Err(ChargeError::Database(error)) => return Err(error.into()),
+        },
+        Change::Version(document) => match add_version(app, &mut tx, document, &file).await? {
+            Ok(()) => document,
+            Err(failure) => return Ok(Err(failure)),
+        },
     };
     site_pages::stored(&mut tx, round, page.id, document, &found.validators).await?;
     incoming.promote(key).await.map_err(files::job_error)?;
@@ -109,18 +114,23 @@ async fn add_version(
     tx: &mut TenantTx,
     document: DocumentId,
     file: &NewFile,
-) -> Result<(), JobError> {
+) -> Result<Result<(), FetchFailure>, JobError> {
     let replaced = versions::replace(app, tx, document, file).await;
-    replaced.map_err(|error| match error {
-        Error::Files(error) => files::job_error(error),
-        Error::Database(error) => error.into(),
-        error => JobError::internal(&error),
-    })?;
+    if let Err(error) = replaced {
+        return match error {
+            Error::Quota(ChargeError::Exceeded(_)) => Ok(Err(FetchFailure::QuotaExceeded)),
+            Error::Quota(ChargeError::Database(error)) | Error::Database(error) => {
+                Err(error.into())
+            }
+            Error::Files(error) => Err(files::job_error(error)),
+            error => Err(JobError::internal(&error)),
+        };
+    }
     let bytes = [(UsageKind::BytesUploaded, file.file_size)];
     if let Some(used) = UsageRecorded::of(&bytes) {
         app.events.publish(tx, used).await?;
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
 /// What the content of a page means for the documents.

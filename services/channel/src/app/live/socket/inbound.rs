@@ -90,6 +90,12 @@ impl Connection {
                 "too many messages; wait a moment",
                 Some(whole_seconds(wait)),
             ),
+            // Without a time: no widget should try again for weeks.
+            Ok(Outcome::QuotaExceeded(exceeded)) => {
+                tracing::info!(limit = exceeded.limit, "quota of messages used up");
+                let message = "this assistant has no messages left this month";
+                error(ErrorCode::QuotaExceeded, message, None)
+            }
             Ok(Outcome::ChannelClosed) => return Err(FORBIDDEN.into()),
             Ok(Outcome::ConversationClosed) => return Err(EXPIRED.into()),
             Err(cause) => {
