@@ -125,10 +125,8 @@ const DAMAGES: [(&str, &str); 13] = [
         "documents",
         "update hub.documents set chunk_count = chunk_count + 1 where state = 'ready'",
     ),
-    (
-        "by_words",
-        "update ai.chunks set content = 'lost' where ordinal = 0",
-    ),
+    // All of them: lost vectors are made again from the passages.
+    ("by_words", "update ai.chunks set content = 'lost'"),
     (
         "conversations",
         "update channel.messages set content = 'lost' where seq = 2",

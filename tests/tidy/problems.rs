@@ -134,12 +134,17 @@ fn reading() -> String {
         let _ = writeln!(page, "| `{}` | {} |", failure.as_str(), failure.reason());
     }
     page.push_str(
-        "\n## Warnings about files\n\nIn `warnings` of a document whose file was read.\n\n\
+        "\n## Warnings about documents\n\nIn `warnings` of a document whose file was read.\n\n\
          | code | message |\n| --- | --- |\n",
     );
     for code in WarningCode::ALL {
-        let position = None;
-        let message = Warning { code, position }.message();
+        let (position, language) = (None, None);
+        let warning = Warning {
+            code,
+            position,
+            language,
+        };
+        let message = warning.message();
         let _ = writeln!(page, "| `{}` | {message} |", code.as_str());
     }
     page

@@ -4,6 +4,7 @@ pub(crate) mod embed_questions;
 pub(crate) mod index_document;
 mod index_words;
 pub mod model_pull;
+mod reembed_account;
 mod set_document_access;
 
 use shared_config::Service;
@@ -13,19 +14,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::index::calibrate;
 use crate::state::AppState;
-use embed_questions::{EmbedQuestions, EmbedQuestionsJob};
+use embed_questions::EmbedQuestionsJob;
 use index_document::IndexDocumentJob;
 use index_words::IndexWords;
+use reembed_account::{ReembedAccountJob, ReembedAccounts};
 use set_document_access::SetDocumentAccessJob;
 
 /// Documents that one process indexes at the same time. More would only wait for Ollama.
 const CONCURRENCY: usize = 2;
+/// Accounts that one process embeds again at the same time, beside those documents: they must not
+/// wait for it.
+const REEMBEDDED_AT_ONCE: usize = 1;
 
 /// Runs background work until `stop` is cancelled.
 pub async fn run(state: AppState, stop: CancellationToken) {
     let calibration = calibrate::run(&state.embedder, &stop);
     let jobs = runner(&state).run(stop.clone());
-    tokio::join!(calibration, jobs);
+    let reembedding = reembedding_runner(&state).run(stop.clone());
+    tokio::join!(calibration, jobs, reembedding);
 }
 
 /// The runner of this service's jobs and of its scheduled work.
@@ -34,11 +40,17 @@ pub fn runner(state: &AppState) -> Runner {
         .with(IndexDocumentJob::new(state.clone()))
         .with(SetDocumentAccessJob)
         .with(EmbedQuestionsJob::new(state.clone()))
-        .scheduled(EmbedQuestions::new(state.clone()))
         .scheduled(IndexWords::new(state.clone()))
         .scheduled(CleanUp::new(
             state.db.clone(),
             Service::AiEngine,
             state.retention.clone(),
         ))
+}
+
+/// The runner of what a change of the embedding model needs.
+pub fn reembedding_runner(state: &AppState) -> Runner {
+    Runner::new(state.db.clone(), state.jobs.clone(), REEMBEDDED_AT_ONCE)
+        .with(ReembedAccountJob::new(state.clone()))
+        .scheduled(ReembedAccounts::new(state.clone()))
 }

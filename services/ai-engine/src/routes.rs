@@ -2,6 +2,7 @@
 
 mod answers;
 mod generations;
+mod index_state;
 mod internal;
 mod models;
 mod search;
@@ -20,6 +21,7 @@ use crate::state::AppState;
 pub(crate) fn v1<E: Endpoints<AppState>>() -> E {
     E::default()
         .routes(routes!(search::search))
+        .routes(routes!(index_state::read_index))
         .routes(routes!(answers::create_answer))
         .routes(routes!(generations::list_generations))
         .routes(routes!(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use jiff::Timestamp;
 use shared_ai_client::AnswerMode;
 use shared_auth::TokenVerifier;
 use shared_cache::Cache;
@@ -16,6 +17,7 @@ use shared_rpc::http_client;
 use shared_web::serve::StartError;
 
 use crate::app::index::embed::Embedder;
+use crate::app::index::vector_space::EarlierModels;
 use crate::clients::bulkhead::{Bulkhead, BulkheadLimits};
 use crate::clients::chroma::{Chroma, VectorStore};
 use crate::clients::model_servers::{ChatServers, EmbeddingServers};
@@ -53,6 +55,10 @@ pub struct AppState {
     pub chat_servers: ChatServers,
     /// Makes vectors of texts.
     pub embedder: Embedder,
+    /// Embed questions to accounts that have the vectors of an earlier model.
+    pub earlier_models: EarlierModels,
+    /// When this process read its settings.
+    pub started_at: Timestamp,
     /// Stores and searches vectors.
     pub vectors: VectorStore,
     /// The model of Ollama that writes answers.
@@ -98,6 +104,8 @@ impl AppState {
             verifier,
             cache,
             embedder: Embedder::new(embedding_servers, model),
+            earlier_models: EarlierModels::new(&ollama),
+            started_at: Timestamp::now(),
             chat_servers,
             vectors: VectorStore::new(chroma, &engines.collections, model),
             ollama,

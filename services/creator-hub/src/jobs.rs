@@ -3,6 +3,7 @@
 pub(crate) mod erase_document;
 pub(crate) mod erase_site;
 pub(crate) mod ingest_document;
+pub(crate) mod record_languages;
 pub(crate) mod send_qa_pairs;
 mod start_syncs;
 mod sweep_uploads;
@@ -18,6 +19,7 @@ use crate::state::AppState;
 use erase_document::EraseDocument;
 use erase_site::EraseSite;
 use ingest_document::IngestDocument;
+use record_languages::RecordLanguages;
 use send_qa_pairs::SendQaPairs;
 use start_syncs::StartSyncs;
 use sweep_uploads::SweepUploads;
@@ -51,6 +53,7 @@ pub fn runner(state: &AppState) -> Runner {
         .with(EraseDocument::new(state.clone()))
         .with(EraseSite::new(state.clone()))
         .with(SendQaPairs::new(state.clone()))
+        .with(RecordLanguages)
         .scheduled(SweepUploads::new(state.clone()))
         .scheduled(CleanUp::new(
             state.db.clone(),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use shared_models::limits::DOCUMENT_TITLE;
 use shared_models::text::SingleLine;
-use shared_models::{ContentHash, JobId, Retry};
+use shared_models::{ContentHash, DocumentId, JobId, Retry};
 
 use crate::access::DocumentAccess;
 
@@ -49,6 +49,42 @@ pub struct IndexedDocument {
     pub title: SingleLine<DOCUMENT_TITLE>,
     /// How it ended.
     pub outcome: IndexingOutcome,
+    /// The language of the document, if that is known and whether the model understands it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<DetectedLanguage>,
+}
+
+/// The language of a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetectedLanguage {
+    /// Its English name.
+    pub name: String,
+    /// Whether the embedding model understands it: if not, the document is found by its words only.
+    pub is_understood: bool,
+}
+
+/// The kind of the job in creator-hub's queue that records which documents the embedding model
+/// understands, after a change of the model. Its subject is the account.
+pub const RECORD_LANGUAGES: &str = "record_languages";
+/// Documents of one such job.
+pub const LANGUAGES_PER_JOB: usize = 500;
+
+/// The payload of [`RECORD_LANGUAGES`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentLanguages {
+    /// The documents whose language is known.
+    pub documents: Vec<DocumentInLanguage>,
+}
+
+/// The language of one version of a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentInLanguage {
+    /// The document.
+    pub document: DocumentId,
+    /// The version that is searched.
+    pub version: i32,
+    /// Its language.
+    pub language: DetectedLanguage,
 }
 
 /// How the indexing of a document ended.

@@ -14,8 +14,9 @@ pub use answer::{
 };
 pub use client::{AiClient, AiError};
 pub use ingestion::{
-    INDEX_DOCUMENT, IndexDocument, IndexedDocument, IndexingOutcome, IngestionEvent,
-    IngestionFailure, NewIngestion, TextArtefact, TextKind,
+    DetectedLanguage, DocumentInLanguage, DocumentLanguages, INDEX_DOCUMENT, IndexDocument,
+    IndexedDocument, IndexingOutcome, IngestionEvent, IngestionFailure, LANGUAGES_PER_JOB,
+    NewIngestion, RECORD_LANGUAGES, TextArtefact, TextKind,
 };
 pub use qa::{PAIRS_PER_REQUEST, QaPairChanges, QaPairCopy};
 pub use search::{Degraded, SearchRequest, SearchResults};

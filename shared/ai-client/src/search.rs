@@ -46,6 +46,10 @@ pub enum Degraded {
     NotCalibrated,
     /// Some documents of an earlier release are not indexed by words yet.
     WordsIncomplete,
+    /// The embedding model of the platform has changed. Until the knowledge is embedded again, the
+    /// search goes by the vectors of the model before, if that still answers, and documents that
+    /// are newer than the change are found by words only.
+    Reembedding,
     /// A reason that this version does not know.
     #[serde(other)]
     Unknown,

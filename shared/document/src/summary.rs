@@ -31,6 +31,9 @@ pub struct Warning {
     /// Where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
+    /// The English name of the language, for [`WarningCode::LanguageNotUnderstood`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
 }
 
 /// The kinds of warnings.
@@ -53,6 +56,8 @@ pub enum WarningCode {
     LongCell,
     /// A row could not be read.
     RowSkipped,
+    /// The embedding model does not understand the language of the document.
+    LanguageNotUnderstood,
     /// A warning of a later version.
     #[serde(other)]
     Other,
@@ -60,7 +65,7 @@ pub enum WarningCode {
 
 impl WarningCode {
     /// All that are written.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::PageWithoutText,
         Self::MoreWarnings,
         Self::WrongExtension,
@@ -69,6 +74,7 @@ impl WarningCode {
         Self::PartSkipped,
         Self::LongCell,
         Self::RowSkipped,
+        Self::LanguageNotUnderstood,
     ];
 
     /// The serialised text.
@@ -82,6 +88,7 @@ impl WarningCode {
             Self::PartSkipped => "part_skipped",
             Self::LongCell => "long_cell",
             Self::RowSkipped => "row_skipped",
+            Self::LanguageNotUnderstood => "language_not_understood",
             Self::Other => "other",
         }
     }
@@ -115,6 +122,14 @@ impl Warning {
             }
             WarningCode::LongCell => "a very long cell was read as paragraphs",
             WarningCode::RowSkipped => "a row could not be read and was left out",
+            WarningCode::LanguageNotUnderstood => {
+                let language = self.language.as_deref().unwrap_or("another language");
+                return format!(
+                    "the text is in {language}, which the platform's embedding model does not \
+                     understand: it is found by its words, not by its meaning; ask the operator \
+                     of the platform for a multilingual model, or add a translation"
+                );
+            }
             WarningCode::Other => "something in the file was not read",
         };
         text.to_owned()
@@ -132,10 +147,25 @@ mod tests {
         }
         let position = Some(Position::Page(7));
         let code = WarningCode::PageWithoutText;
-        let message = Warning { code, position }.message();
+        let message = |code, position, language: Option<&str>| {
+            let language = language.map(str::to_owned);
+            Warning {
+                code,
+                position,
+                language,
+            }
+            .message()
+        };
+        let picture = message(code, position, None);
         assert!(
-            message.starts_with("page 7 has only a picture"),
-            "{message}"
+            picture.starts_with("page 7 has only a picture"),
+            "{picture}"
+        );
+        let code = WarningCode::LanguageNotUnderstood;
+        let language = message(code, None, Some("Japanese"));
+        assert!(
+            language.starts_with("the text is in Japanese, which"),
+            "{language}"
         );
     }
 }

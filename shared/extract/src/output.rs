@@ -139,7 +139,11 @@ impl<'a> Output<'a> {
             None => position,
         };
         let warnings = &mut self.summary.warnings;
-        let warning = Warning { code, position };
+        let warning = Warning {
+            code,
+            position,
+            language: None,
+        };
         if warnings.len() < MAX_WARNINGS {
             if !warnings.contains(&warning) {
                 warnings.push(warning);
@@ -148,6 +152,7 @@ impl<'a> Output<'a> {
             warnings.push(Warning {
                 code: WarningCode::MoreWarnings,
                 position: None,
+                language: None,
             });
         }
     }

@@ -234,7 +234,7 @@ async fn find(
     let mut passages = retrieve(app, tenant, scope, search_text, wanted)
         .await?
         .passages;
-    if !answer(app, question, &passages) {
+    if !answer(question, &passages) {
         metrics::counter!("ai_engine_passages_without_answer_total").increment(1);
         passages.clear();
     }
@@ -256,8 +256,7 @@ async fn find(
 }
 
 /// Whether the passages answer the question, and do not only resemble it.
-fn answer(app: &AppState, question: &str, passages: &[RetrievedPassage]) -> bool {
-    let calibration = app.embedder.calibration().and_then(Option::as_ref);
+fn answer(question: &str, passages: &[RetrievedPassage]) -> bool {
     let evidence: Vec<Evidence<'_>> = passages
         .iter()
         .map(|found| Evidence {
@@ -269,9 +268,7 @@ fn answer(app: &AppState, question: &str, passages: &[RetrievedPassage]) -> bool
                 SourceKind::QaPair => Some(&found.source.title),
             },
             text: &found.source.text,
-            nearness: calibration
-                .zip(found.similarity)
-                .map(|(calibration, value)| calibration.nearness(value)),
+            nearness: found.nearness,
         })
         .collect();
     answerability::is_answered(question, &evidence)

@@ -2,11 +2,16 @@
 
 pub(crate) mod calibrate;
 pub(crate) mod embed;
+pub(crate) mod index_state;
 pub(crate) mod ingest;
 pub(crate) mod ingest_error;
 pub(crate) mod ingest_request;
+pub(crate) mod languages;
+mod leftovers;
+pub(crate) mod reembed;
 pub(crate) mod search;
 pub(crate) mod text_source;
+pub(crate) mod vector_space;
 
 use shared_ai_client::DocumentAccess;
 use shared_models::{CreatorId, DocumentId};

@@ -85,6 +85,13 @@ impl Bulkhead {
         })
     }
 
+    /// Whether there is no call and none is waited for.
+    pub(crate) fn is_idle(&self) -> bool {
+        let inner = &self.0;
+        inner.queued.load(Ordering::Acquire) == 0
+            && inner.slots.available_permits() == inner.limits.max_concurrent
+    }
+
     /// Waits for a slot; none if the queue is full or the timeout passes.
     async fn queue(&self, queue_timeout: Duration) -> Option<OwnedSemaphorePermit> {
         let inner = &self.0;

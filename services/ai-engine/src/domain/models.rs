@@ -12,10 +12,14 @@ pub enum ModelUse {
     Embedding,
 }
 
+/// The name under which it is recorded what a model has made.
+pub(crate) fn recorded_name(name: &str) -> String {
+    name.strip_suffix(":latest").unwrap_or(name).to_lowercase()
+}
+
 /// `name` and `name:latest` are the same model.
 pub(crate) fn is_same_model(one: &str, other: &str) -> bool {
-    let bare = |name: &str| name.strip_suffix(":latest").unwrap_or(name).to_lowercase();
-    bare(one) == bare(other)
+    recorded_name(one) == recorded_name(other)
 }
 
 #[cfg(test)]

@@ -1,22 +1,16 @@
-//! Makes the vectors of the questions of pairs: soon after they were written, and of all when the
-//! platform has another model.
+//! Makes the vectors of the questions of pairs soon after they were written. After a change of the
+//! model, `reembed_account` makes those of all.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use shared_config::Store;
-use shared_jobs::{
-    Job, JobContext, JobError, NewJob, Outcome, Progress, ScheduleError, ScheduledWork,
-};
+use shared_jobs::{Job, JobContext, JobError, NewJob, Outcome};
 use shared_models::JobId;
 
 use crate::app::qa;
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::qa_vectors;
-
-/// Accounts of one scheduled run.
-const ACCOUNTS: u8 = 50;
 
 /// The job of one account.
 pub(crate) struct EmbedQuestionsJob {
@@ -52,42 +46,5 @@ impl Job for EmbedQuestionsJob {
             cause => JobError::unavailable(Store::Ollama.name(), &cause),
         })?;
         Ok(Outcome::Done)
-    }
-}
-
-/// The work for accounts whose vectors another model made.
-#[derive(Debug)]
-pub(super) struct EmbedQuestions {
-    state: AppState,
-}
-
-impl EmbedQuestions {
-    pub(super) const fn new(state: AppState) -> Self {
-        Self { state }
-    }
-}
-
-impl ScheduledWork for EmbedQuestions {
-    const NAME: &'static str = "embed_questions";
-    const INTERVAL: Duration = Duration::from_mins(5);
-    const TIMEOUT: Duration = Duration::from_hours(1);
-
-    async fn run(&self) -> Result<Progress, ScheduleError> {
-        let model = &self.state.embedder.model().name;
-        let accounts = qa_vectors::accounts_without(&self.state.db, model, ACCOUNTS.into()).await?;
-        let progress = if accounts.len() < usize::from(ACCOUNTS) {
-            Progress::Done
-        } else {
-            Progress::More
-        };
-        // One account whose questions are refused must not keep the others from it.
-        let mut failure = None;
-        for tenant in accounts {
-            if let Err(error) = qa::embed_missing(&self.state, tenant).await {
-                tracing::warn!(%error, "vectors of an account's pairs not made");
-                failure = Some(error);
-            }
-        }
-        failure.map_or(Ok(progress), |error| Err(error.into()))
     }
 }

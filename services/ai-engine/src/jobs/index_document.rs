@@ -4,7 +4,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use shared_ai_client::{
-    INDEX_DOCUMENT, IndexDocument, IndexedDocument, IndexingOutcome, IngestionFailure,
+    DetectedLanguage, INDEX_DOCUMENT, IndexDocument, IndexedDocument, IndexingOutcome,
+    IngestionFailure,
 };
 use shared_db::TenantTx;
 use shared_jobs::{Job, JobContext, JobError, NewJob, Outcome, lease};
@@ -12,8 +13,9 @@ use shared_models::event::DocumentIndexed;
 use shared_models::limits::DOCUMENT_BYTES;
 use shared_models::{DocumentId, Retry};
 
-use crate::app::index::ingest::{self, Supervisor, Target};
+use crate::app::index::ingest::{self, IndexedText, Supervisor, Target};
 use crate::app::index::ingest_error::IngestError;
+use crate::app::index::languages;
 use crate::app::index::text_source::StoredText;
 use crate::state::AppState;
 
@@ -40,7 +42,11 @@ impl IndexDocumentJob {
         Self { state }
     }
 
-    async fn index(&self, context: &JobContext, wanted: &IndexDocument) -> Result<u32, JobError> {
+    async fn index(
+        &self,
+        context: &JobContext,
+        wanted: &IndexDocument,
+    ) -> Result<IndexedText, JobError> {
         if wanted.text.size > DOCUMENT_BYTES {
             return Err(JobError::internal(&"a text is larger than any upload"));
         }
@@ -71,12 +77,14 @@ impl IndexDocumentJob {
         context: &JobContext,
         wanted: IndexDocument,
         outcome: IndexingOutcome,
+        language: Option<DetectedLanguage>,
     ) -> sqlx::Result<()> {
         let payload = IndexedDocument {
             root: wanted.root,
             version: wanted.version,
             title: wanted.title,
             outcome,
+            language,
         };
         let job = NewJob::new(RECORD, context.subject()).priority(RECORD_PRIORITY);
         let job = job.payload(&payload);
@@ -88,8 +96,10 @@ impl IndexDocumentJob {
         &self,
         context: &JobContext,
         wanted: IndexDocument,
-        passages: u32,
+        text: IndexedText,
     ) -> Result<Outcome, JobError> {
+        let IndexedText { passages, language } = text;
+        let language = languages::detected(&self.state, language).await;
         let mut tx = context.begin().await?;
         if !context.complete(&mut tx).await? {
             return Ok(Outcome::LeaseLost);
@@ -101,7 +111,8 @@ impl IndexDocumentJob {
         };
         self.state.events.publish(&mut tx, indexed).await?;
         let outcome = IndexingOutcome::Indexed(passages);
-        self.record(&mut tx, context, wanted, outcome).await?;
+        self.record(&mut tx, context, wanted, outcome, language)
+            .await?;
         tx.commit().await?;
         Ok(Outcome::Completed)
     }
@@ -115,14 +126,14 @@ impl Job for IndexDocumentJob {
 
     async fn run(&self, context: &JobContext, wanted: IndexDocument) -> Result<Outcome, JobError> {
         context.progress("indexing", percent(0, 1)).await?;
-        let passages = tokio::select! {
+        let text = tokio::select! {
             indexed = self.index(context, &wanted) => indexed?,
             () = context.cancelled() => {
                 let code = IngestionFailure::Cancelled;
                 return Err(JobError::new(code.as_str(), code.reason(), Retry::Never));
             }
         };
-        self.finish(context, wanted, passages).await
+        self.finish(context, wanted, text).await
     }
 
     async fn on_failure(
@@ -138,7 +149,7 @@ impl Job for IndexDocumentJob {
         }
         let wanted = serde_json::from_value(context.job().payload.clone());
         let wanted = wanted.map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-        self.record(tx, context, wanted, IndexingOutcome::Failed(code))
+        self.record(tx, context, wanted, IndexingOutcome::Failed(code), None)
             .await
     }
 }

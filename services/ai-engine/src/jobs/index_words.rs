@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared_jobs::{Progress, ScheduleError, ScheduledWork};
 use shared_models::{CreatorId, DocumentId};
 
+use crate::domain::index::chunking::Passage;
 use crate::domain::index::postings;
 use crate::domain::tokenizer::StemLanguage;
 use crate::state::AppState;
@@ -67,6 +68,7 @@ async fn index(
     loop {
         let version = found.version;
         let group = chunks::of_version(&mut tx, document, version, next, GROUP_SIZE).await?;
+        let group: Vec<Passage> = group.into_iter().map(|(_, passage)| passage).collect();
         let Some(last) = group.last() else { break };
         next = last.ordinal.saturating_add(1);
         passages += i32::try_from(group.len())?;

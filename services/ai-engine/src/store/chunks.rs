@@ -111,16 +111,25 @@ pub(crate) async fn ids_of_document(
     rows.iter().map(|row| row.try_get(0)).collect()
 }
 
-/// The passages of a version from an ordinal on.
+/// Those of the ids that are passages.
+pub(crate) async fn existing(tx: &mut TenantTx, ids: &[ChunkId]) -> sqlx::Result<Vec<ChunkId>> {
+    let rows = sqlx::query("select id from ai.chunks where id = any ($1)")
+        .bind(uuids(ids))
+        .fetch_all(tx.conn())
+        .await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
+}
+
+/// The passages of a version from an ordinal on, with their ids.
 pub(crate) async fn of_version(
     tx: &mut TenantTx,
     document: DocumentId,
     version: i32,
     from: i32,
     most: usize,
-) -> sqlx::Result<Vec<Passage>> {
+) -> sqlx::Result<Vec<(ChunkId, Passage)>> {
     let rows = sqlx::query(
-        "select ordinal, heading, content from ai.chunks
+        "select id, ordinal, heading, content from ai.chunks
          where document_id = $1 and version = $2 and ordinal >= $3
          order by ordinal limit $4",
     )
@@ -131,12 +140,13 @@ pub(crate) async fn of_version(
     .fetch_all(tx.conn())
     .await?;
     let passage = |row: &PgRow| {
-        Ok(Passage {
+        let passage = Passage {
             ordinal: row.try_get("ordinal")?,
             heading: row.try_get("heading")?,
             text: row.try_get("content")?,
-            position: None, // words do not depend on it
-        })
+            position: None, // neither words nor vectors depend on it
+        };
+        Ok((row.try_get("id")?, passage))
     };
     rows.iter().map(passage).collect()
 }

@@ -56,8 +56,13 @@ pub(crate) async fn save(tx: &mut TenantTx, pairs: &[QaPairCopy]) -> sqlx::Resul
     replace_questions(tx, &ids, saved).await
 }
 
-/// A vector and the model that made it.
-type MadeVector = (String, Vec<u8>);
+/// The vectors of a question, each with the model that made it.
+struct MadeVectors {
+    model: String,
+    vector: Vec<u8>,
+    next_model: Option<String>,
+    next_vector: Option<Vec<u8>>,
+}
 
 /// Questions that stay keep their vectors.
 async fn replace_questions(
@@ -67,19 +72,27 @@ async fn replace_questions(
 ) -> sqlx::Result<()> {
     let tenant = tx.creator();
     let removed = sqlx::query(
-        "delete from ai.qa_questions where pair_id = any ($1) returning question, model, vector",
+        "delete from ai.qa_questions where pair_id = any ($1)
+         returning question, model, vector, next_model, next_vector",
     )
     .bind(ids)
     .fetch_all(tx.conn())
     .await?;
-    let mut made: HashMap<String, MadeVector> = HashMap::new();
+    let mut made: HashMap<String, MadeVectors> = HashMap::new();
     for row in &removed {
         if let Some(model) = row.try_get("model")? {
-            made.insert(row.try_get("question")?, (model, row.try_get("vector")?));
+            let vectors = MadeVectors {
+                model,
+                vector: row.try_get("vector")?,
+                next_model: row.try_get("next_model")?,
+                next_vector: row.try_get("next_vector")?,
+            };
+            made.insert(row.try_get("question")?, vectors);
         }
     }
     let (mut owners, mut places, mut keys) = (Vec::new(), Vec::new(), Vec::new());
     let (mut texts, mut models, mut vectors) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut next_models, mut next_vectors) = (Vec::new(), Vec::new());
     for pair in pairs {
         for (question, place) in pair.questions.iter().zip(0_i16..) {
             // creator-hub sends none without a key.
@@ -91,14 +104,17 @@ async fn replace_questions(
             places.push(place);
             keys.push(key.to_vec());
             texts.push(question.as_str());
-            models.push(known.map(|(model, _)| model.as_str()));
-            vectors.push(known.map(|(_, vector)| vector.as_slice()));
+            models.push(known.map(|made| made.model.as_str()));
+            vectors.push(known.map(|made| made.vector.as_slice()));
+            next_models.push(known.and_then(|made| made.next_model.as_deref()));
+            next_vectors.push(known.and_then(|made| made.next_vector.as_deref()));
         }
     }
     sqlx::query(
-        "insert into ai.qa_questions (creator_id, pair_id, place, key, question, model, vector)
+        "insert into ai.qa_questions
+           (creator_id, pair_id, place, key, question, model, vector, next_model, next_vector)
          select $1, n.* from unnest($2::uuid[], $3::smallint[], $4::bytea[], $5::text[],
-                                    $6::text[], $7::bytea[]) n",
+                                    $6::text[], $7::bytea[], $8::text[], $9::bytea[]) n",
     )
     .bind(tenant)
     .bind(owners)
@@ -107,6 +123,8 @@ async fn replace_questions(
     .bind(texts)
     .bind(models)
     .bind(vectors)
+    .bind(next_models)
+    .bind(next_vectors)
     .execute(tx.conn())
     .await
     .map(|_| ())

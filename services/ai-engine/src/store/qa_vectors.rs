@@ -1,7 +1,8 @@
-//! The vectors of questions in `ai.qa_questions`.
+//! The vectors of questions in `ai.qa_questions`: by the model that the account is searched with,
+//! and by the one that comes next.
 
-use shared_db::{Db, TenantTx};
-use shared_models::{CreatorId, QaPairId};
+use shared_db::TenantTx;
+use shared_models::QaPairId;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -30,7 +31,8 @@ pub(crate) async fn missing(
 ) -> sqlx::Result<Vec<QuestionToEmbed>> {
     let rows = sqlx::query(
         "select pair_id, place, question from ai.qa_questions
-         where model is distinct from $1 order by pair_id, place limit $2",
+         where model is distinct from $1 and next_model is distinct from $1
+         order by pair_id, place limit $2",
     )
     .bind(model)
     .bind(most)
@@ -46,7 +48,8 @@ pub(crate) async fn missing(
     rows.iter().map(question).collect()
 }
 
-/// Stores the vector of a question, unless another question stands there by now.
+/// Stores the vector of a question, unless another question stands there by now. The vector of
+/// another model stays beside it: until the account changes, searches compare with that.
 pub(crate) async fn store(
     tx: &mut TenantTx,
     of: &QuestionToEmbed,
@@ -54,7 +57,10 @@ pub(crate) async fn store(
     vector: &[u8],
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "update ai.qa_questions set model = $4, vector = $5
+        "update ai.qa_questions
+         set model = coalesce(model, $4), vector = coalesce(vector, $5),
+             next_model = case when model is null then next_model else $4 end,
+             next_vector = case when model is null then next_vector else $5 end
          where pair_id = $1 and place = $2 and question = $3",
     )
     .bind(of.pair)
@@ -74,8 +80,9 @@ pub(crate) async fn made(
     pairs: Option<&[Uuid]>,
 ) -> sqlx::Result<Vec<VectorRow>> {
     let rows = sqlx::query(
-        "select pair_id, place, vector from ai.qa_questions
-         where model = $1 and ($2::uuid[] is null or pair_id = any ($2))",
+        "select pair_id, place, case when model = $1 then vector else next_vector end as vector
+         from ai.qa_questions
+         where (model = $1 or next_model = $1) and ($2::uuid[] is null or pair_id = any ($2))",
     )
     .bind(model)
     .bind(pairs)
@@ -91,16 +98,16 @@ pub(crate) async fn made(
     rows.iter().map(vector).collect()
 }
 
-/// Accounts with questions that the model made no vector of.
-pub(crate) async fn accounts_without(
-    db: &Db,
-    model: &str,
-    most: i32,
-) -> sqlx::Result<Vec<CreatorId>> {
-    let mut tx = db.system().await?;
-    sqlx::query_scalar("select creator_id from ai.accounts_without_qa_vectors($1, $2)")
-        .bind(model)
-        .bind(most)
-        .fetch_all(tx.conn())
-        .await
+/// Keeps the vectors of the model that the account has changed to, and no others.
+pub(crate) async fn keep_only(tx: &mut TenantTx, model: &str) -> sqlx::Result<()> {
+    sqlx::query(
+        "update ai.qa_questions
+         set model = $1, vector = case when model = $1 then vector else next_vector end,
+             next_model = null, next_vector = null
+         where next_model is not null and (model = $1 or next_model = $1)",
+    )
+    .bind(model)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
 }

@@ -61,6 +61,10 @@ struct Inner {
     held_word: watch::Sender<Option<String>>,
     client_left: AtomicBool,
     invents: AtomicBool,
+    /// A model that it does not have.
+    missing_model: Mutex<Option<String>>,
+    /// The texts that it embedded, each with the model.
+    embedded: Mutex<Vec<(String, String)>>,
 }
 
 impl FakeOllama {
@@ -82,6 +86,8 @@ impl FakeOllama {
             held_word: watch::channel(None).0,
             client_left: AtomicBool::new(false),
             invents: AtomicBool::new(false),
+            missing_model: Mutex::default(),
+            embedded: Mutex::default(),
         };
         let this = Self(Arc::new(inner));
         let router = Router::new().fallback(serve).with_state(this.clone());
@@ -136,6 +142,24 @@ impl FakeOllama {
     /// The number of texts that were embedded.
     pub(crate) fn embedded_texts(&self) -> usize {
         self.0.embedded_texts.load(Ordering::SeqCst)
+    }
+
+    fn remember(&self, model: &str, request: &Value) {
+        let inputs = request["input"].as_array().unwrap().iter();
+        let texts = inputs.map(|text| (model.to_owned(), text.as_str().unwrap().to_owned()));
+        self.0.embedded.lock().unwrap().extend(texts);
+    }
+
+    /// Has no model of that name from now on.
+    pub(crate) fn lose_model(&self, model: &str) {
+        *self.0.missing_model.lock().unwrap() = Some(model.to_owned());
+    }
+
+    /// The texts that a model was given, in order.
+    pub(crate) fn texts_of(&self, model: &str) -> Vec<String> {
+        let embedded = self.0.embedded.lock().unwrap();
+        let of_model = embedded.iter().filter(|(by, _)| by == model);
+        of_model.map(|(_, text)| text.clone()).collect()
     }
 
     /// The number of batches that were received.
@@ -197,6 +221,12 @@ async fn serve(State(this): State<FakeOllama>, request: Request) -> Response {
             return (StatusCode::INTERNAL_SERVER_ERROR, error).into_response();
         }
         let parsed: Value = serde_json::from_slice(&body).unwrap();
+        let model = parsed["model"].as_str().unwrap().to_owned();
+        if this.0.missing_model.lock().unwrap().as_ref() == Some(&model) {
+            let error = r#"{"error":"model not found, try pulling it first"}"#;
+            return (StatusCode::NOT_FOUND, error).into_response();
+        }
+        this.remember(&model, &parsed);
         let texts = parsed["input"].as_array().map_or(1, Vec::len);
         this.0.embedded_texts.fetch_add(texts, Ordering::SeqCst);
         if this.0.invents.load(Ordering::SeqCst) {

@@ -23,6 +23,7 @@ mod test_ollama;
 mod test_openapi;
 mod test_qa_pairs;
 mod test_readiness;
+mod test_reembedding;
 mod test_resumed_answers;
 mod test_search;
 mod test_settings;

@@ -44,6 +44,8 @@ pub(crate) struct TestApp {
     pub(crate) database: TestDatabase,
     pub(crate) ollama: FakeOllama,
     pub(crate) creator_hub: FakeHub,
+    /// What the process was started with, for further ones.
+    pub(crate) config: Config,
     pub(crate) state: AppState,
     pub(crate) router: Router,
     pub(crate) tenant: CreatorId,
@@ -98,7 +100,7 @@ impl TestApp {
             },
         };
         change(&mut config);
-        let state = AppState::new(config).unwrap();
+        let state = AppState::new(config.clone()).unwrap();
         state.verifier.replace_keys(&mint.key_set());
         Self {
             stores,
@@ -106,6 +108,7 @@ impl TestApp {
             ollama,
             creator_hub,
             router: app(state.clone()),
+            config,
             state,
             tenant: CreatorId::new(),
             mint,
@@ -212,6 +215,11 @@ impl TestApp {
         while runner.scheduled_step(&stop).await.unwrap() {}
     }
 
+    /// Embeds everything again that needs it, and deletes the old vectors.
+    pub(crate) async fn reembed(&self) {
+        reembed(&self.state).await;
+    }
+
     /// Makes what waits due at once, and frees what a dead worker holds.
     pub(crate) async fn hurry(&self) {
         let pool = self.database.admin().await;
@@ -314,7 +322,15 @@ impl Drop for TestApp {
     }
 }
 
-/// A closed proxy before the store at that URL.
+/// Embeds again what the model of a process has not embedded, as far as it is due.
+pub(crate) async fn reembed(state: &AppState) {
+    let runner = jobs::reembedding_runner(state);
+    runner.register_schedules().await.unwrap();
+    let stop = CancellationToken::new();
+    while runner.scheduled_step(&stop).await.unwrap() {}
+    while runner.step(&stop).await.unwrap() {}
+}
+
 /// What the similarities of the tests' embedding model mean, measured once for all tests.
 async fn calibration() -> Option<Calibration> {
     static MEASURED: OnceCell<Option<Calibration>> = OnceCell::const_new();
@@ -326,6 +342,7 @@ async fn calibration() -> Option<Calibration> {
     MEASURED.get_or_init(measure).await.clone()
 }
 
+/// A closed proxy before the store at that URL.
 pub(crate) fn proxy_before(url: &str) -> TcpProxy {
     let address = url.trim_start_matches("http://");
     let (host, port) = address.split_once(':').unwrap();

@@ -27,7 +27,12 @@ fn gold() -> QaPairCopy {
 }
 
 /// Sends changes as creator-hub does.
-async fn send(app: &TestApp, tenant: CreatorId, pairs: &[&QaPairCopy], deleted: &[QaPairId]) {
+pub(crate) async fn send(
+    app: &TestApp,
+    tenant: CreatorId,
+    pairs: &[&QaPairCopy],
+    deleted: &[QaPairId],
+) {
     let changes = QaPairChanges {
         pairs: pairs.iter().map(|pair| (*pair).clone()).collect(),
         deleted: deleted.to_vec(),
@@ -237,11 +242,13 @@ async fn another_model_makes_the_vectors_again() {
     assert_eq!(count().await, 0);
     assert!(app.step().await);
     assert_eq!(count().await, 2);
-    sqlx::query("update ai.qa_questions set model = 'an-older-one'")
-        .execute(&pool)
-        .await
-        .unwrap();
-    app.run_schedules().await;
+    for statement in [
+        "update ai.qa_questions set model = 'an-older-one'",
+        "update ai.vector_models set model = 'an-older-one', changed_at = '2000-01-01'",
+    ] {
+        sqlx::query(statement).execute(&pool).await.unwrap();
+    }
+    app.reembed().await;
     assert_eq!(count().await, 2);
     // An unchanged question keeps its vector.
     let changed = QaPairCopy {

@@ -59,13 +59,14 @@ pub(crate) struct Document {
     /// Why processing failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<WorkError>,
-    /// What of the file was not read, or not as its name promises.
+    /// What of the file was not read, or not as its name promises, and what makes its text hard to
+    /// find.
     warnings: Vec<DocumentWarning>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
 
-/// Something in a file that was not read, or not as its name promises.
+/// Something that the creator should know of a document that was read.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct DocumentWarning {
     /// A stable code.

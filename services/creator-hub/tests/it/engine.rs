@@ -11,8 +11,8 @@ use axum::routing::{delete, post, put};
 use axum::{Json, Router};
 use serde_json::json;
 use shared_ai_client::{
-    DocumentAccess, INDEX_DOCUMENT, IndexDocument, IndexedDocument, IndexingOutcome,
-    IngestionFailure, QaPairChanges, SearchResults, SetDocumentAccess, Source,
+    DetectedLanguage, DocumentAccess, INDEX_DOCUMENT, IndexDocument, IndexedDocument,
+    IndexingOutcome, IngestionFailure, QaPairChanges, SearchResults, SetDocumentAccess, Source,
 };
 use shared_auth::TokenVerifier;
 use shared_cache::Cache;
@@ -54,6 +54,7 @@ struct Script {
     access: Vec<(CreatorId, DocumentAccess)>,
     pairs: Vec<(CreatorId, QaPairChanges)>,
     searched: Vec<(CreatorId, String)>,
+    language: Option<DetectedLanguage>,
 }
 
 /// The played ai-engine.
@@ -65,6 +66,19 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
+    /// Takes all documents for ones in this language from now on.
+    pub(crate) fn detect(&self, name: &str, is_understood: bool) {
+        let name = name.to_owned();
+        self.script.lock().unwrap().language = Some(DetectedLanguage {
+            name,
+            is_understood,
+        });
+    }
+
+    fn language(&self) -> Option<DetectedLanguage> {
+        self.script.lock().unwrap().language.clone()
+    }
+
     pub(crate) async fn start(mint: &TokenMint) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -237,6 +251,7 @@ impl Indexing {
         outcome: IndexingOutcome,
     ) {
         let payload = IndexedDocument {
+            language: self.engine.language(),
             root: wanted.root,
             version: wanted.version,
             title: wanted.title,

@@ -15,6 +15,7 @@ mod test_documents;
 mod test_erase;
 mod test_formats;
 mod test_idempotency;
+mod test_languages;
 mod test_openapi;
 mod test_outage;
 mod test_profile;

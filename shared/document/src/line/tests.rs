@@ -138,6 +138,7 @@ fn a_summary_and_a_failure_are_lines_too() {
         title: Some("Evening".to_owned()),
         warnings: vec![Warning {
             code: WarningCode::PageWithoutText,
+            language: None,
             position: Some(Position::Page(7)),
         }],
         blocks: 3,

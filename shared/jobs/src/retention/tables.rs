@@ -426,6 +426,11 @@ pub const TABLES: &[Table] = &[
     ),
     of(
         Service::AiEngine,
+        "ai.vector_models",
+        Kept::Bounded("one row for each account"),
+    ),
+    of(
+        Service::AiEngine,
         "ai.postings",
         Kept::With("ai.indexed_documents"),
     ),

@@ -6,7 +6,8 @@ use shared_models::words::question_key;
 use shared_models::{CreatorId, QaPairId};
 use uuid::Uuid;
 
-use crate::app::index::search::{self, RetrievedPassage, pair_passage, query_vector};
+use crate::app::index::search::{RetrievedPassage, pair_passage, query_vector};
+use crate::app::index::vector_space::VectorSpace;
 use crate::domain::answer::qa_match::{self, ComparedQuestion, Likeness, PossiblePair};
 use crate::domain::index::packed_vector;
 use crate::domain::index::scope::Scope;
@@ -93,20 +94,21 @@ async fn nearness(
     if possible.len() == 1 && possible.iter().all(is_known) {
         return Ok(HashMap::new());
     }
-    let vector = match query_vector(app, tenant, question).await {
+    let space = VectorSpace::of(app, tenant).await?;
+    let vector = match query_vector(app, &space, tenant, question).await {
         Ok(vector) => vector,
         Err(error) => {
             tracing::warn!(%error, "pairs are compared by words only");
             return Ok(HashMap::new());
         }
     };
-    let Some(calibration) = search::calibration(app).await else {
+    let Some(calibration) = space.calibration().await else {
         return Ok(HashMap::new());
     };
-    let model = app.embedder.model();
+    let model = &space.embedder.model().recorded_name;
     let ids: Vec<Uuid> = possible.iter().map(|(row, _)| row.pair.as_uuid()).collect();
     let mut tx = app.db.tenant_read(tenant).await?;
-    let rows = qa_vectors::made(&mut tx, &model.name, Some(&ids)).await?;
+    let rows = qa_vectors::made(&mut tx, model, Some(&ids)).await?;
     let near = rows.into_iter().filter_map(|row| {
         let similarity = packed_vector::similarity(&vector, &row.vector)?;
         Some(((row.pair, row.place), calibration.nearness(similarity)))

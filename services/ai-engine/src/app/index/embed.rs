@@ -37,18 +37,31 @@ const FOR_QUERIES: EmbedTimeouts = EmbedTimeouts {
     replaceable: REPLACEABLE_QUERY_TIMEOUT,
     last: Some(QUERY_TIMEOUT),
 };
+const FOR_EARLIER_QUERIES: EmbedTimeouts = EmbedTimeouts {
+    replaceable: REPLACEABLE_QUERY_TIMEOUT,
+    last: Some(EARLIER_QUERY_TIMEOUT),
+};
 const FOR_PASSAGES: EmbedTimeouts = EmbedTimeouts {
     replaceable: REPLACEABLE_BATCH_TIMEOUT,
     last: None,
 };
 /// For the queue of batches.
 const PASSAGE_QUEUE_TIMEOUT: Duration = Duration::from_mins(5);
+/// For a question whose search goes on by words if the earlier model of an account does not answer:
+/// the visitor waits.
+const EARLIER_QUERY_TIMEOUT: Duration = Duration::from_secs(8);
 /// Attempts of a batch while Ollama is busy or its model has crashed.
 const MAX_ATTEMPTS: u32 = 3;
 /// Multiplied by the number of the attempt.
 const RETRY_BACKOFF: Duration = Duration::from_millis(300);
 /// How often a text that exceeds the context window is split in half.
 const MAX_SPLITS: u32 = 5;
+
+/// A text that every model embeds, to find out whether a text or the model is at fault.
+const HARMLESS_TEXT: &str = "A text without any difficulty.";
+
+/// The vectors of texts, in their order; none for a text that the model refuses.
+pub(crate) type MadeVectors = Vec<Option<Vec<f32>>>;
 
 /// Makes vectors with one embedding model.
 #[derive(Debug, Clone)]
@@ -57,6 +70,7 @@ pub struct Embedder {
     model: Arc<EmbeddingModel>,
     passages: Bulkhead,
     queries: Bulkhead,
+    query_timeouts: EmbedTimeouts,
     /// Empty until the model has been calibrated; then `None` if its similarities mean nothing.
     calibration: Arc<OnceCell<Option<Calibration>>>,
 }
@@ -77,7 +91,16 @@ impl Embedder {
             model: Arc::new(EmbeddingModel::named(model)),
             passages: Bulkhead::new(PASSAGE_LIMITS),
             queries: Bulkhead::new(QUERY_LIMITS),
+            query_timeouts: FOR_QUERIES,
             calibration: Arc::default(),
+        }
+    }
+
+    /// For questions to accounts whose vectors an earlier model of the platform has made.
+    pub(super) fn earlier(servers: EmbeddingServers, model: &str) -> Self {
+        Self {
+            query_timeouts: FOR_EARLIER_QUERIES,
+            ..Self::new(servers, model)
         }
     }
 
@@ -117,7 +140,7 @@ impl Embedder {
         let permit = self.queries.acquire(QUERY_TIMEOUT).await?;
         let input = self.model.query_input(text);
         let inputs = std::slice::from_ref(&input);
-        let vector = match self.servers.embed(inputs, FOR_QUERIES).await {
+        let vector = match self.servers.embed(inputs, self.query_timeouts).await {
             Err(ModelError::TooLong) => self.embed_split(&input).await,
             Ok(vectors) => Ok(vectors.into_iter().next().unwrap_or_default()),
             Err(error) => Err(error),
@@ -126,30 +149,49 @@ impl Embedder {
         Ok(vector?)
     }
 
+    /// Whether neither a question nor a passage is embedded or waits for it.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queries.is_idle() && self.passages.is_idle()
+    }
+
     /// Makes the vectors of questions that are kept; none for one that the model refuses. Fails
     /// like [`Self::embed_passages`].
     pub(crate) async fn embed_questions(
         &self,
         texts: &[String],
-    ) -> Result<Vec<Option<Vec<f32>>>, EmbedError> {
+    ) -> Result<MadeVectors, EmbedError> {
         self.embed_inputs(texts.iter().map(|text| self.model.query_input(text)))
             .await
     }
 
     /// Makes the vectors of passages; none for a passage that the model refuses. Fails if no server
     /// is available or the model refuses every passage.
-    pub(crate) async fn embed_passages(
-        &self,
-        texts: &[String],
-    ) -> Result<Vec<Option<Vec<f32>>>, EmbedError> {
+    pub(crate) async fn embed_passages(&self, texts: &[String]) -> Result<MadeVectors, EmbedError> {
         self.embed_inputs(texts.iter().map(|text| self.model.passage_input(text)))
             .await
+    }
+
+    /// No vectors for `texts` that the model refused all, if it embeds others: then they are at
+    /// fault, and not the model.
+    pub(crate) async fn forgive(
+        &self,
+        embedded: Result<MadeVectors, EmbedError>,
+        texts: usize,
+    ) -> Result<MadeVectors, EmbedError> {
+        match embedded {
+            Err(EmbedError::Model(error)) if !error.is_unavailable() => {
+                self.embed_passages(&[HARMLESS_TEXT.to_owned()]).await?;
+                tracing::warn!(%error, texts, "texts get no vectors");
+                Ok(vec![None; texts])
+            }
+            embedded => embedded,
+        }
     }
 
     async fn embed_inputs(
         &self,
         inputs: impl Iterator<Item = String>,
-    ) -> Result<Vec<Option<Vec<f32>>>, EmbedError> {
+    ) -> Result<MadeVectors, EmbedError> {
         let inputs: Vec<String> = inputs.collect();
         let permit = self.passages.acquire(PASSAGE_QUEUE_TIMEOUT).await?;
         let vectors = self.embed_bisecting(&inputs).await;
@@ -158,7 +200,7 @@ impl Embedder {
     }
 
     /// Bisects a failing batch until the failing text is alone.
-    async fn embed_bisecting(&self, texts: &[String]) -> Result<Vec<Option<Vec<f32>>>, ModelError> {
+    async fn embed_bisecting(&self, texts: &[String]) -> Result<MadeVectors, ModelError> {
         let mut vectors = vec![None; texts.len()];
         let mut pending: Vec<Range<usize>> = std::iter::once(0..texts.len()).collect();
         let mut last_refusal = None;

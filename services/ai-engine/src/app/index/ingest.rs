@@ -19,11 +19,14 @@ use crate::app::index::text_source::TextSource;
 use crate::clients::chroma::ChromaError;
 use crate::domain::index::chunk_ids::{ChunkIds, ChunkNamespace};
 use crate::domain::index::chunking::{Passage, Splitter};
+use crate::domain::index::document_language::DocumentLanguage;
 use crate::domain::index::postings::{self, Posting};
 use crate::domain::tokenizer::StemLanguage;
 use crate::state::AppState;
 use crate::store::indexed_documents::IndexSize;
-use crate::store::{self, chunks, document_access, indexed_documents};
+use crate::store::{
+    self, chunks, document_access, document_vectors, indexed_documents, vector_models,
+};
 
 /// Passages that are stored, looked up and embedded together.
 const GROUP_SIZE: usize = 256;
@@ -51,13 +54,22 @@ pub(crate) trait Supervisor: Sync {
     fn check(&self, tx: &mut TenantTx) -> impl Future<Output = Result<(), IngestError>> + Send;
 }
 
-/// Indexes a text and returns the number of its passages.
+/// What was indexed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct IndexedText {
+    /// The number of its passages.
+    pub(crate) passages: u32,
+    /// Its language, if that can be told.
+    pub(crate) language: Option<DocumentLanguage>,
+}
+
+/// Indexes a text.
 pub(crate) async fn index(
     app: &AppState,
     target: &Target,
     text: &mut impl TextSource,
     supervisor: &impl Supervisor,
-) -> Result<u32, IngestError> {
+) -> Result<IndexedText, IngestError> {
     let dimension = app.embedder.dimension().await?;
     let mut ingestion = Ingestion::new(app, target, supervisor, dimension);
     let total = text.size();
@@ -100,7 +112,9 @@ struct Ingestion<'a, S> {
     /// Taken while a thread splits with it.
     splitter: Option<Splitter>,
     /// Known with the first piece of the text.
-    language: Option<StemLanguage>,
+    stem_language: Option<StemLanguage>,
+    /// Told by the first passages.
+    language: Option<DocumentLanguage>,
     next_id: ChunkIds,
     ids: Vec<ChunkId>,
     /// The words of all passages so far, with repetitions.
@@ -124,6 +138,7 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
             supervisor,
             dimension,
             splitter: Some(Splitter::new(target.kind, model.window())),
+            stem_language: None,
             language: None,
             next_id: ChunkIds::new(namespace),
             ids: Vec::new(),
@@ -157,6 +172,9 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
         let mut before = 0;
         while before < count {
             let group: Vec<Passage> = rest.by_ref().take(GROUP_SIZE).collect();
+            if self.ids.is_empty() {
+                self.language = DocumentLanguage::detect(&group);
+            }
             let (group, postings) = self.index_words(group).await?;
             let ids: Vec<ChunkId> = group
                 .iter()
@@ -183,14 +201,14 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
         group: Vec<Passage>,
     ) -> Result<(Vec<Passage>, Vec<Posting>), IngestError> {
         let title = self.target.title.clone();
-        let known = self.language;
+        let known = self.stem_language;
         let tokenizing = tokio::task::spawn_blocking(move || {
             let language = known.unwrap_or_else(|| postings::language(&group));
             let postings = postings::postings(&title, language, &group);
             (language, group, postings)
         });
         let (language, group, postings) = tokenizing.await?;
-        self.language = Some(language);
+        self.stem_language = Some(language);
         Ok((group, postings))
     }
 
@@ -212,6 +230,8 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
         if !indexed_documents::begin(&mut tx, *document, title, *version).await? {
             return Err(IngestError::Superseded);
         }
+        let model = &self.app.embedder.model().recorded_name;
+        vector_models::ensure(&mut tx, model, self.app.started_at).await?;
         if let Some(access) = &self.target.access {
             document_access::save(&mut tx, std::slice::from_ref(access)).await?;
         }
@@ -271,7 +291,7 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
     }
 
     /// Checks that every vector is there, and makes the version the one that is searched.
-    async fn finish(self) -> Result<u32, IngestError> {
+    async fn finish(self) -> Result<IndexedText, IngestError> {
         if self.ids.is_empty() {
             return Err(IngestError::Empty);
         }
@@ -282,9 +302,12 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
             return Err(ChromaError::Lost(lost).into());
         }
         let is_activated = self.activate_version().await?;
-        delete_orphan_vectors(self.app, self.target).await?;
+        delete_orphan_vectors(self.app, tenant, self.target.document).await?;
         if is_activated {
-            Ok(u32::try_from(self.ids.len()).unwrap_or(u32::MAX))
+            Ok(IndexedText {
+                passages: u32::try_from(self.ids.len()).unwrap_or(u32::MAX),
+                language: self.language,
+            })
         } else {
             Err(IngestError::Superseded)
         }
@@ -307,6 +330,9 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
         if !indexed_documents::activate(&mut tx, *document, title, *version, size).await? {
             return Ok(false);
         }
+        let model = &self.app.embedder.model().recorded_name;
+        let language = self.language.map(DocumentLanguage::code);
+        document_vectors::record(&mut tx, *document, *version, model, language).await?;
         store::postings::keep_only(&mut tx, *document, *version, passages).await?;
         chunks::replace_passages(&mut tx, *document, *version, &self.ids).await?;
         tx.commit().await?;
@@ -316,8 +342,11 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
 
 /// Deletes the document's vectors that have no row. Vectors are listed before rows: since a row
 /// precedes its vector, the row of every listed vector that another task has just added is seen.
-async fn delete_orphan_vectors(app: &AppState, target: &Target) -> Result<(), IngestError> {
-    let (tenant, document) = (target.tenant, target.document);
+pub(super) async fn delete_orphan_vectors(
+    app: &AppState,
+    tenant: CreatorId,
+    document: DocumentId,
+) -> Result<(), IngestError> {
     let listed = app.vectors.ids_of_document(tenant, document).await?;
     let mut tx = app.db.tenant_read(tenant).await?;
     let rows = chunks::ids_of_document(&mut tx, document).await?;

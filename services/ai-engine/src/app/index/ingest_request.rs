@@ -45,7 +45,10 @@ async fn ingest(app: &AppState, target: &Target, mut text: WholeText, caller: Ca
         () = caller.0.closed() => Err(IngestError::NotOurs),
     };
     let (outcome, last_event) = match indexed {
-        Ok(chunks) => ("done", Some(IngestionEvent::Done { chunks })),
+        Ok(indexed) => {
+            let chunks = indexed.passages;
+            ("done", Some(IngestionEvent::Done { chunks }))
+        }
         Err(IngestError::NotOurs) => ("abandoned", None),
         Err(error) => {
             tracing::warn!(document = %target.document, %error, "document not indexed");

@@ -12,6 +12,7 @@ use shared_models::{ChunkId, CreatorId, DocumentId};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::vector_space::VectorSpace;
 use crate::app::settings;
 use crate::domain::answer::settings::Relevance;
 use crate::domain::index::calibration::Calibration;
@@ -26,13 +27,10 @@ use crate::error::Error;
 use crate::state::AppState;
 use crate::store::chunks::{self, PassageRow};
 use crate::store::qa_pairs::{self, PairRow};
-use crate::store::{document_access, indexed_documents, postings, qa_vectors};
+use crate::store::{document_access, indexed_documents, postings, qa_vectors, vector_models};
 
 /// Results of a search that sets no limit.
 const DEFAULT_RESULTS: usize = 5;
-/// For a question that comes before the model of this process is calibrated. Shorter than any
-/// caller waits for a search; afterwards the question is answered by words.
-const CALIBRATION_TIMEOUT: Duration = Duration::from_secs(4);
 const QUERY_VECTOR_TTL: Duration = Duration::from_hours(1);
 /// A slower cache would cost more time than it saves.
 const CACHE_TIMEOUT: Duration = Duration::from_millis(100);
@@ -44,6 +42,9 @@ pub(crate) struct RetrievedPassage {
     pub(crate) source: Source,
     /// Cosine similarity to the question; none if only the word search found the passage.
     pub(crate) similarity: Option<f32>,
+    /// The similarity as a share of what is possible above the threshold of its model, if that is
+    /// known.
+    pub(crate) nearness: Option<f32>,
     /// How many passages its document has.
     pub(crate) document_passages: usize,
 }
@@ -105,9 +106,9 @@ pub(crate) async fn retrieve(
 ) -> Result<Retrieved, Error> {
     let started = Instant::now();
     let words = WordQuery::from_text(question);
-    let filter = &document_filter(app, tenant, scope).await?;
+    let (space, filter) = &searched(app, tenant, scope).await?;
     let (vector_hits, word_hits) = tokio::join!(
-        vector_search(app, tenant, filter, question),
+        vector_search(app, space, tenant, filter, question),
         word_search(app, tenant, filter, &words)
     );
     let WordHits { hits, is_complete } = word_hits?;
@@ -122,11 +123,14 @@ pub(crate) async fn retrieve(
         }
     };
     let calibration = match &vector_hits {
-        Some(_) => calibration(app).await,
+        Some(_) => space.calibration().await,
         None => None,
     };
     if vector_hits.is_some() && calibration.is_none() {
         degraded.push(Degraded::NotCalibrated);
+    }
+    if space.is_changing {
+        degraded.push(Degraded::Reembedding);
     }
     if !is_complete {
         degraded.push(Degraded::WordsIncomplete);
@@ -145,46 +149,36 @@ pub(crate) async fn retrieve(
     found.sort_by_key(|(candidate, row)| {
         (!has_phrases(row), !candidate.is_exact, !has_all(candidate))
     });
-    let passages = numbered(duplicates::remove(found, text_of), wanted.limit);
+    let found = duplicates::remove(found, text_of);
+    let passages = numbered(found, wanted.limit, calibration);
     metrics::histogram!("ai_engine_retrieval_seconds").record(started.elapsed().as_secs_f64());
     Ok(Retrieved { passages, degraded })
 }
 
-/// What the similarities of the hits mean. Usually it is known since the process started.
-pub(crate) async fn calibration(app: &AppState) -> Option<&Calibration> {
-    match timeout(CALIBRATION_TIMEOUT, app.embedder.calibrate()).await {
-        Ok(Ok(calibration)) => calibration,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "embedding model not calibrated");
-            None
-        }
-        Err(_) => None,
-    }
-}
-
-/// What the scope means for the candidates of both searches.
-async fn document_filter(
+/// The vectors that are searched, and what the scope means for the candidates of both searches.
+async fn searched(
     app: &AppState,
     tenant: CreatorId,
     scope: &Scope,
-) -> Result<DocumentFilter, Error> {
-    if scope.is_everything() {
-        return Ok(DocumentFilter::All);
-    }
+) -> Result<(VectorSpace, DocumentFilter), Error> {
     let mut tx = app.db.tenant_read(tenant).await?;
-    Ok(document_access::filter(&mut tx, scope).await?)
+    let account = vector_models::read(&mut tx).await?;
+    let filter = document_access::filter(&mut tx, scope).await?;
+    drop(tx);
+    Ok((VectorSpace::new(app, account.as_ref()), filter))
 }
 
 async fn vector_search(
     app: &AppState,
+    space: &VectorSpace,
     tenant: CreatorId,
     filter: &DocumentFilter,
     question: &str,
 ) -> Result<Vec<VectorHit>, Error> {
-    let vector = query_vector(app, tenant, question).await?;
+    let vector = query_vector(app, space, tenant, question).await?;
     let (nearest, pairs) = tokio::join!(
-        app.vectors.nearest(tenant, &vector, filter, MAX_HITS),
-        pair_hits(app, tenant, &vector)
+        space.vectors.nearest(tenant, &vector, filter, MAX_HITS),
+        pair_hits(app, space, tenant, &vector)
     );
     let mut hits = nearest?;
     hits.extend(pairs?);
@@ -194,15 +188,16 @@ async fn vector_search(
 /// The question-and-answer pairs that are relevant, by the most similar of their questions.
 async fn pair_hits(
     app: &AppState,
+    space: &VectorSpace,
     tenant: CreatorId,
     vector: &[f32],
 ) -> Result<Vec<VectorHit>, Error> {
-    let Some(calibration) = calibration(app).await else {
+    let Some(calibration) = space.calibration().await else {
         return Ok(Vec::new());
     };
-    let model = app.embedder.model();
+    let model = &space.embedder.model().recorded_name;
     let mut tx = app.db.tenant_read(tenant).await?;
-    let rows = qa_vectors::made(&mut tx, &model.name, None).await?;
+    let rows = qa_vectors::made(&mut tx, model, None).await?;
     drop(tx);
     let mut best: HashMap<ChunkId, f32> = HashMap::new();
     for row in rows {
@@ -243,18 +238,19 @@ async fn word_search(
 /// The vector of a question, from the cache if that responds in time.
 pub(crate) async fn query_vector(
     app: &AppState,
+    space: &VectorSpace,
     tenant: CreatorId,
     question: &str,
 ) -> Result<Vec<f32>, Error> {
     let hash = format!("{:x}", Sha256::digest(question));
-    let key = Key::query_vector(tenant, &app.embedder.model().name, &hash);
+    let key = Key::query_vector(tenant, &space.embedder.model().name, &hash);
     let read = timeout(CACHE_TIMEOUT, app.cache.read::<String>(&key)).await;
     if let Ok(Ok(Some(text))) = read
         && let Some(vector) = decode(&text)
     {
         return Ok(vector);
     }
-    let vector = app.embedder.embed_query(question).await?;
+    let vector = space.embedder.embed_query(question).await?;
     let text = encode(&vector);
     let write = app.cache.write(&key, &text, QUERY_VECTOR_TTL);
     if !matches!(timeout(CACHE_TIMEOUT, write).await, Ok(Ok(()))) {
@@ -308,10 +304,19 @@ fn text_of((_, row): &(Candidate, PassageRow)) -> Text<'_> {
 }
 
 /// The first passages, numbered from 1.
-fn numbered(found: Vec<(Candidate, PassageRow)>, limit: usize) -> Vec<RetrievedPassage> {
+fn numbered(
+    found: Vec<(Candidate, PassageRow)>,
+    limit: usize,
+    calibration: Option<&Calibration>,
+) -> Vec<RetrievedPassage> {
     let numbered = found.into_iter().take(limit).zip(1_u32..);
     numbered
-        .map(|((candidate, row), number)| retrieved(number, row, &candidate))
+        .map(|((candidate, row), number)| RetrievedPassage {
+            nearness: calibration
+                .zip(candidate.similarity)
+                .map(|(calibration, value)| calibration.nearness(value)),
+            ..retrieved(number, row, &candidate)
+        })
         .collect()
 }
 
@@ -349,6 +354,7 @@ fn retrieved(number: u32, row: PassageRow, candidate: &Candidate) -> RetrievedPa
     RetrievedPassage {
         source,
         similarity: candidate.similarity,
+        nearness: None,
         document_passages: usize::try_from(document_passages).unwrap_or_default(),
     }
 }

@@ -54,3 +54,19 @@ async fn an_open_circuit_refuses_every_caller() {
     }
     assert!(healthy.acquire(Duration::ZERO).await.is_ok());
 }
+
+#[tokio::test]
+async fn it_is_idle_while_no_call_is_made_or_waits() {
+    let bulkhead = Bulkhead::new(LIMITS);
+    assert!(bulkhead.is_idle());
+    let permit = bulkhead.acquire(Duration::ZERO).await.unwrap();
+    assert!(!bulkhead.is_idle());
+    let waiting = bulkhead.acquire(Duration::from_secs(5));
+    tokio::pin!(waiting);
+    assert!(futures_util::poll!(&mut waiting).is_pending());
+    drop(permit);
+    let second = waiting.await.unwrap();
+    assert!(!bulkhead.is_idle());
+    drop(second);
+    assert!(bulkhead.is_idle());
+}

@@ -33,6 +33,16 @@ impl Collections {
         }
     }
 
+    /// The collections of another model of the same platform.
+    pub(crate) fn of_model(&self, prefix: &str, model: &str) -> Self {
+        Self {
+            chroma: self.chroma.clone(),
+            family: format!("{prefix}-{}", slug(model)),
+            model: model.to_owned(),
+            ids: Arc::clone(&self.ids),
+        }
+    }
+
     /// The name of the tenant's collection for vectors of that length.
     pub(crate) fn name(&self, tenant: CreatorId, dimension: usize) -> String {
         format!("{}-{dimension}-{}", self.family, shard(tenant))

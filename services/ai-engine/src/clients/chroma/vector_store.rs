@@ -39,6 +39,14 @@ impl VectorStore {
         }
     }
 
+    /// The vectors of another model of the same platform.
+    pub(crate) fn of_model(&self, model: &str) -> Self {
+        Self {
+            collections: self.collections.of_model(&self.prefix, model),
+            ..self.clone()
+        }
+    }
+
     /// Succeeds if Chroma is ready.
     pub(crate) async fn check_health(&self) -> Result<(), ChromaError> {
         self.chroma.check_health().await
@@ -165,6 +173,54 @@ impl VectorStore {
             }
         }
         Ok(found)
+    }
+
+    /// Deletes the tenant's vectors that are not in the collection of this model and length;
+    /// returns their number.
+    pub(crate) async fn delete_others(
+        &self,
+        tenant: CreatorId,
+        dimension: usize,
+    ) -> Result<u64, ChromaError> {
+        let kept = self.collections.name(tenant, dimension);
+        let filter = json!({"tenant": {"$eq": tenant.to_string()}});
+        let mut deleted = 0;
+        for (collection, ids) in self.all_matching(tenant, &filter).await? {
+            if collection != kept {
+                deleted += ids.len() as u64;
+                self.delete(collection, ids).await?;
+            }
+        }
+        Ok(deleted)
+    }
+
+    /// A page of the ids of the tenant's vectors of this model and length.
+    pub(crate) async fn page(
+        &self,
+        tenant: CreatorId,
+        dimension: usize,
+        offset: usize,
+    ) -> Result<Vec<ChunkId>, ChromaError> {
+        let name = self.collections.name(tenant, dimension);
+        let filter = &json!({"tenant": {"$eq": tenant.to_string()}});
+        let chroma = &self.chroma;
+        let query =
+            |id: String| async move { chroma.matching_ids(&id, filter, PAGE_SIZE, offset).await };
+        let ids = self.with_collection_id(&name, dimension, query).await?;
+        // An id that is not one of ours cannot be a passage.
+        Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+    }
+
+    /// Deletes vectors of this model and length.
+    pub(crate) async fn remove(
+        &self,
+        tenant: CreatorId,
+        dimension: usize,
+        ids: &[ChunkId],
+    ) -> Result<(), ChromaError> {
+        let name = self.collections.name(tenant, dimension);
+        let ids = ids.iter().map(ToString::to_string).collect();
+        self.delete(name, ids).await
     }
 
     /// Deletes vectors that [`VectorStore::ids_of_document`] returned.

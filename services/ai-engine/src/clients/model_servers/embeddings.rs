@@ -46,6 +46,17 @@ impl EmbeddingServers {
         }
     }
 
+    /// The platform's own Ollama alone, with an earlier model of the platform.
+    pub(crate) fn of_earlier_model(own: (&Ollama, &str)) -> Self {
+        let candidates = Candidates::new("earlier_embeddings", &[], |_| None, own);
+        Self {
+            candidates,
+            own: own.0.clone(),
+            own_model: own.1.to_owned(),
+            dimension: Arc::default(),
+        }
+    }
+
     /// Whether a server before the last one would be asked now.
     pub(crate) fn has_alternative(&self) -> bool {
         self.candidates.has_alternative()

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use super::document_language::DocumentLanguage;
+
 /// The pairs, by language (ISO 639-1).
 const PAIRS: &str = include_str!("calibration/pairs.json");
 /// Of two passages, one that answers a question and one that does not, the model must find the
@@ -81,6 +83,21 @@ impl Calibration {
     /// The similarity of that nearness.
     pub(crate) fn similarity_at(&self, nearness: f32) -> f32 {
         nearness.mul_add(1.0 - self.threshold, self.threshold)
+    }
+
+    /// Whether the model understands a language. One that was not tried is taken for understood if
+    /// all that were tried are: then the model was made for many languages.
+    pub(crate) fn understands(&self, language: DocumentLanguage) -> bool {
+        let separation = language
+            .calibrated_code()
+            .and_then(|code| self.separations.get(code));
+        match separation {
+            Some(separation) => *separation >= MIN_SEPARATION,
+            None => self
+                .separations
+                .values()
+                .all(|separation| *separation >= MIN_SEPARATION),
+        }
     }
 
     /// The languages that the model understands, of those that were tried.
@@ -162,7 +179,7 @@ fn quantile(sorted: &[f32], share: f32) -> Option<f32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Calibration, PairVectors, pairs};
+    use super::{Calibration, DocumentLanguage, PairVectors, pairs};
 
     /// Vectors at that angle from the first axis, in degrees.
     fn at(degrees: &[f32]) -> Vec<Vec<f32>> {
@@ -204,6 +221,19 @@ mod tests {
         let alone = Calibration::from_vectors(&[clear]).unwrap();
         assert!((alone.threshold() - calibration.threshold()).abs() < f32::EPSILON);
         assert_eq!(Calibration::from_vectors(&[confused]), None);
+    }
+
+    #[test]
+    fn a_language_that_was_not_tried_is_understood_by_a_model_that_understands_all_others() {
+        let clear = |name| language(name, &[0.0, 60.0, 120.0], &[10.0, 70.0, 130.0]);
+        let confused = language("ja", &[0.0, 60.0, 120.0], &[70.0, 130.0, 10.0]);
+        let [english, japanese, polish] =
+            ["eng", "jpn", "pol"].map(|code| DocumentLanguage::from_code(code).unwrap());
+        let some = Calibration::from_vectors(&[clear("en"), confused]).unwrap();
+        assert!(some.understands(english));
+        assert!(!some.understands(japanese) && !some.understands(polish));
+        let all = Calibration::from_vectors(&[clear("en"), clear("ja")]).unwrap();
+        assert!(all.understands(japanese) && all.understands(polish));
     }
 
     #[test]

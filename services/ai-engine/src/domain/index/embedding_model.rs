@@ -3,11 +3,15 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::domain::models::recorded_name;
+
 /// An embedding model with its traits.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct EmbeddingModel {
     /// The name in Ollama.
     pub(crate) name: String,
+    /// The name under which it is recorded what it has made.
+    pub(crate) recorded_name: String,
     traits: Traits,
 }
 
@@ -68,6 +72,7 @@ impl EmbeddingModel {
         let known = FAMILIES.iter().find(|(known, _)| *known == family);
         Self {
             name: name.to_owned(),
+            recorded_name: recorded_name(name),
             traits: known.map_or(UNKNOWN, |(_, traits)| *traits),
         }
     }

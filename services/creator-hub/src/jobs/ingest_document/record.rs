@@ -5,6 +5,7 @@ use shared_jobs::{JobContext, JobError, Outcome};
 use shared_models::DocumentId;
 
 use super::IngestDocument;
+use crate::jobs::record_languages;
 use crate::state::AppState;
 use crate::store::documents;
 use crate::store::documents::processing::{self, Finish};
@@ -27,7 +28,12 @@ pub(super) async fn run(
             let passages = i32::try_from(passages).unwrap_or(i32::MAX);
             let title = indexed.title.as_str();
             match processing::finish(&mut tx, document, version, title, passages).await? {
-                Finish::Ready | Finish::Unwanted => {}
+                Finish::Ready => {
+                    if let Some(language) = &indexed.language {
+                        record_languages::record(&mut tx, document, version, language).await?;
+                    }
+                }
+                Finish::Unwanted => {}
                 Finish::Renamed => {
                     documents::requeue(&mut tx, document).await?;
                     let again = IngestDocument::of(document);

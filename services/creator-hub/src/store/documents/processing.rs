@@ -1,7 +1,7 @@
 //! `hub.documents` from the view of its jobs.
 
 use shared_db::TenantTx;
-use shared_document::Warning;
+use shared_document::{Warning, WarningCode};
 use shared_models::DocumentId;
 use sqlx::Row as _;
 use sqlx::types::Json;
@@ -54,6 +54,31 @@ pub(crate) async fn warn(
         .execute(tx.conn())
         .await
         .map(|_| ())
+}
+
+/// Records whether the embedding model understands the language of a version of the document,
+/// beside what else the creator should know. A version that is processed changes nothing.
+pub(crate) async fn warn_of_language(
+    tx: &mut TenantTx,
+    id: DocumentId,
+    version: i32,
+    warning: Option<Warning>,
+) -> sqlx::Result<()> {
+    let warnings: Vec<Warning> = warning.into_iter().collect();
+    sqlx::query(
+        "update hub.documents d
+         set warnings = $3 || coalesce(
+           (select jsonb_agg(w order by n) from jsonb_array_elements(d.warnings)
+              with ordinality as e (w, n) where w ->> 'code' <> $4), '[]')
+         where id = $1 and version = $2 and state = 'ready'",
+    )
+    .bind(id)
+    .bind(version)
+    .bind(Json(warnings))
+    .bind(WarningCode::LanguageNotUnderstood.as_str())
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
 }
 
 /// Gives a page of a site its own title, unless a person gave it one, and returns the title.
