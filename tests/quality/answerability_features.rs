@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a tool stops at faults")]
 #![expect(clippy::print_stdout, reason = "this is its output")]
 
-use ai_engine_service::answerability::{Evidence, Features, features, names_are_known};
+use ai_engine_service::answerability::{Evidence, Weights, features, names_are_known};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -35,18 +35,26 @@ fn main() {
                 nearness: Some(passage.nearness),
             })
             .collect();
-        let counted = features(&question, &evidence).map(|found| {
-            let Features {
+        let found = features(&question, &evidence);
+        let counted = found.map(|found| {
+            let Weights {
                 asked,
                 names,
+                apart,
                 numbers,
+                another,
                 present,
+                amount,
                 other,
                 nearness,
-            } = found;
-            json!([asked, names, numbers, present, other, nearness])
+            } = found.counts;
+            json!([
+                asked, names, apart, numbers, another, present, amount, other, nearness
+            ])
         });
+        let has_all = found.is_some_and(|found| found.has_all);
         let names = names_are_known(&question, &evidence);
-        println!("{}", json!({"names_known": names, "features": counted}));
+        let line = json!({"names_known": names, "has_all": has_all, "features": counted});
+        println!("{line}");
     }
 }

@@ -26,6 +26,9 @@ pub(super) struct Need {
     pub(super) initials: Option<String>,
     /// What it counts: a name of two words counts as one of one word.
     pub(super) share: f32,
+    /// The word of a name directly before it, in lower case: "springfield" for "Illinois" in
+    /// "Springfield, Illinois".
+    pub(super) before: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,11 @@ pub(super) enum Kind {
 }
 
 impl Need {
+    /// Whether the word is one of these, or has the same stem.
+    pub(super) fn is_in(&self, terms: &HashSet<String>) -> bool {
+        self.terms.iter().any(|term| terms.contains(term))
+    }
+
     /// What it counts to have the word in the title alone.
     pub(super) const fn title_share(&self) -> f32 {
         match self.kind {
@@ -109,10 +117,12 @@ fn of_sentence(sentence: &str, language: Language, names: &HashSet<String>) -> V
             terms: question_terms(word),
             initials: None,
             share: 1.0,
+            before: None,
         });
         places.push(place);
     }
     join_names(&mut needs, &places, &words, sentence);
+    name_neighbours(&mut needs, &places, &words, sentence);
     needs
 }
 
@@ -153,6 +163,22 @@ fn join_names(needs: &mut [Need], places: &[usize], words: &[&str], sentence: &s
             }
         }
         start = end;
+    }
+}
+
+/// Names and numbers that stand directly behind a name.
+fn name_neighbours(needs: &mut [Need], places: &[usize], words: &[&str], sentence: &str) {
+    for at in 1..needs.len() {
+        let (before, place) = (places[at - 1], places[at]);
+        // A word behind a comma counts as none of a name, since it may begin a sentence.
+        let is_capitalised = words[place].starts_with(char::is_uppercase);
+        let is_part = is_capitalised || needs[at].kind == Kind::Number;
+        let is_beside = [" ", ", "]
+            .iter()
+            .any(|gap| sentence.contains(&format!("{}{gap}{}", words[before], words[place])));
+        if is_part && needs[at - 1].kind == Kind::Name && place == before + 1 && is_beside {
+            needs[at].before = Some(lower(words[before]));
+        }
     }
 }
 
