@@ -104,7 +104,7 @@ mod tests {
                 "{one}"
             );
         }
-        assert!("[]".parse::<Quotas>().is_err());
+        assert!("20".parse::<Quotas>().is_err());
         assert!(r#"{"documents": -1}"#.parse::<Quotas>().is_err());
     }
 }
