@@ -4,49 +4,29 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use jiff::Timestamp;
-use serde::Serialize;
 use shared_models::entity_tag;
 use shared_web::{Body, Permit, Problem, permit};
-use utoipa::ToSchema;
 
 use crate::app::settings::{self, SavedSettings};
 use crate::domain::answer::settings::AnswerSettings;
 use crate::error::Error;
 use crate::state::AppState;
 
-/// The settings of the assistant.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub(super) struct Settings {
-    #[serde(flatten)]
-    settings: AnswerSettings,
-    /// When they were last saved; absent if never.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    updated_at: Option<Timestamp>,
-}
-
-impl Settings {
-    /// The settings with their entity tag.
-    fn response(saved: Option<SavedSettings>) -> Response {
-        let tag = entity_tag::of_version(saved.as_ref().map_or(0, |saved| saved.revision));
-        let updated_at = saved.as_ref().map(|saved| saved.updated_at);
-        let settings = saved.map(|saved| saved.settings).unwrap_or_default();
-        let body = Self {
-            settings,
-            updated_at,
-        };
-        let mut response = Json(body).into_response();
-        if let Ok(tag) = HeaderValue::from_str(&tag) {
-            response.headers_mut().insert(header::ETAG, tag);
-        }
-        response
+/// The settings with their entity tag.
+fn response(saved: Option<SavedSettings>) -> Response {
+    let tag = entity_tag::of_version(saved.as_ref().map_or(0, |saved| saved.revision));
+    let settings = saved.map(|saved| saved.settings).unwrap_or_default();
+    let mut response = Json(settings).into_response();
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
     }
+    response
 }
 
 /// Read how the assistant answers. Settings that were never saved have an entity tag, too.
 #[utoipa::path(get, path = "/settings", tag = "settings", security(("bearer" = [])),
     responses(
-        (status = 200, body = Settings,
+        (status = 200, body = AnswerSettings,
             headers(("ETag" = String, description = "Their revision"))),
         (status = 401, description = "No valid token", body = Problem),
         (status = 503, description = "A dependency is unavailable", body = Problem)))]
@@ -55,7 +35,7 @@ pub(super) async fn read_settings(
     caller: Permit<permit::AssistantRead>,
 ) -> Result<Response, Error> {
     let saved = settings::read(&app, caller.tenant).await?;
-    Ok(Settings::response(saved))
+    Ok(response(saved))
 }
 
 /// Replace how the assistant answers. It holds for the next question; what is left out is as the
@@ -65,7 +45,7 @@ pub(super) async fn read_settings(
         once settings were saved: nothing is changed if somebody else has changed them since")),
     request_body = AnswerSettings,
     responses(
-        (status = 200, body = Settings,
+        (status = 200, body = AnswerSettings,
             headers(("ETag" = String, description = "Their revision"))),
         (status = 400, description = "The body is not valid JSON", body = Problem),
         (status = 401, description = "No valid token", body = Problem),
@@ -85,5 +65,5 @@ pub(super) async fn replace_settings(
     let if_match = headers.get(header::IF_MATCH);
     let if_match = if_match.map(|tags| tags.to_str().unwrap_or_default());
     let saved = settings::save(&app, caller.tenant, &new, if_match).await?;
-    Ok(Settings::response(Some(saved)))
+    Ok(response(Some(saved)))
 }

@@ -1,6 +1,5 @@
 //! `ai.answer_settings`: how the assistant of each tenant answers.
 
-use jiff::Timestamp;
 use shared_db::TenantTx;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -13,19 +12,16 @@ use crate::domain::answer::settings::AnswerSettings;
 pub(crate) struct SavedSettings {
     pub(crate) settings: AnswerSettings,
     pub(crate) revision: i32,
-    pub(crate) updated_at: Timestamp,
 }
 
 pub(crate) async fn find(tx: &mut TenantTx) -> sqlx::Result<Option<SavedSettings>> {
     let tenant = tx.creator();
-    sqlx::query(
-        "select settings, revision, updated_at from ai.answer_settings where creator_id = $1",
-    )
-    .bind(tenant)
-    .fetch_optional(tx.conn())
-    .await?
-    .map(|row| read(&row))
-    .transpose()
+    sqlx::query("select settings, revision from ai.answer_settings where creator_id = $1")
+        .bind(tenant)
+        .fetch_optional(tx.conn())
+        .await?
+        .map(|row| read(&row))
+        .transpose()
 }
 
 /// Saves settings over a revision; 0 if none were saved. `None` if it is not the current one.
@@ -40,7 +36,7 @@ pub(crate) async fn save(
          on conflict (creator_id) do update
          set settings = excluded.settings, revision = s.revision + 1, updated_at = now()
          where s.revision = $3
-         returning settings, revision, updated_at",
+         returning settings, revision",
     )
     .bind(tenant)
     .bind(Json(settings))
@@ -56,8 +52,5 @@ fn read(row: &PgRow) -> sqlx::Result<SavedSettings> {
     Ok(SavedSettings {
         settings,
         revision: row.try_get("revision")?,
-        updated_at: row
-            .try_get::<jiff_sqlx::Timestamp, _>("updated_at")?
-            .to_jiff(),
     })
 }
