@@ -59,7 +59,7 @@ pub(crate) trait Supervisor: Sync {
 pub(crate) struct IndexedText {
     /// The number of its passages.
     pub(crate) passages: u32,
-    /// Its language, if that can be told.
+    /// Its language, if that can be detected.
     pub(crate) language: Option<DocumentLanguage>,
 }
 
@@ -113,7 +113,7 @@ struct Ingestion<'a, S> {
     splitter: Option<Splitter>,
     /// Known with the first piece of the text.
     stem_language: Option<StemLanguage>,
-    /// Told by the first passages.
+    /// Detected from the first passages.
     language: Option<DocumentLanguage>,
     next_id: ChunkIds,
     ids: Vec<ChunkId>,

@@ -18,14 +18,14 @@ use crate::app::qa;
 use crate::clients::chroma::ChromaError;
 use crate::domain::index::chunking::Passage;
 use crate::domain::index::document_language::DocumentLanguage;
-use crate::domain::index::model_change::{self, ChangeStep, LookingProcess};
+use crate::domain::index::model_change::{self, ChangeStep, CurrentProcess};
 use crate::state::AppState;
 use crate::store::document_vectors::{self, DocumentToEmbed};
 use crate::store::{chunks, qa_vectors, vector_models};
 
-/// Passages that are read and looked up together.
+/// Passages whose rows and vectors are read in one request.
 const GROUP_SIZE: usize = 256;
-/// Until it is looked again whether the models are idle.
+/// Time between two checks whether the models are idle.
 const IDLE_POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// A batch gives way no longer than this, so that the work ends some day.
 const GIVING_WAY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -105,7 +105,7 @@ async fn begin(
     supervisor.check(&mut tx).await?;
     let account = vector_models::read(&mut tx).await?;
     let counts = document_vectors::counts(&mut tx, model).await?;
-    let process = LookingProcess {
+    let process = CurrentProcess {
         model,
         started_at: app.started_at,
     };

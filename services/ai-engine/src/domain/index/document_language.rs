@@ -14,7 +14,7 @@ const MAX_SAMPLE: usize = 20_000;
 pub(crate) struct DocumentLanguage(Lang);
 
 impl DocumentLanguage {
-    /// Told by the first passages; none if they are too short or the text is ambiguous.
+    /// Detected from the first passages; none if they are too short or the text is ambiguous.
     pub(crate) fn detect<'a>(passages: impl IntoIterator<Item = &'a Passage>) -> Option<Self> {
         let mut sample = String::new();
         for passage in passages {

@@ -40,9 +40,9 @@ impl EmbeddedCounts {
     }
 }
 
-/// The process that looks at an account.
+/// The process that decides what is to be done.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct LookingProcess<'a> {
+pub(crate) struct CurrentProcess<'a> {
     /// The embedding model of the platform, as it was configured when the process started.
     pub(crate) model: &'a str,
     pub(crate) started_at: Timestamp,
@@ -103,7 +103,7 @@ pub(crate) fn searched<'a>(
 /// another, the newer ones decide: two that undid each other's work would never end.
 pub(crate) fn step(
     account: Option<&AccountModels>,
-    process: LookingProcess<'_>,
+    process: CurrentProcess<'_>,
     is_complete: bool,
     now: Timestamp,
 ) -> ChangeStep {
@@ -158,8 +158,8 @@ mod tests {
         }
     }
 
-    fn process(model: &str, started: i64) -> LookingProcess<'_> {
-        LookingProcess {
+    fn process(model: &str, started: i64) -> CurrentProcess<'_> {
+        CurrentProcess {
             model,
             started_at: at(started),
         }
