@@ -4,7 +4,9 @@ use std::path::Path;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+    // Asked for at run time: a copied target folder has a build script of another checkout.
+    let package = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let folder = Path::new(&package)
         .join("../../migrations")
         .canonicalize()?;
     println!("cargo::rerun-if-changed={}", folder.display());

@@ -3,6 +3,8 @@
 use std::fmt::{Debug, Write as _};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -15,10 +17,19 @@ use crate::signer::ServiceTokenSigner;
 
 /// How the text of a key begins.
 pub const PREFIX: &str = "cpk_";
+/// Random bytes of a key, which follow the prefix as base64url.
+pub const RANDOM_BYTES: usize = 32;
 /// Auth's introspection endpoint, below its own address; the gateway does not route it.
 pub const INTROSPECT: &str = "/auth/internal/v1/api-keys/introspect";
 /// Longest wait for auth.
 const INTROSPECTION_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Whether a text has the form of a key: only such a text is worth a question to auth.
+pub fn is_well_formed(text: &str) -> bool {
+    let random = text.strip_prefix(PREFIX);
+    let bytes = random.and_then(|random| BASE64_URL_SAFE_NO_PAD.decode(random).ok());
+    bytes.is_some_and(|bytes| bytes.len() == RANDOM_BYTES)
+}
 
 /// What a service asks auth about a key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -43,6 +54,9 @@ pub struct KeyIdentity {
     /// response of an earlier release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_at: Option<i64>,
+    /// When the key itself expires, seconds since the epoch; none when it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
 }
 
 /// Resolves the hash of an API key.
@@ -77,4 +91,27 @@ pub(crate) async fn introspect(
     }
     let response = response.error_for_status().map_err(unavailable)?;
     response.json().await.map(Some).map_err(unavailable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_prefix_with_32_bytes_of_base64url_is_a_key() {
+        let random = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+        assert!(is_well_formed(&format!("{PREFIX}{random}")));
+        for text in [
+            String::new(),
+            PREFIX.to_owned(),
+            random.to_owned(),
+            format!("{PREFIX}{random}A"),
+            format!("{PREFIX}{random}="),
+            format!("{PREFIX}{}", &random[1..]),
+            format!("{PREFIX}{}+", &random[1..]),
+            format!("{PREFIX} {}", &random[1..]),
+        ] {
+            assert!(!is_well_formed(&text), "{text}");
+        }
+    }
 }

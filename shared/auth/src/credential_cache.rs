@@ -1,4 +1,5 @@
-//! Caches verified credentials, so that a request costs a hash and a lookup, not a signature.
+//! Caches verified credentials, so that a request costs a hash and a lookup, not a signature, and
+//! refused API keys, so that an invented one costs a question to auth only once.
 
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use crate::revocation::{Revocations, Subject};
 
 /// A credential is verified again after this time in any case.
 const CREDENTIAL_TTL: Duration = Duration::from_mins(1);
+/// How long a refused API key is not asked about again. Short: the account of a key may have been
+/// suspended, and be active again.
+const REFUSAL_TTL: Duration = Duration::from_secs(2);
 /// Most credentials cached, about 4 MB.
 const CAPACITY: u64 = 10_000;
 
@@ -51,16 +55,26 @@ impl Credential {
     }
 }
 
-/// The verified credentials, keyed by the hash of their text: a memory dump reveals no token.
+/// The verified credentials and the refused API keys, keyed by the hash of their text: a memory
+/// dump reveals no token.
 #[derive(Debug, Clone)]
-pub(crate) struct CredentialCache(Cache<[u8; 32], (u64, Credential)>);
+pub(crate) struct CredentialCache {
+    verified: Cache<[u8; 32], (u64, Credential)>,
+    refused_keys: Cache<[u8; 32], ()>,
+}
 
 impl Default for CredentialCache {
     fn default() -> Self {
-        let cache = Cache::builder()
+        let verified = Cache::builder()
             .max_capacity(CAPACITY)
             .time_to_live(CREDENTIAL_TTL);
-        Self(cache.build())
+        let refused_keys = Cache::builder()
+            .max_capacity(CAPACITY)
+            .time_to_live(REFUSAL_TTL);
+        Self {
+            verified: verified.build(),
+            refused_keys: refused_keys.build(),
+        }
     }
 }
 
@@ -77,7 +91,7 @@ impl CredentialCache {
         revocations: &Revocations,
         now: i64,
     ) -> Option<Identity> {
-        let (generation, credential) = self.0.get(key)?;
+        let (generation, credential) = self.verified.get(key)?;
         let current = revocations.generation() == Some(generation) && credential.expires_at > now;
         let received: Vec<_> = credential
             .subjects
@@ -89,6 +103,21 @@ impl CredentialCache {
 
     /// Caches what was verified during that generation of [`Revocations`].
     pub(crate) fn insert(&self, key: [u8; 32], generation: u64, credential: Credential) {
-        self.0.insert(key, (generation, credential));
+        self.verified.insert(key, (generation, credential));
+    }
+
+    /// Whether this credential was verified, or refused, moments ago.
+    pub(crate) fn contains(&self, key: &[u8; 32]) -> bool {
+        self.verified.contains_key(key) || self.is_refused(key)
+    }
+
+    /// Whether auth said moments ago that there is no such API key.
+    pub(crate) fn is_refused(&self, key: &[u8; 32]) -> bool {
+        self.refused_keys.contains_key(key)
+    }
+
+    /// Remembers that there is no such API key.
+    pub(crate) fn insert_refused(&self, key: [u8; 32]) {
+        self.refused_keys.insert(key, ());
     }
 }

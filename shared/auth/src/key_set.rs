@@ -90,6 +90,11 @@ impl KeySet {
         *fetched = Some(Instant::now());
     }
 
+    /// Whether [`KeySet::find`] asks auth for this `kid`, or waits for another task that does.
+    pub(crate) fn would_fetch(&self, kid: &str) -> bool {
+        self.source.is_some() && self.known(kid).is_none()
+    }
+
     fn known(&self, kid: &str) -> Option<DecodingKey> {
         self.keys.read().ok()?.get(kid).cloned()
     }

@@ -145,6 +145,20 @@ impl TokenVerifier {
         Ok(identity)
     }
 
+    /// Whether verifying this credential asks auth: it has the form of an API key that was neither
+    /// verified nor refused moments ago, or is signed with an unknown key. Anyone can invent such
+    /// texts, so they are counted before they are verified.
+    pub fn needs_look_up(&self, token: &str) -> bool {
+        if token.starts_with(api_key::PREFIX) {
+            let key = CredentialCache::key(token);
+            return api_key::is_well_formed(token) && !self.inner.credentials.contains(&key);
+        }
+        jsonwebtoken::decode_header(token).is_ok_and(|header| {
+            let kid = header.kid.filter(|_| header.alg == Algorithm::EdDSA);
+            kid.is_some_and(|kid| self.inner.keys.would_fetch(&kid))
+        })
+    }
+
     /// The service behind a service token, whether it acts for a tenant or for none.
     pub fn verify_service(&self, token: &str) -> Result<Service, AuthError> {
         let claims = self.decode_service_token(token)?;
@@ -153,9 +167,7 @@ impl TokenVerifier {
 
     async fn check(&self, token: &str, hash: [u8; 32], now: i64) -> Result<Credential, AuthError> {
         if token.starts_with(api_key::PREFIX) {
-            let asked_at = Timestamp::now().as_millisecond();
-            let identity = self.resolve(hash).await?.ok_or(AuthError::InvalidToken)?;
-            return Ok(key_credential(identity, asked_at, now));
+            return self.check_key(token, hash, now).await;
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| AuthError::InvalidToken)?;
         match (header.alg, header.kid) {
@@ -170,6 +182,24 @@ impl TokenVerifier {
             }
             _ => Err(AuthError::InvalidToken),
         }
+    }
+
+    async fn check_key(
+        &self,
+        token: &str,
+        hash: [u8; 32],
+        now: i64,
+    ) -> Result<Credential, AuthError> {
+        let credentials = &self.inner.credentials;
+        if !api_key::is_well_formed(token) || credentials.is_refused(&hash) {
+            return Err(AuthError::InvalidToken);
+        }
+        let asked_at = Timestamp::now().as_millisecond();
+        let Some(identity) = self.resolve(hash).await? else {
+            credentials.insert_refused(hash);
+            return Err(AuthError::InvalidToken);
+        };
+        Ok(key_credential(identity, asked_at, now))
     }
 
     async fn resolve(&self, hash: [u8; 32]) -> Result<Option<KeyIdentity>, AuthError> {
@@ -292,6 +322,7 @@ fn user_credential(claims: AccessClaims, signed_with: Subject) -> Credential {
 fn key_credential(key: KeyIdentity, asked_at: i64, now: i64) -> Credential {
     let mut subjects = vec![Subject::ApiKey(key.id), Subject::Tenant(key.creator_id)];
     subjects.extend(key.created_by.map(Subject::User));
+    let trusted_until = now.saturating_add(API_KEY_TTL);
     let principal = Principal::ApiKey {
         id: key.id,
         scopes: key.scopes,
@@ -304,7 +335,9 @@ fn key_credential(key: KeyIdentity, asked_at: i64, now: i64) -> Credential {
         subjects,
         // By the clock of the database, as the revocations that it is compared with.
         issued_at: key.read_at.unwrap_or(asked_at),
-        expires_at: now.saturating_add(API_KEY_TTL),
+        expires_at: key
+            .expires_at
+            .map_or(trusted_until, |end| end.min(trusted_until)),
     }
 }
 

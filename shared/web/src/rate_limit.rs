@@ -70,12 +70,8 @@ impl Limiter {
         Self { limiter, verifier }
     }
 
-    /// The limits of a caller, or of an address without one; none for a service.
-    fn rules(caller: Option<&Caller>, address: IpAddr) -> Option<Vec<(Key, Rule)>> {
-        let Some(caller) = caller else {
-            let key = Key::limit(ADDRESS.name, &address.to_string());
-            return Some(vec![(key, ADDRESS)]);
-        };
+    /// The limits of a caller; none for a service.
+    fn caller_rules(caller: &Caller) -> Option<Vec<(Key, Rule)>> {
         let (tenant, principal) = match &caller.principal {
             Principal::User { id, .. } => (caller.tenant, id.as_uuid()),
             Principal::ApiKey { id, .. } => (caller.tenant, id.as_uuid()),
@@ -86,54 +82,95 @@ impl Limiter {
             (Key::tenant_limit(tenant, ACCOUNT.name), ACCOUNT),
         ])
     }
+
+    /// Takes one request from each of the limits.
+    async fn charge(&self, keyed_rules: Vec<(Key, Rule)>) -> Charged {
+        let limits: Vec<_> = keyed_rules
+            .iter()
+            .map(|(key, rule)| (key.clone(), rule.limit))
+            .collect();
+        let rules = keyed_rules.into_iter().map(|(_, rule)| rule).collect();
+        let decision = self.limiter.take(&limits).await.ok();
+        if decision.is_none() {
+            tracing::warn!("Redis unavailable; request not rate-limited");
+        }
+        Charged { rules, decision }
+    }
+
+    async fn charge_address(&self, address: IpAddr) -> Charged {
+        let key = Key::limit(ADDRESS.name, &address.to_string());
+        self.charge(vec![(key, ADDRESS)]).await
+    }
 }
 
-/// Verifies the credential once, applies the limits, and describes them on every response. While
-/// Redis is unavailable requests pass: what must not be guessed, such as a password, has a limit
-/// of its own that fails closed.
-pub async fn enforce(State(limiter): State<Limiter>, request: Request, next: Next) -> Response {
-    let (mut parts, body) = request.into_parts();
-    let Ok(address) = ClientIp::from_request_parts(&mut parts, &()).await;
-    let identity = match bearer(&parts) {
-        Some(token) => limiter.verifier.verify_for(token, &parts.method).await.ok(),
-        None => None,
-    };
-    let caller = identity.map(Caller::from);
-    let keyed_rules = Limiter::rules(caller.as_ref(), address.network());
-    if let Some(caller) = caller {
-        parts.extensions.insert(caller);
+/// The limits that a request was charged to.
+struct Charged {
+    rules: Vec<Rule>,
+    /// None while Redis is unavailable.
+    decision: Option<Decision>,
+}
+
+impl Charged {
+    /// The response to a request that a limit refuses.
+    fn refusal(&self) -> Option<Response> {
+        match self.decision {
+            Some(Decision::Refused { by, retry_after }) => {
+                Some(refuse(&self.rules, by, retry_after))
+            }
+            Some(Decision::Allowed { .. }) | None => None,
+        }
     }
-    let request = Request::from_parts(parts, body);
-    let Some(keyed_rules) = keyed_rules else {
-        return next.run(request).await;
-    };
-    let limits: Vec<_> = keyed_rules
-        .iter()
-        .map(|(key, rule)| (key.clone(), rule.limit))
-        .collect();
-    let rules: Vec<Rule> = keyed_rules.into_iter().map(|(_, rule)| rule).collect();
-    match limiter.limiter.take(&limits).await {
-        Ok(Decision::Allowed {
+
+    fn describe(&self, headers: &mut HeaderMap) {
+        if let Some(Decision::Allowed {
             limiting_rule,
             remaining,
             reset,
-        }) => {
-            let mut response = next.run(request).await;
-            describe(
-                response.headers_mut(),
-                &rules,
-                limiting_rule,
-                remaining,
-                reset,
-            );
-            response
-        }
-        Ok(Decision::Refused { by, retry_after }) => refuse(&rules, by, retry_after),
-        Err(cause) => {
-            tracing::warn!(%cause, "Redis unavailable; request not rate-limited");
-            next.run(request).await
+        }) = self.decision
+        {
+            describe(headers, &self.rules, limiting_rule, remaining, reset);
         }
     }
+}
+
+/// Verifies the credential once, applies the limits, and describes them on every response. A
+/// credential that auth must be asked about is charged to the address first: anyone can invent API
+/// keys. While Redis is unavailable requests pass: what must not be guessed, such as a
+/// password, has a limit of its own that fails closed.
+pub async fn enforce(State(limiter): State<Limiter>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let Ok(address) = ClientIp::from_request_parts(&mut parts, &()).await;
+    let token = bearer(&parts);
+    let is_local = token.is_some_and(|token| !limiter.verifier.needs_look_up(token));
+    let mut charged = None;
+    if !is_local {
+        let by_address = limiter.charge_address(address.network()).await;
+        if let Some(refusal) = by_address.refusal() {
+            return refusal;
+        }
+        charged = Some(by_address);
+    }
+    let identity = match token {
+        Some(token) => limiter.verifier.verify_for(token, &parts.method).await.ok(),
+        None => None,
+    };
+    if let Some(caller) = identity.map(Caller::from) {
+        charged = match Limiter::caller_rules(&caller) {
+            Some(rules) => Some(limiter.charge(rules).await),
+            None => None,
+        };
+        parts.extensions.insert(caller);
+    } else if charged.is_none() {
+        charged = Some(limiter.charge_address(address.network()).await);
+    }
+    if let Some(refusal) = charged.as_ref().and_then(Charged::refusal) {
+        return refusal;
+    }
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    if let Some(charged) = charged {
+        charged.describe(response.headers_mut());
+    }
+    response
 }
 
 fn refuse(rules: &[Rule], by: usize, retry_after: Duration) -> Response {

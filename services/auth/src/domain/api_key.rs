@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
-use shared_auth::api_key::PREFIX;
+use shared_auth::api_key::{PREFIX, RANDOM_BYTES};
 
 /// Characters of a key that stay visible: the platform's prefix and eight random ones.
 const VISIBLE_LENGTH: usize = 12;
@@ -13,7 +13,7 @@ pub(crate) struct ApiKeySecret(String);
 
 impl ApiKeySecret {
     pub(crate) fn random() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0_u8; 32];
+        let mut bytes = [0_u8; RANDOM_BYTES];
         getrandom::fill(&mut bytes)?;
         Ok(Self(format!(
             "{PREFIX}{}",

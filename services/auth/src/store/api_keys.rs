@@ -152,6 +152,7 @@ pub(crate) struct KeyGrant {
     pub(crate) created_by: UserId,
     /// When this transaction began, by the clock of the database.
     pub(crate) read_at: Timestamp,
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 /// The grant of a key; none when it has expired, was revoked, or its creator is no longer a member.
@@ -162,7 +163,7 @@ pub(crate) async fn use_key(tx: &mut TenantTx, id: ApiKeyId) -> sqlx::Result<Opt
            update auth.api_keys set last_used_at = now()
            where creator_id = $1 and id = $2 and revoked_at is null
              and (last_used_at is null or last_used_at < now() - interval '1 minute'))
-         select k.scopes, k.created_by, m.role, now() as read_at
+         select k.scopes, k.created_by, k.expires_at, m.role, now() as read_at
          from auth.api_keys k
          join auth.memberships m on m.creator_id = k.creator_id and m.user_id = k.created_by
          where k.creator_id = $1 and k.id = $2 and k.revoked_at is null
@@ -177,6 +178,7 @@ pub(crate) async fn use_key(tx: &mut TenantTx, id: ApiKeyId) -> sqlx::Result<Opt
         .try_get::<&str, _>("role")?
         .parse()
         .map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    let expires_at: Option<jiff_sqlx::Timestamp> = row.try_get("expires_at")?;
     let permitted = scopes(&row)?
         .into_iter()
         .filter(|scope| role.permits(*scope));
@@ -184,5 +186,6 @@ pub(crate) async fn use_key(tx: &mut TenantTx, id: ApiKeyId) -> sqlx::Result<Opt
         scopes: permitted.collect(),
         created_by: row.try_get("created_by")?,
         read_at: row.try_get::<jiff_sqlx::Timestamp, _>("read_at")?.to_jiff(),
+        expires_at: expires_at.map(jiff_sqlx::Timestamp::to_jiff),
     }))
 }

@@ -1,5 +1,7 @@
 //! API keys: shown once, limited by their creator's role, refused at once when revoked.
 
+use std::time::Duration;
+
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared_auth::Principal;
@@ -200,7 +202,7 @@ async fn every_service_accepts_a_key_until_it_is_revoked() {
             started.elapsed().as_millis() < 1000,
             "still accepted after a second"
         );
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(
         owner.delete(&path).await.status,
@@ -247,6 +249,8 @@ async fn a_key_of_a_suspended_account_is_refused_until_the_account_is_resumed() 
     assert_eq!(refused.code(), "invalid_token");
     let resume = "update platform.tenant_settings set suspended_at = null";
     sqlx::query(resume).execute(&admin).await.unwrap();
+    // A refusal is remembered for two seconds.
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
     assert_eq!(hub.verify(key).await.unwrap().tenant, account.creator);
     served.abort();
 }

@@ -1,20 +1,31 @@
 //! Rate limits: what is counted, the headers, and that replicas share the counts.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use futures_util::future::BoxFuture;
+use shared_auth::api_key::{self, KeyIdentity, ResolveKey};
+use shared_auth::{AuthError, TokenVerifier};
 use shared_cache::{Cache, CacheSettings, Decision, Key, Limit, PrefetchingLimiter};
 use shared_config::Service;
 use shared_models::CreatorId;
 use shared_testkit::{Answer, Stores, TestClient, TokenMint};
 use shared_web::{Caller, Limiter, rate_limit};
+use uuid::Uuid;
 
 /// A service with a GET and a POST route, both for verified callers.
 fn service(mint: &TokenMint, settings: &CacheSettings) -> TestClient {
+    service_with(settings, mint.verifier(Service::CreatorHub))
+}
+
+fn service_with(settings: &CacheSettings, verifier: TokenVerifier) -> TestClient {
     let cache = Cache::new(settings).unwrap();
-    let verifier = mint.verifier(Service::CreatorHub);
     let limiter = Limiter::new(cache, verifier.clone());
     let known = |_: Caller| async { "known" };
     let router = Router::new()
@@ -73,6 +84,59 @@ async fn a_request_without_a_valid_credential_is_limited_by_address() {
     let refused = stranger.post("/thing", &serde_json::json!({})).await;
     assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
     assert!(header(&refused, "ratelimit").starts_with("\"address\";r=399"));
+}
+
+/// Knows no API key, and counts how often it is asked.
+#[derive(Debug, Default)]
+struct NoKeys(AtomicU32);
+
+impl ResolveKey for NoKeys {
+    fn resolve(&self, _: [u8; 32]) -> BoxFuture<'_, Result<Option<KeyIdentity>, AuthError>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async { Ok(None) })
+    }
+}
+
+fn invented_key() -> String {
+    let random = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
+    let text = BASE64_URL_SAFE_NO_PAD.encode(random);
+    format!("{}{text}", api_key::PREFIX)
+}
+
+#[tokio::test]
+async fn invented_api_keys_are_counted_before_auth_is_asked() {
+    let (mint, settings) = (TokenMint::new(), Stores::from_env().cache_settings());
+    let keys = Arc::new(NoKeys::default());
+    let resolver = Arc::clone(&keys) as Arc<dyn ResolveKey>;
+    let verifier = mint.verifier(Service::CreatorHub);
+    let client = service_with(&settings, verifier.with_api_key_resolver(resolver));
+    let asked = || keys.0.load(Ordering::Relaxed);
+    // The layer and the handler both ask; what has not the form of a key reaches nobody.
+    for (key, questions) in [
+        (invented_key(), 1),
+        ("cpk_short".to_owned(), 0),
+        (format!("{}==", invented_key()), 0),
+    ] {
+        let before = asked();
+        for _ in 0..3 {
+            let refused = client.with_token(&key).get("/thing").await;
+            assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+        }
+        assert_eq!(asked() - before, questions, "{key}");
+    }
+    let (before, began) = (asked(), Instant::now());
+    for _ in 0..600 {
+        client.with_token(&invented_key()).get("/thing").await;
+    }
+    // The burst, and what was refilled meanwhile: twenty a second.
+    let most = 400.0 + 20.0 * began.elapsed().as_secs_f64();
+    let questions = asked() - before;
+    assert!(f64::from(questions) <= most, "{questions} of {most}");
+    let refused = client.with_token(&invented_key()).get("/thing").await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    // Verified callers of the same address are served.
+    let known = client.with_token(&mint.owner(CreatorId::new()));
+    assert_eq!(known.get("/thing").await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -13,6 +13,9 @@ use shared_config::Service;
 use shared_models::{ApiKeyId, CreatorId, Permission, Role, UserId};
 use shared_testkit::{DeadConnectionProxy, Revoker, Stores, TestDatabase, TokenMint};
 
+/// An API key in form.
+pub(crate) const ONE_KEY: &str = "cpk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
 /// A platform of one test: its database, its keys in Redis, and what auth does.
 pub(crate) struct Platform {
     pub(crate) mint: TokenMint,
@@ -185,6 +188,7 @@ async fn an_api_key_is_resolved_once_and_again_when_its_creator_changes() {
             scopes: vec![Permission::DocumentsRead],
             created_by: Some(maker),
             read_at: None,
+            expires_at: None,
         },
         asked: AtomicUsize::new(0),
     });
@@ -196,14 +200,14 @@ async fn an_api_key_is_resolved_once_and_again_when_its_creator_changes() {
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(5) {
         let before = asked();
-        verifier.verify("cpk_one").await.unwrap();
+        verifier.verify(ONE_KEY).await.unwrap();
         if asked() == before {
             break;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let before = asked();
-    let caller = verifier.verify("cpk_one").await.unwrap();
+    let caller = verifier.verify(ONE_KEY).await.unwrap();
     assert_eq!(asked(), before, "out of the memory");
     assert!(matches!(caller.principal, Principal::ApiKey { .. }));
     assert!(caller.has(Permission::DocumentsRead) && !caller.has(Permission::DocumentsWrite));
@@ -216,10 +220,10 @@ async fn an_api_key_is_resolved_once_and_again_when_its_creator_changes() {
             began.elapsed() < Duration::from_secs(1),
             "never asked again"
         );
-        verifier.verify("cpk_one").await.unwrap();
+        verifier.verify(ONE_KEY).await.unwrap();
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let key = Subject::ApiKey(keys.identity.id);
     platform.auth.revoke(key).await;
-    until(&verifier, "cpk_one", Some("revoked_token")).await;
+    until(&verifier, ONE_KEY, Some("revoked_token")).await;
 }

@@ -15,7 +15,7 @@ use shared_models::{ApiKeyId, CreatorId, Role};
 use shared_testkit::{Revoker, TcpProxy};
 use sqlx::Row as _;
 
-use crate::test_revocation::{Platform, until};
+use crate::test_revocation::{ONE_KEY, Platform, until};
 
 /// A credential, what is revoked, and the code of its refusal.
 type Case = (String, Subject, &'static str);
@@ -40,6 +40,7 @@ fn key_identity() -> KeyIdentity {
         scopes: Vec::new(),
         created_by: None,
         read_at: None,
+        expires_at: None,
     }
 }
 
@@ -47,11 +48,7 @@ fn key_identity() -> KeyIdentity {
 fn cases(platform: &Platform, key: &KeyIdentity) -> Vec<Case> {
     let mint = &platform.mint;
     let kid = mint.key_set().keys[0].common.key_id.clone().unwrap();
-    let mut cases = vec![(
-        "cpk_one".to_owned(),
-        Subject::ApiKey(key.id),
-        "revoked_token",
-    )];
+    let mut cases = vec![(ONE_KEY.to_owned(), Subject::ApiKey(key.id), "revoked_token")];
     let subjects: [(SubjectOf, _); 3] = [
         (|claims| Subject::Session(claims.sid), "session_ended"),
         (|claims| Subject::User(claims.sub), "revoked_token"),

@@ -1,6 +1,7 @@
 //! Finds out who an API key acts for.
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use shared_auth::AuthError;
 use shared_auth::api_key::{KeyIdentity, ResolveKey};
 use shared_db::Db;
@@ -37,6 +38,7 @@ impl ApiKeyResolver {
             scopes: grant.scopes,
             created_by: Some(grant.created_by),
             read_at: Some(grant.read_at.as_millisecond()),
+            expires_at: grant.expires_at.map(Timestamp::as_second),
         }))
     }
 }
