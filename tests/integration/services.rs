@@ -41,7 +41,7 @@ async fn router(
 ) -> Router {
     let settings = (
         database.settings(service),
-        stores.cache_settings(),
+        stores.as_service(&stores.cache_settings(), service),
         mint.settings("http://127.0.0.1:1"),
     );
     match service {

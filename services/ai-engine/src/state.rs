@@ -17,6 +17,7 @@ use shared_rpc::http_client;
 use shared_web::serve::StartError;
 
 use crate::app::index::embed::Embedder;
+use crate::app::index::question_vectors::QuestionVectors;
 use crate::app::index::vector_space::EarlierModels;
 use crate::clients::bulkhead::{Bulkhead, BulkheadLimits};
 use crate::clients::chroma::{Chroma, VectorStore};
@@ -55,6 +56,8 @@ pub struct AppState {
     pub chat_servers: ChatServers,
     /// Makes vectors of texts.
     pub embedder: Embedder,
+    /// The vectors of recent questions.
+    pub question_vectors: QuestionVectors,
     /// Embed questions to accounts that have the vectors of an earlier model.
     pub earlier_models: EarlierModels,
     /// When this process read its settings.
@@ -104,6 +107,7 @@ impl AppState {
             verifier,
             cache,
             embedder: Embedder::new(embedding_servers, model),
+            question_vectors: QuestionVectors::default(),
             earlier_models: EarlierModels::new(&ollama),
             started_at: Timestamp::now(),
             chat_servers,

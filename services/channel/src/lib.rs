@@ -66,7 +66,7 @@ pub async fn run(process: Process) -> Result<(), StartError> {
         stop.cancel();
         result
     };
-    let jobs = run_jobs(state.clone());
+    let jobs = Box::pin(run_jobs(state.clone()));
     tokio::join!(serving, state.drained(), jobs).0
 }
 

@@ -1,11 +1,12 @@
 //! The application state.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRef;
 use shared_ai_client::AiClient;
 use shared_auth::TokenVerifier;
-use shared_cache::Cache;
+use shared_cache::{Cache, RowCache};
 use shared_config::Service;
 use shared_db::Db;
 use shared_events::EventBus;
@@ -23,12 +24,19 @@ use crate::app::live::socket_slots::SocketSlots;
 use crate::config::Config;
 use crate::domain::visitor_token::VisitorTokens;
 
+/// How long the copy of a widget may live; a change of the channel ends it at once.
+const WIDGET_TTL: Duration = Duration::from_mins(1);
+
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
     pub(crate) db: Db,
     pub(crate) retention: RetentionSettings,
     pub(crate) cache: Cache,
+    /// Copies of widgets that pages use.
+    pub(crate) widgets: RowCache,
+    /// Copies of what the platform allows to accounts.
+    pub(crate) accounts: RowCache,
     pub(crate) events: EventBus,
     pub(crate) jobs: JobQueue,
     pub(crate) verifier: TokenVerifier,
@@ -66,6 +74,8 @@ impl AppState {
             socket_slots: SocketSlots::new(config.sockets),
             quotas: config.quotas.clone(),
             jobs: JobQueue::new(Service::Channel, cache.clone()),
+            widgets: RowCache::new(cache.clone(), "widgets", WIDGET_TTL),
+            accounts: RowCache::account_settings(cache.clone()),
             cache,
             tokens: VisitorTokens::new(&config.widget_token_key),
             public_url: config.public_url.clone(),

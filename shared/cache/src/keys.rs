@@ -30,10 +30,9 @@ impl Key {
         Self(format!("{{{creator}}}:export-download"))
     }
 
-    /// The cached embedding of a query. The hash covers the text; another model gives the same
-    /// text another vector, so the model is part of the key.
-    pub fn query_vector(creator: CreatorId, model: &str, hash: &str) -> Self {
-        Self(format!("{{{creator}}}:vector:{model}:{hash}"))
+    /// Held while the audit log of an account is verified: one verification at a time.
+    pub fn audit_verification(creator: CreatorId) -> Self {
+        Self(format!("{{{creator}}}:audit-verification"))
     }
 
     /// When a subject was revoked; kept for the lifetime of an access token.
@@ -111,7 +110,12 @@ impl Key {
         Self(format!("{{{creator}}}:answer-events:{generation}"))
     }
 
-    /// The cached settings of a widget, which every new session reads.
+    /// A copy of what the platform allows to an account, written by auth.
+    pub fn account_settings(creator: CreatorId) -> Self {
+        Self(format!("{{{creator}}}:account-settings"))
+    }
+
+    /// A copy of a widget's row, which every request of a visitor reads.
     pub fn widget(channel: ChannelId) -> Self {
         Self(format!("{{{channel}}}:widget"))
     }

@@ -5,12 +5,14 @@ pub mod limit;
 mod lock;
 pub mod prefetch;
 mod reconnecting;
+mod row_cache;
 pub mod settings;
 
 pub use keys::Key;
 pub use limit::{Decision, Limit};
 pub use lock::Lock;
 pub use prefetch::PrefetchingLimiter;
+pub use row_cache::{ReadStart, RowCache};
 pub use settings::CacheSettings;
 
 use std::time::Duration;
@@ -156,6 +158,14 @@ impl Cache {
     /// Takes `cost` from a limit, or returns how long to wait.
     pub async fn take(&self, key: &Key, limit: &Limit, cost: u32) -> RedisResult<Decision> {
         self.take_all(&[(key.clone(), *limit)], cost).await
+    }
+
+    /// Gives back `cost` that [`Cache::take`] took: the request was not what the limit counts.
+    pub async fn give_back(&self, key: &Key, limit: &Limit, cost: u32) -> RedisResult<()> {
+        let key = self.full(key);
+        let mut handle = self.connection.handle();
+        let answer = limit::give_back(&mut handle.connection, &key, limit, cost).await;
+        self.connection.report(&handle, answer)
     }
 
     /// Takes `cost` from each limit, or from none and returns how long to wait. One round trip; in

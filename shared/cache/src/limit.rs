@@ -17,6 +17,13 @@ pub struct Limit {
     pub burst: u32,
 }
 
+impl Limit {
+    /// The time after which one more request is allowed, in microseconds.
+    fn interval_micros(&self) -> u128 {
+        self.window.as_micros() / u128::from(self.count.max(1))
+    }
+}
+
 /// The outcome of taking from one or more limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
@@ -83,8 +90,8 @@ pub(crate) async fn take(
     let mut call = GCRA.prepare_invoke();
     call.arg(cost).arg(advance);
     for (key, limit) in limits {
-        let interval = limit.window.as_micros() / u128::from(limit.count.max(1));
-        call.key(key).arg(interval.to_string()).arg(limit.burst);
+        let interval = limit.interval_micros().to_string();
+        call.key(key).arg(interval).arg(limit.burst);
     }
     let (allowed, which, first, reset, advanced): (u8, usize, u64, u64, u32) =
         call.invoke_async(connection).await?;
@@ -101,4 +108,36 @@ pub(crate) async fn take(
         }
     };
     Ok((decision, advanced))
+}
+
+/// Lowers the stored arrival time by what was taken before. A key that is gone has nothing left to
+/// give back.
+static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local tat = tonumber(redis.call('GET', KEYS[1]) or '0')
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
+local new = tat - tonumber(ARGV[1])
+if new > now then
+  redis.call('SET', KEYS[1], string.format('%.0f', new), 'PX', math.ceil((new - now) / 1000))
+elseif tat > 0 then
+  redis.call('DEL', KEYS[1])
+end
+return 1
+",
+    )
+});
+
+/// Gives back `cost` that was taken from a limit.
+pub(crate) async fn give_back(
+    connection: &mut ConnectionManager,
+    key: &str,
+    limit: &Limit,
+    cost: u32,
+) -> RedisResult<()> {
+    let given = limit.interval_micros() * u128::from(cost);
+    let mut call = GIVE_BACK.prepare_invoke();
+    call.key(key).arg(given.to_string());
+    call.invoke_async(connection).await
 }

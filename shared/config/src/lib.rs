@@ -3,6 +3,7 @@
 pub mod keys;
 pub mod limits;
 pub mod reader;
+pub mod redis_acl;
 pub mod retention;
 pub mod secret;
 pub mod wiring;

@@ -3,6 +3,7 @@
 use std::env;
 
 use shared_cache::{Cache, CacheSettings};
+use shared_config::{Secret, Service, redis_acl};
 use uuid::Uuid;
 
 /// Addresses of the running stores.
@@ -46,6 +47,37 @@ impl Stores {
             ..CacheSettings::default()
         }
     }
+
+    /// The same as the ACL user of a service, which may do in Redis what it may do on a platform.
+    pub fn as_service(&self, settings: &CacheSettings, service: Service) -> CacheSettings {
+        let CacheSettings { prefix, .. } = settings;
+        let username = format!("{}-{}", service.name(), prefix.trim_end_matches(':'));
+        let password = Uuid::new_v4().simple().to_string();
+        let address = format!("redis://{}:{}", self.redis.0, self.redis.1);
+        let client = redis::Client::open(address).expect("a Redis address");
+        let mut connection = client.get_connection().expect("Redis runs");
+        let mut command = redis::cmd("ACL");
+        command.arg("SETUSER").arg(&username).arg("reset").arg("on");
+        command.arg(format!(">{password}"));
+        for rule in split_rules(&redis_acl::rules(service, prefix)) {
+            command.arg(rule);
+        }
+        let () = command.exec(&mut connection).expect("valid ACL rules");
+        CacheSettings {
+            username,
+            password: Secret::new(password),
+            ..settings.clone()
+        }
+    }
+}
+
+/// The rules of a user as arguments: a selector in parentheses is one.
+fn split_rules(rules: &str) -> Vec<&str> {
+    let (root, selector) = match rules.split_once(" (") {
+        Some((root, _)) => (root, rules.get(root.len() + 1..)),
+        None => (rules, None),
+    };
+    root.split_whitespace().chain(selector).collect()
 }
 
 #[expect(

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::json;
-use shared_config::{Service, Store, keys};
+use shared_config::{Service, Store, keys, redis_acl};
 
 use crate::api::Quantity;
 use crate::api::stores::StoreMode;
@@ -16,8 +16,6 @@ use crate::plan::{StageName, foundation, network, stateful_set, volume};
 const COMPONENT: Component = Component::Store(Store::Redis);
 const START: &str = include_str!("assets/redis.sh");
 const DEFAULT_LIMIT: &str = "256Mi";
-/// What a service may do: everything but rule the server. `INFO` is harmless and its client asks.
-const RIGHTS: &str = "~* &* +@all -@admin -@dangerous +info";
 
 /// The objects of Redis.
 pub(crate) fn draft(sketch: &mut Sketch<'_>) {
@@ -94,8 +92,9 @@ fn start_script(resources: Option<&Resources>) -> String {
     for service in Service::ALL {
         let name = service.name();
         let password = password_variable(service);
+        let rules = redis_acl::rules(service, "");
         // Writing to a String cannot fail.
-        let _ = writeln!(users, "  echo \"user {name} on >${password} {RIGHTS}\"");
+        let _ = writeln!(users, "  echo \"user {name} on >${password} {rules}\"");
     }
     let limits = resources.and_then(|all| all.limits.as_ref());
     let limit = limits.and_then(|most| most.memory.clone());

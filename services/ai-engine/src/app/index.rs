@@ -8,6 +8,7 @@ pub(crate) mod ingest_error;
 pub(crate) mod ingest_request;
 pub(crate) mod languages;
 mod leftovers;
+pub(crate) mod question_vectors;
 pub(crate) mod reembed;
 pub(crate) mod search;
 pub(crate) mod text_source;

@@ -1,9 +1,8 @@
 //! Exports and erases everything that this service stores about a tenant.
 
-use shared_config::{Service, Store};
+use shared_config::Service;
 use shared_db::tenant_data;
 use shared_models::{CreatorId, RowCounts};
-use shared_web::ApiError;
 use shared_web::tenant_data::{NdjsonWriter, export_rows};
 
 use crate::error::Error;
@@ -24,8 +23,5 @@ pub(crate) async fn erase(app: &AppState, tenant: CreatorId) -> Result<RowCounts
     tx.commit().await?;
     let vectors = app.vectors.delete_tenant(tenant).await?;
     counts.count("chroma.vectors", vectors);
-    let keys = app.cache.forget_tenant(tenant).await;
-    let keys = keys.map_err(|cause| ApiError::unavailable(Store::Redis.name(), cause))?;
-    counts.count("redis.keys", keys);
     Ok(counts)
 }

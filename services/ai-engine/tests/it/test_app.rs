@@ -71,6 +71,7 @@ impl TestApp {
     /// An app whose embedding model has not been calibrated yet.
     pub(crate) async fn uncalibrated(change: impl FnOnce(&mut Config)) -> Self {
         let stores = Stores::from_env();
+        let redis = stores.cache_settings();
         let database = TestDatabase::new(&stores).await;
         let ollama = FakeOllama::before(&stores.ollama).await;
         let mint = TokenMint::new();
@@ -86,7 +87,7 @@ impl TestApp {
             },
             database: database.settings(Service::AiEngine),
             retention: RetentionSettings::defaults(Service::AiEngine),
-            cache: stores.cache_settings(),
+            cache: stores.as_service(&redis, Service::AiEngine),
             verifier: mint.settings("http://127.0.0.1:1"),
             creator_hub_url: creator_hub.url.clone(),
             engines: Engines {

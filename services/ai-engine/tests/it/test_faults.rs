@@ -169,7 +169,7 @@ async fn without_the_chat_model_auto_is_extractive_and_generative_is_refused() {
 }
 
 #[tokio::test]
-async fn without_ollama_questions_are_answered_by_cached_vectors_or_words() {
+async fn without_ollama_questions_are_answered_by_kept_vectors_or_words() {
     let fake = FakeOllama::before(&Stores::from_env().ollama).await;
     let mut ollama = proxy_before(&fake.url());
     ollama.open().await;
@@ -179,7 +179,7 @@ async fn without_ollama_questions_are_answered_by_cached_vectors_or_words() {
     app.events(app.tenant, &question("extractive")).await;
     ollama.close().await;
     let events = app.events(app.tenant, &question("auto")).await;
-    assert!(done(&events).fell_back, "the vector was cached in Redis");
+    assert!(done(&events).fell_back, "the vector was kept in memory");
     let answer = app.ask(app.tenant, &question("generative")).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     let other = json!({"question": "Can I get my money back?", "mode": "extractive"});

@@ -7,6 +7,8 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use shared_cache::{Cache, CacheSettings};
+use shared_config::Secret;
 use shared_models::{CreatorId, GenerationId};
 use tower::ServiceExt as _;
 
@@ -154,7 +156,13 @@ async fn an_answer_whose_replica_died_ends_its_resumed_stream() {
         seen += &String::from_utf8_lossy(&frame.into_data().unwrap());
     }
     // The events of a replica that died expire.
-    app.state.cache.forget_tenant(app.tenant).await.unwrap();
+    let redis = CacheSettings {
+        username: String::new(),
+        password: Secret::default(),
+        ..app.config.cache.clone()
+    };
+    let redis = Cache::new(&redis).unwrap();
+    redis.forget_tenant(app.tenant).await.unwrap();
     let rest = tokio::time::timeout(Duration::from_secs(10), read(resumed)).await;
     let rest = rest.expect("the stream ends");
     assert!(rest.contains(r#""code":"stream_cut""#), "{rest}");

@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use shared_auth::Subject;
+use shared_cache::{Key, RowCache};
 use shared_config::Secret;
 use shared_db::TenantTx;
 use shared_models::{CreatorId, Role, UserId};
@@ -76,8 +77,16 @@ pub(crate) async fn provision(
         })
         .await?;
     }
+    forget_settings(app, &mut tx);
     tx.commit().await?;
     Ok((status, tenant))
+}
+
+/// Ends the copy that channel has of this account's settings when their change is committed.
+pub(crate) fn forget_settings(app: &AppState, tx: &mut TenantTx) {
+    let key = Key::account_settings(tx.creator());
+    let copies = RowCache::account_settings(app.cache.clone());
+    tx.after_commit_await(move || copies.invalidate(key));
 }
 
 async fn find_or_create(

@@ -9,6 +9,7 @@ use shared_jobs::{Job, JobContext, JobError, Outcome, lease};
 use shared_models::RowCounts;
 
 use super::{job_error, save_progress};
+use crate::app::tenants;
 use crate::clients::tenant_data::TenantDataService;
 use crate::error::Error;
 use crate::state::AppState;
@@ -74,6 +75,7 @@ impl EraseAccount {
             privacy_requests::suspend(&mut tx).await?;
             let subject = Subject::Tenant(context.tenant());
             tx.apply(self.app.revocations.revoke([subject])).await?;
+            tenants::forget_settings(&self.app, &mut tx);
         } else {
             context.complete(&mut tx).await?;
         }

@@ -33,7 +33,8 @@ impl TestApp {
         let database = TestDatabase::new(&stores).await;
         let mut config = settings();
         config.database = database.settings(shared_config::Service::Auth);
-        config.cache = stores.cache_settings();
+        let redis = stores.cache_settings();
+        config.cache = stores.as_service(&redis, shared_config::Service::Auth);
         change(&mut config);
         let client = client(&config);
         Self {

@@ -1,6 +1,7 @@
 //! Channels of a creator.
 
 use serde::Serialize;
+use shared_cache::Key;
 use shared_db::TenantTx;
 use shared_models::text::SingleLine;
 use shared_models::{ChannelId, CreatorId};
@@ -119,8 +120,15 @@ pub(crate) async fn update(
         None => old.widget,
     };
     let row = channels::update(&mut tx, id, name, enabled, &widget).await?;
+    end_copy(app, &mut tx, id);
     tx.commit().await?;
     Ok(row)
+}
+
+/// Ends the copy of a widget when its change is committed.
+fn end_copy(app: &AppState, tx: &mut TenantTx, id: ChannelId) {
+    let widgets = app.widgets.clone();
+    tx.after_commit_await(move || widgets.invalidate(Key::widget(id)));
 }
 
 /// Deletes a channel; its transcripts stay.
@@ -129,6 +137,7 @@ pub(crate) async fn delete(app: &AppState, tenant: CreatorId, id: ChannelId) -> 
     if !channels::delete(&mut tx, id).await? {
         return Err(Error::UnknownChannel);
     }
+    end_copy(app, &mut tx, id);
     Ok(tx.commit().await?)
 }
 

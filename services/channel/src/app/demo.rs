@@ -1,18 +1,21 @@
 //! The demo page.
 
+use std::net::IpAddr;
+
 use shared_models::ChannelId;
 
+use crate::app::providers::web_widget::admission::find_widget;
 use crate::domain::origin::Origin;
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::channels;
 
 /// Whether that page may embed the channel's widget.
 pub(crate) async fn may_embed(
     app: &AppState,
     channel: ChannelId,
     page: &Origin,
+    network: IpAddr,
 ) -> Result<bool, Error> {
-    let widget = channels::find_widget(&app.db, channel).await?;
-    Ok(widget.is_some_and(|widget| widget.settings.allowed_origins.admits(page)))
+    let found = find_widget(app, channel, network).await?;
+    Ok(found.is_some_and(|(widget, _)| widget.settings.allowed_origins.admits(page)))
 }

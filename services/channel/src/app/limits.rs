@@ -16,12 +16,53 @@ const MAX_SESSIONS: Limit = Limit {
     window: RATE_WINDOW,
     burst: 120,
 };
+/// Look-ups of widgets per minute from one network. Widgets that are in use have a copy in Redis
+/// and need none.
+const MAX_LOOK_UPS: Limit = Limit {
+    count: 600,
+    window: RATE_WINDOW,
+    burst: 200,
+};
+/// Originals of documents per minute that one network may open.
+const MAX_ORIGINALS: Limit = Limit {
+    count: 240,
+    window: RATE_WINDOW,
+    burst: 120,
+};
 /// Messages per minute on one channel.
 const MAX_CHANNEL_MESSAGES: Limit = Limit {
     count: 1200,
     window: RATE_WINDOW,
     burst: 600,
 };
+
+/// Charges one look-up of a widget that has no copy in Redis. Fails open: without Redis every
+/// request needs one.
+pub(crate) async fn charge_look_up(cache: &Cache, network: &str) -> Result<(), Error> {
+    charge_network(cache, "widget-look-up", network, &MAX_LOOK_UPS).await
+}
+
+/// Charges the download of one original. Fails open: what is public may be read.
+pub(crate) async fn charge_original(cache: &Cache, network: &str) -> Result<(), Error> {
+    charge_network(cache, "widget-original", network, &MAX_ORIGINALS).await
+}
+
+async fn charge_network(
+    cache: &Cache,
+    name: &'static str,
+    network: &str,
+    limit: &Limit,
+) -> Result<(), Error> {
+    let key = Key::limit(name, network);
+    match cache.take(&key, limit, 1).await {
+        Ok(Decision::Refused { retry_after, .. }) => Err(Error::RateLimited(retry_after)),
+        Ok(Decision::Allowed { .. }) => Ok(()),
+        Err(error) => {
+            tracing::warn!(%error, limit = name, "Redis unavailable; request not rate-limited");
+            Ok(())
+        }
+    }
+}
 
 /// Charges one session. Fails closed: without Redis, no session starts.
 pub(crate) async fn charge_session(

@@ -21,13 +21,16 @@ pub(crate) async fn export(app: &AppState, tenant: CreatorId, mut lines: NdjsonW
 /// the rows still list the channels.
 pub(crate) async fn erase(app: &AppState, tenant: CreatorId) -> Result<RowCounts, Error> {
     let mut tx = app.db.tenant(tenant).await?;
-    for channel in channels::ids(&mut tx).await? {
-        let forgotten = app.cache.forget(&Key::widget(channel)).await;
+    let channels = channels::ids(&mut tx).await?;
+    for channel in &channels {
+        let forgotten = app.cache.forget(&Key::widget(*channel)).await;
         forgotten.map_err(Error::Cache)?;
     }
-    let mut counts = tenant_data::erase(&mut tx, Service::Channel).await?;
+    let counts = tenant_data::erase(&mut tx, Service::Channel).await?;
     tx.commit().await?;
-    let keys = app.cache.forget_tenant(tenant).await;
-    counts.count("redis.keys", keys.map_err(Error::Cache)?);
+    // A page that was admitted in between has made a copy again.
+    for channel in channels {
+        app.widgets.invalidate(Key::widget(channel)).await;
+    }
     Ok(counts)
 }

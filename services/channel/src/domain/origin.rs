@@ -138,7 +138,7 @@ impl AllowedOrigins {
 }
 
 /// The origins that the platform allows to an account; `None` allows all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OriginBound(Option<Vec<OriginPattern>>);
 
 impl OriginBound {

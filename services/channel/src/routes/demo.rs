@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use shared_models::ChannelId;
-use shared_web::Query;
+use shared_web::{ClientIp, Query};
 
 use crate::app::demo;
 use crate::app::providers::web_widget::script::{script_element, versioned_path};
@@ -31,6 +31,7 @@ pub(crate) struct DemoQuery {
 /// Shows the page with the widget, or a form for the channel's id.
 pub(crate) async fn read_page(
     State(app): State<AppState>,
+    address: ClientIp,
     headers: HeaderMap,
     Query(query): Query<DemoQuery>,
 ) -> Result<Response, Error> {
@@ -40,7 +41,9 @@ pub(crate) async fn read_page(
     let input = query.channel.unwrap_or_default();
     let origin = origin_of(&headers).ok_or(Error::OriginNotAllowed)?;
     let content = match input.trim().parse::<ChannelId>() {
-        Ok(id) if demo::may_embed(&app, id, &origin).await? => Content::Widget(id),
+        Ok(id) if demo::may_embed(&app, id, &origin, address.network()).await? => {
+            Content::Widget(id)
+        }
         _ if input.trim().is_empty() => Content::Form,
         _ => Content::NotAllowed,
     };

@@ -1,6 +1,7 @@
 //! `channel.channels`.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use shared_db::{Db, TenantTx};
 use shared_models::{ChannelId, CreatorId};
 use sqlx::Row as _;
@@ -9,7 +10,9 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::parse_column;
+use super::tenants::TenantSettings;
 use crate::domain::channel::ChannelKind;
+use crate::domain::origin::OriginBound;
 use crate::domain::widget_settings::WidgetSettings;
 
 #[derive(Debug, Clone)]
@@ -24,7 +27,7 @@ pub(crate) struct ChannelRow {
 }
 
 /// A widget, found by its id alone.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct WidgetRow {
     pub(crate) creator: CreatorId,
     pub(crate) name: String,
@@ -158,17 +161,27 @@ pub(crate) async fn find_enabled_widget(
     row.map(read).transpose()
 }
 
-/// An enabled widget, looked up before its tenant is known.
-pub(crate) async fn find_widget(db: &Db, id: ChannelId) -> sqlx::Result<Option<WidgetRow>> {
-    let sql = "select creator_id, name, settings from channel.find_widget($1)";
+/// An enabled widget and the settings of its account, in one round trip before the tenant is known.
+pub(crate) async fn find_widget(
+    db: &Db,
+    id: ChannelId,
+) -> sqlx::Result<Option<(WidgetRow, TenantSettings)>> {
+    let sql = "select creator_id, name, settings, suspended, origins
+               from channel.find_widget_with_account($1)";
     let row = db.look_up(|| sqlx::query(sql).bind(id)).await?;
-    let read = |row: PgRow| -> sqlx::Result<WidgetRow> {
+    let read = |row: PgRow| -> sqlx::Result<(WidgetRow, TenantSettings)> {
         let Json(settings) = row.try_get("settings")?;
-        Ok(WidgetRow {
+        let widget = WidgetRow {
             creator: row.try_get("creator_id")?,
             name: row.try_get("name")?,
             settings,
-        })
+        };
+        let origins: Vec<String> = row.try_get("origins")?;
+        let account = TenantSettings {
+            suspended: row.try_get("suspended")?,
+            origins: OriginBound::of(&origins),
+        };
+        Ok((widget, account))
     };
     row.map(read).transpose()
 }

@@ -1,12 +1,13 @@
 //! `platform.tenant_settings`: what the platform allows to an account. Written by auth.
 
+use serde::{Deserialize, Serialize};
 use shared_db::TenantTx;
 use sqlx::Row as _;
 
 use crate::domain::origin::OriginBound;
 
 /// The default applies to an account without settings: no restriction.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct TenantSettings {
     pub(crate) suspended: bool,
     /// The origins that may embed the account's widgets.

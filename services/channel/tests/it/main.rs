@@ -22,6 +22,8 @@ mod test_openapi;
 mod test_originals;
 mod test_page;
 mod test_quotas;
+mod test_redis_rights;
+mod test_row_copies;
 mod test_script;
 mod test_sessions;
 mod test_shutdown;

@@ -7,7 +7,7 @@ use axum::serve::ListenerExt as _;
 use channel_service::{AppState, Config, SocketCaps, app};
 use serde_json::{Value, json};
 use shared_auth::TokenVerifier;
-use shared_cache::Cache;
+use shared_cache::{Cache, CacheSettings};
 use shared_config::{Secret, Service};
 use shared_jobs::retention::RetentionSettings;
 use shared_models::CreatorId;
@@ -37,6 +37,8 @@ pub(crate) struct TestApp {
     pub(crate) creator: CreatorId,
     pub(crate) replica: Replica,
     pub(crate) database: TestDatabase,
+    /// Redis without the limits of the service's user.
+    pub(crate) redis: CacheSettings,
 }
 
 /// One process of the service, except that replicas share the test's process.
@@ -63,6 +65,7 @@ impl TestApp {
         change: impl FnOnce(&mut Config),
     ) -> Self {
         let stores = Stores::from_env();
+        let redis = stores.cache_settings();
         let database = TestDatabase::new(&stores).await;
         let any_port: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let mut config = Config {
@@ -74,7 +77,7 @@ impl TestApp {
             },
             database: database.settings(Service::Channel),
             retention: RetentionSettings::defaults(Service::Channel),
-            cache: stores.cache_settings(),
+            cache: stores.as_service(&redis, Service::Channel),
             verifier: mint.settings("http://127.0.0.1:1"),
             ai_engine_url: ai_engine_url.to_owned(),
             creator_hub_url: "http://127.0.0.1:1".to_owned(),
@@ -93,6 +96,7 @@ impl TestApp {
             creator: CreatorId::new(),
             replica,
             database,
+            redis,
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 use shared_auth::Subject;
+use shared_cache::{Cache, Key, RowCache};
 use shared_testkit::Revoker;
 
 use crate::test_app::{PAGE, TestApp};
@@ -24,6 +25,8 @@ async fn write_settings(app: &TestApp, origins: &str, suspended: bool) {
           suspended_at = excluded.suspended_at";
     let query = sqlx::query(settings).bind(id).bind(origins).bind(suspended);
     query.execute(&admin).await.unwrap();
+    let copies = RowCache::account_settings(Cache::new(&app.redis).unwrap());
+    copies.invalidate(Key::account_settings(id)).await;
 }
 
 async fn connect_visitor(app: &TestApp, widget: &str) -> WidgetClient {
@@ -32,7 +35,7 @@ async fn connect_visitor(app: &TestApp, widget: &str) -> WidgetClient {
 }
 
 fn auth(app: &TestApp) -> Revoker {
-    Revoker::new(&app.database, &app.config.cache)
+    Revoker::new(&app.database, &app.redis)
 }
 
 #[tokio::test]

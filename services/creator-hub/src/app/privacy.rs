@@ -9,7 +9,6 @@ use shared_config::Service;
 use shared_db::tenant_data;
 use shared_models::tenant_data::{FILE, FILE_PIECE_BYTES};
 use shared_models::{CreatorId, FilePiece, RowCounts};
-use shared_web::ApiError;
 use shared_web::tenant_data::{ExportError, NdjsonWriter, export_rows};
 use tokio::io::AsyncReadExt as _;
 
@@ -84,8 +83,5 @@ pub(crate) async fn erase(app: &AppState, tenant: CreatorId) -> Result<RowCounts
     let mut erased = tenant_data::erase(&mut tx, Service::CreatorHub).await?;
     tx.commit().await?;
     erased.count(FILE, app.files.erase(tenant).await?);
-    let keys = app.cache.forget_tenant(tenant).await;
-    let keys = keys.map_err(|cause| ApiError::unavailable("redis", cause))?;
-    erased.count("redis.keys", keys);
     Ok(erased)
 }

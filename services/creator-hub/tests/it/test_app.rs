@@ -54,7 +54,8 @@ impl TestApp {
         let engine = Engine::start(&mint).await;
         let mut config = settings();
         config.database = database.settings(Service::CreatorHub);
-        config.cache = stores.cache_settings();
+        let redis = stores.cache_settings();
+        config.cache = stores.as_service(&redis, Service::CreatorHub);
         config.verifier = mint.settings("http://127.0.0.1:1");
         config.ai_engine_url.clone_from(&engine.url);
         config.upload_dir = folder.path().join("uploads");

@@ -1,15 +1,10 @@
 //! Hybrid search: vector search and word search, fused, then read under row-level security.
 
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use sha2::{Digest as _, Sha256};
 use shared_ai_client::{Degraded, SearchRequest, SearchResults, Source, SourceKind};
-use shared_cache::Key;
 use shared_models::{ChunkId, CreatorId, DocumentId};
-use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::vector_space::VectorSpace;
@@ -31,9 +26,6 @@ use crate::store::{document_access, indexed_documents, postings, qa_vectors, vec
 
 /// Results of a search that sets no limit.
 const DEFAULT_RESULTS: usize = 5;
-const QUERY_VECTOR_TTL: Duration = Duration::from_hours(1);
-/// A slower cache would cost more time than it saves.
-const CACHE_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A passage that is relevant to a question.
 #[derive(Debug, Clone, PartialEq)]
@@ -235,27 +227,20 @@ async fn word_search(
     Ok(WordHits { hits, is_complete })
 }
 
-/// The vector of a question, from the cache if that responds in time.
+/// The vector of a question, made by the model unless the account asked the same moments ago.
 pub(crate) async fn query_vector(
     app: &AppState,
     space: &VectorSpace,
     tenant: CreatorId,
     question: &str,
 ) -> Result<Vec<f32>, Error> {
-    let hash = format!("{:x}", Sha256::digest(question));
-    let key = Key::query_vector(tenant, &space.embedder.model().name, &hash);
-    let read = timeout(CACHE_TIMEOUT, app.cache.read::<String>(&key)).await;
-    if let Ok(Ok(Some(text))) = read
-        && let Some(vector) = decode(&text)
-    {
+    let model = &space.embedder.model().name;
+    if let Some(vector) = app.question_vectors.find(tenant, model, question) {
         return Ok(vector);
     }
     let vector = space.embedder.embed_query(question).await?;
-    let text = encode(&vector);
-    let write = app.cache.write(&key, &text, QUERY_VECTOR_TTL);
-    if !matches!(timeout(CACHE_TIMEOUT, write).await, Ok(Ok(()))) {
-        metrics::counter!("ai_engine_cache_skipped_total").increment(1);
-    }
+    let kept = vector.clone();
+    app.question_vectors.insert(tenant, model, question, kept);
     Ok(vector)
 }
 
@@ -393,31 +378,5 @@ fn pair_row(pair: PairRow) -> PassageRow {
         is_active: true,
         document_passages: 1,
         visibility,
-    }
-}
-
-fn encode(vector: &[f32]) -> String {
-    let bytes: Vec<u8> = vector.iter().flat_map(|n| n.to_le_bytes()).collect();
-    BASE64_STANDARD.encode(bytes)
-}
-
-fn decode(text: &str) -> Option<Vec<f32>> {
-    let bytes = BASE64_STANDARD.decode(text).ok()?;
-    let (numbers, rest) = bytes.as_chunks::<4>();
-    let vector: Vec<f32> = numbers.iter().map(|n| f32::from_le_bytes(*n)).collect();
-    (rest.is_empty() && !vector.is_empty()).then_some(vector)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cached_vector_is_decoded_and_an_invalid_one_is_ignored() {
-        let vector = vec![0.25, -1.5, 3.0e-9];
-        assert_eq!(decode(&encode(&vector)), Some(vector));
-        for invalid in ["", "AAA", "AAAAAAA=", "not base64"] {
-            assert_eq!(decode(invalid), None);
-        }
     }
 }

@@ -1,11 +1,14 @@
 //! The originals of documents that the visitors of a widget may open.
 
+use std::net::IpAddr;
+
 use shared_hub_client::{HubError, Original};
 use shared_models::{ChannelId, CollectionId, DocumentId};
 
+use super::admission::find_widget;
+use crate::app::limits;
 use crate::error::Error;
 use crate::state::AppState;
-use crate::store::{channels, tenants};
 
 /// Opens the original of a public document within the collections of an enabled widget. Whatever
 /// else the widget or the document is, the caller learns only that there is none.
@@ -13,12 +16,11 @@ pub(crate) async fn open(
     app: &AppState,
     channel: ChannelId,
     document: DocumentId,
+    network: IpAddr,
 ) -> Result<Original, Error> {
-    let widget = channels::find_widget(&app.db, channel).await?;
-    let widget = widget.ok_or(Error::UnknownDocument)?;
-    let mut tx = app.db.tenant_read(widget.creator).await?;
-    let account = tenants::find(&mut tx).await?;
-    drop(tx);
+    limits::charge_original(&app.cache, &network.to_string()).await?;
+    let found = find_widget(app, channel, network).await?;
+    let (widget, account) = found.ok_or(Error::UnknownDocument)?;
     if account.suspended {
         return Err(Error::UnknownDocument);
     }

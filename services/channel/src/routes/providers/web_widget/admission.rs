@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use shared_models::ChannelId;
-use shared_web::ApiError;
+use shared_web::{ApiError, ClientIp};
 
 use crate::app::providers::web_widget::admission::{self, Admitted};
 use crate::domain::origin::Origin;
@@ -49,7 +49,8 @@ async fn admit_page(app: &AppState, parts: &mut Parts) -> Result<Admitted, Error
         None if is_same_origin_read(&parts.method, &parts.headers) => None,
         None => return Err(Error::OriginNotAllowed),
     };
-    admission::admit(app, channel_id, origin).await
+    let Ok(address) = ClientIp::from_request_parts(parts, &()).await;
+    admission::admit(app, channel_id, origin, address.network()).await
 }
 
 /// For a GET to the page's own host, browsers send no `Origin` but mark the request as

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use shared_models::{ChannelId, DocumentId};
-use shared_web::{Id, Problem};
+use shared_web::{ClientIp, Id, Problem};
 
 use crate::app::providers::web_widget::originals;
 use crate::error::Error;
@@ -19,12 +19,14 @@ use crate::state::AppState;
          content((Vec<u8> = "application/octet-stream"), (Vec<u8> = "application/pdf"))),
         (status = 400, body = Problem),
         (status = 404, description = "unknown_document", body = Problem),
+        (status = 429, body = Problem),
         (status = 503, body = Problem)))]
 pub(crate) async fn open_original(
     State(app): State<AppState>,
+    address: ClientIp,
     Id((channel, document)): Id<(ChannelId, DocumentId)>,
 ) -> Result<Response, Error> {
-    let original = originals::open(&app, channel, document).await?;
+    let original = originals::open(&app, channel, document, address.network()).await?;
     let body = Body::from_stream(original.content);
     Ok((original.headers, body).into_response())
 }
