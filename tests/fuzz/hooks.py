@@ -71,7 +71,7 @@ class Account:
             wanted = [
                 ("invites", {"email": f"bea-{self.email}", "role": "viewer"}),
                 ("api-keys", {"name": "Fuzz", "scopes": ["account:read"]}),
-                ("privacy/exports", None),
+                ("privacy/exports", {"password": PASSWORD}),
                 ("privacy/erasures", {"password": PASSWORD, "confirmation": "Ana Fuzz"}),
             ]
             for path, body in wanted:

@@ -163,7 +163,8 @@ async fn ask_erasure(all: &Processes, account: &Account) -> Value {
 /// Asks for a copy and says where it is when it is there.
 async fn exported(all: &Processes, account: &Account) -> String {
     let url = all.url(Service::Auth, "/v1/privacy/exports");
-    let asked = all.http.post(&url).bearer_auth(&account.token);
+    let body = json!({"password": PASSWORD});
+    let asked = all.http.post(&url).bearer_auth(&account.token).json(&body);
     let mut request = call(asked, StatusCode::ACCEPTED).await;
     let one = format!("{url}/{}", request["id"].as_str().unwrap());
     for _ in 0..300 {

@@ -78,6 +78,8 @@ pub struct TokenSettings {
     pub access_ttl: Duration,
     /// Lifetime of a refresh token.
     pub refresh_ttl: Duration,
+    /// Longest lifetime of a session, however often it is renewed.
+    pub session_ttl: Duration,
     /// How long a key signs before the next one replaces it.
     pub key_period: Duration,
 }
@@ -139,6 +141,13 @@ impl TokenSettings {
                 reader,
                 keys::REFRESH_TOKEN_SECONDS,
                 30 * DAY_SECONDS,
+                60,
+                3660 * DAY_SECONDS,
+            ),
+            session_ttl: seconds(
+                reader,
+                keys::SESSION_SECONDS,
+                90 * DAY_SECONDS,
                 60,
                 3660 * DAY_SECONDS,
             ),

@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::domain::access_token::Signer;
 use crate::domain::owner_invitation::InvitationKey;
 use crate::domain::password::PasswordRules;
-use crate::domain::refresh_token::SuccessorKey;
+use crate::domain::refresh_token::{SessionLifetimes, SuccessorKey};
 use crate::domain::registration::Registration;
 
 /// The parts of a running service; clones share them.
@@ -67,7 +67,7 @@ pub(crate) struct AccountSettings {
     pub(crate) verified_email_required: bool,
     pub(crate) password_rules: PasswordRules,
     pub(crate) successors: SuccessorKey,
-    pub(crate) refresh_ttl_seconds: f64,
+    pub(crate) lifetimes: SessionLifetimes,
 }
 
 impl AccountSettings {
@@ -78,7 +78,10 @@ impl AccountSettings {
             verified_email_required: config.verified_email_required,
             password_rules: PasswordRules::new(config.password_min_length),
             successors: SuccessorKey::derive(seed),
-            refresh_ttl_seconds: config.tokens.refresh_ttl.as_secs_f64(),
+            lifetimes: SessionLifetimes {
+                renewal_seconds: config.tokens.refresh_ttl.as_secs_f64(),
+                total_seconds: config.tokens.session_ttl.as_secs_f64(),
+            },
         }
     }
 }

@@ -87,6 +87,8 @@ pub const VERIFIED_EMAIL_REQUIRED: &str = "VERIFIED_EMAIL_REQUIRED";
 pub const ACCESS_TOKEN_SECONDS: &str = "ACCESS_TOKEN_SECONDS";
 /// Lifetime of a refresh token, seconds.
 pub const REFRESH_TOKEN_SECONDS: &str = "REFRESH_TOKEN_SECONDS";
+/// Longest lifetime of a session, however often it is renewed, seconds.
+pub const SESSION_SECONDS: &str = "SESSION_SECONDS";
 /// `open`, `inviteOnly` or `closed`.
 pub const SELF_REGISTRATION: &str = "SELF_REGISTRATION";
 /// Fewest characters of a password, 8 to 128.

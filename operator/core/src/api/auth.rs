@@ -18,9 +18,12 @@ pub struct Auth {
     /// Lifetime of an access token; days are not allowed.
     #[serde(default = "quarter_of_an_hour")]
     pub access_token_lifetime: Span,
-    /// Lifetime of a refresh token.
+    /// Lifetime of a refresh token: how long a user who does not come back stays signed in.
     #[serde(default = "thirty_days")]
     pub refresh_token_lifetime: Span,
+    /// Longest lifetime of a session, however often it is renewed; then the user signs in again.
+    #[serde(default = "ninety_days")]
+    pub session_lifetime: Span,
     /// Requirements on passwords.
     #[serde(default)]
     pub password: PasswordPolicy,
@@ -39,6 +42,7 @@ impl Default for Auth {
         Self {
             access_token_lifetime: quarter_of_an_hour(),
             refresh_token_lifetime: thirty_days(),
+            session_lifetime: ninety_days(),
             password: PasswordPolicy::default(),
             self_registration: SelfRegistration::default(),
             smtp_secret_ref: None,
@@ -94,6 +98,10 @@ fn quarter_of_an_hour() -> Span {
 
 fn thirty_days() -> Span {
     Span::from("30d")
+}
+
+fn ninety_days() -> Span {
+    Span::from("90d")
 }
 
 const fn eight() -> i32 {

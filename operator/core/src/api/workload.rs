@@ -127,7 +127,9 @@ pub struct Workload {
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub env: Vec<Variable>,
-    /// Overrides of the pod template, applied last as a strategic merge patch.
+    /// Overrides of the pod template, applied last as a strategic merge patch: placement, labels,
+    /// resources, probes, volumes, additional containers. Other service accounts, parts of the
+    /// node, Secrets as files and looser security contexts are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "bounds::free_form")]
     pub pod_template: Option<Map<String, Value>>,

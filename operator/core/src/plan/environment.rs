@@ -111,6 +111,7 @@ fn auth(resolved: &Resolved) -> Vec<Value> {
     let secret = resolved.object_name(Service::Auth.name());
     let access = rules.access_token_lifetime.seconds().to_string();
     let refresh = rules.refresh_token_lifetime.seconds().to_string();
+    let session = rules.session_lifetime.seconds().to_string();
     let provisioning = foundation::provisioning_secret(&resolved.name);
     let mut env = vec![
         pod::secret_variable(
@@ -122,6 +123,7 @@ fn auth(resolved: &Resolved) -> Vec<Value> {
         pod::secret_variable(keys::DATA_KEY, &secret, keys::DATA_KEY),
         pod::variable(keys::ACCESS_TOKEN_SECONDS, access),
         pod::variable(keys::REFRESH_TOKEN_SECONDS, refresh),
+        pod::variable(keys::SESSION_SECONDS, session),
         pod::variable(keys::CREATOR_HUB_URL, url(resolved, Service::CreatorHub)),
         pod::variable(keys::AI_ENGINE_URL, url(resolved, Service::AiEngine)),
         pod::variable(keys::CHANNEL_URL, url(resolved, Service::Channel)),

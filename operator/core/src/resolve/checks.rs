@@ -12,7 +12,7 @@ use crate::api::ollama::ModelUse;
 use crate::api::workload::Workload;
 
 /// Variables that the operator writes itself.
-const RESERVED: [&str; 44] = [
+const RESERVED: [&str; 45] = [
     keys::LISTEN_ADDR,
     keys::METRICS_ADDR,
     keys::DATABASE_HOST,
@@ -40,6 +40,7 @@ const RESERVED: [&str; 44] = [
     keys::DATA_KEY,
     keys::ACCESS_TOKEN_SECONDS,
     keys::REFRESH_TOKEN_SECONDS,
+    keys::SESSION_SECONDS,
     keys::SELF_REGISTRATION,
     keys::PASSWORD_MIN_LENGTH,
     keys::UPLOAD_DIR,

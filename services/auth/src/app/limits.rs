@@ -38,6 +38,15 @@ pub(crate) const LOGIN: LimitRule = LimitRule {
     fails_closed: true,
 };
 
+/// Failed sign-ins per IP network, of all accounts together: nobody tries one password on a
+/// million accounts. Each attempt is counted before its password is verified, and given back unless
+/// it has failed. Fails closed, like the one above.
+pub(crate) const FAILED_LOGINS: LimitRule = LimitRule {
+    name: "failed_logins",
+    limit: per(60, Duration::from_hours(1), 60),
+    fails_closed: true,
+};
+
 /// Refreshes per IP network, which may be a whole office. Fails open: refresh tokens cannot be
 /// guessed, and signed-in users stay signed in.
 pub(crate) const REFRESH: LimitRule = LimitRule {
@@ -160,6 +169,18 @@ pub(crate) async fn enforce(cache: &Cache, rule: LimitRule, subject: &str) -> Re
             Ok(())
         }
     }
+}
+
+/// Gives a request back in the background: it was not what the limit counts. Best effort: one
+/// that is not given back comes back with time.
+pub(crate) fn give_back(cache: &Cache, rule: LimitRule, subject: &str) {
+    let (cache, key) = (cache.clone(), Key::limit(rule.name, subject));
+    let giving = async move {
+        if let Err(cause) = cache.give_back(&key, &rule.limit, 1).await {
+            tracing::warn!(limit = rule.name, %cause, "request not given back to its limit");
+        }
+    };
+    tokio::spawn(giving.in_current_span());
 }
 
 /// Resets a count in the background. Best effort: a count that is not reset expires.

@@ -28,15 +28,18 @@ use crate::store::{privacy_requests, tenants};
 
 pub(crate) use crate::store::privacy_requests::{Failure, Kind, PrivacyRow, Progress, State};
 
-/// Requests an export, or returns the open request.
+/// Requests an export, or returns the open request. A stolen token alone must not be enough for
+/// everything that the account has. The password is not part of the stored request.
 pub(crate) async fn request_export<B: Serialize + Sync>(
     app: &AppState,
     caller: &Caller,
     ip: ClientIp,
+    password: PasswordText,
     request: Idempotent,
     to_body: impl FnOnce(PrivacyRow) -> B + Send,
 ) -> Result<Execution<B>, Error> {
     let (user, _, _) = caller.user()?;
+    password::reauthenticate(app, caller.tenant, user, password).await?;
     let audit_event = audit::event(&caller.principal, Action::ExportRequested, ip);
     let new = NewRequest {
         kind: Kind::Export,

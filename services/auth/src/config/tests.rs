@@ -45,6 +45,7 @@ fn absent_settings_have_the_documented_defaults() {
     let config = read(&[]).unwrap();
     assert_eq!(config.tokens.access_ttl, Duration::from_mins(15));
     assert_eq!(config.tokens.refresh_ttl, Duration::from_hours(720));
+    assert_eq!(config.tokens.session_ttl, Duration::from_hours(90 * 24));
     assert_eq!(
         (config.hashing.memory_kib, config.hashing.iterations),
         (19_456, 2)

@@ -64,6 +64,7 @@ actions! {
     KeysRotated = "signing_keys.rotated";
     KeysReplaced = "signing_keys.replaced";
     ExportRequested = "privacy.export_requested", formerly "privacy.export_asked";
+    ExportDownloaded = "privacy.export_downloaded";
     ErasureRequested = "privacy.erasure_requested", formerly "privacy.erasure_asked";
     ErasureCancelled = "privacy.erasure_cancelled";
     ConsentGiven = "consent.given";

@@ -7,9 +7,26 @@ use sha2::{Digest as _, Sha256};
 use shared_config::Secret;
 use uuid::Uuid;
 
-/// How long a used token still returns its successor, seconds, so that concurrent requests and
-/// lost responses share one session. After that, a used token counts as stolen.
+/// How long a used token still returns its successor, seconds, so that concurrent requests share
+/// one session. After that it does so only until the successor is used, since the response may have
+/// been lost; then it counts as stolen.
 pub(crate) const REUSE_INTERVAL_SECONDS: f64 = 10.0;
+
+/// How long a session lives.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct SessionLifetimes {
+    /// From each renewal.
+    pub(crate) renewal_seconds: f64,
+    /// From the sign-in, however often it is renewed.
+    pub(crate) total_seconds: f64,
+}
+
+impl SessionLifetimes {
+    /// The lifetime of the first token.
+    pub(crate) const fn first_seconds(self) -> f64 {
+        self.renewal_seconds.min(self.total_seconds)
+    }
+}
 
 /// The token of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]

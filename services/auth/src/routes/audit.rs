@@ -120,15 +120,31 @@ impl AuditPeriod {
     }
 }
 
+/// Where a verification begins.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VerificationStart {
+    /// Verify the entries after this one, whose stored hash is trusted: the `last_seq` of a
+    /// verification that was not complete.
+    #[serde(default)]
+    #[param(minimum = 0)]
+    after: i64,
+}
+
 /// The result of a verification of the hash chain.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Verification {
-    /// Whether no entry was changed and none is missing between two others.
+    /// Whether no verified entry was changed and none is missing between two others.
     intact: bool,
-    /// The number of entries.
+    /// The number of entries that were verified.
     entries: i64,
     /// The first entry that was changed or that follows a gap.
     broken_at: Option<i64>,
+    /// The last entry that was verified.
+    last_seq: i64,
+    /// Whether that is the last entry of the log. If not, repeat the request with `after`.
+    complete: bool,
 }
 
 impl From<ChainCheck> for Verification {
@@ -137,6 +153,8 @@ impl From<ChainCheck> for Verification {
             intact: check.broken_at.is_none(),
             entries: check.entries,
             broken_at: check.broken_at,
+            last_seq: check.last_seq,
+            complete: check.is_complete,
         }
     }
 }
@@ -180,15 +198,26 @@ fn parse_action(name: &str) -> Result<Action, ApiError> {
     })
 }
 
-/// Verify the hash chain of the audit log.
-#[utoipa::path(get, path = "/audit/verification", tag = "audit", security(("bearer" = [])),
-    responses((status = 200, description = "The result", body = Verification), TokenErrors,
-        UnavailableErrors))]
+/// Verify the hash chain of the audit log, for 20 seconds at most.
+#[utoipa::path(get, path = "/audit/verification", tag = "audit", params(VerificationStart),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The result", body = Verification),
+        (status = 409, description = "request_in_progress", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 422, description = "invalid_query", body = Problem,
+            content_type = "application/problem+json"),
+        TokenErrors, UnavailableErrors))]
 pub(crate) async fn verify_audit_log(
     State(app): State<AppState>,
     caller: Permit<permit::AuditRead>,
+    Query(VerificationStart { after }): Query<VerificationStart>,
 ) -> Result<Json<Verification>, Error> {
-    let check = audit::verify(&app, caller.tenant).await?;
+    if after < 0 {
+        let refused = ApiError::unprocessable("invalid_query");
+        return Err(refused.field("after", "must not be negative").into());
+    }
+    let check = audit::verify(&app, caller.tenant, after).await?;
     Ok(Json(check.into()))
 }
 

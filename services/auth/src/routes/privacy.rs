@@ -35,6 +35,14 @@ pub(crate) struct ErasureRequest {
     password: PasswordText,
 }
 
+/// The owner's confirmation of an export.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExportRequest {
+    /// Your own password: an export has everything that the account has.
+    password: PasswordText,
+}
+
 /// A request for an export or an erasure.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PrivacyRequest {
@@ -84,24 +92,21 @@ impl From<PrivacyRow> for PrivacyRequest {
 /// Request an export of everything that the platform stores about the account.
 ///
 /// Returns the open request if an export is being prepared already.
-#[utoipa::path(post, path = "/privacy/exports", tag = "privacy", params(IdempotencyHeader),
-    security(("bearer" = [])),
+#[utoipa::path(post, path = "/privacy/exports", tag = "privacy", request_body = ExportRequest,
+    params(IdempotencyHeader), security(("bearer" = [])),
     responses(
         (status = 202, description = "The export is being prepared", body = PrivacyRequest),
-        (status = 400, description = "malformed_idempotency_key", body = Problem,
-            content_type = "application/problem+json"),
         (status = 409, description = "request_in_progress", body = Problem,
             content_type = "application/problem+json"),
-        (status = 422, description = "idempotency_key_reused", body = Problem,
-            content_type = "application/problem+json"),
-        TokenErrors, UnavailableErrors))]
+        TokenErrors, BodyErrors, IdempotencyErrors, UnavailableErrors))]
 pub(crate) async fn create_export(
     State(app): State<AppState>,
     caller: Permit<permit::PrivacyManage>,
     ip: ClientIp,
     key: IdempotencyKey,
+    Body(ExportRequest { password }): Body<ExportRequest>,
 ) -> Result<Execution<PrivacyRequest>, Error> {
-    privacy::request_export(&app, &caller, ip, key.of(&[]), Into::into).await
+    privacy::request_export(&app, &caller, ip, password, key.of(&[]), Into::into).await
 }
 
 /// List exports, newest first.
@@ -166,6 +171,7 @@ pub(crate) async fn read_export(
 pub(crate) async fn download_export(
     State(app): State<AppState>,
     caller: Permit<permit::PrivacyManage>,
+    ip: ClientIp,
     Id(id): Id<Uuid>,
 ) -> Result<Response, Error> {
     caller.user()?;
@@ -180,7 +186,7 @@ pub(crate) async fn download_export(
         let refused = ApiError::new(StatusCode::GONE, "export_expired");
         return Err(refused.detail("request a new export").into());
     }
-    let mut response = download::download(app, caller.tenant, row.id).await?;
+    let mut response = download::download(app, &caller, ip, row.id).await?;
     let disposition = format!("attachment; filename=\"account-{id}.ndjson\"");
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&disposition) {

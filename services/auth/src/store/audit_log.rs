@@ -51,6 +51,20 @@ pub(crate) async fn append(tx: &mut TenantTx, event: &AuditEvent) -> sqlx::Resul
     Ok(())
 }
 
+/// Writes as much as [`append`] does, but into the log of PostgreSQL alone: the failed sign-in of
+/// an unknown address belongs to no tenant, and must take as long as that of a known one. A
+/// transaction that has written nothing commits without waiting for the disk.
+pub(crate) async fn append_nowhere(tx: &mut TenantTx, event: &AuditEvent) -> sqlx::Result<()> {
+    let query = sqlx::query(
+        "select pg_logical_emit_message(true, 'sign_in_failed', concat($7, ' ', encode(
+           auth.audit_hash('', $1, 0, now(), $2, $3, $4, $5, $6::inet, $7), 'hex')))",
+    );
+    bind_event(query.bind(tx.creator()), event)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
 /// Binds the six arguments of `auth.append_audit` after the tenant.
 pub(super) fn bind_event<'q>(
     query: Query<'q, Postgres, PgArguments>,
@@ -130,33 +144,47 @@ pub(crate) async fn list_after(
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// The result of a verification of the chain.
+/// What was found in one segment of the chain.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ChainCheck {
+pub(crate) struct SegmentCheck {
     pub(crate) entries: i64,
     /// The first entry that was changed or that follows a gap.
     pub(crate) broken_at: Option<i64>,
+    /// The last entry of the segment, or the one before it if it is empty.
+    pub(crate) last_seq: i64,
 }
 
-/// Verifies the chain. Entries removed at its end are not noticed: store the last hash elsewhere to
-/// detect that.
-pub(crate) async fn verify(tx: &mut TenantTx) -> sqlx::Result<ChainCheck> {
+/// Verifies up to `limit` entries after that one, whose stored hash is trusted. Entries removed at
+/// the end of the chain are not noticed: store the last hash elsewhere to detect that.
+pub(crate) async fn verify_segment(
+    tx: &mut TenantTx,
+    after: i64,
+    limit: i64,
+) -> sqlx::Result<SegmentCheck> {
     let row = sqlx::query(
-        "select count(*) as entries, min(seq) filter (where not good) as broken_at
+        "select count(*) as entries, min(seq) filter (where not good) as broken_at,
+                coalesce(max(seq), $2) as last_seq
          from (
            select seq, coalesce(
-             seq = row_number() over chain
-             and previous = coalesce(lag(hash) over chain, decode(repeat('00', 32), 'hex'))
+             seq = $2 + row_number() over chain
+             and previous = coalesce(
+               lag(hash) over chain,
+               (select hash from auth.audit_log where creator_id = $1 and seq = $2),
+               case when $2 = 0 then decode(repeat('00', 32), 'hex') end)
              and hash = auth.audit_hash(previous, creator_id, seq, at, actor_kind, actor, action,
                                         target, ip, request_id), false) as good
-           from auth.audit_log where creator_id = $1
+           from (select * from auth.audit_log where creator_id = $1 and seq > $2
+                 order by seq limit $3) segment
            window chain as (order by seq)) walked",
     )
     .bind(tx.creator())
+    .bind(after)
+    .bind(limit)
     .fetch_one(tx.conn())
     .await?;
-    Ok(ChainCheck {
+    Ok(SegmentCheck {
         entries: row.try_get("entries")?,
         broken_at: row.try_get("broken_at")?,
+        last_seq: row.try_get("last_seq")?,
     })
 }

@@ -11,6 +11,13 @@ pub(crate) struct Login {
     pub(crate) user: UserId,
 }
 
+impl Login {
+    /// Whether the address is unknown: then the ids are nil.
+    pub(crate) const fn is_unknown(&self) -> bool {
+        self.user.as_uuid().is_nil()
+    }
+}
+
 /// The session that a refresh token belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TokenOwner {

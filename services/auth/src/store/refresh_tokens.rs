@@ -6,7 +6,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use crate::domain::refresh_token::REUSE_INTERVAL_SECONDS;
+use crate::domain::refresh_token::{REUSE_INTERVAL_SECONDS, SessionLifetimes};
 
 /// The state of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(crate) enum TokenState {
     Unused,
     /// Used within the reuse interval: its successor is returned again.
     JustUsed,
-    /// Used before the reuse interval: the token was probably stolen.
+    /// Used before the reuse interval: stolen, unless its successor has never been used.
     Reused,
     Expired,
     /// The session was revoked or has expired.
@@ -76,13 +76,14 @@ pub(crate) async fn find(
     row.map(TryInto::try_into).transpose()
 }
 
-/// Marks a token as used, inserts its successor, and extends the session.
+/// Marks a token as used, inserts its successor, and extends the session, though not beyond its
+/// longest lifetime.
 pub(crate) async fn replace(
     tx: &mut TenantTx,
     session: SessionId,
     used: Uuid,
     successor_hash: &[u8; 32],
-    ttl_seconds: f64,
+    lifetimes: SessionLifetimes,
 ) -> sqlx::Result<()> {
     sqlx::query(
         "with used as (
@@ -92,7 +93,9 @@ pub(crate) async fn replace(
            where creator_id = $1 and session_id = $2 and expires_at < now() and id <> $3),
          prolonged as (
            update auth.sessions
-           set last_seen_at = now(), expires_at = now() + make_interval(secs => $6)
+           set last_seen_at = now(),
+               expires_at = least(now() + make_interval(secs => $6),
+                                  created_at + make_interval(secs => $7))
            where creator_id = $1 and id = $2
            returning creator_id, id, expires_at)
          insert into auth.refresh_tokens (creator_id, id, session_id, token_hash, expires_at)
@@ -103,7 +106,8 @@ pub(crate) async fn replace(
     .bind(used)
     .bind(Uuid::now_v7())
     .bind(&successor_hash[..])
-    .bind(ttl_seconds)
+    .bind(lifetimes.renewal_seconds)
+    .bind(lifetimes.total_seconds)
     .execute(tx.conn())
     .await
     .map(|_| ())

@@ -171,6 +171,54 @@ async fn a_cursor_belongs_to_its_period_and_invalid_queries_are_refused() {
     }
 }
 
+/// The verification of a whole log that is intact.
+fn intact(entries: i64) -> Value {
+    json!({"intact": true, "entries": entries, "broken_at": null, "last_seq": entries,
+        "complete": true})
+}
+
+#[tokio::test]
+async fn a_long_log_is_verified_in_segments_and_from_any_entry() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let admin = app.admin().await;
+    let fill = "do $$ begin for i in 1..12000 loop
+        perform auth.append_audit((select creator_id from auth.creators), 'service', null,
+          'session.opened', null, null, i::text); end loop; end $$";
+    sqlx::raw_sql(fill).execute(&admin).await.unwrap();
+    let path = format!("{AUDIT}/verification");
+    assert_eq!(read(&app, &ana, &path).await, intact(12_001));
+    let change = "update auth.audit_log set action = 'session.ended' where seq in (7000, 11000)";
+    sqlx::query(change).execute(&admin).await.unwrap();
+    for (after, entries, broken) in [(0, 12_001, json!(7000)), (7000, 5_001, json!(11_000))] {
+        let found = read(&app, &ana, &format!("{path}?after={after}")).await;
+        assert_eq!(
+            (&found["broken_at"], &found["entries"], &found["complete"]),
+            (&broken, &json!(entries), &json!(true))
+        );
+    }
+    let rest = read(&app, &ana, &format!("{path}?after=11000")).await;
+    assert_eq!(
+        (&rest["intact"], &rest["entries"]),
+        (&json!(true), &json!(1001))
+    );
+    let client = app.client.with_token(&ana.access);
+    // What follows an entry that does not exist cannot be verified.
+    let beyond = read(&app, &ana, &format!("{path}?after=12001")).await;
+    assert_eq!(
+        (&beyond["intact"], &beyond["entries"]),
+        (&json!(true), &json!(0))
+    );
+    for wrong in ["-1", "x", "1.5"] {
+        let refused = client.get(&format!("{path}?after={wrong}")).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+    }
+    let both = join_all([client.get(&path), client.get(&path)]).await;
+    let mut statuses: Vec<u16> = both.iter().map(|answer| answer.status.as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409]);
+}
+
 #[tokio::test]
 async fn fifty_concurrent_writers_append_to_one_chain() {
     let app = TestApp::new().await;
@@ -182,10 +230,7 @@ async fn fifty_concurrent_writers_append_to_one_chain() {
         answer.expect(StatusCode::NO_CONTENT);
     }
     let walk = read(&app, &ana, &format!("{AUDIT}/verification")).await;
-    assert_eq!(
-        walk,
-        json!({"intact": true, "entries": 51, "broken_at": null})
-    );
+    assert_eq!(walk, intact(51));
     let export = client.get(&format!("{AUDIT}/export")).await.text();
     let entry = |line| serde_json::from_str::<Value>(line).unwrap();
     let entries: Vec<Value> = export.lines().map(entry).collect();
@@ -224,10 +269,7 @@ async fn every_change_of_the_chain_is_detected_and_located() {
         }
         let path = format!("{AUDIT}/verification");
         let whole = read(&app, &ana, &path).await;
-        assert_eq!(
-            whole,
-            json!({"intact": true, "entries": 5, "broken_at": null})
-        );
+        assert_eq!(whole, intact(5));
         let admin = app.admin().await;
         sqlx::query(AssertSqlSafe(change))
             .execute(&admin)
@@ -268,10 +310,7 @@ async fn concurrent_sign_ins_leave_no_gap_in_the_chain() {
     }
     assert!(signed_in > 0);
     let found = read(&app, &ana, &format!("{AUDIT}/verification")).await;
-    assert_eq!(
-        found,
-        json!({"intact": true, "entries": 1 + signed_in, "broken_at": null})
-    );
+    assert_eq!(found, intact(1 + signed_in));
 }
 
 #[tokio::test]

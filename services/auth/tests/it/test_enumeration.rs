@@ -117,3 +117,39 @@ async fn a_password_reset_reveals_by_neither_response_nor_timing_who_has_an_acco
     let bound = (known.max(unknown) / 2).max(Duration::from_millis(2));
     assert!(known.abs_diff(unknown) < bound, "{known:?} {unknown:?}");
 }
+
+/// A commit waits for the disk only if its transaction has written something, so the failed sign-in
+/// of an unknown address must write as that of a known one does. The stores of the tests do not
+/// wait for the disk, so this looks into the log of PostgreSQL instead of at the clock.
+#[tokio::test]
+async fn the_failed_sign_in_of_an_unknown_address_is_written_too() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let extension = sqlx::query("create extension if not exists pg_walinspect");
+    extension.execute(&admin).await.unwrap();
+    let start: String = sqlx::query_scalar("select pg_current_wal_flush_lsn()::text")
+        .fetch_one(&admin)
+        .await
+        .unwrap();
+    let answer = app
+        .login("nobody@example.com", "Another-9-Password", "203.0.113.70")
+        .await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    let request = answer.headers["x-request-id"].as_bytes();
+    let bytes: Vec<String> = request.iter().map(|byte| format!("{byte:02X}")).collect();
+    let written = "select exists (
+        select from pg_get_wal_records_info($1::pg_lsn, pg_current_wal_flush_lsn())
+        where resource_manager = 'LogicalMessage' and position($2 in description) > 0)";
+    for _ in 0..100 {
+        let found = sqlx::query_scalar::<_, bool>(written)
+            .bind(&start)
+            .bind(bytes.join(" "))
+            .fetch_one(&admin)
+            .await;
+        if found.unwrap() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nothing was written for an unknown address");
+}

@@ -50,7 +50,10 @@ impl Fixture {
 
     /// Requests an export and skips the wait between attempts, until the export is as wanted.
     async fn export_until(&self, wanted: impl Fn(&Value) -> bool) -> Value {
-        let requested = self.owner.post(EXPORTS, &Value::Null).await;
+        let requested = self
+            .owner
+            .post(EXPORTS, &json!({"password": PASSWORD}))
+            .await;
         let requested = requested.expect(StatusCode::ACCEPTED);
         let one = format!("{EXPORTS}/{}", requested["id"].as_str().unwrap());
         for _ in 0..300 {
@@ -62,7 +65,9 @@ impl Fixture {
                 self.execute("update platform.jobs set run_at = now() where state = 'queued'")
                     .await;
                 // Returns the same request, and wakes the worker.
-                self.owner.post(EXPORTS, &Value::Null).await;
+                self.owner
+                    .post(EXPORTS, &json!({"password": PASSWORD}))
+                    .await;
             }
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
@@ -87,7 +92,7 @@ impl Fixture {
 /// The path of a download of an export that is ready.
 async fn ready(app: &TestApp, account: &Account) -> String {
     let owner = app.client.with_token(&account.access);
-    let requested = owner.post(EXPORTS, &Value::Null).await;
+    let requested = owner.post(EXPORTS, &json!({"password": PASSWORD})).await;
     let id = requested.expect(StatusCode::ACCEPTED)["id"].clone();
     let admin = app.admin().await;
     let done = "update auth.privacy_requests
@@ -135,7 +140,10 @@ async fn an_export_whose_service_always_fails_midway_fails_after_its_attempts() 
     let download = all.owner.get(&format!("{EXPORTS}/{id}/download")).await;
     assert_eq!(download.code(), "export_not_ready");
     // The owner may request another export.
-    let again = all.owner.post(EXPORTS, &Value::Null).await;
+    let again = all
+        .owner
+        .post(EXPORTS, &json!({"password": PASSWORD}))
+        .await;
     assert_ne!(again.expect(StatusCode::ACCEPTED)["id"], export["id"]);
 }
 

@@ -132,13 +132,14 @@ async fn a_repeated_export_request_creates_one_export_even_after_it_has_ended() 
     let named = app.client.with_token(&account.access);
     let named = named.with_header(KEY, "copy-1");
     let path = "/auth/v1/privacy/exports";
-    let first = named.post(path, &json!({})).await;
+    let body = json!({"password": PASSWORD});
+    let first = named.post(path, &body).await;
     let first = first.expect(StatusCode::ACCEPTED);
     sqlx::query("update auth.privacy_requests set state = 'cancelled'")
         .execute(&app.admin().await)
         .await
         .unwrap();
-    let again = named.post(path, &json!({})).await;
+    let again = named.post(path, &body).await;
     assert_eq!(again.expect(StatusCode::ACCEPTED)["id"], first["id"]);
     let count = "select count(*) from auth.privacy_requests";
     assert_eq!(number(&app, count).await, 1);

@@ -198,6 +198,37 @@ async fn sign_ins_are_rate_limited_and_a_right_password_resets_the_count() {
 }
 
 #[tokio::test]
+async fn one_password_is_not_tried_on_the_accounts_of_the_platform() {
+    let app = TestApp::new().await;
+    app.register(EMAIL).await;
+    let network = "203.0.113.8";
+    // Successes are not counted, however many there are, and reset nothing.
+    let mut failed = 0;
+    let refused = loop {
+        let guess = format!("user{failed}@example.com");
+        let answer = app.login(&guess, PASSWORD, network).await;
+        if answer.status != StatusCode::UNAUTHORIZED {
+            break answer;
+        }
+        failed += 1;
+        if failed == 20 || failed == 40 {
+            let known = app.login(EMAIL, PASSWORD, network).await;
+            known.expect(StatusCode::OK);
+        }
+    };
+    // One a minute is added meanwhile.
+    assert!((60..=61).contains(&failed), "{failed}");
+    assert_eq!(
+        (refused.status.as_u16(), refused.code()),
+        (429, "rate_limited".to_owned())
+    );
+    let policy = &refused.headers["ratelimit-policy"];
+    assert_eq!(policy, "\"failed_logins\";q=60;w=3600");
+    let elsewhere = app.login(EMAIL, PASSWORD, "203.0.113.9").await;
+    elsewhere.expect(StatusCode::OK);
+}
+
+#[tokio::test]
 async fn an_outdated_hash_is_replaced_at_the_next_login() {
     let mut app = TestApp::with(|config| config.hashing.iterations = 3).await;
     app.register(EMAIL).await;

@@ -75,7 +75,7 @@ async fn an_erasure_requires_an_owner_the_password_and_the_account_name() {
     let admin = app.client.with_token(&app.sign(&admin).await);
     for answer in [
         admin.post(ERASURES, &erasure_of(&ana)).await,
-        admin.post(EXPORTS, &Value::Null).await,
+        admin.post(EXPORTS, &json!({"password": PASSWORD})).await,
         admin.get(EXPORTS).await,
     ] {
         assert_eq!(answer.code(), "permission_missing");
@@ -83,8 +83,15 @@ async fn an_erasure_requires_an_owner_the_password_and_the_account_name() {
     let none = client.get(ERASURES).await.expect(StatusCode::OK);
     assert_eq!(none["items"], json!([]));
 
+    for (body, code) in [
+        (json!({}), "invalid_fields"),
+        (json!({"password": "Wrong-7-Harbour"}), "wrong_password"),
+    ] {
+        assert_eq!(client.post(EXPORTS, &body).await.code(), code);
+    }
+
     // The request of another account is not found.
-    let made = client.post(EXPORTS, &Value::Null).await;
+    let made = client.post(EXPORTS, &json!({"password": PASSWORD})).await;
     let made = made.expect(StatusCode::ACCEPTED);
     let one = format!("{EXPORTS}/{}", made["id"].as_str().unwrap());
     let ben = app.client.with_token(&ben.access);

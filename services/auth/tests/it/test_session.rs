@@ -1,6 +1,7 @@
 //! Refresh tokens: rotation, concurrent requests, and reuse of stolen tokens.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -116,7 +117,52 @@ async fn two_concurrent_uses_of_a_token_get_one_successor() {
 }
 
 #[tokio::test]
-async fn a_token_reused_too_late_ends_its_session() {
+async fn a_response_that_was_lost_ends_no_session() {
+    let app = TestApp::new().await;
+    let account = app.register(EMAIL).await;
+    let lost = token(&app.refresh(&account.refresh).await.expect(StatusCode::OK));
+    pass_reuse_interval(&app.admin().await).await;
+    let repeated = app.refresh(&account.refresh).await.expect(StatusCode::OK);
+    assert_eq!(token(&repeated), lost);
+    app.refresh(&lost).await.expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_session_ends_after_its_longest_lifetime_however_often_it_is_renewed() {
+    let app = TestApp::with(|config| {
+        config.tokens.refresh_ttl = Duration::from_hours(30 * 24);
+        config.tokens.session_ttl = Duration::from_hours(90 * 24);
+    })
+    .await;
+    let account = app.register(EMAIL).await;
+    let admin = app.admin().await;
+    let mut refresh = account.refresh;
+    for days in [29, 58, 87] {
+        let age = "update auth.sessions set created_at = now() - make_interval(days => $1)";
+        sqlx::query(age).bind(days).execute(&admin).await.unwrap();
+        refresh = token(&app.refresh(&refresh).await.expect(StatusCode::OK));
+    }
+    let left = "select round(extract(epoch from expires_at - now()) / 86400)::bigint
+                from auth.sessions";
+    assert_eq!(count(&admin, left).await, 3, "days until the end");
+    let end = "update auth.sessions set expires_at = now() - interval '1 second'";
+    sqlx::query(end).execute(&admin).await.unwrap();
+    let ended = app.refresh(&refresh).await;
+    assert_eq!(
+        (ended.status.as_u16(), ended.code().as_str()),
+        (401, "invalid_refresh_token")
+    );
+    // A session from before the limit, older than it, is renewed once and then ends.
+    let old = app.login(EMAIL, PASSWORD, "203.0.113.7").await;
+    let old = Account::of(&old.expect(StatusCode::OK)).refresh;
+    let age = "update auth.sessions set created_at = now() - interval '91 days'";
+    sqlx::query(age).execute(&admin).await.unwrap();
+    let last = token(&app.refresh(&old).await.expect(StatusCode::OK));
+    assert_eq!(app.refresh(&last).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_token_reused_after_its_successor_ends_its_session() {
     let app = TestApp::new().await;
     let account = app.register(EMAIL).await;
     let other = app
@@ -124,6 +170,7 @@ async fn a_token_reused_too_late_ends_its_session() {
         .await
         .expect(StatusCode::OK);
     let next = token(&app.refresh(&account.refresh).await.expect(StatusCode::OK));
+    let next = token(&app.refresh(&next).await.expect(StatusCode::OK));
     let admin = app.admin().await;
     pass_reuse_interval(&admin).await;
 

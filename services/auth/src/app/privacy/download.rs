@@ -9,13 +9,15 @@ use serde_json::json;
 use shared_cache::{Key, Lock};
 use shared_config::Service;
 use shared_models::CreatorId;
-use shared_web::ApiError;
 use shared_web::tenant_data::{ExportError, NdjsonWriter, export_rows};
+use shared_web::{ApiError, Caller, ClientIp};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use crate::app::audit;
 use crate::clients::tenant_data::TenantDataService;
+use crate::domain::audit::Action;
 use crate::error::Error;
 use crate::state::AppState;
 
@@ -83,10 +85,16 @@ impl Slot {
 /// line `end`. Without it the export is incomplete. An account has one download at a time.
 pub(crate) async fn download(
     app: AppState,
-    creator: CreatorId,
+    caller: &Caller,
+    ip: ClientIp,
     request: Uuid,
 ) -> Result<Response, Error> {
+    let creator = caller.tenant;
     let slot = Slot::acquire(&app, creator).await?;
+    let mut tx = app.db.tenant(creator).await?;
+    let audit_event = audit::event(&caller.principal, Action::ExportDownloaded, ip).on(request);
+    audit::append(&mut tx, audit_event).await?;
+    tx.commit().await?;
     let (writer, response) = NdjsonWriter::answer();
     let mut writer = writer.with_patience(READER_TIMEOUT);
     let work = async move {

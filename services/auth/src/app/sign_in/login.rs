@@ -60,7 +60,25 @@ pub(crate) async fn login(
     device: &Device,
 ) -> Result<LoginOutcome, Error> {
     let limit_subject = limits::by_ip_and_account(device.ip, email);
+    let network = limits::by_ip(device.ip);
     limits::enforce(&app.cache, limits::LOGIN, &limit_subject).await?;
+    limits::enforce(&app.cache, limits::FAILED_LOGINS, &network).await?;
+    let outcome = verify_password(app, email, password, device).await;
+    if !matches!(outcome, Err(Error::InvalidCredentials)) {
+        limits::give_back(&app.cache, limits::FAILED_LOGINS, &network);
+    }
+    if outcome.is_ok() {
+        limits::reset(&app.cache, limits::LOGIN, &limit_subject);
+    }
+    outcome
+}
+
+async fn verify_password(
+    app: &AppState,
+    email: &Email,
+    password: PasswordText,
+    device: &Device,
+) -> Result<LoginOutcome, Error> {
     // An unknown address returns the nil user, and runs the same statements as a known one.
     let (login, stored_hash) = login_lookup::find_credentials(&app.db, email).await?;
     let check = app
@@ -70,16 +88,8 @@ pub(crate) async fn login(
     let PasswordCheck::Match { rehashed } = check else {
         return Err(reject(app, login, device.ip).await?);
     };
-    let outcome = continue_login(
-        app,
-        login,
-        stored_hash.as_deref(),
-        rehashed.as_deref(),
-        device,
-    )
-    .await?;
-    limits::reset(&app.cache, limits::LOGIN, &limit_subject);
-    Ok(outcome)
+    let (stored_hash, rehashed) = (stored_hash.as_deref(), rehashed.as_deref());
+    continue_login(app, login, stored_hash, rehashed, device).await
 }
 
 /// After the right password: opens a session, or issues the challenge for the second step.
@@ -202,7 +212,11 @@ async fn reject(app: &AppState, login: Login, ip: ClientIp) -> Result<Error, Err
         Action::SignInFailed
     };
     let audit_event = audit::event(Actor::Anonymous, action, ip).on(login.user);
-    audit::append(&mut tx, audit_event).await?;
+    if login.is_unknown() {
+        audit::append_nowhere(&mut tx, audit_event).await?;
+    } else {
+        audit::append(&mut tx, audit_event).await?;
+    }
     tx.commit().await?;
     if locked {
         tracing::warn!(user = %login.user, "user locked after too many wrong passwords");

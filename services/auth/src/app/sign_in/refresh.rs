@@ -51,8 +51,9 @@ async fn rotate(
     let successor = app.accounts.successors.successor_of(token.id);
     match token.state {
         TokenState::Unused => {
-            let ttl = app.accounts.refresh_ttl_seconds;
-            refresh_tokens::replace(tx, session, token.id, &successor.hash(), ttl).await?;
+            let lifetimes = app.accounts.lifetimes;
+            let hash = successor.hash();
+            refresh_tokens::replace(tx, session, token.id, &hash, lifetimes).await?;
             count("rotated");
         }
         TokenState::JustUsed => {
@@ -63,7 +64,11 @@ async fn rotate(
         }
         TokenState::Expired => return Err(refused("expired")),
         TokenState::SessionEnded => return Err(refused("ended")),
-        TokenState::Reused => return end_reused(app, tx, session, ip).await,
+        // While its successor is unused, the response with that may have been lost.
+        TokenState::Reused => match refresh_tokens::find(tx, session, &successor.hash()).await? {
+            Some(next) if next.state == TokenState::Unused => count("lost"),
+            _ => return end_reused(app, tx, session, ip).await,
+        },
     }
     let user = users::find(tx, token.user)
         .await?
@@ -90,7 +95,7 @@ async fn find_locked(
     token.ok_or_else(|| refused("unknown"))
 }
 
-/// Ends the session of a token that was used again too late.
+/// Ends the session of a token that was used again after its successor.
 async fn end_reused(
     app: &AppState,
     tx: &mut TenantTx,

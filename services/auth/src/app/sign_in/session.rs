@@ -59,7 +59,7 @@ pub(super) fn new_session<'a>(
         user,
         device,
         token_hash: token.hash(),
-        ttl_seconds: app.accounts.refresh_ttl_seconds,
+        ttl_seconds: app.accounts.lifetimes.first_seconds(),
         audit_event,
     }
 }
