@@ -12,6 +12,7 @@ use crate::api::{CreatorPlatform, CreatorPlatformSpec, Tenant};
 use crate::observed::Observed;
 
 mod checks;
+mod pod_template;
 mod schema;
 mod shape;
 

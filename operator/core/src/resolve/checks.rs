@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared_config::{Service, keys};
 use shared_egress::{AllowedNetworks, BadNetworks};
 
-use super::{Problem, SUPPORTED};
+use super::{Problem, SUPPORTED, pod_template};
 use crate::api::CreatorPlatform;
 use crate::api::model_servers::ServedUse;
 use crate::api::ollama::ModelUse;
@@ -149,6 +149,13 @@ fn workload(path: &str, workload: &Workload, found: &mut Vec<Problem>) {
             path: format!("{path}.podTemplate"),
             wrong: format!("is not a valid pod template: {error}"),
             remedy: "see `kubectl explain pod.spec`".to_owned(),
+        });
+    }
+    for field in pod_template::forbidden(template) {
+        found.push(Problem {
+            path: format!("{path}.podTemplate{field}"),
+            wrong: "an override may not set this field, or not to this value".to_owned(),
+            remedy: "remove it; SECURITY.md says what an override may change".to_owned(),
         });
     }
 }
