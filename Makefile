@@ -100,5 +100,6 @@ events: ## print the events that the subscriptions of each service of the platfo
 outbox: ## print unsent emails: of `make dev` if it runs, otherwise of the platform in the cluster
 	@tests/stores/outbox || $(KUBECTL) -n $(NAMESPACE) exec deploy/$(PLATFORM)-auth -- auth-service outbox
 
-redis-shell: ## open redis-cli on the platform's Redis
-	$(KUBECTL) -n $(NAMESPACE) exec -it $(PLATFORM)-redis-0 -- redis-cli
+redis-shell: ## open redis-cli on the platform's Redis, with the rights of auth
+	$(KUBECTL) -n $(NAMESPACE) exec -it $(PLATFORM)-redis-0 -- \
+	  sh -c 'exec redis-cli --user auth --pass "$$AUTH_REDIS_PASSWORD" --no-auth-warning'
