@@ -90,10 +90,12 @@ impl Limiter {
             .map(|(key, rule)| (key.clone(), rule.limit))
             .collect();
         let rules = keyed_rules.into_iter().map(|(_, rule)| rule).collect();
-        let decision = self.limiter.take(&limits).await.ok();
-        if decision.is_none() {
-            tracing::warn!("Redis unavailable; request not rate-limited");
-        }
+        let taken = self.limiter.take(&limits).await;
+        let decision = taken
+            .inspect_err(
+                |cause| tracing::warn!(%cause, "Redis unavailable; request not rate-limited"),
+            )
+            .ok();
         Charged { rules, decision }
     }
 
