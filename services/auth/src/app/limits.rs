@@ -38,9 +38,9 @@ pub(crate) const LOGIN: LimitRule = LimitRule {
     fails_closed: true,
 };
 
-/// Failed sign-ins per IP network, of all accounts together: nobody tries one password on a
-/// million accounts. Each attempt is counted before its password is verified, and given back unless
-/// it has failed. Fails closed, like the one above.
+/// Failed sign-ins per IP network, of all accounts together, so that one password cannot be tried
+/// on a million accounts. Each attempt is counted before its password is verified, and given back
+/// unless it has failed. Fails closed, like `LOGIN`.
 pub(crate) const FAILED_LOGINS: LimitRule = LimitRule {
     name: "failed_logins",
     limit: per(60, Duration::from_hours(1), 60),
