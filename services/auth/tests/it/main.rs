@@ -21,6 +21,7 @@ mod test_openapi;
 mod test_outage;
 mod test_password;
 mod test_password_change;
+mod test_password_spellings;
 mod test_privacy;
 mod test_registration;
 mod test_revocations;

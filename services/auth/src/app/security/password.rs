@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::password_hasher::PasswordCheck;
 use crate::app::{audit, limits, mailer};
 use crate::domain::audit::{Action, Actor};
-use crate::domain::credentials::PasswordText;
+use crate::domain::credentials::{NewPassword, PasswordText};
 use crate::domain::email;
 use crate::domain::email_token::{EmailToken, Purpose};
 use crate::domain::password::Assessment;
@@ -26,7 +26,7 @@ const MAX_PERSONAL_INFO: usize = 20;
 pub(crate) async fn rate(
     app: &AppState,
     ip: ClientIp,
-    password: &PasswordText,
+    password: &NewPassword,
     personal: &[&str],
 ) -> Result<Assessment, Error> {
     limits::enforce(&app.cache, limits::PASSWORD_RATING, &limits::by_ip(ip)).await?;
@@ -41,7 +41,7 @@ pub(crate) async fn rate(
 /// its owner.
 pub(crate) async fn enforce_policy(
     app: &AppState,
-    password: &PasswordText,
+    password: &NewPassword,
     personal: &[&str],
 ) -> Result<(), Error> {
     let rules = app.accounts.password_rules;
@@ -69,7 +69,7 @@ pub(crate) async fn reauthenticate(
     let stored_hash = users::password_hash(&mut tx, user).await?;
     drop(tx);
     let hasher = &app.password_hasher;
-    match hasher.verify(password.into_secret(), stored_hash).await? {
+    match hasher.verify(password, stored_hash).await? {
         PasswordCheck::Match { .. } => {
             limits::reset(&app.cache, limits::REAUTHENTICATE, &limit_subject);
             Ok(())
@@ -84,14 +84,14 @@ pub(crate) async fn change(
     caller: &Caller,
     ip: ClientIp,
     current: PasswordText,
-    new: PasswordText,
+    new: NewPassword,
 ) -> Result<(), Error> {
     let (user, _, session) = caller.user()?;
     let mut reading = app.db.tenant_read(caller.tenant).await?;
     let found = me::find_signed_in(&mut reading, user, session).await?;
     let known = found.ok_or(Error::SessionEnded)?.user;
     drop(reading);
-    let is_same = current.as_str() == new.as_str();
+    let is_same = current.prepared().expose() == new.as_str();
     reauthenticate(app, caller.tenant, user, current).await?;
     if is_same {
         return Err(Denied::SamePassword.into());
@@ -138,7 +138,7 @@ pub(crate) async fn request_reset(
 pub(crate) async fn confirm_reset(
     app: &AppState,
     token: String,
-    password: PasswordText,
+    password: NewPassword,
     ip: ClientIp,
 ) -> Result<(), Error> {
     limits::enforce(&app.cache, limits::EMAIL_CODE, &limits::by_ip(ip)).await?;

@@ -9,6 +9,7 @@ use shared_config::Secret;
 use tokio::sync::Semaphore;
 
 use crate::config::HashingSettings;
+use crate::domain::credentials::PasswordText;
 
 /// Queued hashes per running one: at 20 ms a hash (the minimum cost), well below a second.
 const MAX_QUEUED_PER_LANE: usize = 32;
@@ -46,7 +47,7 @@ pub(crate) enum HashError {
 pub(crate) enum PasswordCheck {
     Mismatch,
     /// `rehashed` is a new hash when the stored one was made with other parameters than the
-    /// current ones.
+    /// current ones, or from another spelling than the prepared one.
     Match {
         rehashed: Option<String>,
     },
@@ -72,17 +73,26 @@ impl PasswordHasher {
             .await
     }
 
-    /// Compares a password with a stored hash. Without a stored hash it does the same work, so that
-    /// timing does not reveal which accounts exist.
+    /// Compares a password with a stored hash, and then its raw spelling where that differs.
+    /// Without a stored hash it does the same work, so that timing does not reveal which accounts
+    /// exist.
     pub(crate) async fn verify(
         &self,
-        password: Secret<String>,
+        password: PasswordText,
         stored: Option<String>,
     ) -> Result<PasswordCheck, HashError> {
         let argon2 = self.argon2.clone();
-        self.run(move |memory| match stored {
-            Some(stored) => compare(&argon2, password.expose(), &stored, memory),
-            None => hash(&argon2, password.expose(), memory).map(|_| PasswordCheck::Mismatch),
+        self.run(move |memory| {
+            if let Some(stored) = stored {
+                return compare_spellings(&argon2, &password, &stored, memory);
+            }
+            for text in [Some(password.prepared()), password.raw()]
+                .into_iter()
+                .flatten()
+            {
+                hash(&argon2, text.expose(), memory)?;
+            }
+            Ok(PasswordCheck::Mismatch)
         })
         .await
     }
@@ -129,6 +139,25 @@ fn hash(argon2: &Argon2<'_>, password: &str, memory: &mut Memory) -> Result<Stri
         hash: Some(output),
     };
     Ok(phc.to_string())
+}
+
+fn compare_spellings(
+    argon2: &Argon2<'_>,
+    password: &PasswordText,
+    stored: &str,
+    memory: &mut Memory,
+) -> Result<PasswordCheck, HashError> {
+    let prepared = password.prepared().expose();
+    let check = compare(argon2, prepared, stored, memory)?;
+    let (PasswordCheck::Mismatch, Some(raw)) = (&check, password.raw()) else {
+        return Ok(check);
+    };
+    if compare(argon2, raw.expose(), stored, memory)? == PasswordCheck::Mismatch {
+        return Ok(PasswordCheck::Mismatch);
+    }
+    // The hash of an earlier version: from now on every spelling of the password matches.
+    let rehashed = Some(hash(argon2, prepared, memory)?);
+    Ok(PasswordCheck::Match { rehashed })
 }
 
 fn compare(

@@ -83,7 +83,7 @@ async fn verify_password(
     let (login, stored_hash) = login_lookup::find_credentials(&app.db, email).await?;
     let check = app
         .password_hasher
-        .verify(password.into_secret(), stored_hash.clone())
+        .verify(password, stored_hash.clone())
         .await?;
     let PasswordCheck::Match { rehashed } = check else {
         return Err(reject(app, login, device.ip).await?);

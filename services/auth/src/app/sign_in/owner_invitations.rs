@@ -4,7 +4,7 @@ use super::session::{self, SignedInUser};
 use crate::app::security::password;
 use crate::app::{audit, limits};
 use crate::domain::audit::{Action, Actor};
-use crate::domain::credentials::PasswordText;
+use crate::domain::credentials::NewPassword;
 use crate::domain::device::Device;
 use crate::domain::owner_invitation;
 use crate::error::Error;
@@ -16,7 +16,7 @@ use crate::store::{me, tenants};
 pub(crate) async fn accept(
     app: &AppState,
     token: &str,
-    password: PasswordText,
+    password: NewPassword,
     device: &Device,
 ) -> Result<SignedInUser, Error> {
     limits::enforce(&app.cache, limits::INVITATION, &limits::by_ip(device.ip)).await?;

@@ -9,7 +9,7 @@ use crate::app::security::password;
 use crate::app::team::members;
 use crate::app::{audit, limits};
 use crate::domain::audit::{Action, Actor};
-use crate::domain::credentials::PasswordText;
+use crate::domain::credentials::NewPassword;
 use crate::domain::device::Device;
 use crate::domain::email_token::EmailToken;
 use crate::domain::full_name::FullName;
@@ -22,7 +22,7 @@ use crate::store::{creators, login_lookup, me, signup_invitations, users};
 #[derive(Debug)]
 pub(crate) struct NewAccount {
     pub(crate) email: Email,
-    pub(crate) password: PasswordText,
+    pub(crate) password: NewPassword,
     pub(crate) full_name: FullName,
     pub(crate) company_name: Option<SingleLine<200>>,
     /// The token of an invitation.

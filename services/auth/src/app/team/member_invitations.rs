@@ -14,7 +14,7 @@ use crate::app::sign_in::session::{self, SignedInUser};
 use crate::app::team::members;
 use crate::app::{audit, limits};
 use crate::domain::audit::{Action, Actor};
-use crate::domain::credentials::PasswordText;
+use crate::domain::credentials::NewPassword;
 use crate::domain::device::Device;
 use crate::domain::email;
 use crate::domain::email_token::EmailToken;
@@ -115,7 +115,7 @@ pub(crate) async fn revoke(
 #[derive(Debug)]
 pub(crate) struct Acceptance {
     pub(crate) token: String,
-    pub(crate) password: PasswordText,
+    pub(crate) password: NewPassword,
     pub(crate) full_name: FullName,
 }
 

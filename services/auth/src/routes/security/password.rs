@@ -9,7 +9,7 @@ use shared_web::{Body, Caller, ClientIp, Problem};
 use utoipa::ToSchema;
 
 use crate::app::security::password;
-use crate::domain::credentials::PasswordText;
+use crate::domain::credentials::{NewPassword, PasswordText};
 use crate::domain::password::{Assessment, Violation};
 use crate::error::Error;
 use crate::routes::openapi_responses::{BodyErrors, LimitErrors, TokenErrors, UnavailableErrors};
@@ -20,7 +20,7 @@ use crate::state::AppState;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasswordCandidate {
-    password: PasswordText,
+    password: NewPassword,
     /// What is known about its owner: names, email address, company.
     #[serde(default)]
     #[schema(max_items = 20)]
@@ -114,7 +114,7 @@ pub(crate) async fn validate_password(
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasswordChange {
     current_password: PasswordText,
-    new_password: PasswordText,
+    new_password: NewPassword,
 }
 
 /// The address of a user who has forgotten the password.
@@ -129,7 +129,7 @@ pub(crate) struct ResetRequest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reset {
     token: String,
-    new_password: PasswordText,
+    new_password: NewPassword,
 }
 
 /// Change the password.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::session_response::SignedIn;
 use crate::app::sign_in::owner_invitations;
-use crate::domain::credentials::PasswordText;
+use crate::domain::credentials::NewPassword;
 use crate::domain::device::Device;
 use crate::error::Error;
 use crate::routes::openapi_responses::{BodyErrors, LimitErrors, UnavailableErrors};
@@ -21,7 +21,7 @@ use crate::state::AppState;
 pub(crate) struct Acceptance {
     /// The token in the invitation.
     token: String,
-    password: PasswordText,
+    password: NewPassword,
 }
 
 /// Accept the invitation to own an account.

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::session_response::SignedIn;
 use crate::app::sign_in::registration;
-use crate::domain::credentials::PasswordText;
+use crate::domain::credentials::NewPassword;
 use crate::domain::device::Device;
 use crate::domain::full_name::FullName;
 use crate::error::Error;
@@ -23,7 +23,7 @@ use crate::state::AppState;
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewAccount {
     email: Email,
-    password: PasswordText,
+    password: NewPassword,
     full_name: FullName,
     company_name: Option<SingleLine<200>>,
     /// The token of an invitation; required where registration is by invitation only.

@@ -16,7 +16,7 @@ use crate::app::idempotency::Execution;
 use crate::app::team::member_invitations::{
     self, Acceptance, MemberInvitationRow, NewMemberInvitation,
 };
-use crate::domain::credentials::PasswordText;
+use crate::domain::credentials::NewPassword;
 use crate::domain::device::Device;
 use crate::domain::full_name::FullName;
 use crate::error::Error;
@@ -63,7 +63,7 @@ pub(crate) struct MadeInvite {
 pub(crate) struct InviteAcceptance {
     /// The token in the email.
     token: String,
-    password: PasswordText,
+    password: NewPassword,
     full_name: FullName,
 }
 

@@ -11,14 +11,18 @@ fn hasher(iterations: u32, concurrency: usize) -> PasswordHasher {
     PasswordHasher::new(settings).unwrap()
 }
 
-fn typed(text: &str) -> Secret<String> {
+fn typed(text: &str) -> PasswordText {
+    PasswordText::try_from(text.to_owned()).unwrap()
+}
+
+fn set(text: &str) -> Secret<String> {
     Secret::new(text.to_owned())
 }
 
 #[tokio::test]
 async fn a_password_matches_its_own_hash_only() {
     let hasher = hasher(2, 1);
-    let stored = hasher.hash(typed("Correct-Horse-9")).await.unwrap();
+    let stored = hasher.hash(set("Correct-Horse-9")).await.unwrap();
     assert!(
         stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
         "{stored}"
@@ -41,7 +45,7 @@ async fn a_password_matches_its_own_hash_only() {
 
 #[tokio::test]
 async fn a_hash_with_other_parameters_is_replaced() {
-    let stored = hasher(3, 1).hash(typed("Correct-Horse-9")).await.unwrap();
+    let stored = hasher(3, 1).hash(set("Correct-Horse-9")).await.unwrap();
     let current = hasher(2, 1);
     let check = current
         .verify(typed("Correct-Horse-9"), Some(stored.clone()))
@@ -66,6 +70,31 @@ async fn a_hash_with_other_parameters_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_hash_of_the_raw_spelling_matches_and_is_replaced() {
+    let hasher = hasher(2, 1);
+    // As versions did that hashed what was typed.
+    let stored = hasher.hash(set("Cafe\u{301}-7-Lantern")).await.unwrap();
+    let verify = async |text: &str, stored: &str| {
+        let check = hasher.verify(typed(text), Some(stored.to_owned())).await;
+        check.unwrap()
+    };
+    let composed = verify("Caf\u{e9}-7-Lantern", &stored).await;
+    assert_eq!(composed, PasswordCheck::Mismatch, "not what was typed then");
+    let PasswordCheck::Match {
+        rehashed: Some(fresh),
+    } = verify("Cafe\u{301}-7-Lantern", &stored).await
+    else {
+        panic!("the hash of the raw spelling must match and be replaced");
+    };
+    for text in ["Caf\u{e9}-7-Lantern", "Cafe\u{301}-7-Lantern"] {
+        let check = verify(text, &fresh).await;
+        assert_eq!(check, PasswordCheck::Match { rehashed: None }, "{text}");
+    }
+    let wrong = verify("Cafe\u{301}-8-Lantern", &stored).await;
+    assert_eq!(wrong, PasswordCheck::Mismatch);
+}
+
+#[tokio::test]
 async fn a_damaged_hash_is_an_error() {
     let check = hasher(2, 1)
         .verify(typed("x"), Some("$argon2id$nonsense".to_owned()))
@@ -80,7 +109,7 @@ async fn a_full_queue_refuses_at_once_and_serves_the_rest() {
     let tasks: Vec<_> = (0..many)
         .map(|_| {
             let hasher = hasher.clone();
-            tokio::spawn(async move { hasher.hash(typed("Correct-Horse-9")).await })
+            tokio::spawn(async move { hasher.hash(set("Correct-Horse-9")).await })
         })
         .collect();
     let (mut served, mut busy) = (0, 0);
@@ -94,7 +123,7 @@ async fn a_full_queue_refuses_at_once_and_serves_the_rest() {
     assert!(busy >= 1, "{served} served, {busy} refused");
     assert_eq!(served + busy, many);
     assert!(
-        hasher.hash(typed("Correct-Horse-9")).await.is_ok(),
+        hasher.hash(set("Correct-Horse-9")).await.is_ok(),
         "every permit is free again"
     );
 }
@@ -103,7 +132,7 @@ async fn a_full_queue_refuses_at_once_and_serves_the_rest() {
 async fn hashes_are_those_of_the_argon2_crate() {
     use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
     let hasher = hasher(2, 1);
-    let ours = hasher.hash(typed("Correct-Horse-9")).await.unwrap();
+    let ours = hasher.hash(set("Correct-Horse-9")).await.unwrap();
     let parsed = PasswordHash::new(&ours).unwrap();
     let crates_own = Argon2::default();
     crates_own
