@@ -8,6 +8,7 @@ pub(crate) mod device;
 pub(crate) mod email;
 pub(crate) mod email_token;
 pub(crate) mod full_name;
+pub(crate) mod login_address;
 pub(crate) mod owner_invitation;
 pub(crate) mod password;
 pub(crate) mod refresh_token;

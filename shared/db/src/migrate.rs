@@ -1,5 +1,7 @@
 //! Creates roles and migrates the schema: the work of the `migrate` binary.
 
+mod addresses;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -100,6 +102,7 @@ pub async fn run(settings: &Settings) -> Result<i64, Error> {
         .execute(&mut connection)
         .await?;
     migrator_of(MIGRATIONS).run(&mut connection).await?;
+    addresses::respell(&mut connection).await?;
     connection.close().await?;
     admin.close().await?;
     Ok(MIGRATIONS.last().map_or(0, |(number, _, _)| *number))

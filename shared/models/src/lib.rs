@@ -19,7 +19,7 @@ pub mod words;
 
 pub use bounded::Bounded;
 pub use content_hash::ContentHash;
-pub use email::Email;
+pub use email::{Email, NotAnEmail};
 pub use event::{Event, EventType};
 pub use id::{
     ApiKeyId, ChannelId, ChunkId, CollectionId, ConversationId, CreatorId, DocumentId,

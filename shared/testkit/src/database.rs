@@ -78,6 +78,21 @@ impl TestDatabase {
         restored
     }
 
+    /// Migrates the database again, as each upgrade does.
+    pub async fn migrate(&self, stores: &Stores) {
+        let admin = PgConnectOptions::from_str(&stores.postgres).expect("TEST_DATABASE_URL");
+        let mut connection = connect(&admin).await;
+        run(&mut connection, LOCK_ROLES).await;
+        migrate::run(&migration(
+            &admin,
+            password_of(&stores.postgres),
+            &self.name,
+        ))
+        .await
+        .expect("the migrations");
+        connection.close().await.expect("close");
+    }
+
     /// The database as a service sees it: its role, no ownership, row-level security.
     pub fn as_service(&self, service: Service) -> Db {
         Db::new(&self.settings(service))

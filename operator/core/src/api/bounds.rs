@@ -21,6 +21,17 @@ pub const IMAGE: &str = r"^[a-zA-Z0-9][-._a-zA-Z0-9:/]*(@sha256:[a-f0-9]{64})?$"
 /// Shape of a schedule of five fields or a macro such as `@daily`.
 pub const SCHEDULE: &str =
     r"^(@(hourly|daily|weekly|monthly|yearly)|[-0-9*/,]+( [-0-9A-Za-z*/,?]+){4})$";
+/// Shape of an email address. auth decides: it also refuses domains that IDNA does not know.
+pub const EMAIL: &str = concat!(
+    r#"^[^\s@<>()\[\],;:\\"\x00-\x1F\x7F]{1,64}@"#,
+    // Labels of letters, digits and hyphens, which are no first or last character.
+    r"([^\x00-\x2F\x3A-\x40\x5B-\x60\x7B-\x7F]",
+    r"([^\x00-\x2C\x2E\x2F\x3A-\x40\x5B-\x60\x7B-\x7F]{0,61}",
+    r"[^\x00-\x2F\x3A-\x40\x5B-\x60\x7B-\x7F])?\.)+",
+    r"[^\x00-\x2F\x3A-\x40\x5B-\x60\x7B-\x7F]",
+    r"([^\x00-\x2C\x2E\x2F\x3A-\x40\x5B-\x60\x7B-\x7F]{0,61}",
+    r"[^\x00-\x2F\x3A-\x40\x5B-\x60\x7B-\x7F])?$",
+);
 /// Scheme, host and port as browsers send them: in lower case, without a path.
 pub const ORIGIN: &str = r"^https?://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?$";
 /// Shape of an IP range such as `10.0.0.0/8`.

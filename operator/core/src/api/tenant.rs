@@ -41,12 +41,16 @@ use super::workload::NameRef;
     validation = Rule::new("!has(self.spec.confirmDeletion) || (has(self.status) && \
         has(self.status.creatorId) && self.spec.confirmDeletion == self.status.creatorId)")
         .message("confirmDeletion must equal status.creatorId, the id of the account to erase"),
+    validation = Rule::new("self.spec.owner.email == oldSelf.spec.owner.email || \
+        !has(oldSelf.status) || !has(oldSelf.status.creatorId)")
+        .message("owner.email cannot change once the account exists: members are managed inside \
+            the account"),
     validation = Rule::new("size(self.metadata.name) <= 63")
         .message("the name of a tenant must have at most 63 characters")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.owner.email == oldSelf.owner.email")
-    .message("owner.email cannot change: members are managed inside the account"))]
+#[x_kube(validation = Rule::new(r"!self.owner.email.matches('[\\p{C}\\p{Z}].*@')")
+    .message("owner.email must not have invisible characters before the @"))]
 #[x_kube(validation = Rule::new("self.platformRef == oldSelf.platformRef")
     .message("platformRef cannot change: create a new Tenant on the other platform"))]
 pub struct TenantSpec {
@@ -98,11 +102,9 @@ pub struct PlatformRef {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Owner {
-    /// Email address of the owner, to whom the invitation is issued. Immutable.
-    #[schemars(
-        length(min = 3, max = 254),
-        regex(pattern = r"^[^\s@]+@[^\s@]+\.[^\s@]+$")
-    )]
+    /// Email address of the owner, to whom the invitation is issued. Immutable once the account
+    /// exists.
+    #[schemars(length(min = 3, max = 254), regex(pattern = bounds::EMAIL))]
     pub email: String,
     /// Full name of the owner.
     #[schemars(length(min = 2, max = 100))]

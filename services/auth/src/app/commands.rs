@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::platform_admins;
 use crate::config::Config;
+use crate::domain::login_address::LoginAddress;
 use crate::state::AppState;
 use crate::store::mail_outbox::{self, UnsentEmail};
 
@@ -105,15 +106,15 @@ pub async fn grant_admin(config: &Config, email: &str) -> Result<String, Command
 
 /// Removes a platform administrator.
 pub async fn revoke_admin(config: &Config, email: &str) -> Result<String, CommandError> {
-    let email = Email::parse(email).map_err(failed)?;
+    let address = LoginAddress::parse(email).map_err(failed)?;
     let app = AppState::new(config)?;
-    if !platform_admins::revoke(&app, &email)
+    if !platform_admins::revoke(&app, &address)
         .await
         .map_err(failed)?
     {
         return Err(failed("no administrator has this email address"));
     }
-    let email = email.as_str();
+    let email = address.spelling();
     Ok(format!(
         "{email} is no longer an administrator of the platform\n"
     ))

@@ -6,7 +6,6 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use shared_cache::{Cache, Decision, Key, Limit};
-use shared_models::Email;
 use shared_web::ClientIp;
 use shared_web::rate_limit::Rule;
 use tracing::Instrument as _;
@@ -142,13 +141,13 @@ pub(crate) fn by_ip(ip: ClientIp) -> String {
 }
 
 /// Counts per IP network and account.
-pub(crate) fn by_ip_and_account(ip: ClientIp, email: &Email) -> String {
-    format!("{}:{}", ip.network(), by_account(email))
+pub(crate) fn by_ip_and_account(ip: ClientIp, address: &str) -> String {
+    format!("{}:{}", ip.network(), by_account(address))
 }
 
 /// Counts per account. The key in Redis contains a hash of the email address only.
-pub(crate) fn by_account(email: &Email) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(email.as_str()))
+pub(crate) fn by_account(address: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(address))
 }
 
 /// Counts a request, or refuses it.

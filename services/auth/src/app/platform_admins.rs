@@ -3,6 +3,7 @@
 use shared_models::{Email, UserId};
 use shared_web::Caller;
 
+use crate::domain::login_address::LoginAddress;
 use crate::error::{Denied, Error};
 use crate::state::AppState;
 use crate::store::platform_admins;
@@ -29,9 +30,10 @@ pub(crate) async fn grant(app: &AppState, email: &Email) -> Result<bool, Error> 
 }
 
 /// Removes an administrator; false when the user of the address is not one.
-pub(crate) async fn revoke(app: &AppState, email: &Email) -> Result<bool, Error> {
+pub(crate) async fn revoke(app: &AppState, address: &LoginAddress) -> Result<bool, Error> {
     let mut tx = app.db.system().await?;
-    let revoked = platform_admins::revoke(&mut tx, email).await?;
+    let revoked = platform_admins::revoke(&mut tx, address.spelling()).await?
+        || platform_admins::revoke(&mut tx, address.as_str()).await?;
     if revoked {
         tx.commit().await?;
     }

@@ -6,6 +6,7 @@ use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use shared_models::Email;
 use shared_rpc::http_client;
 use uuid::Uuid;
 
@@ -59,7 +60,8 @@ impl SmtpClient {
     /// Sends an email. After a crash an email may be sent twice, but with the same message id, so
     /// that mail programs show it once.
     pub(crate) async fn send(&self, id: Uuid, email: &EmailMessage) -> Result<(), SmtpError> {
-        let to = Mailbox::new(None, email.to.parse().map_err(permanent)?);
+        let address = Email::parse(&email.to).map_err(permanent)?;
+        let to = Mailbox::new(None, address.as_str().parse().map_err(permanent)?);
         let message = Message::builder()
             .from(self.from.clone())
             .to(to)
@@ -72,9 +74,18 @@ impl SmtpClient {
         match self.transport.send(message).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_permanent() => Err(permanent(error)),
+            Err(error) if lacks_smtputf8(&error) => Err(permanent(
+                "the mail server does not accept addresses with characters other than ASCII",
+            )),
             Err(error) => Err(SmtpError::Transient(error.to_string())),
         }
     }
+}
+
+/// The server does not have the extension that an address beyond ASCII requires (RFC 6531). lettre
+/// does not give this error a kind of its own.
+fn lacks_smtputf8(error: &lettre::transport::smtp::Error) -> bool {
+    error.is_client() && error.to_string().contains("SMTPUTF8")
 }
 
 fn permanent(error: impl std::fmt::Display) -> SmtpError {

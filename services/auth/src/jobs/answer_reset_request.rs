@@ -43,7 +43,7 @@ pub(super) async fn answer_oldest(app: &AppState) -> Result<bool, Error> {
     let Some(address) = reset_requests::take_oldest(&mut system).await? else {
         return Ok(false);
     };
-    if let Some(login) = login_lookup::find_login(&app.db, &address).await? {
+    if let Some(login) = login_lookup::find_user(&app.db, &address).await? {
         let mut tx = app.db.tenant(login.creator).await?;
         if let Some(user) = users::find(&mut tx, login.user).await? {
             let token = EmailToken::random()?;

@@ -3,6 +3,9 @@
 use shared_db::{Db, TenantTx};
 use shared_models::{CreatorId, Email, SessionId, UserId};
 use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+
+use crate::domain::login_address::LoginAddress;
 
 /// The user of an email address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,33 +28,48 @@ pub(crate) struct TokenOwner {
     pub(crate) session: SessionId,
 }
 
-/// Finds the user of an email address.
+/// Finds the user who has an email address.
 pub(crate) async fn find_login(db: &Db, email: &Email) -> sqlx::Result<Option<Login>> {
     let sql = "select tenant, user_id from auth.find_login($1)";
     let row = db.look_up(|| sqlx::query(sql).bind(email.as_str())).await?;
-    let login = |row: sqlx::postgres::PgRow| {
-        Ok(Login {
-            creator: row.try_get("tenant")?,
-            user: row.try_get("user_id")?,
-        })
-    };
-    row.map(login).transpose()
+    row.as_ref().map(login).transpose()
 }
 
-/// Finds the user of an email address, and the password hash. An unknown address returns the nil
-/// user without a hash at the same cost, so that timing does not reveal which accounts exist.
-pub(crate) async fn find_credentials(
-    db: &Db,
-    email: &Email,
-) -> sqlx::Result<(Login, Option<String>)> {
-    let sql = "select tenant, user_id, password_hash from auth.find_credentials($1)";
-    let row = db.look_up(|| sqlx::query(sql).bind(email.as_str())).await?;
-    let row = row.ok_or(sqlx::Error::RowNotFound)?;
-    let login = Login {
+fn login(row: &PgRow) -> sqlx::Result<Login> {
+    Ok(Login {
         creator: row.try_get("tenant")?,
         user: row.try_get("user_id")?,
+    })
+}
+
+/// Finds the user who signs in with an address.
+pub(crate) async fn find_user(db: &Db, address: &LoginAddress) -> sqlx::Result<Option<Login>> {
+    let sql = "select tenant, user_id from auth.find_login($1, $2)";
+    let query = || {
+        sqlx::query(sql)
+            .bind(address.as_str())
+            .bind(address.spelling())
     };
-    Ok((login, row.try_get("password_hash")?))
+    db.look_up(query).await?.as_ref().map(login).transpose()
+}
+
+/// Finds the user who signs in with an address, and the password hash. An unknown address returns
+/// the nil user without a hash at the same cost, so that timing does not reveal which accounts
+/// exist.
+pub(crate) async fn find_credentials(
+    db: &Db,
+    address: &LoginAddress,
+) -> sqlx::Result<(Login, Option<String>)> {
+    let sql = "select tenant, user_id, password_hash from auth.find_credentials($1, $2)";
+    let query = || {
+        sqlx::query(sql)
+            .bind(address.as_str())
+            .bind(address.spelling())
+    };
+    let row = db.look_up(query).await?;
+    let row = row.ok_or(sqlx::Error::RowNotFound)?;
+    let hash = row.try_get("password_hash")?;
+    Ok((login(&row)?, hash))
 }
 
 /// Reserves an email address for a user of this transaction's tenant; false when it is taken.
@@ -75,7 +93,7 @@ pub(crate) async fn find_refresh_token(
 ) -> sqlx::Result<Option<TokenOwner>> {
     let sql = "select tenant, session_id from auth.find_refresh_token($1)";
     let row = db.look_up(|| sqlx::query(sql).bind(&hash[..])).await?;
-    let owner = |row: sqlx::postgres::PgRow| {
+    let owner = |row: PgRow| {
         Ok(TokenOwner {
             creator: row.try_get("tenant")?,
             session: row.try_get("session_id")?,

@@ -11,8 +11,8 @@ pub(crate) async fn grant(tx: &mut SystemTx, email: &Email) -> sqlx::Result<bool
 }
 
 /// Removes an administrator; false when the user of the address is not one.
-pub(crate) async fn revoke(tx: &mut SystemTx, email: &Email) -> sqlx::Result<bool> {
-    let row = sqlx::query("select auth.withdraw_admin($1)").bind(email.as_str());
+pub(crate) async fn revoke(tx: &mut SystemTx, address: &str) -> sqlx::Result<bool> {
+    let row = sqlx::query("select auth.withdraw_admin($1)").bind(address);
     row.fetch_one(tx.conn()).await?.try_get(0)
 }
 

@@ -3,6 +3,7 @@
 
 mod fake_tenant_data;
 mod mailbox;
+mod test_address_spellings;
 mod test_api_keys;
 mod test_app;
 mod test_audit;

@@ -337,3 +337,40 @@ async fn stored_emails_contain_no_readable_code() {
     assert!(body.starts_with("s1."), "{body}");
     assert!(!body.contains(&token));
 }
+
+#[tokio::test]
+async fn a_mail_server_that_knows_ascii_only_gets_an_international_domain_in_ascii() {
+    let folder = TempDir::new().unwrap();
+    let mailbox = folder.path().join("mail");
+    let server = MailServer::start(free_port(), &mailbox);
+    let app = app_with_mail_server(server.port).await;
+    app.register("zoe@b\u{fc}cher.example").await;
+    // As an earlier version stored it.
+    change(
+        &app,
+        "update auth.mail_outbox set recipient = 'zoe@bücher.example'",
+    )
+    .await;
+    let _worker = Worker::start(&app);
+    until("it is sent", async || row(&app).await.0 == "sent").await;
+    let email = received(&mailbox).remove(0);
+    assert!(
+        email.contains("X-RcptTo: zoe@xn--bcher-kva.example"),
+        "{email}"
+    );
+}
+
+#[tokio::test]
+async fn an_address_that_the_mail_server_cannot_write_is_given_up_at_once() {
+    let folder = TempDir::new().unwrap();
+    let mailbox = folder.path().join("mail");
+    let server = MailServer::start(free_port(), &mailbox);
+    let app = app_with_mail_server(server.port).await;
+    app.register("jos\u{e9}@example.com").await;
+    let _worker = Worker::start(&app);
+    until("it is dead", async || row(&app).await.0 == "dead").await;
+    let reason = row(&app).await.1.unwrap();
+    assert!(reason.contains("other than ASCII"), "{reason}");
+    until("its job has failed", async || job(&app).await.0 == "failed").await;
+    assert_eq!(job(&app).await.1, 1, "another attempt would fail as well");
+}

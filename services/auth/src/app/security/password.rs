@@ -2,7 +2,7 @@
 
 use shared_auth::Subject;
 use shared_jobs::NewJob;
-use shared_models::{CreatorId, Email, UserId};
+use shared_models::{CreatorId, UserId};
 use shared_web::{Caller, ClientIp};
 use uuid::Uuid;
 
@@ -12,6 +12,7 @@ use crate::domain::audit::{Action, Actor};
 use crate::domain::credentials::{NewPassword, PasswordText};
 use crate::domain::email;
 use crate::domain::email_token::{EmailToken, Purpose};
+use crate::domain::login_address::LoginAddress;
 use crate::domain::password::Assessment;
 use crate::error::{Denied, Error};
 use crate::state::AppState;
@@ -119,15 +120,15 @@ pub(crate) async fn change(
 /// response does not reveal whether the account exists.
 pub(crate) async fn request_reset(
     app: &AppState,
-    email: &Email,
+    address: &LoginAddress,
     ip: ClientIp,
 ) -> Result<(), Error> {
     limits::enforce(&app.cache, limits::RESET_BY_IP, &limits::by_ip(ip)).await?;
-    let account = limits::by_account(email);
+    let account = limits::by_account(address.as_str());
     limits::enforce(&app.cache, limits::RESET_BY_ACCOUNT, &account).await?;
     // The platform's own work: the request has no tenant before it is known to have an account.
     let mut tx = app.db.tenant(shared_jobs::platform()).await?;
-    reset_requests::insert(&mut tx, email).await?;
+    reset_requests::insert(&mut tx, address).await?;
     let job = NewJob::new(mailer::ANSWER_RESET_REQUEST, Uuid::now_v7());
     app.jobs.enqueue(&mut tx, job).await?;
     tx.commit().await?;

@@ -1,7 +1,7 @@
 //! Sign-in with a password and, where enabled, a second factor.
 
 use shared_db::TenantTx;
-use shared_models::{Email, UserId};
+use shared_models::UserId;
 use shared_web::ClientIp;
 
 use super::challenge::Challenge;
@@ -13,6 +13,7 @@ use crate::app::{audit, limits};
 use crate::domain::audit::{Action, Actor};
 use crate::domain::credentials::PasswordText;
 use crate::domain::device::Device;
+use crate::domain::login_address::LoginAddress;
 use crate::domain::refresh_token::RefreshToken;
 use crate::error::{Denied, Error};
 use crate::state::AppState;
@@ -55,15 +56,15 @@ enum SessionAttempt {
 /// The first step: email address and password.
 pub(crate) async fn login(
     app: &AppState,
-    email: &Email,
+    address: &LoginAddress,
     password: PasswordText,
     device: &Device,
 ) -> Result<LoginOutcome, Error> {
-    let limit_subject = limits::by_ip_and_account(device.ip, email);
+    let limit_subject = limits::by_ip_and_account(device.ip, address.as_str());
     let network = limits::by_ip(device.ip);
     limits::enforce(&app.cache, limits::LOGIN, &limit_subject).await?;
     limits::enforce(&app.cache, limits::FAILED_LOGINS, &network).await?;
-    let outcome = verify_password(app, email, password, device).await;
+    let outcome = verify_password(app, address, password, device).await;
     if !matches!(outcome, Err(Error::InvalidCredentials)) {
         limits::give_back(&app.cache, limits::FAILED_LOGINS, &network);
     }
@@ -75,12 +76,12 @@ pub(crate) async fn login(
 
 async fn verify_password(
     app: &AppState,
-    email: &Email,
+    address: &LoginAddress,
     password: PasswordText,
     device: &Device,
 ) -> Result<LoginOutcome, Error> {
     // An unknown address returns the nil user, and runs the same statements as a known one.
-    let (login, stored_hash) = login_lookup::find_credentials(&app.db, email).await?;
+    let (login, stored_hash) = login_lookup::find_credentials(&app.db, address).await?;
     let check = app
         .password_hasher
         .verify(password, stored_hash.clone())

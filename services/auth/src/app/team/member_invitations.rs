@@ -56,7 +56,7 @@ pub(crate) async fn create<B: Serialize + Sync>(
     // Within the transaction, which lets one of equal requests through: repetitions do not count.
     let account = caller.tenant.to_string();
     limits::enforce(&app.cache, limits::INVITE_BY_ACCOUNT, &account).await?;
-    let recipient = limits::by_account(email);
+    let recipient = limits::by_account(email.as_str());
     limits::enforce(&app.cache, limits::INVITE_BY_RECIPIENT, &recipient).await?;
     let token = EmailToken::random()?;
     let inserted = member_invitations::insert(&mut tx, email, role, user, &token.hash()).await?;

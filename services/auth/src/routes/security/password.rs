@@ -3,13 +3,13 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use shared_models::Email;
 use shared_models::text::SingleLine;
 use shared_web::{Body, Caller, ClientIp, Problem};
 use utoipa::ToSchema;
 
 use crate::app::security::password;
 use crate::domain::credentials::{NewPassword, PasswordText};
+use crate::domain::login_address::LoginAddress;
 use crate::domain::password::{Assessment, Violation};
 use crate::error::Error;
 use crate::routes::openapi_responses::{BodyErrors, LimitErrors, TokenErrors, UnavailableErrors};
@@ -121,7 +121,7 @@ pub(crate) struct PasswordChange {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResetRequest {
-    email: Email,
+    email: LoginAddress,
 }
 
 /// The emailed code, and the new password.

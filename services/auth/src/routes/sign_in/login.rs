@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use shared_models::Email;
 use shared_web::{Body, Problem};
 use utoipa::ToSchema;
 
@@ -12,6 +11,7 @@ use super::session_response::SignedIn;
 use crate::app::sign_in::login::{self, LoginOutcome};
 use crate::domain::credentials::PasswordText;
 use crate::domain::device::Device;
+use crate::domain::login_address::LoginAddress;
 use crate::error::Error;
 use crate::routes::openapi_responses::{BodyErrors, LimitErrors, UnavailableErrors};
 use crate::routes::response::NoStore;
@@ -21,7 +21,7 @@ use crate::state::AppState;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Credentials {
-    email: Email,
+    email: LoginAddress,
     password: PasswordText,
 }
 
