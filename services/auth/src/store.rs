@@ -5,6 +5,7 @@ pub(crate) mod audit_log;
 pub(crate) mod consents;
 pub(crate) mod creators;
 pub(crate) mod email_tokens;
+pub(crate) mod known_networks;
 pub(crate) mod login_lookup;
 pub(crate) mod mail_outbox;
 pub(crate) mod me;

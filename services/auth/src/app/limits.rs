@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use shared_cache::{Cache, Decision, Key, Limit};
+use shared_models::UserId;
 use shared_web::ClientIp;
 use shared_web::rate_limit::Rule;
 use tracing::Instrument as _;
@@ -29,11 +30,12 @@ pub(crate) const REGISTER: LimitRule = LimitRule {
     fails_closed: true,
 };
 
-/// Sign-ins per IP network and account; a success resets the count. Fails closed, so that a Redis
-/// outage cannot be used for guessing.
+/// Sign-ins per IP network and account; a success resets the count. Within the time in which
+/// failures are added up, one network has fewer than lock the user elsewhere
+/// (`domain/credentials.rs`). Fails closed, so that a Redis outage cannot be used for guessing.
 pub(crate) const LOGIN: LimitRule = LimitRule {
     name: "login",
-    limit: per(10, Duration::from_mins(15), 10),
+    limit: per(5, Duration::from_hours(1), 5),
     fails_closed: true,
 };
 
@@ -91,7 +93,15 @@ pub(crate) const REAUTHENTICATE: LimitRule = LimitRule {
     fails_closed: true,
 };
 
-/// Second factor codes per user; a success resets the count. Fails closed.
+/// Second factor codes of sign-ins per IP network and user, like `LOGIN`: a stranger who knows the
+/// password does not use up the codes of its owner.
+pub(crate) const SECOND_STEP: LimitRule = LimitRule {
+    name: "second_step",
+    limit: per(5, Duration::from_hours(1), 5),
+    fails_closed: true,
+};
+
+/// Second factor codes of a signed-in user; a success resets the count. Fails closed.
 pub(crate) const SECOND_FACTOR: LimitRule = LimitRule {
     name: "second_factor",
     limit: per(10, Duration::from_mins(15), 8),
@@ -109,6 +119,14 @@ pub(crate) const RESET_BY_IP: LimitRule = LimitRule {
 /// inbox is flooded.
 pub(crate) const RESET_BY_ACCOUNT: LimitRule = LimitRule {
     name: "password_reset_account",
+    limit: per(5, Duration::from_hours(1), 3),
+    fails_closed: true,
+};
+
+/// Password reset requests per account and known network, once `RESET_BY_ACCOUNT` is used up:
+/// requests of strangers must not keep out the owner. Fails closed.
+pub(crate) const RESET_BY_KNOWN_NETWORK: LimitRule = LimitRule {
+    name: "password_reset_known",
     limit: per(5, Duration::from_hours(1), 3),
     fails_closed: true,
 };
@@ -143,6 +161,11 @@ pub(crate) fn by_ip(ip: ClientIp) -> String {
 /// Counts per IP network and account.
 pub(crate) fn by_ip_and_account(ip: ClientIp, address: &str) -> String {
     format!("{}:{}", ip.network(), by_account(address))
+}
+
+/// Counts per IP network and user.
+pub(crate) fn by_ip_and_user(ip: ClientIp, user: UserId) -> String {
+    format!("{}:{user}", ip.network())
 }
 
 /// Counts per account. The key in Redis contains a hash of the email address only.

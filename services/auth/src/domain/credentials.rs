@@ -9,12 +9,21 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 
 use super::password::MAX_LENGTH;
 
-/// Consecutive wrong passwords after which the user is locked.
-pub(crate) const MAX_FAILED_LOGINS: i32 = 5;
+/// Wrong passwords and codes within [`FAILURE_WINDOW_TTL_SECONDS`] after which the user is locked
+/// on unknown networks. More than one network can have (`LOGIN` and `SECOND_FACTOR` in
+/// `app/limits.rs`): one stranger alone locks no account.
+pub(crate) const MAX_FAILED_LOGINS: i32 = 20;
 
-/// How long the user stays locked, seconds. Meanwhile the right password is answered like a wrong
-/// one: an attacker learns neither that the account exists nor that a guess was right.
-pub(crate) const LOCKOUT_TTL_SECONDS: f64 = 1800.0;
+/// How long failures are added up, seconds.
+pub(crate) const FAILURE_WINDOW_TTL_SECONDS: f64 = 2.0 * 3600.0;
+
+/// How long the user stays locked on unknown networks, seconds. Meanwhile the right password is
+/// answered like a wrong one: an attacker learns neither that the account exists nor that a guess
+/// was right.
+pub(crate) const LOCKOUT_TTL_SECONDS: f64 = 2.0 * 3600.0;
+
+/// How long a network is known after a sign-in from it, seconds.
+pub(crate) const KNOWN_NETWORK_TTL_SECONDS: f64 = 90.0 * 86_400.0;
 
 /// A password that is compared: 1 to 128 characters, never logged, never trimmed. The rules for new
 /// passwords are in [`super::password`].

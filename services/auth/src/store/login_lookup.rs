@@ -4,6 +4,7 @@ use shared_db::{Db, TenantTx};
 use shared_models::{CreatorId, Email, SessionId, UserId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
+use uuid::Uuid;
 
 use crate::domain::login_address::LoginAddress;
 
@@ -15,6 +16,14 @@ pub(crate) struct Login {
 }
 
 impl Login {
+    /// What an unknown address has instead of a user.
+    pub(crate) fn unknown() -> Self {
+        Self {
+            creator: Uuid::nil().into(),
+            user: Uuid::nil().into(),
+        }
+    }
+
     /// Whether the address is unknown: then the ids are nil.
     pub(crate) const fn is_unknown(&self) -> bool {
         self.user.as_uuid().is_nil()

@@ -3,10 +3,13 @@
 use jiff::Timestamp;
 use shared_db::TenantTx;
 use shared_models::{Email, Role, UserId};
+use shared_web::ClientIp;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
-use crate::domain::credentials::{LOCKOUT_TTL_SECONDS, MAX_FAILED_LOGINS};
+use crate::domain::credentials::{
+    FAILURE_WINDOW_TTL_SECONDS, KNOWN_NETWORK_TTL_SECONDS, LOCKOUT_TTL_SECONDS, MAX_FAILED_LOGINS,
+};
 use crate::domain::full_name::FullName;
 
 /// A user with the role in the account.
@@ -100,36 +103,59 @@ pub(crate) async fn password_hash(tx: &mut TenantTx, id: UserId) -> sqlx::Result
     row.map(|row| row.try_get(0)).transpose()
 }
 
-/// Counts a wrong password, and locks the user after too many in a row. Further failures do not
-/// extend a lock; after its end the count starts again. Returns whether the user is locked now.
-pub(crate) async fn count_failure(tx: &mut TenantTx, id: UserId) -> sqlx::Result<bool> {
+/// Counts a wrong password or code from an unknown network, and locks the user on such networks
+/// after too many. Further failures do not extend a lock; after its end, or that of the time in
+/// which failures are added up, the count starts again. Returns whether the user is locked now.
+/// Each known network is limited by itself (`app/limits.rs`).
+pub(crate) async fn count_failure(
+    tx: &mut TenantTx,
+    id: UserId,
+    ip: ClientIp,
+) -> sqlx::Result<bool> {
     let row = sqlx::query(
         "update auth.users
-         set failed_logins = case when locked_until <= now() then 1
-                                  else least(failed_logins + 1, $3) end,
+         set failed_logins = case when locked_until > now() then failed_logins
+               when locked_until <= now()
+                 or coalesce(failures_since, '-infinity') <= now() - make_interval(secs => $5)
+                 then 1
+               else least(failed_logins + 1, $3) end,
+             failures_since = case when locked_until > now() then failures_since
+               when locked_until <= now()
+                 or coalesce(failures_since, '-infinity') <= now() - make_interval(secs => $5)
+                 then now()
+               else failures_since end,
              locked_until = case when locked_until > now() then locked_until
-                                 when locked_until is null and failed_logins + 1 >= $3
-                                   then now() + make_interval(secs => $4) end
+               when locked_until <= now()
+                 or coalesce(failures_since, '-infinity') <= now() - make_interval(secs => $5)
+                 then null
+               when failed_logins + 1 >= $3 then now() + make_interval(secs => $4) end
          where creator_id = $1 and id = $2
+           and not auth.is_known_network($1, $2, $6::inet, $7)
          returning locked_until is not null",
     )
     .bind(tx.creator())
     .bind(id)
     .bind(MAX_FAILED_LOGINS)
     .bind(LOCKOUT_TTL_SECONDS)
+    .bind(FAILURE_WINDOW_TTL_SECONDS)
+    .bind(ip.0.to_string())
+    .bind(KNOWN_NETWORK_TTL_SECONDS)
     .fetch_optional(tx.conn())
     .await?;
     row.map_or(Ok(false), |row| row.try_get(0))
 }
 
-/// Whether wrong passwords or codes have locked the user.
-pub(crate) async fn is_locked(tx: &mut TenantTx, id: UserId) -> sqlx::Result<bool> {
+/// Whether wrong passwords or codes have locked the user on the network of an address.
+pub(crate) async fn is_locked(tx: &mut TenantTx, id: UserId, ip: ClientIp) -> sqlx::Result<bool> {
     sqlx::query(
         "select exists (select from auth.users
-         where creator_id = $1 and id = $2 and locked_until > now())",
+         where creator_id = $1 and id = $2 and locked_until > now())
+           and not auth.is_known_network($1, $2, $3::inet, $4)",
     )
     .bind(tx.creator())
     .bind(id)
+    .bind(ip.0.to_string())
+    .bind(KNOWN_NETWORK_TTL_SECONDS)
     .fetch_one(tx.conn())
     .await?
     .try_get(0)
@@ -170,7 +196,7 @@ pub(crate) async fn set_password(tx: &mut TenantTx, id: UserId, hash: &str) -> s
 /// Resets the failure count and removes the lock.
 pub(crate) async fn unlock(tx: &mut TenantTx, id: UserId) -> sqlx::Result<()> {
     sqlx::query(
-        "update auth.users set failed_logins = 0, locked_until = null
+        "update auth.users set failed_logins = 0, failures_since = null, locked_until = null
          where creator_id = $1 and id = $2",
     )
     .bind(tx.creator())

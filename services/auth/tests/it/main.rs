@@ -13,6 +13,7 @@ mod test_enumeration;
 mod test_exports;
 mod test_idempotency;
 mod test_jwks;
+mod test_lock;
 mod test_login;
 mod test_mail;
 mod test_me;

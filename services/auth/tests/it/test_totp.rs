@@ -72,9 +72,12 @@ async fn password_is_enough(app: &TestApp, ip: &str) {
 }
 
 async fn second(app: &TestApp, challenge: &str, field: &str, code: &str) -> Answer {
+    second_from(app, "203.0.113.9", challenge, field, code).await
+}
+
+async fn second_from(app: &TestApp, ip: &str, challenge: &str, field: &str, code: &str) -> Answer {
     let body = json!({"challenge": challenge, field: code});
-    app.post_from("203.0.113.9", "/auth/v1/login/totp", &body)
-        .await
+    app.post_from(ip, "/auth/v1/login/totp", &body).await
 }
 
 #[tokio::test]
@@ -169,6 +172,9 @@ async fn wrong_codes_lock_like_wrong_passwords_and_a_password_buys_no_new_guesse
     let app = TestApp::new().await;
     let account = app.register(EMAIL).await;
     let (authenticator, codes) = enrol(&app, &account).await;
+    let admin = app.admin().await;
+    let nearly = "update auth.users set failed_logins = 15, failures_since = now()";
+    sqlx::query(nearly).execute(&admin).await.unwrap();
     for number in 0..5 {
         let ip = format!("203.0.113.{number}");
         let challenge = challenge(&app, &ip).await;
@@ -177,13 +183,12 @@ async fn wrong_codes_lock_like_wrong_passwords_and_a_password_buys_no_new_guesse
         } else {
             "recovery_code"
         };
-        let answer = second(&app, &challenge, field, "000000").await;
+        let answer = second_from(&app, &ip, &challenge, field, "000000").await;
         is(&answer, 401, "invalid_second_factor");
     }
     let locked = app.login(EMAIL, PASSWORD, "203.0.113.50").await;
     assert_eq!(locked.code(), "invalid_credentials");
     let elapse = "update auth.users set locked_until = now() - interval '1 second'";
-    let admin = app.admin().await;
     let challenge = async || {
         sqlx::query(elapse).execute(&admin).await.unwrap();
         challenge(&app, "203.0.113.51").await

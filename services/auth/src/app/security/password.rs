@@ -16,9 +16,9 @@ use crate::domain::login_address::LoginAddress;
 use crate::domain::password::Assessment;
 use crate::error::{Denied, Error};
 use crate::state::AppState;
-use crate::store::login_lookup::Login;
+use crate::store::login_lookup::{self, Login};
 use crate::store::sessions::{self, RevocationReason};
-use crate::store::{email_tokens, me, reset_requests, users};
+use crate::store::{email_tokens, known_networks, me, reset_requests, users};
 
 /// Texts about the owner that a rating accepts.
 const MAX_PERSONAL_INFO: usize = 20;
@@ -125,7 +125,16 @@ pub(crate) async fn request_reset(
 ) -> Result<(), Error> {
     limits::enforce(&app.cache, limits::RESET_BY_IP, &limits::by_ip(ip)).await?;
     let account = limits::by_account(address.as_str());
-    limits::enforce(&app.cache, limits::RESET_BY_ACCOUNT, &account).await?;
+    let counted = limits::enforce(&app.cache, limits::RESET_BY_ACCOUNT, &account).await;
+    if let Err(refusal) = counted {
+        if !matches!(refusal, Error::LimitExceeded(_))
+            || !is_known_network(app, address, ip).await?
+        {
+            return Err(refusal);
+        }
+        let own = limits::by_ip_and_account(ip, address.as_str());
+        limits::enforce(&app.cache, limits::RESET_BY_KNOWN_NETWORK, &own).await?;
+    }
     // The platform's own work: the request has no tenant before it is known to have an account.
     let mut tx = app.db.tenant(shared_jobs::platform()).await?;
     reset_requests::insert(&mut tx, address).await?;
@@ -133,6 +142,19 @@ pub(crate) async fn request_reset(
     app.jobs.enqueue(&mut tx, job).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Whether the user of an address signs in from this network. An unknown address runs the same
+/// statements as a known one.
+async fn is_known_network(
+    app: &AppState,
+    address: &LoginAddress,
+    ip: ClientIp,
+) -> Result<bool, Error> {
+    let login = login_lookup::find_user(&app.db, address).await?;
+    let Login { creator, user } = login.unwrap_or_else(Login::unknown);
+    let mut tx = app.db.tenant_read(creator).await?;
+    Ok(known_networks::contain(&mut tx, user, ip).await?)
 }
 
 /// Sets a new password with an emailed code, unlocks the user and ends all sessions.

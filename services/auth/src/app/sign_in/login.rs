@@ -134,19 +134,19 @@ pub(crate) async fn complete(
         Challenge::decrypt(&app.encryptor, &step.challenge).ok_or(Denied::InvalidChallenge)?;
     let proof = Proof::from_codes(step.code, step.recovery_code)?;
     let user = challenge.user;
-    let limit_subject = user.to_string();
-    limits::enforce(&app.cache, limits::SECOND_FACTOR, &limit_subject).await?;
+    let limit_subject = limits::by_ip_and_user(device.ip, user);
+    limits::enforce(&app.cache, limits::SECOND_STEP, &limit_subject).await?;
     let mut tx = app.db.tenant(challenge.creator).await?;
     let stored_hash = users::password_hash(&mut tx, user).await?;
     if !stored_hash.is_some_and(|hash| challenge.matches(&hash)) {
         return Err(Denied::InvalidChallenge.into());
     }
-    // While the user is locked, a right code is answered like a wrong one.
-    if users::is_locked(&mut tx, user).await? {
+    // While the user is locked here, a right code is answered like a wrong one.
+    if users::is_locked(&mut tx, user, device.ip).await? {
         return Err(Denied::InvalidSecondFactor.into());
     }
     if !totp::consume(app, &mut tx, user, &proof).await? {
-        users::count_failure(&mut tx, user).await?;
+        users::count_failure(&mut tx, user, device.ip).await?;
         tx.commit().await?;
         return Err(Denied::InvalidSecondFactor.into());
     }
@@ -159,7 +159,7 @@ pub(crate) async fn complete(
     let SessionAttempt::Opened(signed_in) = attempt else {
         return Err(Error::Inconsistent);
     };
-    limits::reset(&app.cache, limits::SECOND_FACTOR, &limit_subject);
+    limits::reset(&app.cache, limits::SECOND_STEP, &limit_subject);
     Ok(*signed_in)
 }
 
@@ -206,7 +206,7 @@ async fn open_session(
 /// loses it.
 async fn reject(app: &AppState, login: Login, ip: ClientIp) -> Result<Error, Error> {
     let mut tx = app.db.tenant(login.creator).await?;
-    let locked = users::count_failure(&mut tx, login.user).await?;
+    let locked = users::count_failure(&mut tx, login.user, ip).await?;
     let action = if locked {
         Action::AccountLocked
     } else {
@@ -220,7 +220,7 @@ async fn reject(app: &AppState, login: Login, ip: ClientIp) -> Result<Error, Err
     }
     tx.commit().await?;
     if locked {
-        tracing::warn!(user = %login.user, "user locked after too many wrong passwords");
+        tracing::warn!(user = %login.user, "user locked on unknown networks after wrong passwords");
     }
     count(if locked { "locked" } else { "wrong" });
     Ok(Error::InvalidCredentials)

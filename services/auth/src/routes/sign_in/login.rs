@@ -47,8 +47,9 @@ impl From<LoginOutcome> for LoginAnswer {
 /// Sign in.
 ///
 /// An unknown address, a wrong password and a locked user get the same response after the same
-/// work. Five consecutive wrong passwords lock the user for 30 minutes, in which the right password
-/// is refused as well.
+/// work. A network has five tries at an account, and one more every twelve minutes. Twenty wrong
+/// passwords within two hours lock the user for two hours, in which the right password is refused
+/// as well, except on networks from which the user has signed in during the last 90 days.
 #[utoipa::path(post, path = "/login", tag = "sign-in", request_body = Credentials,
     responses(
         (status = 200, description = "The account, the user, and a new session; or, if a second

@@ -50,8 +50,7 @@ pub(crate) struct SecondStep {
 
 /// Sign in: the second step.
 ///
-/// Codes of the app and recovery codes work once. Wrong codes count like wrong passwords: five in a
-/// row lock the user.
+/// Codes of the app and recovery codes work once. Wrong codes count like wrong passwords.
 #[utoipa::path(post, path = "/login/totp", tag = "sign-in", request_body = SecondStep,
     responses(
         (status = 200, description = "The account, the user, and a new session",
