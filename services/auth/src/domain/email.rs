@@ -1,8 +1,12 @@
 //! The emails that accounts receive.
+//!
+//! They name no person: an address may belong to somebody else than the one who typed it, and a
+//! name would be that person's text in the platform's email.
 
 use std::time::Duration;
 
 use shared_models::Email;
+use shared_models::words::is_word;
 
 /// How long a password reset code is valid.
 pub(crate) const RESET_TTL: Duration = Duration::from_hours(1);
@@ -51,31 +55,49 @@ impl EmailLinks {
     }
 }
 
-pub(crate) fn password_reset(links: &EmailLinks, to: &str, name: &str, token: &str) -> QueuedEmail {
+/// Longest name of an account in an email, characters.
+const MAX_NAME_LENGTH: usize = 60;
+
+/// A name of an account without what a mail program could make a link, an address or a line of
+/// its own of: only words remain, and the signs within them.
+fn plain_name(name: &str) -> String {
+    let plain = |c: char| {
+        let is_kept = is_word(c) || matches!(c, '-' | '\'' | '\u{2019}' | '&' | ',');
+        if is_kept { c } else { ' ' }
+    };
+    let words: String = name.chars().map(plain).collect();
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.chars().take(MAX_NAME_LENGTH).collect()
+}
+
+pub(crate) fn password_reset(links: &EmailLinks, to: &str, token: &str) -> QueuedEmail {
     let link = links.link("reset-password", token);
     let text = format!(
-        "Hello {name},\n\nsomebody, hopefully you, requested a new password for this address.\n\n\
+        "Hello,\n\nsomebody, hopefully you, requested a new password for this address.\n\n\
          {link}\n\nIt works once and for one hour. If it was not you, do nothing: your password \
          stays unchanged.\n"
     );
     queued(to, "Set a new password", text, RESET_TTL)
 }
 
-pub(crate) fn verification(links: &EmailLinks, to: &str, name: &str, token: &str) -> QueuedEmail {
+pub(crate) fn verification(links: &EmailLinks, to: &str, token: &str) -> QueuedEmail {
     let link = links.link("verify-email", token);
     let text = format!(
-        "Hello {name},\n\nplease confirm that this address is yours.\n\n{link}\n\n\
+        "Hello,\n\nplease confirm that this address is yours.\n\n{link}\n\n\
          It works once and for 24 hours.\n"
     );
     queued(to, "Confirm your e-mail address", text, VERIFICATION_TTL)
 }
 
-pub(crate) fn password_changed(to: &str, name: &str) -> QueuedEmail {
-    let text = format!(
-        "Hello {name},\n\nthe password of your account was changed, and other devices were signed \
-         out. If it was not you, set a new password at once.\n"
-    );
-    queued(to, "Your password was changed", text, NOTIFICATION_TTL)
+pub(crate) fn password_changed(to: &str) -> QueuedEmail {
+    let text = "Hello,\n\nthe password of your account was changed, and other devices were signed \
+                out. If it was not you, set a new password at once.\n";
+    queued(
+        to,
+        "Your password was changed",
+        text.to_owned(),
+        NOTIFICATION_TTL,
+    )
 }
 
 pub(crate) fn member_invitation(
@@ -85,8 +107,9 @@ pub(crate) fn member_invitation(
     token: &str,
 ) -> QueuedEmail {
     let link = links.link("accept-invite", token);
+    let account = plain_name(account);
     let text = format!(
-        "Hello,\n\nyou are invited to join the account {account}.\n\n{link}\n\n\
+        "Hello,\n\nyou are invited to join the account \"{account}\".\n\n{link}\n\n\
          It works once and for seven days. If you do not know the account, do nothing.\n"
     );
     queued(to.as_str(), "You are invited", text, INVITATION_TTL)
@@ -108,4 +131,55 @@ fn queued(to: &str, subject: &str, text: String, ttl: Duration) -> QueuedEmail {
         text,
     };
     QueuedEmail { message, ttl }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EmailLinks, member_invitation, plain_name};
+    use shared_models::Email;
+
+    #[test]
+    fn a_name_in_an_email_is_words_only() {
+        for (name, plain) in [
+            ("Ana Lima", "Ana Lima"),
+            (
+                "O\u{2019}Neill & Söhne, Anne-Marie",
+                "O\u{2019}Neill & Söhne, Anne-Marie",
+            ),
+            ("\u{915}\u{94d}\u{937} 2000", "\u{915}\u{94d}\u{937} 2000"),
+            (
+                "Win at https://evil.example/x?y=1#z",
+                "Win at https evil example x y 1 z",
+            ),
+            ("evil.example", "evil example"),
+            ("mail boss@evil.example now", "mail boss evil example now"),
+            (
+                "evil\u{ff0e}example\u{3002}com \u{ff20}x",
+                "evil example com x",
+            ),
+            (
+                "<a href=x>click</a>\r\nBcc: all",
+                "a href x click a Bcc all",
+            ),
+            ("a\u{200b}b\u{202e}c \"quoted\"", "a b c quoted"),
+            ("///", ""),
+        ] {
+            assert_eq!(plain_name(name), plain, "{name:?}");
+        }
+        assert_eq!(plain_name(&"long ".repeat(40)).chars().count(), 60);
+    }
+
+    #[test]
+    fn an_invitation_has_no_link_but_its_own() {
+        let links = EmailLinks::new(Some("https://app.example.com".to_owned()));
+        let to = Email::parse("bo@example.com").unwrap();
+        let email = member_invitation(&links, &to, "Claim www.evil.example/prize", "token");
+        let text = email.message.text;
+        assert_eq!(text.matches("://").count(), 1, "{text}");
+        assert!(!text.contains("evil.example"), "{text}");
+        assert!(
+            text.contains("the account \"Claim www evil example prize\""),
+            "{text}"
+        );
+    }
 }

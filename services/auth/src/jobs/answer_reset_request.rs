@@ -50,8 +50,7 @@ pub(super) async fn answer_oldest(app: &AppState) -> Result<bool, Error> {
             let purpose = Purpose::PasswordReset;
             email_tokens::replace(&mut tx, user.id, purpose, &token.hash(), RESET_TTL).await?;
             let links = &app.mailer.links;
-            let message =
-                email::password_reset(links, &user.email, &user.full_name, token.as_str());
+            let message = email::password_reset(links, &user.email, token.as_str());
             app.mailer.enqueue(&mut tx, &message).await?;
             tx.commit().await?;
         }

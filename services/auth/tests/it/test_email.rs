@@ -3,8 +3,8 @@
 use http::StatusCode;
 use serde_json::json;
 
-use crate::mailbox::code;
-use crate::test_app::{PASSWORD, TestApp};
+use crate::mailbox::{Worker, code};
+use crate::test_app::{Account, PASSWORD, TestApp};
 
 const EMAIL: &str = "ana@example.com";
 const SUBJECT: &str = "Confirm your e-mail address";
@@ -98,4 +98,42 @@ async fn where_a_verified_address_is_required_unverified_users_cannot_sign_in() 
         .await
         .expect(StatusCode::OK);
     app.refresh(&account.refresh).await.expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn no_email_has_a_link_from_a_name() {
+    let app = TestApp::new().await;
+    let body = json!({"email": EMAIL, "password": PASSWORD,
+        "full_name": "Claim https://evil.example",
+        "company_name": "Prize at www.evil.example/now"});
+    let made = app.client.post("/auth/v1/register", &body).await;
+    let account = Account::of(&made.expect(StatusCode::CREATED));
+    let caller = app.client.with_token(&account.access);
+    let invite = json!({"email": "bo@example.com", "role": "editor"});
+    let invited = caller.post("/auth/v1/invites", &invite).await;
+    invited.expect(StatusCode::CREATED);
+    let _worker = Worker::start(&app);
+    let asked = json!({"email": EMAIL});
+    app.client.post("/auth/v1/password/reset", &asked).await;
+    code(&app, EMAIL, "Set a new password", 1).await;
+    let change = json!({"current_password": PASSWORD, "new_password": "Copper-4-Meadow"});
+    let changed = caller.post("/auth/v1/password/change", &change).await;
+    assert_eq!(changed.status, StatusCode::NO_CONTENT);
+    let outbox = auth_service::commands::outbox(&app.config).await.unwrap();
+    for subject in [
+        SUBJECT,
+        "You are invited",
+        "Set a new password",
+        "Your password was changed",
+    ] {
+        assert!(outbox.contains(subject), "{subject}: {outbox}");
+    }
+    assert!(
+        !outbox.contains("://") && !outbox.contains("evil."),
+        "{outbox}"
+    );
+    assert!(
+        outbox.contains("the account \"Prize at www evil example now\""),
+        "{outbox}"
+    );
 }

@@ -53,6 +53,6 @@ pub(crate) async fn send(app: &AppState, tx: &mut TenantTx, user: &UserRow) -> R
     let purpose = Purpose::EmailVerification;
     email_tokens::replace(tx, user.id, purpose, &token.hash(), VERIFICATION_TTL).await?;
     let links = &app.mailer.links;
-    let message = email::verification(links, &user.email, &user.full_name, token.as_str());
+    let message = email::verification(links, &user.email, token.as_str());
     app.mailer.enqueue(tx, &message).await
 }

@@ -106,7 +106,7 @@ pub(crate) async fn change(
     let ended = sessions::revoke_all(&mut tx, user, Some(session), reason).await?;
     let audit_event = audit::event(&caller.principal, Action::PasswordChanged, ip).on(user);
     audit::append(&mut tx, audit_event).await?;
-    let message = email::password_changed(&known.email, &known.full_name);
+    let message = email::password_changed(&known.email);
     app.mailer.enqueue(&mut tx, &message).await?;
     let revoked = app
         .revocations
@@ -186,7 +186,7 @@ pub(crate) async fn confirm_reset(
     sessions::revoke_all(&mut tx, user, None, RevocationReason::PasswordReset).await?;
     let audit_event = audit::event(Actor::Anonymous, Action::PasswordReset, ip).on(user);
     audit::append(&mut tx, audit_event).await?;
-    let message = email::password_changed(&known.email, &known.full_name);
+    let message = email::password_changed(&known.email);
     app.mailer.enqueue(&mut tx, &message).await?;
     let revoked = app.revocations.revoke([Subject::User(user)]);
     tx.apply(revoked).await?;
