@@ -14,7 +14,7 @@ use shared_web::Endpoints;
 use utoipa_axum::routes;
 
 use crate::state::AppState;
-use account::{consents, email_verification, me, usage};
+use account::{consents, email_change, email_verification, me, usage};
 use security::{api_keys, password, sessions, signing_keys, totp};
 use sign_in::{login, owner_invitations, registration, second_step, session, signup_invitations};
 use team::{member_invitations, members};
@@ -33,6 +33,8 @@ pub(crate) fn v1<E: Endpoints<AppState>>() -> E {
         .routes(routes!(session::refresh))
         .routes(routes!(session::logout))
         .routes(routes!(me::read_me, me::update_me))
+        .routes(routes!(email_change::request_email_change))
+        .routes(routes!(email_change::confirm_email_change))
         .routes(routes!(consents::list_consents, consents::state_consent))
         .routes(routes!(me::update_account))
         .routes(routes!(usage::read_usage))

@@ -145,6 +145,21 @@ pub(crate) const VERIFICATION_EMAIL: LimitRule = LimitRule {
     fails_closed: true,
 };
 
+/// Requested changes of address per user. Fails closed: emails cost money.
+pub(crate) const EMAIL_CHANGE: LimitRule = LimitRule {
+    name: "email_change",
+    limit: per(5, Duration::from_hours(1), 3),
+    fails_closed: true,
+};
+
+/// Requested changes to one address, of all users together. Fails closed, so that no inbox is
+/// flooded.
+pub(crate) const EMAIL_CHANGE_BY_RECIPIENT: LimitRule = LimitRule {
+    name: "email_change_recipient",
+    limit: per(5, Duration::from_hours(24), 3),
+    fails_closed: true,
+};
+
 const fn per(count: u32, window: Duration, burst: u32) -> Limit {
     Limit {
         count,

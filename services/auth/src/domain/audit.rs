@@ -57,6 +57,8 @@ actions! {
     SignupInvited = "registration.invited";
     SignupInvitationRevoked = "registration.invitation_revoked";
     EmailVerified = "email.verified";
+    EmailChangeRequested = "email.change_requested";
+    EmailChanged = "email.changed";
     TotpEnabled = "second_factor.enabled", formerly "second_factor.on";
     TotpDisabled = "second_factor.disabled", formerly "second_factor.off";
     RecoveryCodesRegenerated = "second_factor.codes_regenerated",

@@ -100,6 +100,57 @@ pub(crate) fn password_changed(to: &str) -> QueuedEmail {
     )
 }
 
+pub(crate) fn address_change(links: &EmailLinks, to: &Email, token: &str) -> QueuedEmail {
+    let link = links.link("change-email", token);
+    let text = format!(
+        "Hello,\n\nsomebody, hopefully you, wants to use this address for an account.\n\n{link}\n\n\
+         It works once and for 24 hours, for the person who is signed in to the account. If it was \
+         not you, do nothing.\n"
+    );
+    queued(
+        to.as_str(),
+        "Confirm your new e-mail address",
+        text,
+        VERIFICATION_TTL,
+    )
+}
+
+pub(crate) fn address_in_use(to: &Email) -> QueuedEmail {
+    let text = "Hello,\n\nsomebody, hopefully you, wants to use this address for an account. An \
+                account has this address already: sign in to that one, or change its address \
+                first. If it was not you, do nothing.\n";
+    queued(
+        to.as_str(),
+        "This e-mail address is in use",
+        text.to_owned(),
+        NOTIFICATION_TTL,
+    )
+}
+
+pub(crate) fn address_change_requested(to: &str) -> QueuedEmail {
+    let text = "Hello,\n\nsomebody, hopefully you, wants to change the e-mail address of your \
+                account to another one. If it was not you, somebody knows your password: change it \
+                at once.\n";
+    queued(
+        to,
+        "Your e-mail address is to be changed",
+        text.to_owned(),
+        NOTIFICATION_TTL,
+    )
+}
+
+pub(crate) fn address_changed(to: &str) -> QueuedEmail {
+    let text = "Hello,\n\nthe e-mail address of your account was changed to another one, and other \
+                devices were signed out. If it was not you, ask the people who run this platform \
+                for help.\n";
+    queued(
+        to,
+        "Your e-mail address was changed",
+        text.to_owned(),
+        NOTIFICATION_TTL,
+    )
+}
+
 pub(crate) fn member_invitation(
     links: &EmailLinks,
     to: &Email,

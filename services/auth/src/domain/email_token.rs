@@ -10,6 +10,7 @@ use shared_config::Secret;
 pub(crate) enum Purpose {
     PasswordReset,
     EmailVerification,
+    EmailChange,
 }
 
 impl Purpose {
@@ -17,6 +18,7 @@ impl Purpose {
         match self {
             Self::PasswordReset => "password_reset",
             Self::EmailVerification => "email_verification",
+            Self::EmailChange => "email_change",
         }
     }
 }

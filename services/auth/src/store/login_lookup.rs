@@ -95,6 +95,20 @@ pub(crate) async fn claim_login(
         .try_get(0)
 }
 
+/// Gives a user of this transaction's tenant another address; false when it is taken.
+pub(crate) async fn change_login(
+    tx: &mut TenantTx,
+    email: &Email,
+    user: UserId,
+) -> sqlx::Result<bool> {
+    sqlx::query("select auth.change_login($1, $2)")
+        .bind(email.as_str())
+        .bind(user)
+        .fetch_one(tx.conn())
+        .await?
+        .try_get(0)
+}
+
 /// Finds the session of a refresh token by its hash.
 pub(crate) async fn find_refresh_token(
     db: &Db,

@@ -22,6 +22,7 @@ pub(crate) enum RevocationReason {
     TokenReuse,
     PasswordChanged,
     PasswordReset,
+    EmailChanged,
 }
 
 impl RevocationReason {
@@ -33,6 +34,7 @@ impl RevocationReason {
             Self::TokenReuse => "refresh_token_reuse",
             Self::PasswordChanged => "password_changed",
             Self::PasswordReset => "password_reset",
+            Self::EmailChanged => "email_changed",
         }
     }
 }

@@ -206,6 +206,24 @@ pub(crate) async fn unlock(tx: &mut TenantTx, id: UserId) -> sqlx::Result<()> {
     .map(|_| ())
 }
 
+/// Changes the address of a user to one that the user has proved.
+pub(crate) async fn change_email(
+    tx: &mut TenantTx,
+    id: UserId,
+    address: &Email,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "update auth.users set email = $3, email_verified_at = now(), updated_at = now()
+         where creator_id = $1 and id = $2",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .bind(address.as_str())
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
 /// Records that the email address is verified; the time of the first verification stays.
 pub(crate) async fn verify_email(tx: &mut TenantTx, id: UserId) -> sqlx::Result<()> {
     sqlx::query(

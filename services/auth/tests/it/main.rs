@@ -9,6 +9,7 @@ mod test_app;
 mod test_audit;
 mod test_consents;
 mod test_email;
+mod test_email_change;
 mod test_enumeration;
 mod test_exports;
 mod test_idempotency;
