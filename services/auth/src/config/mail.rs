@@ -85,8 +85,13 @@ fn read_tls(reader: &mut Reader) -> (SmtpTls, u16) {
 
 fn read_sender(reader: &mut Reader) -> String {
     let address = reader.required(keys::SMTP_FROM);
-    if let (Err(error), false) = (Email::parse(&address), address.is_empty()) {
-        reader.problem(keys::SMTP_FROM, &error.to_string());
+    match Email::parse(&address) {
+        // In ASCII, since most mail servers know nothing else.
+        Ok(sender) if !address.is_ascii() => sender.into(),
+        Err(error) if !address.is_empty() => {
+            reader.problem(keys::SMTP_FROM, &error.to_string());
+            address
+        }
+        _ => address,
     }
-    address
 }

@@ -108,6 +108,9 @@ fn a_data_key_is_required_and_a_previous_one_is_optional() {
 fn mail_settings_are_complete_and_no_password_is_sent_unencrypted() {
     let host = (keys::SMTP_HOST, "mail.example.com");
     let from = (keys::SMTP_FROM, "platform@example.com");
+    let international = (keys::SMTP_FROM, "Platform@b\u{fc}cher.example");
+    let server = read(&[host, international]).unwrap().mail.smtp.unwrap();
+    assert_eq!(server.from, "platform@xn--bcher-kva.example");
     let server = read(&[host, from]).unwrap().mail.smtp.unwrap();
     assert_eq!((server.port, server.tls), (587, SmtpTls::StartTls));
     assert!(server.login.is_none());

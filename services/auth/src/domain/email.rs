@@ -1,7 +1,7 @@
 //! The emails that accounts receive.
 //!
-//! They name no person: an address may belong to somebody else than the one who typed it, and a
-//! name would be that person's text in the platform's email.
+//! They name no person: an address may belong to another person than the one who typed it, whose
+//! name would be a stranger's text in the platform's email.
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use serde_json::json;
+use shared_models::Role;
 use shared_testkit::Stores;
 
 use crate::mailbox::{Worker, code};
@@ -178,4 +179,27 @@ async fn an_account_whose_spelling_is_no_address_any_more_signs_in_by_it() {
     assert_eq!(register(&app, "zoe@example.com").await.0, 201);
     app.database.migrate(&Stores::from_env()).await;
     assert_opens(&app, spelling, PASSWORD, &account).await;
+}
+
+#[tokio::test]
+async fn members_of_one_account_can_collide() {
+    let app = TestApp::new().await;
+    let owner = app.register("jos\u{e9}@example.com").await;
+    let decomposed = "jose\u{301}@example.com";
+    let own = "other@example.com";
+    let member = app.member(&owner, own, Role::Editor).await;
+    let admin = app.admin().await;
+    for statement in [
+        "update auth.users set email = $2, email_verified_at = now() where id = $1",
+        "update auth.login_directory set email = $2 where user_id = $1",
+    ] {
+        let query = sqlx::query(statement).bind(member.user).bind(decomposed);
+        query.execute(&admin).await.unwrap();
+    }
+    for _ in 0..2 {
+        app.database.migrate(&Stores::from_env()).await;
+        // The member has the address, and the owner is found by the spelling that is the same.
+        assert_opens(&app, decomposed, PASSWORD, &member).await;
+        assert_opens(&app, "jos\u{e9}@example.com", PASSWORD, &owner).await;
+    }
 }
