@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use http::StatusCode;
+use operator_core::plan::gateway::FAILURES;
 use shared_document::{ReadFailure, Warning, WarningCode};
 use shared_fetch::FetchFailure;
 use shared_testkit::golden::assert_golden;
@@ -118,8 +119,27 @@ fn page(codes: &BTreeMap<String, Use>) -> String {
         let statuses = statuses.join(", ");
         let _ = writeln!(page, "| `{code}` | {statuses} | {services} | {meaning} |");
     }
+    page.push_str(&gateway());
     page.push_str(&reading());
     page.push_str(&fetching());
+    page
+}
+
+/// What the gateway answers before a service has the request.
+fn gateway() -> String {
+    let mut page = String::from(
+        "\n## Failures of the gateway\n\nWhat nginx answers by itself, before a service has the \
+         request or instead of one.\n\n| code | status | title |\n| --- | --- | --- |\n",
+    );
+    for failure in &FAILURES {
+        for code in failure.codes {
+            let _ = writeln!(
+                page,
+                "| `{code}` | {} | {} |",
+                failure.status, failure.title
+            );
+        }
+    }
     page
 }
 

@@ -14,10 +14,12 @@ use crate::plan::{StageName, availability, foundation, labels};
 use crate::resolve::Resolved;
 
 mod config;
+mod cors;
 mod limits;
 mod problem;
 
 pub use config::{GatewayConfig, Upstream, nginx_config};
+pub use problem::{FAILURES, Failure};
 
 const COMPONENT: Component = Component::Gateway;
 const START: &str = include_str!("assets/gateway.sh");
@@ -46,6 +48,7 @@ pub fn cluster_config(resolved: &Resolved) -> GatewayConfig {
         body_bytes: gateway.limits.body_size.units(),
         upload_bytes: gateway.limits.upload_size.units(),
         trusted_proxies: gateway.trusted_proxies.clone(),
+        cors_origins: gateway.cors_origins.clone(),
         work_dir: "/tmp".to_owned(),
         access_log: "/dev/stdout".to_owned(),
     }

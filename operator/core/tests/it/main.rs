@@ -10,6 +10,7 @@
 
 mod fixtures;
 mod golden;
+mod nginx;
 mod test_crds;
 mod test_gateway;
 mod test_model_servers;
@@ -17,6 +18,7 @@ mod test_network;
 mod test_plan;
 mod test_reason;
 mod test_reference;
+mod test_refusals;
 mod test_rules;
 mod test_samples;
 mod test_status;

@@ -1,11 +1,8 @@
-//! The generated `nginx.conf`, run by a real nginx in front of a small server.
+//! The gateway routes, limits, counts and passes on as it should.
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
 
 use operator_core::plan::gateway::{GatewayConfig, nginx_config};
 use serde_json::Value;
@@ -13,186 +10,7 @@ use shared_config::limits::STREAMS;
 use shared_config::{Service, limits};
 
 use crate::fixtures::root;
-
-/// A gateway on the loopback; it ends with the test.
-struct Gateway {
-    nginx: Child,
-    port: u16,
-    folder: tempfile::TempDir,
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = self.nginx.kill();
-        let _ = self.nginx.wait();
-    }
-}
-
-/// A free port below those that the kernel gives out: a server of another test, or an outgoing
-/// connection, could take one of those before nginx listens.
-fn free_port() -> u16 {
-    let random = || RandomState::new().build_hasher().finish() % 20_000;
-    let port = || 10_000 + u16::try_from(random()).unwrap_or(0);
-    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    (0..100).map(|_| port()).find(free).expect("a port")
-}
-
-/// Answers every request with its request line and headers as the body.
-fn echo_server() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || echo(stream));
-        }
-    });
-    port
-}
-
-fn echo(stream: TcpStream) {
-    let mut reader = BufReader::new(stream.try_clone().expect("a socket"));
-    let mut stream = stream;
-    let (mut head, mut line) = (String::new(), String::new());
-    while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
-        head.push_str(&line);
-        line.clear();
-    }
-    if head.contains("/hold") {
-        let answer = if head.contains("Upgrade: websocket") {
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
-        } else {
-            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-        };
-        let _ = stream.write_all(answer.as_bytes());
-        // Until the other side closes.
-        let _ = reader.read_to_string(&mut line);
-        return;
-    }
-    if head.contains("/stream") {
-        let _ =
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nfirst");
-        // The response never ends by itself: whoever collects it first passes nothing on.
-        let _ = reader.read_to_string(&mut line);
-        return;
-    }
-    let length = head.len();
-    let _ = write!(
-        stream,
-        "HTTP/1.1 200 OK\r\nX-Request-Id: of-the-service\r\nServer: secret\r\n\
-         Content-Length: {length}\r\n\r\n{head}"
-    );
-}
-
-fn start(change: impl Fn(&mut GatewayConfig)) -> Gateway {
-    let folder = tempfile::tempdir().expect("a folder");
-    let port = free_port();
-    let work = folder.path().to_string_lossy().into_owned();
-    let mut config = GatewayConfig::loopback(&format!("127.0.0.1:{port}"), &work);
-    let echo = echo_server();
-    for upstream in &mut config.upstreams {
-        upstream.port = echo;
-    }
-    config.access_log = format!("{work}/access.log");
-    change(&mut config);
-    let file = folder.path().join("nginx.conf");
-    std::fs::write(&file, nginx_config(&config)).expect("a file");
-    let nginx = run(&file);
-    let started = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(
-            started.elapsed() < Duration::from_secs(10),
-            "nginx does not start"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Gateway {
-        nginx,
-        port,
-        folder,
-    }
-}
-
-/// One process: a worker would outlive its killed master.
-fn run(file: &Path) -> Child {
-    Command::new("nginx")
-        .args([
-            "-e",
-            "stderr",
-            "-g",
-            "daemon off; master_process off;",
-            "-c",
-        ])
-        .arg(file)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("nginx is installed")
-}
-
-impl Gateway {
-    fn ask(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
-        let request = request.replace('\n', "\r\n");
-        stream
-            .write_all(format!("{request}\r\n\r\n").as_bytes())
-            .expect("written");
-        let mut answer = String::new();
-        let _ = stream.read_to_string(&mut answer);
-        answer
-    }
-
-    fn get(&self, path: &str) -> String {
-        self.ask(&format!(
-            "GET {path} HTTP/1.1\nHost: demo\nConnection: close"
-        ))
-    }
-}
-
-/// A held connection, and what was answered first.
-struct Held {
-    _stream: TcpStream,
-    head: String,
-}
-
-impl Gateway {
-    /// Sends a request as the trusted proxy does for that address, and keeps the connection.
-    fn hold(&self, path: &str, headers: &str, from: &str) -> Held {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
-        let patience = Some(Duration::from_secs(10));
-        stream.set_read_timeout(patience).expect("a timeout");
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: demo\r\nX-Forwarded-For: {from}\r\n{headers}\r\n"
-        );
-        stream.write_all(request.as_bytes()).expect("written");
-        let (mut head, mut buffer) = (String::new(), [0_u8; 4096]);
-        while !head.contains("\r\n\r\n") {
-            let read = stream.read(&mut buffer).expect("an answer");
-            assert!(read > 0, "closed after {head:?}");
-            head.push_str(&String::from_utf8_lossy(&buffer[..read]));
-        }
-        Held {
-            _stream: stream,
-            head,
-        }
-    }
-
-    /// Opens a socket of the widget.
-    fn socket(&self, from: &str) -> Held {
-        let headers = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
-        self.hold("/channels/v1/hold", headers, from)
-    }
-
-    /// An ordinary request of that address.
-    fn get_from(&self, path: &str, from: &str) -> String {
-        self.ask(&format!(
-            "GET {path} HTTP/1.1\nHost: demo\nConnection: close\nX-Forwarded-For: {from}"
-        ))
-    }
-
-    fn access_log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("access.log")).expect("a log")
-    }
-}
+use crate::nginx::{Held, free_port, start, status};
 
 /// How many were opened, and how many refused.
 fn counts(held: &[Held]) -> (usize, usize) {
@@ -202,10 +20,6 @@ fn counts(held: &[Held]) -> (usize, usize) {
         held.iter().filter(opened).count(),
         held.iter().filter(turned_away).count(),
     )
-}
-
-fn status(answer: &str) -> &str {
-    answer.split_whitespace().nth(1).unwrap_or_default()
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use shared_config::{Service, limits};
 
-use super::limits as bounds;
-use super::problem::{FAILURES, problem};
+use super::problem::{FAILURES, FOLDER, problem};
+use super::{cors, limits as bounds};
 
 /// What the configuration depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct GatewayConfig {
     pub upload_bytes: i64,
     /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trusted_proxies: Vec<String>,
+    /// Origins whose pages may read what nginx answers itself.
+    pub cors_origins: Vec<String>,
     /// A folder that nginx may write to.
     pub work_dir: String,
     /// Where the access log goes.
@@ -70,6 +72,7 @@ impl GatewayConfig {
             body_bytes: 1024 * 1024,
             upload_bytes: 50 * 1024 * 1024,
             trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
             work_dir: work_dir.to_owned(),
             access_log: "/dev/stdout".to_owned(),
         }
@@ -99,6 +102,8 @@ http {
     keepalive_timeout 65s;
     large_client_header_buffers 4 16k;
     variables_hash_bucket_size 128;
+    # Room for the longest origin of a map.
+    map_hash_bucket_size 512;
 
     # A request id sent by the client is used only if it is safe to log.
     map $http_x_request_id $request_name {
@@ -142,6 +147,11 @@ http {
         default "";
         "" strict-origin-when-cross-origin;
     }
+    # A proxy in front of the gateway must not collect an event stream either.
+    map $upstream_http_content_type $buffering {
+        default "";
+        "~*^text/event-stream" no;
+    }
     # Only the widget may be framed by other sites.
     map $uri $frame_options {
         default DENY;
@@ -152,9 +162,16 @@ http {
     map $request_method $method {
         default @OTHER@;
 @METHOD_LINES@    }
-    map $uri $logged_path {
+    # A failure goes through this check again, on its way to its document.
+    map "$method:$uri" $is_unknown_method {
+        volatile;
         default "";
-        "~^(?s)(?<path_start>.{0,@LOGGED_PATH@})" $path_start;
+        "~^@OTHER@:(?!@FOLDER@)" 1;
+    }
+    # As it was sent: after a failure $uri is the path of the problem document.
+    map $request_uri $logged_path {
+        default "";
+        "~^(?s)(?<path_start>[^?#]{0,@LOGGED_PATH@})" $path_start;
     }
     # Query strings are not logged: they can contain tokens and message text.
     log_format access escape=json '{"time":"$time_iso8601","request_id":"$request_name",'
@@ -194,8 +211,10 @@ const SERVER: &str = r#"
         add_header Strict-Transport-Security $transport_security always;
         add_header Retry-After $retry_after always;
         add_header Allow $allow always;
-
-        if ($method = @OTHER@) { return 405; }
+        add_header X-Accel-Buffering $buffering;
+@CORS_HEADERS@
+        set $own_failure "";
+        if ($is_unknown_method) { return 405; }
 
         location = /healthz {
             access_log off;
@@ -213,7 +232,9 @@ pub fn nginx_config(config: &GatewayConfig) -> String {
         .replace("@METHOD_LINES@", &bounds::methods())
         .replace("@METHODS@", &limits::METHODS.join(", "))
         .replace("@OTHER@", limits::OTHER_METHOD)
+        .replace("@FOLDER@", FOLDER)
         .replace("@LOGGED_PATH@", &limits::LOGGED_PATH.to_string());
+    text.push_str(&cors::maps(&config.cors_origins));
     text.push_str(&addresses(config));
     text.push_str(&bounds::zones(config));
     if let Some(resolver) = &config.resolver {
@@ -231,7 +252,7 @@ pub fn nginx_config(config: &GatewayConfig) -> String {
     );
     let server = SERVER
         .replace("@BODY@", &config.body_bytes.to_string())
-        .replace("@OTHER@", limits::OTHER_METHOD);
+        .replace("@CORS_HEADERS@", cors::HEADERS);
     text.push_str(&server);
     text.push_str(&bounds::connections(config));
     text.push_str(&refused(config));
@@ -239,7 +260,7 @@ pub fn nginx_config(config: &GatewayConfig) -> String {
         text.push_str(&location(config, upstream));
     }
     text.push_str("        location / { return 404; }\n");
-    for failure in FAILURES {
+    for failure in &FAILURES {
         text.push_str(&problem(failure));
     }
     text.push_str("    }\n}\n");
@@ -311,6 +332,7 @@ fn location(config: &GatewayConfig, upstream: &Upstream) -> String {
             "\n        # The widget's script is cached: every visitor fetches it.\n        \
              location ~ ^{prefix}/(v[0-9]+/)?widget\\.js$ {{\n            \
              proxy_buffering on;\n            \
+             max_ranges 0;\n            \
              proxy_cache static;\n            proxy_cache_lock on;\n{pass}        }}\n"
         );
     }
