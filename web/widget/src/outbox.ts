@@ -6,6 +6,11 @@ import type { BrowserStorage } from "./storage";
 import type { Transcript } from "./transcript";
 import type { View } from "./view";
 
+/** Where a message is that was not sent. */
+const GIVEN_BACK = "Your text is back in the field below.";
+/** Why a message of another conversation is not sent. */
+export const OTHER_CONVERSATION = "This is a new conversation.";
+
 interface Message {
   id: string;
   text: string;
@@ -42,8 +47,9 @@ export class Outbox {
     try {
       const text = this.storage.read("localStorage", "unsent") ?? "null";
       const stored = JSON.parse(text) as Stored | null;
-      if (stored?.conversation !== this.conversation()) return;
+      if (!stored) return;
       this.unsent = stored.messages.map((message) => this.show(message));
+      if (stored.conversation !== this.conversation()) this.refuseAll(OTHER_CONVERSATION);
     } catch {
       // Nothing is stored that can be read.
     }
@@ -73,9 +79,14 @@ export class Outbox {
   refuse(id: string, reason: string): void {
     const message = this.take(id);
     if (!message) return;
-    if (!this.view.input.value) this.view.setInput(message.text);
+    this.view.giveBack(message.text);
     this.store();
-    this.transcript.showTrouble(reason);
+    this.transcript.showTrouble(`${reason} ${GIVEN_BACK}`);
+  }
+
+  /** The service will store none of them. */
+  refuseAll(reason: string): void {
+    for (const { id } of [...this.unsent]) this.refuse(id, reason);
   }
 
   /** The service stores it later; until then `note` says so. */

@@ -1,7 +1,7 @@
 // What the browser remembers for this channel between pages and visits.
 
 type Area = "localStorage" | "sessionStorage";
-type Name = "visitor" | "unsent" | "open";
+type Name = "visitor" | "unsent" | "open" | "draft";
 
 // Storage may be forbidden by the browser, or full; the widget then remembers nothing.
 export class BrowserStorage {

@@ -17,6 +17,8 @@ export interface ViewEvents {
   /** Opens or closes; without an argument, whichever it is not. */
   toggle(open?: boolean): void;
   submit(): void;
+  /** The text of the input has changed. */
+  draft(text: string): void;
   /** Stops the answer that is being written. */
   stop(): void;
 }
@@ -35,12 +37,14 @@ export class View {
   readonly frame: HTMLElement;
 
   private readonly newer: HTMLButtonElement;
+  /** What the input begins with since a message came back. */
+  private givenBack = "";
   private readonly count = element("span", { class: "count", "aria-live": "polite" });
   private readonly send: HTMLButtonElement;
   private readonly stop: HTMLButtonElement;
   private readonly reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
-  constructor(events: ViewEvents) {
+  constructor(private readonly events: ViewEvents) {
     this.launcher = this.buildLauncher(events);
     this.log = element("div", {
       class: "log", role: "log", "aria-live": "off", "aria-label": "Conversation", tabindex: "0",
@@ -125,9 +129,11 @@ export class View {
     if (hadFocus) this.input.focus({ preventScroll: true });
   }
 
+  /** What is in the input can still be read and copied. */
   setClosed(): void {
     this.state.textContent = "Closed";
-    this.input.disabled = this.send.disabled = true;
+    this.input.readOnly = true;
+    this.fitInput();
   }
 
   scrollToEnd(smooth = true): void {
@@ -148,18 +154,45 @@ export class View {
     return this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < NEAR_END;
   }
 
+  /** The text that can be sent, without what the service refuses in any message. */
+  get message(): string {
+    // Texts that are pasted have vertical tabs for line breaks, and characters that are cut in two.
+    const text = this.input.value.replace(/[\v\f\u0085\u2028\u2029]/g, "\n");
+    const printable = text.replace(/[^\P{Cc}\t\n]|\p{Cs}/gu, "").trim();
+    return this.isSendable() ? printable : "";
+  }
+
   setInput(text: string): void {
+    this.givenBack = "";
     this.input.value = text;
     this.fitInput();
   }
 
-  private fitInput(): void {
+  /** Puts the text of a message in front of what the visitor has typed since. */
+  giveBack(text: string): void {
+    const { input, givenBack } = this;
+    const isNext = givenBack !== "" && input.value.startsWith(givenBack);
+    const at = isNext ? givenBack.length : 0;
+    const gap = input.value ? "\n" : "";
+    // The cursor stays where the visitor types.
+    input.setRangeText(isNext ? gap + text : text + gap, at, at, "preserve");
+    this.givenBack = input.value.slice(0, at + text.length + (isNext ? gap.length : 0));
+    this.fitInput();
+  }
+
+  private isSendable(): boolean {
+    const { input } = this;
+    return !input.readOnly && input.value.length <= MAX_LENGTH && input.value.trim() !== "";
+  }
+
+  fitInput(): void {
+    this.events.draft(this.input.value);
     // Shrinks first: the scroll height is never less than the height.
     this.input.style.setProperty("height", "44px");
     this.input.style.setProperty("height", `${Math.min(this.input.scrollHeight + 2, 132)}px`);
     const left = MAX_LENGTH - this.input.value.length;
     this.count.textContent = left < COUNT_BELOW ? `${left} left` : "";
-    this.send.disabled = !this.input.value.trim();
+    this.send.disabled = !this.isSendable();
   }
 
   /** A message in its bubble; a screen reader hears first whose it is. */

@@ -3,8 +3,9 @@
 import { applyAppearance } from "./appearance";
 import { pause } from "./backoff";
 import { Connection, type ConnectionEvents } from "./connection";
-import { Outbox } from "./outbox";
+import { OTHER_CONVERSATION, Outbox } from "./outbox";
 import type { Page } from "./page";
+import { keepOnPage } from "./presence";
 import type { Appearance, ErrorFrame, ServerFrame, Session, StatusFrame } from "./protocol";
 import { SessionError } from "./session";
 import { BrowserStorage } from "./storage";
@@ -69,7 +70,10 @@ export class Widget implements ViewEvents, ConnectionEvents {
       setTimeout(() => void this.begin(), wait);
       return;
     }
-    document.body.append(this.view.host);
+    const returned = () => this.view.scrollToEnd(false);
+    const givenUp = () => warn("The page removes the widget again and again, so it stays removed.");
+    keepOnPage(this.view.host, returned, givenUp);
+    this.view.setInput(this.storage.read("sessionStorage", "draft") ?? "");
     this.outbox.restore();
     if (this.storage.read("sessionStorage", "open")) this.toggle(true);
     else if (!this.outbox.isEmpty) void this.connection.connect();
@@ -94,18 +98,24 @@ export class Widget implements ViewEvents, ConnectionEvents {
     if (open) {
       view.badge.hidden = true;
       void this.connection.connect();
+      // What is hidden has no height.
+      view.fitInput();
       view.scrollToEnd(false);
       view.input.focus({ preventScroll: true });
     } else view.launcher.focus({ preventScroll: true });
   }
 
   submit(): void {
-    const text = this.view.input.value.trim();
+    const text = this.view.message;
     if (!text) return;
     this.view.setInput("");
     this.transcript.clearTrouble();
     this.outbox.add(text);
     void this.connection.connect();
+  }
+
+  draft(text: string): void {
+    this.storage.write("sessionStorage", "draft", text || null);
   }
 
   stop(): void {
@@ -123,6 +133,7 @@ export class Widget implements ViewEvents, ConnectionEvents {
     const isOther = this.conversation !== null && this.conversation !== session.conversation_id;
     if (isOther) this.transcript.clear();
     this.conversation = session.conversation_id;
+    if (isOther) this.outbox.refuseAll(OTHER_CONVERSATION);
     this.appearance = session.appearance;
     this.dress();
   }
@@ -138,9 +149,9 @@ export class Widget implements ViewEvents, ConnectionEvents {
   onStop(reason: string): void {
     this.view.setOnline(false);
     warn(reason);
-    if (!this.conversation) return this.view.host.remove();
     this.view.setClosed();
     this.transcript.showTrouble("This chat is closed.");
+    this.outbox.refuseAll("This chat is closed.");
   }
 
   onFrame(frame: ServerFrame): void {

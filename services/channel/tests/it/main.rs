@@ -15,6 +15,7 @@ mod test_app;
 mod test_channels;
 mod test_config;
 mod test_conversations;
+mod test_embedding;
 mod test_faults;
 mod test_hand_overs;
 mod test_limits;

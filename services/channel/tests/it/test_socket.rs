@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
@@ -133,23 +133,32 @@ async fn invalid_frames_get_an_error_and_the_connection_stays_open() {
     let message = |content: &str| {
         json!({"type": "user_message", "client_msg_id": id, "content": content}).to_string()
     };
-    for frame in [
-        "not json".to_owned(),
-        "[]".to_owned(),
-        r#"{"type":"shout"}"#.to_owned(),
-        r#"{"type":"user_message","content":"x"}"#.to_owned(),
-        message(""),
-        message("   "),
-        message("a\u{0}b"),
-        message(&"x".repeat(2001)),
-        message(&"x".repeat(60_000)),
-        json!({"type": "user_message", "client_msg_id": id, "content": "x", "creator_id": id})
-            .to_string(),
+    let lone_surrogate = message("cut").replace("cut", "cut \\ud83d");
+    for (frame, is_named) in [
+        ("not json".to_owned(), false),
+        ("[]".to_owned(), false),
+        (r#"{"type":"shout"}"#.to_owned(), false),
+        (r#"{"type":"user_message","content":"x"}"#.to_owned(), false),
+        (message(""), true),
+        (message("   "), true),
+        (message("a\u{0}b"), true),
+        (message("a\u{b}b"), true),
+        (lone_surrogate, true),
+        (message(&"x".repeat(2001)), true),
+        (message(&"x".repeat(60_000)), true),
+        (
+            json!({"type": "user_message", "client_msg_id": id, "content": "x", "creator_id": id})
+                .to_string(),
+            true,
+        ),
     ] {
         client.send(Message::text(frame.clone())).await;
         let error = client.next().await;
         assert_eq!(error["type"], "error", "{frame}");
         assert_eq!(error["code"], "malformed_message", "{frame}");
+        let named = if is_named { json!(id) } else { Value::Null };
+        assert_eq!(error["client_msg_id"], named, "{frame}");
+        assert_eq!(error["retry_after"], Value::Null, "{frame}");
     }
     client.send(Message::binary(vec![1, 2, 3])).await;
     assert_eq!(client.next().await["code"], "unsupported_frame");

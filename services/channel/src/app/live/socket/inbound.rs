@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::ws::Message;
+use serde::Deserialize;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -60,8 +61,12 @@ impl Connection {
                 // serde_json appends a position, which does not help a client of one-line frames.
                 let reason = error.to_string();
                 let without_position = reason.split(" at line ").next().unwrap_or_default();
-                self.refuse(ErrorCode::MalformedMessage, without_position)
-                    .await
+                // With the id, so that the widget can give the text back to the visitor.
+                self.protocol_error(ErrorFrame {
+                    client_msg_id: message_id(text),
+                    ..ErrorFrame::new(ErrorCode::MalformedMessage, without_position)
+                })
+                .await
             }
         }
     }
@@ -145,6 +150,16 @@ impl Connection {
         }
         self.send(ServerFrame::Error(error).to_json().into()).await
     }
+}
+
+/// The id of a message whose content is refused.
+fn message_id(frame: &str) -> Option<Uuid> {
+    #[derive(Deserialize)]
+    struct Named {
+        client_msg_id: Uuid,
+    }
+    let named = serde_json::from_str::<Named>(frame).ok();
+    named.map(|message| message.client_msg_id)
 }
 
 /// At least one: a client that waits for zero seconds would retry immediately.

@@ -22,17 +22,27 @@ struct WidgetPath {
 }
 
 /// Admits pages of allowed origins and adds the CORS headers. Any other page gets the same 403,
-/// whether the widget exists or not.
+/// whether the widget exists or not, and may read it: a widget that does not learn why it is
+/// refused tries again for ever (ADR 48).
 pub(crate) async fn admit(State(app): State<AppState>, request: Request, next: Next) -> Response {
-    let (mut parts, body) = request.into_parts();
-    let admitted = match admit_page(&app, &mut parts).await {
-        Ok(admitted) => admitted,
-        Err(error) => return vary_by_origin(error.into_response()),
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let response = match admitted(&app, request).await {
+        Ok(request) => next.run(request).await,
+        Err(error) => error.into_response(),
     };
-    let origin = admitted.origin.clone();
+    readable_by(origin, response)
+}
+
+/// The request of a page that may use the widget. A preflight does nothing, and the request that
+/// follows it is checked by itself.
+async fn admitted(app: &AppState, request: Request) -> Result<Request, Error> {
+    if request.method() == Method::OPTIONS {
+        return Ok(request);
+    }
+    let (mut parts, body) = request.into_parts();
+    let admitted = admit_page(app, &mut parts).await?;
     parts.extensions.insert(admitted);
-    let response = next.run(Request::from_parts(parts, body)).await;
-    allow_origin(response, origin.as_deref())
+    Ok(Request::from_parts(parts, body))
 }
 
 async fn admit_page(app: &AppState, parts: &mut Parts) -> Result<Admitted, Error> {
@@ -61,7 +71,7 @@ fn is_same_origin_read(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::GET && !is_upgrade && site.is_some_and(|site| site == "same-origin")
 }
 
-/// Answers a CORS preflight of a page that the layer has admitted.
+/// Answers a CORS preflight.
 pub(crate) async fn answer_preflight() -> Response {
     let headers = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
@@ -74,20 +84,16 @@ pub(crate) async fn answer_preflight() -> Response {
     (StatusCode::NO_CONTENT, headers).into_response()
 }
 
-fn allow_origin(mut response: Response, origin: Option<&str>) -> Response {
-    if let Some(Ok(origin)) = origin.map(HeaderValue::from_str) {
-        let headers = response.headers_mut();
+/// Lets the page that made the request read the response, without credentials.
+fn readable_by(origin: Option<HeaderValue>, mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    if let Some(origin) = origin {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         let exposed = HeaderValue::from_static("retry-after, x-request-id");
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
-    vary_by_origin(response)
-}
-
-/// A cache must not serve one origin's response to another.
-fn vary_by_origin(mut response: Response) -> Response {
-    let origin = HeaderValue::from_static("origin");
-    response.headers_mut().append(header::VARY, origin);
+    // A cache must not serve one origin's response to another.
+    headers.append(header::VARY, HeaderValue::from_static("origin"));
     response
 }
 
