@@ -17,7 +17,7 @@ const ANY: &str = "*";
 
 /// The value of a header, if it is there exactly once.
 fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
-    let (head, _) = answer.split_once("\r\n\r\n").expect("a head");
+    let (head, _) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
     let fields = head.split("\r\n").filter_map(|line| line.split_once(": "));
     let mut found = fields.filter(|(field, _)| field.eq_ignore_ascii_case(name));
     let value = found.next().map(|(_, value)| value);
@@ -70,9 +70,10 @@ fn request(line: &str, more: &str) -> Vec<u8> {
 fn whatever_nginx_refuses_is_a_problem_document_that_the_page_can_read() {
     let gateway = gateway();
     let long = "a".repeat(20_000);
-    let many: String = (0..9)
+    let nine: Vec<String> = (0..9)
         .map(|n| format!("X-{n}: {}\r\n", &long[..9_000]))
         .collect();
+    let many = nine.concat();
     let get = "GET /auth/v1/me HTTP/1.1";
     let post = "POST /ai-engine/v1/answers HTTP/1.1";
     let chunked = "Transfer-Encoding: chunked\r\n";
@@ -262,6 +263,44 @@ fn whatever_nginx_refuses_is_a_problem_document_that_the_page_can_read() {
         assert_eq!(allowed, Some(origin), "{what}");
         let exposed = header(&answer, "access-control-expose-headers");
         assert_eq!(exposed, Some("Retry-After, X-Request-Id"), "{what}");
+    }
+}
+
+/// hyper answers a URI that it cannot read without a document, so nginx does not pass it on.
+#[test]
+#[ignore = "needs nginx: make test"]
+fn a_uri_that_no_service_can_read_is_refused_before_it() {
+    let gateway = gateway();
+    let ask = |target: &[u8]| {
+        let rest =
+            format!(" HTTP/1.1\r\nHost: demo\r\nOrigin: {PAGE}\r\nConnection: close\r\n\r\n");
+        gateway.send(&[b"GET /ai-engine/v1/models", target, rest.as_bytes()].concat())
+    };
+    for bad in [
+        b"/<b>".as_slice(),
+        b"/a`b",
+        b"?q=<b>",
+        b"?q=a>b",
+        b"?q=\"a\"",
+        b"?q=caf\xe9",
+        b"/\xff",
+        b"?q=\xc3",
+        b"?q=\xed\xa0",
+    ] {
+        let what = String::from_utf8_lossy(bad);
+        let answer = ask(bad);
+        assert_problem(&answer, 400, "bad_request", &what);
+        assert_eq!(header(&answer, "access-control-allow-origin"), Some(PAGE));
+    }
+    let long = format!("?q={}", "é".repeat(7_000));
+    for good in [
+        "/{id}|\"x\"",
+        "/caf\u{e9}?q=\u{4f60}\u{1f600}",
+        "?q=a`b{c}|^~'()*;,@:!$&+[]",
+        "?q=%3Cb%3E#part",
+        &long,
+    ] {
+        assert_eq!(status(&ask(good.as_bytes())), "200", "{good}");
     }
 }
 

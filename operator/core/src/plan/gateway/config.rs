@@ -168,6 +168,18 @@ http {
         default "";
         "~^@OTHER@:(?!@FOLDER@)" 1;
     }
+    # What services read as a URI: they answer any other one without a document. A raw < or ",
+    # which must be percent-encoded, or bytes that are not UTF-8.
+    map $request_uri $is_malformed_uri {
+        default 1;
+        "" "";
+        "~^(?:[!$-;=@-_a-z|~\"{}]|@HIGH@)*+(?:\?(?:[!$-;=?-~]|@HIGH@)*+)?(?:#|$)" "";
+    }
+    map "$is_malformed_uri:$uri" $is_malformed {
+        volatile;
+        default "";
+        "~^1:(?!@FOLDER@)" 1;
+    }
     # As it was sent: after a failure $uri is the path of the problem document.
     map $request_uri $logged_path {
         default "";
@@ -180,6 +192,12 @@ http {
         '"upstream_seconds":"$upstream_response_time"}';
     access_log @LOG@ access;
 "#;
+
+/// A character of UTF-8 beyond ASCII, for regular expressions of nginx.
+const BEYOND_ASCII: &str = concat!(
+    r"[\xC2-\xDF][\x80-\xBF]|\xE0[\xA0-\xBF][\x80-\xBF]|[\xE1-\xEF][\x80-\xBF]{2}",
+    r"|\xF0[\x90-\xBF][\x80-\xBF]{2}|[\xF1-\xF4][\x80-\xBF]{3}"
+);
 
 const SERVER: &str = r#"
         client_max_body_size @BODY@;
@@ -215,6 +233,7 @@ const SERVER: &str = r#"
 @CORS_HEADERS@
         set $own_failure "";
         if ($is_unknown_method) { return 405; }
+        if ($is_malformed) { return 400; }
 
         location = /healthz {
             access_log off;
@@ -233,6 +252,7 @@ pub fn nginx_config(config: &GatewayConfig) -> String {
         .replace("@METHODS@", &limits::METHODS.join(", "))
         .replace("@OTHER@", limits::OTHER_METHOD)
         .replace("@FOLDER@", FOLDER)
+        .replace("@HIGH@", BEYOND_ASCII)
         .replace("@LOGGED_PATH@", &limits::LOGGED_PATH.to_string());
     text.push_str(&cors::maps(&config.cors_origins));
     text.push_str(&addresses(config));
