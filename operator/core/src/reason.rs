@@ -57,6 +57,10 @@ reasons! {
     Calibrated,
     /// The embedding model does not tell them apart: search goes by words.
     NotCalibrated,
+    /// The gateway believes the proxies in front of it who their clients are.
+    ProxiesTrusted,
+    /// A proxy is in front of the gateway, and its clients all count as one address.
+    NoTrustedProxies,
     /// The spec is invalid.
     InvalidSpec,
     /// An object with a name that the operator needs exists and is not owned by the resource.
@@ -108,6 +112,7 @@ impl Reason {
             | Self::MigrationFailed
             | Self::ModelPullFailed
             | Self::NotCalibrated
+            | Self::NoTrustedProxies
             | Self::InvalidSpec
             | Self::NotOwned
             | Self::ApplyFailed
@@ -126,6 +131,7 @@ impl Reason {
             | Self::MigrationsApplied
             | Self::PullingModels
             | Self::Calibrated
+            | Self::ProxiesTrusted
             | Self::Suspended
             | Self::PlatformNotReady
             | Self::OwnerEmailInUse

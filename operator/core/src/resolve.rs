@@ -3,6 +3,7 @@
 use std::fmt;
 
 use kube_cel::CompiledSchema;
+use serde::Serialize;
 use serde_json::Value;
 use shared_config::Service;
 use shared_egress::AllowedNetworks;
@@ -120,10 +121,7 @@ impl Resolved {
 /// # Errors
 /// Every problem of the spec at once; nothing but a change of the spec mends it.
 pub fn resolve(platform: &CreatorPlatform, _observed: &Observed) -> Result<Resolved, Invalid> {
-    let known = schema::of("CreatorPlatform").zip(serde_json::to_value(platform).ok());
-    let mut problems = known.map_or_else(Vec::new, |(known, value)| {
-        broken_rules(&known.rules, &value, None)
-    });
+    let mut problems = schema_problems("CreatorPlatform", platform);
     problems.extend(checks::problems(platform));
     problems.sort();
     problems.dedup();
@@ -157,14 +155,30 @@ pub fn resolve(platform: &CreatorPlatform, _observed: &Observed) -> Result<Resol
 /// # Errors
 /// Every problem of the spec at once; nothing but a change of the spec mends it.
 pub fn resolve_tenant(tenant: &Tenant) -> Result<(), Invalid> {
-    let known = schema::of("Tenant").zip(serde_json::to_value(tenant).ok());
-    let problems = known.map_or_else(Vec::new, |(known, value)| {
-        broken_rules(&known.rules, &value, None)
-    });
+    let problems = schema_problems("Tenant", tenant);
     if problems.is_empty() {
         Ok(())
     } else {
         Err(Invalid { problems })
+    }
+}
+
+/// What the schema says about a stored resource: an earlier version of it may have let it in.
+fn schema_problems(kind: &str, resource: &impl Serialize) -> Vec<Problem> {
+    let known = schema::of(kind).zip(serde_json::to_value(resource).ok());
+    let Some((known, value)) = known else {
+        return Vec::new();
+    };
+    // Nothing that was once reported may stand in the way of a spec.
+    let mut wanted = value.clone();
+    if let Some(fields) = wanted.as_object_mut() {
+        fields.remove("status");
+    }
+    let shape = shape::problems(&known.schema, &wanted, "");
+    if shape.is_empty() {
+        broken_rules(&known.rules, &value, None)
+    } else {
+        shape
     }
 }
 

@@ -16,6 +16,7 @@ use crate::resolve::{Invalid, Resolved};
 mod calibration;
 mod facts;
 pub mod pending;
+mod proxies;
 
 /// Longest message of a condition.
 const MESSAGE_MAX: usize = 2000;
@@ -88,6 +89,7 @@ pub fn status(
         Outcome::Suspended(planned) | Outcome::Applied(planned, _) => {
             findings.extend(components(planned));
             findings.extend(calibration::finding(planned, known_of(previous)));
+            findings.extend(proxies::finding(planned.resolved));
             facts::fill(&mut status, planned);
             if matches!(outcome, Outcome::Suspended(_)) {
                 status.pending_plan = pending::lines(planned.plan);

@@ -56,11 +56,17 @@ impl CorsOrigins {
     }
 }
 
-/// Scheme, host and port only: what browsers send as `Origin` (RFC 6454).
+/// Scheme, host and port only: what browsers send as `Origin` (RFC 6454). They leave the default
+/// port out, so an origin with one would never match.
 fn parse(origin: &str) -> Option<HeaderValue> {
     let (scheme, rest) = origin.split_once("://")?;
-    let right = matches!(scheme, "https" | "http")
-        && !rest.is_empty()
+    let default_port = match scheme {
+        "https" => ":443",
+        "http" => ":80",
+        _ => return None,
+    };
+    let right = !rest.is_empty()
+        && !rest.ends_with(default_port)
         && rest
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-:[]".contains(c));

@@ -18,10 +18,14 @@ pub struct Arguments {
     /// Directory for nginx to write its temporary files and its PID file to.
     #[arg(long, default_value = "/tmp")]
     work_dir: String,
+    /// Origins whose pages may read what nginx refuses, separated by commas: those of the services.
+    #[arg(long, value_delimiter = ',')]
+    cors_origins: Vec<String>,
 }
 
 /// Prints nginx.conf.
 pub fn run(arguments: &Arguments) -> Result<(), Error> {
-    let config = GatewayConfig::loopback(&arguments.listen, &arguments.work_dir);
+    let mut config = GatewayConfig::loopback(&arguments.listen, &arguments.work_dir);
+    config.cors_origins.clone_from(&arguments.cors_origins);
     print(&nginx_config(&config))
 }

@@ -60,8 +60,15 @@ fn crds_and_the_gateways_configuration_are_printed() {
     let crds = text(&operator().arg("crds").output().unwrap());
     assert_eq!(crds, operator_core::crds_yaml().unwrap());
     let arguments = ["gateway-config", "--loopback", "--listen", "127.0.0.1:8888"];
-    let nginx = text(&operator().args(arguments).output().unwrap());
+    let origins = ["--cors-origins", "https://a.example,http://localhost:3000"];
+    let nginx = text(&operator().args(arguments).args(origins).output().unwrap());
     assert!(nginx.contains("listen 127.0.0.1:8888"), "{nginx}");
+    for origin in ["https://a.example", "http://localhost:3000"] {
+        assert!(
+            nginx.contains(&format!("\"{origin}\" \"{origin}\";")),
+            "{nginx}"
+        );
+    }
     for service in shared_config::Service::ALL {
         assert!(
             nginx.contains(&format!("127.0.0.1:{}", service.port())),

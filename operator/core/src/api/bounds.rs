@@ -5,17 +5,66 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// Shape of a DNS name such as `db.example.org`.
-pub const HOSTNAME: &str = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
-/// Shape of the name of an object of Kubernetes.
-pub const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$";
+/// A label of a DNS name, of these characters.
+macro_rules! label {
+    ($letters:literal) => {
+        concat!(
+            "[",
+            $letters,
+            "0-9]([-",
+            $letters,
+            "0-9]{0,61}[",
+            $letters,
+            "0-9])?"
+        )
+    };
+}
+
+/// A DNS name, or an IPv4 address: a name whose last label is a number is no name at all.
+macro_rules! host {
+    ($letters:literal) => {
+        concat!(
+            "((",
+            label!($letters),
+            "\\.)*",
+            "([0-9][-0-9]*)?[",
+            $letters,
+            "]([-",
+            $letters,
+            "0-9]{0,61}[",
+            $letters,
+            "0-9])?",
+            "|((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\\.){3}",
+            "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9]))"
+        )
+    };
+}
+
+/// A port from 1 to 65535, behind its colon.
+macro_rules! port {
+    () => {
+        concat!(
+            "(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}",
+            "|655[0-2][0-9]|6553[0-5]))?"
+        )
+    };
+}
+
+/// Shape of a DNS name such as `db.example.org`, or of an IPv4 address.
+pub const HOSTNAME: &str = concat!("^", host!("a-z"), "$");
+/// Shape of the name of an object of Kubernetes, whose labels may be longer than those of DNS.
+pub const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 /// Shape of a name that becomes one label of a DNS name.
 pub const LABEL: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// Shape of a key of a Secret or ConfigMap.
 pub const DATA_KEY: &str = r"^[-._a-zA-Z0-9]+$";
 /// Shape of a base URL: no credentials, query or fragment.
-pub const BASE_URL: &str =
-    r"^https?://[a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?(:[0-9]{1,5})?(/[-._~a-zA-Z0-9/]*)?$";
+pub const BASE_URL: &str = concat!(
+    "^https?://",
+    host!("a-zA-Z"),
+    port!(),
+    "(/[-._~a-zA-Z0-9/]*)?$"
+);
 /// Shape of an image reference, by tag or digest.
 pub const IMAGE: &str = r"^[a-zA-Z0-9][-._a-zA-Z0-9:/]*(@sha256:[a-f0-9]{64})?$";
 /// Shape of a schedule of five fields or a macro such as `@daily`.
@@ -33,10 +82,10 @@ pub const EMAIL: &str = concat!(
     r"[^\x00-\x2F\x3A-\x40\x5B-\x60\x7B-\x7F])?$",
 );
 /// Scheme, host and port as browsers send them: in lower case, without a path.
-pub const ORIGIN: &str = r"^https?://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?$";
-/// Shape of an IP range such as `10.0.0.0/8`.
+pub const ORIGIN: &str = concat!("^https?://", host!("a-z"), port!(), "$");
+/// Characters of an IP range such as `10.0.0.0/8`; a rule says whether it is one.
 pub const IP_RANGE: &str = r"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$";
-/// Shape of an IP range with its length.
+/// Characters of an IP range with its length; a rule says whether it is one.
 pub const NETWORK: &str = r"^[0-9a-fA-F.:]+/[0-9]{1,3}$";
 const SPAN: &str = r"^[0-9]{1,7}(s|m|h|d)$";
 

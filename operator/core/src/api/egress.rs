@@ -15,6 +15,10 @@ pub struct Egress {
     /// Link-local, metadata, multicast and unspecified addresses are refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 50), regex(pattern = bounds::NETWORK)))]
-    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(
+        merge_strategy = ListMerge::Set,
+        validation = Rule::new("self.all(n, isCIDR(n))")
+            .message("each of allowedNetworks must be a range such as 10.20.0.0/16")
+    )]
     pub allowed_networks: Vec<String>,
 }

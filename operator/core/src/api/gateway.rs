@@ -41,7 +41,10 @@ impl ServiceType {
     validation = Rule::new("!has(self.ingress) || has(self.hostname)")
         .message("ingress requires hostname"),
     validation = Rule::new("!has(self.nodePort) || self.serviceType != 'ClusterIP'")
-        .message("nodePort requires serviceType NodePort or LoadBalancer")
+        .message("nodePort requires serviceType NodePort or LoadBalancer"),
+    validation = Rule::new("!has(self.hostname) || !isIP(self.hostname) || \
+        !(has(self.ingress) || has(self.httpRoute))")
+        .message("hostname must be a DNS name, not an IP address, with ingress or httpRoute")
 )]
 pub struct Gateway {
     /// Host name under which browsers reach the platform.
@@ -76,15 +79,28 @@ pub struct Gateway {
     /// Rate and size limits of requests.
     #[serde(default)]
     pub limits: Limits,
-    /// Origins that may call the APIs from a browser (CORS), in addition to the platform's own.
+    /// Origins that may call the APIs from a browser (CORS), in addition to the platform's own, as
+    /// browsers send them: in lower case, without a default port.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 300), regex(pattern = bounds::ORIGIN)))]
-    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(
+        merge_strategy = ListMerge::Set,
+        validation = Rule::new("self.all(o, !(o.startsWith('https://') && o.endsWith(':443')) && \
+            !(o.startsWith('http://') && o.endsWith(':80')))")
+            .message("corsOrigins must not have the default port, which browsers leave out: \
+                write https://app.example.com")
+    )]
     pub cors_origins: Vec<String>,
     /// IP ranges of proxies that are trusted to set `X-Forwarded-For` and `X-Forwarded-Proto`.
+    /// Without those of the ingress, all visitors count as one address.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 50), regex(pattern = bounds::IP_RANGE)))]
-    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(
+        merge_strategy = ListMerge::Set,
+        validation = Rule::new("self.all(p, isIP(p) || isCIDR(p))")
+            .message("each of trustedProxies must be an IP address, or a range such as \
+                10.0.0.0/8")
+    )]
     pub trusted_proxies: Vec<String>,
 }
 

@@ -18,7 +18,8 @@ pub struct PlatformStatus {
     #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
     /// Conditions: `Ready`, `Reconciling` and `Stalled`, one for each component, and
-    /// `RetrievalCalibrated`: whether the embedding model can be relied on.
+    /// `RetrievalCalibrated`: whether the embedding model can be relied on. With an ingress or a
+    /// route, `ClientAddressesKnown`: whether the gateway can tell visitors apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

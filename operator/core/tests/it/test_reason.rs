@@ -39,6 +39,7 @@ fn exactly_these_reasons_are_reported_as_warnings() {
         "MigrationFailed",
         "ModelPullFailed",
         "NotCalibrated",
+        "NoTrustedProxies",
         "InvalidSpec",
         "NotOwned",
         "ApplyFailed",

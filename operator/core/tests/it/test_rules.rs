@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use operator_core::crds;
+use operator_core::plan::gateway::{GatewayConfig, nginx_config};
 use operator_core::resolve::admission;
+use operator_core::{Observed, crds, resolve};
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use crate::fixtures::{SAMPLES, root, sample};
+use crate::fixtures::{SAMPLES, resolved, root, sample};
+use crate::nginx::start_with;
 
 struct Case {
     name: String,
@@ -95,6 +97,61 @@ fn every_rule_has_a_case_that_it_refuses() {
         });
     }
     assert_eq!(untested, Vec::<String>::new());
+}
+
+/// A platform that an older schema has let in is not planned either.
+#[test]
+fn what_no_program_would_take_is_refused_without_the_api_server() {
+    type Change = fn(&mut operator_core::api::CreatorPlatformSpec, String);
+    let fields: [(&str, Change, &[&str]); 3] = [
+        (
+            "spec.gateway.trustedProxies",
+            |spec, text| spec.gateway.trusted_proxies = vec![text],
+            &["10.0.0.0/33", "999.1.1.1/8", "abc", "1.2.3", "fd00::/129"],
+        ),
+        (
+            "spec.gateway.corsOrigins",
+            |spec, text| spec.gateway.cors_origins = vec![text],
+            &["https://app.example.org:443", "https://a..b", "*"],
+        ),
+        (
+            "spec.gateway.hostname",
+            |spec, text| spec.gateway.hostname = Some(text),
+            &["a..b", "999.1.1.1"],
+        ),
+    ];
+    for (path, change, texts) in fields {
+        for text in texts {
+            let mut platform = sample("minimal");
+            change(&mut platform.spec, (*text).to_owned());
+            let refused = resolve(&platform, &Observed::default()).expect_err(text);
+            let found = &refused.problems[0];
+            assert!(found.path.starts_with(path), "{text}: {found}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs nginx: make test"]
+fn nginx_takes_every_proxy_that_the_rules_accept() {
+    let proxies = [
+        "10.0.0.0/8",
+        "10.0.0.1/8",
+        "192.0.2.7",
+        "fd00::/8",
+        "::1",
+        "0.0.0.0/0",
+        "::/0",
+    ];
+    let mut platform = sample("minimal");
+    platform.spec.gateway.trusted_proxies = proxies.map(str::to_owned).to_vec();
+    let accepted = resolved(&platform).spec.gateway.trusted_proxies;
+    // It ends before it listens if it cannot read its configuration.
+    start_with(|listen, work| {
+        let mut config = GatewayConfig::loopback(listen, work);
+        config.trusted_proxies.clone_from(&accepted);
+        nginx_config(&config)
+    });
 }
 
 fn collect(schema: &Value, found: &mut impl FnMut(&str)) {

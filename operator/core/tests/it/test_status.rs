@@ -81,6 +81,39 @@ fn a_platform_at_rest_is_ready_and_every_component_too() {
 }
 
 #[test]
+fn a_proxy_that_is_not_trusted_is_reported_and_does_not_stop_the_platform() {
+    let status_of = |platform: &CreatorPlatform| {
+        look(
+            &at_rest(platform),
+            platform,
+            None,
+            &Applied::default(),
+            at(0),
+        )
+    };
+    let kind = "ClientAddressesKnown";
+    let minimal = status_of(&sample("minimal"));
+    assert!(minimal.conditions.iter().all(|found| found.kind != kind));
+
+    let mut platform = sample("full");
+    assert_eq!(condition(&status_of(&platform), kind).status, True);
+    platform.spec.gateway.trusted_proxies.clear();
+    for section in ["ingress", "httpRoute"] {
+        let status = status_of(&platform);
+        let found = condition(&status, kind);
+        assert_eq!(
+            (found.status, found.reason.as_str()),
+            (False, "NoTrustedProxies")
+        );
+        let words = format!("spec.gateway.{section} is set");
+        assert!(found.message.contains(&words), "{}", found.message);
+        assert!(found.message.contains("spec.gateway.trustedProxies"));
+        assert_eq!(summary(&status)[0], (true, "Reconciled"));
+        platform.spec.gateway.ingress = None;
+    }
+}
+
+#[test]
 fn a_fresh_platform_reconciles_and_names_what_it_waits_for() {
     let platform = sample("minimal");
     let mut world = World::rich();

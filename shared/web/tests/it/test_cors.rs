@@ -72,6 +72,8 @@ fn what_is_no_origin_is_refused_at_the_start() {
         "https://a.example.com/path",
         "app.example.com",
         "https://A.com",
+        "https://app.example.com:443",
+        "http://app.example.com:80",
     ] {
         let problems = origins(wrong).unwrap_err();
         assert!(problems.to_string().contains(keys::CORS_ORIGINS), "{wrong}");
