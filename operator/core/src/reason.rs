@@ -77,6 +77,8 @@ reasons! {
     PlatformNotReady,
     /// The platform does not accept Tenants from this namespace.
     NamespaceNotAllowed,
+    /// The platform does not allow this plan, or these quotas, to Tenants of other namespaces.
+    PlanNotAllowed,
     /// The email address of the owner already has an account on the platform.
     OwnerEmailInUse,
     /// `spec.suspend` of the Tenant is true: its account is suspended.
@@ -134,6 +136,7 @@ impl Reason {
             | Self::ProxiesTrusted
             | Self::Suspended
             | Self::PlatformNotReady
+            | Self::PlanNotAllowed
             | Self::OwnerEmailInUse
             | Self::TenantSuspended
             | Self::TenantRejected

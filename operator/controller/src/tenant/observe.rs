@@ -18,7 +18,9 @@ pub(super) async fn observe(
     subject: &Subject,
 ) -> Result<Facts, Error> {
     let platform = context.directory.platform_of(tenant);
+    let name = platform_name(tenant);
     let mut facts = Facts {
+        guest: name.namespace != subject.name.namespace,
         rival: context.directory.rival_of(tenant),
         platform,
         account: None,
@@ -27,7 +29,6 @@ pub(super) async fn observe(
     if !matches!(facts.platform, PlatformFact::Ready { .. }) {
         return Ok(facts);
     }
-    let name = platform_name(tenant);
     let (client, auth) = (&context.client, &context.auth);
     facts.account = if tenant.metadata.deletion_timestamp.is_some() {
         // What is destroyed or let go is looked at itself: an answer that was lost may have made

@@ -8,7 +8,8 @@ use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use operator_core::api::Tenant;
 use operator_core::tenant::plan::VerdictKind;
-use operator_core::tenant::{Outcome, TenantPlan, plan};
+use operator_core::tenant::status::Failure;
+use operator_core::tenant::{Facts, Outcome, TenantPlan, plan};
 use tokio::time::timeout;
 
 use super::apply::{Done, apply, has_ended};
@@ -86,11 +87,28 @@ async fn look(tenant: &Tenant, context: &Context) -> Result<Look, Error> {
     }
     let plan = plan(tenant, &facts);
     let done = apply(context, tenant, &subject, &plan.steps).await;
+    log_conflict(&subject, &facts, &done);
     if !done.applied.released {
         let outcome = Outcome::Applied(&facts, &plan.verdict, &done.applied);
         report(context, tenant, previous, &outcome).await?;
     }
     Ok(next_look(context, &subject, &plan, &done))
+}
+
+/// The status of a Tenant elsewhere does not say whose account is in its way; the log does.
+fn log_conflict(subject: &Subject, facts: &Facts, done: &Done) {
+    let is_taken = matches!(done.applied.failure, Some(Failure::OwnerTaken));
+    let rival = facts.rival.as_deref().filter(|_| facts.account.is_none());
+    if is_taken || rival.is_some() {
+        let (namespace, tenant) = (&subject.name.namespace, &subject.name.name);
+        let used_by = rival.unwrap_or("an account of the platform");
+        tracing::warn!(
+            namespace,
+            tenant,
+            used_by,
+            "the owner's email address is in use"
+        );
+    }
 }
 
 fn next_look(context: &Context, subject: &Subject, plan: &TenantPlan, done: &Done) -> Look {

@@ -64,7 +64,8 @@ pub struct TenantSpec {
     /// Pricing plan. Defaults to the platform's `tenants.defaultPlan`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
-    /// Quotas that override those of the plan.
+    /// Quotas that override those of the plan. In another namespace than the platform's, none may
+    /// exceed that of the platform's `tenants.highestPlan`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quotas: Option<Quotas>,
     /// Origins of websites that may embed the chat widget, such as `https://example.org`.

@@ -19,13 +19,19 @@ pub struct Tenants {
     /// Plan of Tenants that do not set one, and of accounts that have registered themselves.
     #[serde(default)]
     pub default_plan: Plan,
+    /// Highest plan of Tenants of other namespaces than the platform's own, and of their `quotas`.
+    /// Defaults to `defaultPlan`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub highest_plan: Option<Plan>,
     /// Quotas of each plan.
     #[serde(default)]
     pub plans: Plans,
 }
 
 /// A pricing plan.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(
+    JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Plan {
     /// The free plan, for evaluation.
@@ -35,6 +41,17 @@ pub enum Plan {
     Pro,
     /// The plan for a team.
     Enterprise,
+}
+
+impl Plan {
+    /// The value of the field in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Pro => "pro",
+            Self::Enterprise => "enterprise",
+        }
+    }
 }
 
 /// Quotas of each plan.

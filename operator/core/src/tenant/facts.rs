@@ -9,6 +9,9 @@ use super::wire::Account;
 pub struct Facts {
     /// The platform that the Tenant names.
     pub platform: PlatformFact,
+    /// Whether the Tenant is in another namespace than that platform. Its authors are not those of
+    /// the platform: they grant themselves nothing, and learn nothing about other accounts.
+    pub guest: bool,
     /// The account, if there is one.
     pub account: Option<Account>,
     /// The Secret with the owner's invitation.

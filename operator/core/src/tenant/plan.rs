@@ -4,10 +4,12 @@ use kube::ResourceExt as _;
 
 use super::facts::{Facts, OwnerSecret, PlatformFact};
 use super::wire::Wish;
-use super::wish::wish;
+use super::wish::{of_plan, wish};
 use super::{ABANDON_ANNOTATION, FINALIZER, owner_secret};
 use crate::api::Tenant;
+use crate::api::quantity::Quantity;
 use crate::api::tenant::DeletionPolicy;
+use crate::api::tenants::{Quotas, Tenants};
 use crate::reason::Reason;
 
 /// One thing to do. Each may be repeated without harm.
@@ -85,8 +87,19 @@ pub fn plan(tenant: &Tenant, facts: &Facts) -> TenantPlan {
         PlatformFact::NotReady => return waits(not_ready(tenant)),
         PlatformFact::Ready { public_url, grants } => (public_url, grants),
     };
+    if let Some(beyond) = beyond_grant(tenant, facts, grants) {
+        return waits(beyond);
+    }
     if let (Some(rival), None) = (&facts.rival, &facts.account) {
-        return waits(owner_taken(&format!("the older Tenant {rival}")));
+        let here = tenant.namespace().unwrap_or_default();
+        let is_own = rival
+            .split_once('/')
+            .is_some_and(|(space, _)| space == here);
+        return waits(if facts.guest && !is_own {
+            owner_not_accepted()
+        } else {
+            owner_taken(&format!("the older Tenant {rival}"))
+        });
     }
     let mut wish = wish(tenant, grants, false);
     let mut steps = Vec::new();
@@ -271,6 +284,63 @@ fn not_ready(tenant: &Tenant) -> Verdict {
             "CreatorPlatform {name} is not ready; see its conditions. The operator continues when \
              it is."
         ),
+    )
+}
+
+/// What a guest asks for beyond what the platform allows to guests.
+fn beyond_grant(tenant: &Tenant, facts: &Facts, grants: &Tenants) -> Option<Verdict> {
+    if !facts.guest {
+        return None;
+    }
+    let highest = grants.highest_plan.unwrap_or(grants.default_plan);
+    let plan = tenant.spec.plan.unwrap_or(grants.default_plan);
+    let quotas = tenant.spec.quotas.as_ref();
+    let what = if plan > highest {
+        format!("the plan {}", plan.name())
+    } else {
+        let quota = quotas.and_then(|own| exceeded(own, of_plan(grants, highest)))?;
+        format!("more {quota} than the plan {} has", highest.name())
+    };
+    Some(Verdict::new(
+        VerdictKind::Stalled,
+        Reason::PlanNotAllowed,
+        format!(
+            "CreatorPlatform {} does not allow {what} to Tenants of this namespace. Ask for less, \
+             or ask its administrator to raise spec.tenants.highestPlan. An account that exists is \
+             left as it is.",
+            tenant.spec.platform_ref.name
+        ),
+    ))
+}
+
+/// The first quota that is higher than allowed. One that is not set is that of the plan.
+fn exceeded(own: &Quotas, most: &Quotas) -> Option<&'static str> {
+    let above =
+        |own: Option<i64>, most: Option<i64>| own.zip(most).is_some_and(|(own, most)| own > most);
+    let bytes = |quotas: &Quotas| quotas.storage.as_ref().map(Quantity::units);
+    let count = |number: Option<i32>| number.map(i64::from);
+    [
+        ("documents", count(own.documents), count(most.documents)),
+        ("channels", count(own.channels), count(most.channels)),
+        (
+            "messages",
+            count(own.messages_per_month),
+            count(most.messages_per_month),
+        ),
+        ("storage", bytes(own), bytes(most)),
+    ]
+    .into_iter()
+    .find_map(|(name, own, most)| above(own, most).then_some(name))
+}
+
+/// What a guest learns when the owner's address has an account that is none of its own. The log of
+/// the operator has the reason.
+pub(super) fn owner_not_accepted() -> Verdict {
+    Verdict::new(
+        VerdictKind::Stalled,
+        Reason::TenantRejected,
+        "The platform does not accept this owner. Create a Tenant with another owner, or ask the \
+         platform's administrator, who finds the reason in the operator's log.",
     )
 }
 

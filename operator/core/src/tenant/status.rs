@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::facts::OwnerSecret;
-use super::plan::{Verdict, VerdictKind, owner_taken};
+use super::plan::{Verdict, VerdictKind, owner_not_accepted, owner_taken};
 use super::wire::Account;
 use super::{Facts, owner_secret};
 use crate::api::condition::ConditionStatus;
@@ -143,8 +143,9 @@ fn verdict(outcome: &Outcome<'_>) -> Verdict {
                  delays."
             ),
         ),
-        Outcome::Applied(_, verdict, applied) => match &applied.failure {
+        Outcome::Applied(facts, verdict, applied) => match &applied.failure {
             None => (*verdict).clone(),
+            Some(Failure::OwnerTaken) if facts.guest => owner_not_accepted(),
             Some(Failure::OwnerTaken) => owner_taken("another account"),
             Some(Failure::Transient(text)) => told(
                 VerdictKind::Moving,

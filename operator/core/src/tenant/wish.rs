@@ -52,7 +52,7 @@ pub(crate) fn default_quotas(grants: &Tenants) -> Quotas {
     merged(None, of_plan(grants, grants.default_plan))
 }
 
-const fn of_plan(grants: &Tenants, plan: Plan) -> &tenants::Quotas {
+pub(super) const fn of_plan(grants: &Tenants, plan: Plan) -> &tenants::Quotas {
     match plan {
         Plan::Free => &grants.plans.free,
         Plan::Pro => &grants.plans.pro,

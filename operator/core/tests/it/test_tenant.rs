@@ -51,9 +51,26 @@ fn facts() -> Facts {
             public_url: "https://demo.example.org".to_owned(),
             grants: Box::new(Tenants::default()),
         },
+        guest: false,
         account: None,
         owner_secret: OwnerSecret::Absent,
         rival: None,
+    }
+}
+
+/// The Tenant is in another namespace than the platform, which allows this to guests.
+fn guest(allowed: Option<Plan>) -> Facts {
+    let grants = Box::new(Tenants {
+        highest_plan: allowed,
+        ..Tenants::default()
+    });
+    Facts {
+        platform: PlatformFact::Ready {
+            public_url: "https://demo.example.org".to_owned(),
+            grants,
+        },
+        guest: true,
+        ..facts()
     }
 }
 
@@ -208,6 +225,109 @@ fn without_platform_or_consent_or_first_claim_nothing_is_done() {
 }
 
 #[test]
+fn a_namespace_grants_itself_no_more_than_the_platform_allows() {
+    let asks = |plan: Option<Plan>, quotas: serde_json::Value| {
+        let mut tenant = kept();
+        tenant.spec.plan = plan;
+        tenant.spec.quotas = Some(serde_json::from_value(quotas).unwrap());
+        tenant
+    };
+    let (free, pro, enterprise) = (Plan::Free, Plan::Pro, Plan::Enterprise);
+    let nothing = || serde_json::json!({});
+    for (allowed, plan_of, quotas, is_allowed) in [
+        (None, None, nothing(), true),
+        (None, Some(free), nothing(), true),
+        (None, Some(pro), nothing(), false),
+        (None, Some(enterprise), nothing(), false),
+        (Some(pro), Some(pro), nothing(), true),
+        (Some(pro), Some(enterprise), nothing(), false),
+        (Some(enterprise), Some(enterprise), nothing(), true),
+        (
+            None,
+            None,
+            serde_json::json!({"documents": 20, "channels": 0}),
+            true,
+        ),
+        (None, None, serde_json::json!({"documents": 21}), false),
+        (None, None, serde_json::json!({"channels": 4}), false),
+        (
+            None,
+            None,
+            serde_json::json!({"messagesPerMonth": 1001}),
+            false,
+        ),
+        (None, None, serde_json::json!({"storage": "201Mi"}), false),
+        (None, None, serde_json::json!({"storage": "0.1Gi"}), true),
+        (
+            Some(pro),
+            Some(free),
+            serde_json::json!({"documents": 500}),
+            true,
+        ),
+        (
+            Some(pro),
+            Some(free),
+            serde_json::json!({"documents": 501}),
+            false,
+        ),
+    ] {
+        let tenant = asks(plan_of, quotas);
+        let planned = plan(&tenant, &guest(allowed));
+        let said = &planned.verdict;
+        let is_refused = said.reason == Reason::PlanNotAllowed && planned.steps.is_empty();
+        assert_eq!(is_refused, !is_allowed, "{:?}: {said:?}", tenant.spec);
+        // The platform's own namespace is that of its administrators.
+        assert_ne!(
+            plan(&tenant, &facts()).verdict.reason,
+            Reason::PlanNotAllowed
+        );
+    }
+    // The account of before is neither changed nor kept from going.
+    let account = Facts {
+        account: Some(account()),
+        owner_secret: OwnerSecret::Ours,
+        ..guest(None)
+    };
+    assert_eq!(names(&plan(&kept(), &account)), Vec::<&str>::new());
+    let leaving = plan(&deleted(DeletionPolicy::Retain), &account);
+    assert_eq!(names(&leaving).last(), Some(&"remove finalizer"));
+}
+
+#[test]
+fn a_guest_does_not_learn_who_has_an_account() {
+    let rival = |name: &str| Facts {
+        rival: Some(name.to_owned()),
+        ..guest(Some(Plan::Enterprise))
+    };
+    let secret = plan(&kept(), &rival("finance/payroll")).verdict;
+    assert_eq!(secret.reason, Reason::TenantRejected);
+    for word in ["finance", "payroll", "already", "used", "exists"] {
+        assert!(!secret.message.contains(word), "{word}: {}", secret.message);
+    }
+    // An account that no Tenant describes looks the same.
+    let facts = guest(Some(Plan::Enterprise));
+    let applied = Applied {
+        failure: Some(Failure::OwnerTaken),
+        ..Applied::default()
+    };
+    let verdict = plan(&kept(), &facts).verdict;
+    let outcome = Outcome::Applied(&facts, &verdict, &applied);
+    let now = "2026-11-24T10:00:00Z".parse().unwrap();
+    let told = status("ada", None, 1, &outcome, now);
+    let ready = &told.conditions[0];
+    assert_eq!(
+        (&ready.reason, &ready.message),
+        (&"TenantRejected".to_owned(), &secret.message)
+    );
+    // What is in its own namespace it can read anyway.
+    let own = plan(&kept(), &rival("acme/older")).verdict;
+    assert_eq!(own.reason, Reason::OwnerEmailInUse);
+    assert!(own.message.contains("acme/older"), "{}", own.message);
+    let near = plan(&kept(), &rival("acme-finance/older")).verdict;
+    assert_eq!(near.reason, Reason::TenantRejected);
+}
+
+#[test]
 fn retained_data_is_shut_away_and_confirmed_data_is_erased_before_the_tenant_goes() {
     let retain = deleted(DeletionPolicy::Retain);
     assert_eq!(
@@ -288,6 +408,7 @@ fn whatever_is_found_the_same_plan_follows_and_a_finalizer_goes_last() {
                 for account in [None, Some(account())] {
                     let facts = Facts {
                         platform: platform.clone(),
+                        guest: false,
                         account,
                         owner_secret,
                         rival: None,
