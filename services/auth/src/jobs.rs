@@ -4,6 +4,7 @@ mod answer_reset_request;
 mod erase_account;
 mod export_account;
 mod find_unsent_emails;
+mod seal_audit_logs;
 mod send_email;
 
 use std::time::Duration;
@@ -22,6 +23,7 @@ use answer_reset_request::AnswerResetRequest;
 use erase_account::EraseAccount;
 use export_account::ExportAccount;
 use find_unsent_emails::FindUnsentEmails;
+use seal_audit_logs::SealAuditLogs;
 use send_email::SendEmail;
 
 /// Exports and erasures that one process runs at the same time.
@@ -45,6 +47,7 @@ pub(crate) async fn run(app: &AppState, stop: &CancellationToken) {
     let platform = runner(PLATFORM_CONCURRENCY)
         .with(AnswerResetRequest::new(app.clone()))
         .with(FindUnsentEmails::new(app.clone()))
+        .scheduled(SealAuditLogs::new(app.clone()))
         .scheduled(CleanUp::new(
             app.db.clone(),
             Service::Auth,
@@ -62,6 +65,11 @@ pub(crate) async fn run(app: &AppState, stop: &CancellationToken) {
         OptionFuture::from(emails.map(|emails| emails.run(stop.clone()))),
         find_unsent_emails::ensure(app, stop),
     );
+}
+
+/// What seals the audit logs, for tests that do not wait for its time.
+pub(crate) const fn seal_audit_logs(app: AppState) -> SealAuditLogs {
+    SealAuditLogs::new(app)
 }
 
 /// The job of a privacy request, to run after `delay`.

@@ -20,6 +20,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use shared_config::{Service, Store};
+use shared_jobs::ScheduledWork;
 use shared_web::serve::{self, StartError};
 use shared_web::service::Process;
 use shared_web::{Checks, Limiter, app as web, rate_limit};
@@ -103,6 +104,11 @@ pub async fn run_jobs(state: AppState, stop: CancellationToken) {
         state.revocations.clone().run(stop.clone()),
         keys
     );
+}
+
+/// The scheduled work that seals the audit logs.
+pub fn seal_audit_logs(state: AppState) -> impl ScheduledWork {
+    jobs::seal_audit_logs(state)
 }
 
 /// Until the signing keys were read once, this process can neither sign nor verify tokens.

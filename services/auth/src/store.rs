@@ -1,6 +1,7 @@
 //! SQL: one table a file, or one named query a file. Imports the domain and shared crates only.
 
 pub(crate) mod api_keys;
+pub(crate) mod audit_checkpoints;
 pub(crate) mod audit_log;
 pub(crate) mod consents;
 pub(crate) mod creators;

@@ -22,10 +22,11 @@ const RECORD: &str = "platform.schema_migrations";
 ///
 /// The owner does not inherit: it must be a member of the roles that own definer functions, to
 /// transfer functions to them, but must not gain their policies.
-const GROUP_ROLES: [(&str, &str); 8] = [
+const GROUP_ROLES: [(&str, &str); 9] = [
     ("platform_owner", "NOLOGIN NOINHERIT"),
     ("platform_app", "NOLOGIN"),
     ("auth_lookup", "NOLOGIN"),
+    ("auth_audit", "NOLOGIN"),
     ("channel_lookup", "NOLOGIN"),
     ("job_dispatcher", "NOLOGIN"),
     ("event_dispatcher", "NOLOGIN"),
@@ -159,8 +160,8 @@ async fn bootstrap(admin: &mut PgConnection, settings: &Settings) -> Result<(), 
     execute(
         admin,
         "grant platform_owner to platform_migrator;
-         grant auth_lookup, channel_lookup, job_dispatcher, event_dispatcher, tenant_eraser,
-           retention_cleaner
+         grant auth_lookup, auth_audit, channel_lookup, job_dispatcher, event_dispatcher,
+           tenant_eraser, retention_cleaner
            to platform_owner;
          revoke create on schema public from public"
             .to_owned(),

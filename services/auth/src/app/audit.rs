@@ -1,12 +1,12 @@
 //! The audit log: appended within the transaction of the change, read by members of the account.
 
-use std::time::{Duration, Instant};
+pub(crate) mod checkpoints;
+pub(crate) mod verification;
 
 use futures_util::stream::{self, Stream};
-use shared_cache::{Key, Lock};
 use shared_db::{Db, Effect, TenantTx};
 use shared_models::{CreatorId, Page, PageRequest};
-use shared_web::{ApiError, ClientIp, Paging, access_log};
+use shared_web::{ClientIp, Paging, access_log};
 use uuid::Uuid;
 
 use crate::domain::audit::{Action, Actor, AuditEvent};
@@ -18,15 +18,6 @@ pub(crate) use crate::store::audit_log::{EntryRow, Filter, Period};
 
 /// Entries per query of an export.
 const EXPORT_BATCH_SIZE: i64 = 500;
-
-/// Entries per query of a verification: some tens of milliseconds.
-const SEGMENT_SIZE: i64 = 5_000;
-/// After this time a verification answers with what it has verified, and where to go on.
-const VERIFICATION_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long another verification is refused after the process that made one has died.
-const LOCK_TTL: Duration = Duration::from_secs(40);
-/// `Retry-After` while another verification is running.
-const RETRY_BACKOFF: Duration = Duration::from_secs(5);
 
 /// An event of the current request.
 pub(crate) fn event(actor: impl Into<Actor>, action: Action, ip: ClientIp) -> AuditEvent {
@@ -87,65 +78,6 @@ pub(crate) async fn list(
     Ok(paging.page(rows, window, |row| {
         Uuid::from_u128(u128::from(row.seq.unsigned_abs()))
     }))
-}
-
-/// The result of a verification of the chain.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ChainCheck {
-    /// Entries that were verified.
-    pub(crate) entries: i64,
-    /// The first entry that was changed or that follows a gap.
-    pub(crate) broken_at: Option<i64>,
-    /// The last entry that was verified.
-    pub(crate) last_seq: i64,
-    /// Whether that is the last entry of the log.
-    pub(crate) is_complete: bool,
-}
-
-/// Verifies the entries after that one, until the end or for [`VERIFICATION_TIMEOUT`]. Each segment
-/// has a connection of its own, and an account one verification at a time: a long log must not
-/// keep the pool from others.
-pub(crate) async fn verify(
-    app: &AppState,
-    tenant: CreatorId,
-    after: i64,
-) -> Result<ChainCheck, Error> {
-    let lock = Lock::acquire(&app.cache, Key::audit_verification(tenant), LOCK_TTL).await;
-    let lock = lock.map_err(|cause| Error::Redis(Box::new(cause)))?;
-    let lock = lock.ok_or_else(|| {
-        ApiError::conflict("request_in_progress")
-            .detail("the audit log of this account is being verified; wait until that has ended")
-            .retry_after(RETRY_BACKOFF)
-    })?;
-    let checked = verify_segments(app, tenant, after).await;
-    if let Err(error) = lock.release().await {
-        tracing::warn!(%error, "verification lock not released; it expires");
-    }
-    checked
-}
-
-async fn verify_segments(
-    app: &AppState,
-    tenant: CreatorId,
-    after: i64,
-) -> Result<ChainCheck, Error> {
-    let started = Instant::now();
-    let mut check = ChainCheck {
-        entries: 0,
-        broken_at: None,
-        last_seq: after,
-        is_complete: false,
-    };
-    while !check.is_complete && started.elapsed() < VERIFICATION_TIMEOUT {
-        let mut tx = app.db.tenant_read(tenant).await?;
-        let segment = audit_log::verify_segment(&mut tx, check.last_seq, SEGMENT_SIZE).await?;
-        drop(tx);
-        check.entries += segment.entries;
-        check.broken_at = check.broken_at.or(segment.broken_at);
-        check.last_seq = segment.last_seq;
-        check.is_complete = segment.entries < SEGMENT_SIZE;
-    }
-    Ok(check)
 }
 
 /// Streams the entries of a period in batches, oldest first. The first batch is read before this

@@ -185,6 +185,9 @@ pub(crate) async fn erase_tenant(app: &AppState, tenant: CreatorId) -> Result<Uu
     }
     let mut tx = app.db.tenant(tenant).await?;
     let row = find_or_enqueue(app, &mut tx, Kind::Erasure, None, Duration::ZERO).await?;
+    // Also of one that has begun: a version before ran it without making it due, and the database
+    // erases only what is.
+    privacy_requests::make_due(&mut tx, row.id).await?;
     if row.state == State::Waiting {
         privacy_requests::run_now(&mut tx, row.id).await?;
     }
@@ -225,8 +228,7 @@ async fn find_or_enqueue(
     if let Some(open) = privacy_requests::find_open(tx, kind).await? {
         return Ok(open);
     }
-    let due_at = Timestamp::now() + delay;
-    let row = privacy_requests::insert(tx, kind, requested_by, due_at).await?;
+    let row = privacy_requests::insert(tx, kind, requested_by, delay).await?;
     let job = jobs::of_request(kind, row.id, delay);
     app.jobs.enqueue(tx, job).await?;
     Ok(row)

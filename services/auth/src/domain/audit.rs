@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::net::IpAddr;
 
 use shared_auth::Principal;
+use shared_models::CreatorId;
 use uuid::Uuid;
 
 /// Declares the actions. Their names are part of the API. Entries are hashed and never rewritten,
@@ -136,6 +137,11 @@ impl AuditEvent {
         self.target = Some(target.to_string());
         self
     }
+}
+
+/// What the seal of an entry's hash is bound to: it opens for no other entry.
+pub(crate) fn seal_context(tenant: CreatorId, seq: i64) -> String {
+    format!("audit {tenant} {seq}")
 }
 
 #[cfg(test)]

@@ -15,7 +15,9 @@ use uuid::Uuid;
 
 use super::openapi_responses::{TokenErrors, UnavailableErrors};
 use super::response::page_of;
-use crate::app::audit::{self, ChainCheck, EntryRow, Filter, Period};
+use crate::app::audit::checkpoints::Checkpoint;
+use crate::app::audit::verification::{self, ChainCheck, Start};
+use crate::app::audit::{self, EntryRow, Filter, Period};
 use crate::domain::audit::Action;
 use crate::error::Error;
 use crate::state::AppState;
@@ -53,11 +55,6 @@ impl From<EntryRow> for AuditEntry {
             request_id,
             hash,
         } = row;
-        let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
-        let digits = hash
-            .iter()
-            .flat_map(|byte| [byte >> 4, byte & 15])
-            .map(digit);
         Self {
             seq,
             at,
@@ -67,9 +64,15 @@ impl From<EntryRow> for AuditEntry {
             target,
             ip,
             request_id,
-            hash: digits.collect(),
+            hash: hexadecimal(&hash),
         }
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    halves.map(digit).collect()
 }
 
 /// The entries to list.
@@ -130,19 +133,71 @@ pub(crate) struct VerificationStart {
     #[serde(default)]
     #[param(minimum = 0)]
     after: i64,
+    /// Verify the entries after the newest checkpoint only; not together with `after`.
+    #[serde(default)]
+    from_checkpoint: bool,
+}
+
+impl VerificationStart {
+    fn parse(self) -> Result<Start, Error> {
+        let Self {
+            after,
+            from_checkpoint,
+        } = self;
+        let refused = |message| {
+            let refused = ApiError::unprocessable("invalid_query");
+            Err(refused.field("after", message).into())
+        };
+        if after < 0 {
+            return refused("must not be negative");
+        }
+        if !from_checkpoint {
+            return Ok(Start::After(after));
+        }
+        if after > 0 {
+            return refused("must be absent with from_checkpoint");
+        }
+        Ok(Start::Checkpoint)
+    }
+}
+
+/// A checkpoint: the hash of an entry, sealed by auth with a key that is not in the database.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AuditCheckpoint {
+    /// The entry.
+    seq: i64,
+    /// The hash that it had when it was sealed, hexadecimal.
+    hash: String,
+    /// When it was sealed.
+    sealed_at: Timestamp,
+}
+
+impl From<Checkpoint> for AuditCheckpoint {
+    fn from(checkpoint: Checkpoint) -> Self {
+        Self {
+            seq: checkpoint.seq,
+            hash: hexadecimal(&checkpoint.hash),
+            sealed_at: checkpoint.created_at,
+        }
+    }
 }
 
 /// The result of a verification of the hash chain.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Verification {
-    /// Whether no verified entry was changed and none is missing between two others.
+    /// Whether no verified entry was changed or is missing, and all agree with the checkpoints.
     intact: bool,
     /// The number of entries that were verified.
     entries: i64,
-    /// The first entry that was changed or that follows a gap.
+    /// The first entry that was changed, that follows a gap, that differs from its checkpoint, or
+    /// that is missing at the end.
     broken_at: Option<i64>,
     /// The last entry that was verified.
     last_seq: i64,
+    /// The hash of that entry, hexadecimal: store it elsewhere, and compare it with the export.
+    last_hash: Option<String>,
+    /// The newest checkpoint. Entries are sealed some minutes after they were written.
+    checkpoint: Option<AuditCheckpoint>,
     /// Whether that is the last entry of the log. If not, repeat the request with `after`.
     complete: bool,
 }
@@ -154,6 +209,8 @@ impl From<ChainCheck> for Verification {
             entries: check.entries,
             broken_at: check.broken_at,
             last_seq: check.last_seq,
+            last_hash: check.last_hash.as_deref().map(hexadecimal),
+            checkpoint: check.checkpoint.map(Into::into),
             complete: check.is_complete,
         }
     }
@@ -198,7 +255,7 @@ fn parse_action(name: &str) -> Result<Action, ApiError> {
     })
 }
 
-/// Verify the hash chain of the audit log, for 20 seconds at most.
+/// Verify the audit log by its hash chain and its checkpoints, for 20 seconds at most.
 #[utoipa::path(get, path = "/audit/verification", tag = "audit", params(VerificationStart),
     security(("bearer" = [])),
     responses(
@@ -211,13 +268,9 @@ fn parse_action(name: &str) -> Result<Action, ApiError> {
 pub(crate) async fn verify_audit_log(
     State(app): State<AppState>,
     caller: Permit<permit::AuditRead>,
-    Query(VerificationStart { after }): Query<VerificationStart>,
+    Query(start): Query<VerificationStart>,
 ) -> Result<Json<Verification>, Error> {
-    if after < 0 {
-        let refused = ApiError::unprocessable("invalid_query");
-        return Err(refused.field("after", "must not be negative").into());
-    }
-    let check = audit::verify(&app, caller.tenant, after).await?;
+    let check = verification::verify(&app, caller.tenant, start.parse()?).await?;
     Ok(Json(check.into()))
 }
 

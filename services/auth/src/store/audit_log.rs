@@ -145,17 +145,19 @@ pub(crate) async fn list_after(
 }
 
 /// What was found in one segment of the chain.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct SegmentCheck {
     pub(crate) entries: i64,
     /// The first entry that was changed or that follows a gap.
     pub(crate) broken_at: Option<i64>,
     /// The last entry of the segment, or the one before it if it is empty.
     pub(crate) last_seq: i64,
+    /// The hash of the last entry of the segment; none if it is empty.
+    pub(crate) last_hash: Option<Vec<u8>>,
 }
 
-/// Verifies up to `limit` entries after that one, whose stored hash is trusted. Entries removed at
-/// the end of the chain are not noticed: store the last hash elsewhere to detect that.
+/// Verifies up to `limit` entries after that one, whose stored hash is trusted. The chain alone
+/// does not show that entries were removed at its end: the checkpoints do.
 pub(crate) async fn verify_segment(
     tx: &mut TenantTx,
     after: i64,
@@ -163,9 +165,10 @@ pub(crate) async fn verify_segment(
 ) -> sqlx::Result<SegmentCheck> {
     let row = sqlx::query(
         "select count(*) as entries, min(seq) filter (where not good) as broken_at,
-                coalesce(max(seq), $2) as last_seq
+                coalesce(max(seq), $2) as last_seq,
+                (array_agg(hash order by seq desc))[1] as last_hash
          from (
-           select seq, coalesce(
+           select seq, hash, coalesce(
              seq = $2 + row_number() over chain
              and previous = coalesce(
                lag(hash) over chain,
@@ -186,5 +189,6 @@ pub(crate) async fn verify_segment(
         entries: row.try_get("entries")?,
         broken_at: row.try_get("broken_at")?,
         last_seq: row.try_get("last_seq")?,
+        last_hash: row.try_get("last_hash")?,
     })
 }

@@ -128,17 +128,17 @@ pub(crate) async fn insert(
     tx: &mut TenantTx,
     kind: Kind,
     by: Option<UserId>,
-    due_at: Timestamp,
+    delay: Duration,
 ) -> sqlx::Result<PrivacyRow> {
     sqlx::query(
         "insert into auth.privacy_requests (creator_id, id, kind, requested_by, due_at)
-         values ($1, $2, $3, $4, $5) returning *",
+         values ($1, $2, $3, $4, now() + make_interval(secs => $5)) returning *",
     )
     .bind(tx.creator())
     .bind(Uuid::now_v7())
     .bind(kind.as_str())
     .bind(by)
-    .bind(due_at.to_sqlx())
+    .bind(delay.as_secs_f64())
     .fetch_one(tx.conn())
     .await?
     .try_into()
@@ -238,7 +238,20 @@ pub(crate) async fn cancel(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<bool> {
     Ok(done.rows_affected() == 1)
 }
 
-/// Makes the job of a waiting request due now.
+/// Makes a request due now that was due later.
+pub(crate) async fn make_due(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<()> {
+    sqlx::query(
+        "update auth.privacy_requests set due_at = now()
+         where creator_id = $1 and id = $2 and due_at > now()",
+    )
+    .bind(tx.creator())
+    .bind(id)
+    .execute(tx.conn())
+    .await
+    .map(|_| ())
+}
+
+/// Runs the job of a waiting request now.
 pub(crate) async fn run_now(tx: &mut TenantTx, id: Uuid) -> sqlx::Result<()> {
     sqlx::query(
         "update platform.jobs set run_at = now()

@@ -7,6 +7,8 @@ mod test_address_spellings;
 mod test_api_keys;
 mod test_app;
 mod test_audit;
+mod test_audit_checkpoints;
+mod test_audit_protection;
 mod test_consents;
 mod test_email;
 mod test_email_change;

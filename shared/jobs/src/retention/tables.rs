@@ -319,6 +319,11 @@ pub const TABLES: &[Table] = &[
     ),
     of(
         Service::Auth,
+        "auth.audit_checkpoints",
+        Kept::Content("they prove what the log was; at most one for each 15 minutes of activity"),
+    ),
+    of(
+        Service::Auth,
         "auth.signing_keys",
         Kept::Bounded("a key goes when its last token has expired"),
     ),
