@@ -14,6 +14,7 @@ mod test_dead_connections;
 mod test_effects;
 mod test_environment;
 mod test_ingestion;
+mod test_least_power;
 mod test_login_load;
 mod test_matrix;
 mod test_mutation;
