@@ -4,7 +4,7 @@ WITH recipe AS (
          || '''''::text))::uuid AS "nullif"))' AS expression
 ), ours AS (
   SELECT oid, rolname FROM pg_roles
-  WHERE rolname ~ '^(platform|auth|hub|ai|channel|job|event)_' AND rolname NOT IN ('platform_owner', 'platform_migrator')
+  WHERE rolname ~ '^(platform|auth|hub|ai|channel|job|event|tenant|retention)_' AND rolname NOT IN ('platform_owner', 'platform_migrator')
 ), homes AS (
   SELECT oid, nspname, nspacl, nspowner FROM pg_namespace
   WHERE nspname !~ '^(pg_|information_schema$|public$)'
@@ -51,6 +51,11 @@ SELECT format('run %s as %s', p.oid::regprocedure, p.proowner::regrole)
 FROM pg_proc p JOIN homes h ON h.oid = p.pronamespace
 WHERE p.prosecdef AND NOT EXISTS (
   SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) g WHERE g.grantee <> p.proowner)
+UNION ALL
+-- A trigger that is gone, or does not fire, guards nothing.
+SELECT format('trigger %s on %s%s: %s', g.tgname, t.name, CASE g.tgenabled WHEN 'O' THEN '' ELSE format(' (%s)', g.tgenabled) END,
+         substring(pg_get_triggerdef(g.oid) FROM 'CREATE (?:CONSTRAINT )?TRIGGER \S+ (.*)'))
+FROM pg_trigger g JOIN tables t ON t.oid = g.tgrelid WHERE NOT g.tgisinternal
 UNION ALL
 SELECT format('role %s: member of %s%s%s', o.rolname,
          coalesce((SELECT string_agg(m.roleid::regrole::text, ', ' ORDER BY m.roleid::regrole::text)

@@ -9,12 +9,14 @@ use std::io::{self, Write as _};
 
 use shared_config::Service;
 use shared_testkit::{Sample, Stores, TestDatabase};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, PgPool};
 
 use crate::rls::database::{Proving, Roles};
 use crate::rls::matrix;
 use crate::rls::tables::Table;
-use crate::test_catalogue::{BeginForTest as _, faults};
+use crate::test_catalogue::{
+    BeginForTest as _, creators_of_objects, faults, functions, loose_functions,
+};
 use crate::test_rights::rights;
 
 /// A change for the worse, and how it is undone.
@@ -251,33 +253,87 @@ const OTHER_MUTATIONS: &str = "
     select format('grant usage on schema %I to %I', n.nspname, r.rolname)
     from pg_namespace n, pg_roles r
     where n.nspname in ('auth', 'hub', 'ai', 'channel') and r.rolname ~ '_app$'
-      and not has_schema_privilege(r.oid, n.oid, 'usage')";
+      and not has_schema_privilege(r.oid, n.oid, 'usage')
+    union all
+    select format('grant create on schema %I to %I', n.nspname, r.rolname)
+    from pg_namespace n, pg_roles r
+    where n.nspname in ('public', 'platform', 'auth', 'hub', 'ai', 'channel')
+      and r.rolname ~ '_app$'
+    union all
+    select format('grant %s on database %I to %I', privilege, d.datname, r.rolname)
+    from pg_database d, pg_roles r, unnest(array['temporary', 'create']) privilege
+    where d.datname ~ '^template_[0-9a-f]{16}$' and r.rolname ~ '_app$'
+    union all
+    select format('alter table %s disable trigger %I', tgrelid::regclass, tgname)
+    from pg_trigger where not tgisinternal
+    union all
+    select format('drop trigger %I on %s', tgname, tgrelid::regclass)
+    from pg_trigger where not tgisinternal
+    union all
+    select format('grant %I to %I', g.rolname, r.rolname) from pg_roles g, pg_roles r
+    where r.rolname ~ '_app$' and r.rolname <> 'platform_app' and g.rolname <> 'platform_app'
+      and g.rolname ~ '^(platform_owner|auth_|channel_|job_|event_|tenant_|retention_)'
+      and g.rolname !~ '_app$'
+    union all
+    select format('alter role %I bypassrls', rolname) from pg_roles where rolname ~ '_app$'";
+
+/// What is tried on every function: another body, another search path, other rights.
+const FUNCTION_MUTATIONS: &str = "
+    select unnest(array[
+      replace(pg_get_functiondef(p.oid), 'AS $function$', 'AS $function$ /* changed */ '),
+      format('alter function %s set search_path = pg_catalog', p.oid::regprocedure),
+      format('alter function %s set search_path = pg_catalog, public', p.oid::regprocedure),
+      format('alter function %s reset search_path', p.oid::regprocedure),
+      format('alter function %s security %s', p.oid::regprocedure,
+             case when p.prosecdef then 'invoker' else 'definer' end)])
+    from pg_proc p where p.pronamespace::regnamespace::text !~ '^(pg_|information_schema)'";
+
+/// What the catalogue and the rights say of everything but the tables' policies.
+async fn audit(connection: &mut PgConnection) -> (String, Vec<String>) {
+    let rights = rights(&mut *connection).await;
+    let mut found = functions(&mut *connection).await;
+    found.extend(loose_functions(&mut *connection).await);
+    found.extend(creators_of_objects(&mut *connection).await);
+    (rights, found)
+}
 
 #[tokio::test]
 async fn the_suite_goes_red_for_every_function_schema_and_lookup_that_changes_hands() {
+    let what = "lookups, triggers, roles and schemas";
+    goes_red(what, OTHER_MUTATIONS, 200).await;
+}
+
+#[tokio::test]
+async fn the_suite_goes_red_for_every_function_that_is_replaced_or_loosened() {
+    goes_red("functions", FUNCTION_MUTATIONS, 300).await;
+}
+
+/// Tries each change that the query names, and lets the audit look at it.
+async fn goes_red(what: &str, changes: &'static str, at_least: usize) {
     let database = TestDatabase::new(&Stores::from_env()).await;
     let admin = database.admin().await;
-    let before = rights(&admin).await;
-    let changes: Vec<String> = sqlx::query_scalar(OTHER_MUTATIONS)
-        .fetch_all(&admin)
-        .await
-        .unwrap();
+    let mut connection = admin.connect_options().connect().await.unwrap();
+    let before = audit(&mut connection).await;
+    let changes: Vec<String> = sqlx::query_scalar(changes).fetch_all(&admin).await.unwrap();
     let mut counts = MutationCounts::default();
     let cases = changes.len();
-    assert!(cases > 60, "{cases} changes");
-    for change in sample("lookups, functions and schemas", changes) {
+    assert!(cases > at_least, "{cases} changes");
+    for change in sample(what, changes) {
         let mut transaction = admin.begin_for_test().await;
         sqlx::raw_sql(AssertSqlSafe(change.clone()))
             .execute(&mut *transaction)
             .await
-            .unwrap();
+            .unwrap_or_else(|error| panic!("{change}: {error}"));
         counts.mutations += 1;
-        if rights(&mut *transaction).await == before {
-            counts.missed.push(change);
-        } else {
+        let (rights, functions) = audit(&mut transaction).await;
+        if rights != before.0 {
             counts.by_rights += 1;
+        } else if functions != before.1 {
+            counts.by_catalogue += 1;
+        } else {
+            counts.missed.push(change);
         }
         transaction.rollback().await.unwrap();
     }
-    counts.report("lookups, functions and schemas", cases);
+    counts.report(what, cases);
 }

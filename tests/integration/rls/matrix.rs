@@ -43,6 +43,8 @@ pub(crate) enum Command {
     CopyOut,
     /// COPY … FROM.
     CopyIn,
+    /// LOCK TABLE, which asks for no tenant.
+    Lock,
 }
 
 /// One thing to try as one role.
@@ -62,6 +64,7 @@ pub(crate) fn expected(command: Command, granted: bool, context: Context) -> Out
     match (granted, command, context) {
         (false, ..) => Outcome::Denied,
         (true, Command::CopyIn, _) => Outcome::NotSupported,
+        (true, Command::Lock, _) => Outcome::Rows(0),
         (true, _, Context::Malformed) => Outcome::Malformed,
         (true, Command::GiveAway, Context::Own) => Outcome::PolicyRefused,
         (true, _, Context::Own) => Outcome::Rows(1),
@@ -114,6 +117,10 @@ async fn difference(
     context: Context,
 ) -> Option<Difference> {
     let text = text(context, case.own, proving.other.creator);
+    if case.command == Command::Lock {
+        // The attempts before it hold locks until they are ended.
+        roles.rest(service).await;
+    }
     let found = if case.command == Command::CopyOut {
         // sqlx 0.9 leaves a refused COPY … TO half read, so its connection ends.
         let mut connection = roles.another(service).await;
@@ -147,6 +154,7 @@ fn cases(proving: &Proving, table: &Table, service: Service) -> Vec<Case> {
     cases.push(gift(proving, table, service));
     cases.extend(writes(proving, table, service));
     cases.extend(copies(proving, table, service));
+    cases.push(lock(proving, table, service));
     cases
 }
 
@@ -163,11 +171,17 @@ fn reaches(proving: &Proving, table: &Table, service: Service) -> Vec<Case> {
         statement: Statement::Sql(sql),
         own,
     };
-    let mut cases = vec![case(
-        "delete",
-        owner.delete,
-        format!("delete from {name} {mine}"),
-    )];
+    let mut cases = vec![
+        case("delete", owner.delete, format!("delete from {name} {mine}")),
+        case(
+            "merge",
+            owner.delete,
+            format!(
+                "merge into {name} t using (values (1)) v (n) on t.creator_id = '{own}'
+                 when matched then delete"
+            ),
+        ),
+    ];
     for Column {
         name: column,
         is_generated,
@@ -244,6 +258,20 @@ fn writes(proving: &Proving, table: &Table, service: Service) -> [Case; 2] {
             own: proving.own.creator,
         },
     ]
+}
+
+/// A role that writes a table may lock it, one that reads it may not.
+fn lock(proving: &Proving, table: &Table, service: Service) -> Case {
+    Case {
+        name: format!("{}: lock", table.name),
+        command: Command::Lock,
+        granted: proving.rights.of(service, table, "creator_id").lock,
+        statement: Statement::Sql(format!(
+            "lock table {} in access exclusive mode",
+            table.name
+        )),
+        own: proving.own.creator,
+    }
 }
 
 fn copies(proving: &Proving, table: &Table, service: Service) -> [Case; 2] {

@@ -78,13 +78,15 @@ pub(crate) async fn tables(admin: &PgPool) -> Vec<Table> {
 }
 
 /// What one role may do with one column.
-#[expect(clippy::struct_excessive_bools, reason = "four privileges")]
+#[expect(clippy::struct_excessive_bools, reason = "five privileges")]
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Right {
     pub(crate) select: bool,
     pub(crate) insert: bool,
     pub(crate) update: bool,
     pub(crate) delete: bool,
+    /// Of the table: its strongest lock.
+    pub(crate) lock: bool,
 }
 
 /// What the roles of all services may do, as granted at one moment.
@@ -102,7 +104,8 @@ impl Rights {
                         has_column_privilege($1, c.oid, a.attnum, 'select'),
                         has_column_privilege($1, c.oid, a.attnum, 'insert'),
                         has_column_privilege($1, c.oid, a.attnum, 'update'),
-                        has_table_privilege($1, c.oid, 'delete')
+                        has_table_privilege($1, c.oid, 'delete'),
+                        has_table_privilege($1, c.oid, 'update, delete, truncate')
                  from pg_class c
                  join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
                  where c.relkind in ('r', 'p')
@@ -119,6 +122,7 @@ impl Rights {
                     insert: inside && row.get(4),
                     update: inside && row.get(5),
                     delete: inside && row.get(6),
+                    lock: inside && row.get(7),
                 };
                 rights.insert((service, row.get(0), row.get(1)), right);
             }
