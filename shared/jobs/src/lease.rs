@@ -41,16 +41,47 @@ pub struct ClaimedJob {
     lease_token: Uuid,
 }
 
+/// Which tenants a claim serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// All of them.
+    All,
+    /// Those that have no running job of the same kinds.
+    Idle,
+}
+
+impl Served {
+    /// A tenant is served if it has fewer running jobs than that.
+    const fn most_running(self) -> Option<i32> {
+        match self {
+            Self::All => None,
+            Self::Idle => Some(1),
+        }
+    }
+}
+
 /// Claims the next due job of those kinds from a service's queue, or one whose lease has expired.
-/// The tenant with the fewest running jobs of these kinds comes first.
+/// The tenant with the fewest running jobs of these kinds comes first, then the one that was served
+/// longest ago.
 pub async fn claim(db: &Db, service: Service, kinds: &[&str]) -> sqlx::Result<Option<ClaimedJob>> {
+    claim_for(db, service, kinds, Served::All).await
+}
+
+/// The same for those tenants only.
+pub async fn claim_for(
+    db: &Db,
+    service: Service,
+    kinds: &[&str],
+    served: Served,
+) -> sqlx::Result<Option<ClaimedJob>> {
     let lease_token = Uuid::new_v4();
     let mut tx = db.system().await?;
-    let row = sqlx::query("select * from platform.claim_job_of_kinds($1, $2, $3, $4)")
+    let row = sqlx::query("select * from platform.claim_job_in_turn($1, $2, $3, $4, $5)")
         .bind(service.name())
         .bind(kinds)
         .bind(interval(LEASE_TTL))
         .bind(lease_token)
+        .bind(served.most_running())
         .fetch_optional(tx.conn())
         .await?;
     tx.commit().await?;
@@ -89,8 +120,8 @@ pub(crate) async fn insert_claimed(
     let inserted = sqlx::query(
         "insert into platform.jobs
            (creator_id, id, queue, kind, subject_id, payload, priority, dedupe_key, state,
-            attempts, max_attempts, lease_until, lease_token)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, 'running', $9, $10, now() + $11, $12)
+            attempts, max_attempts, lease_until, lease_token, claimed_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, 'running', $9, $10, now() + $11, $12, now())
          on conflict (creator_id, queue, dedupe_key)
            where dedupe_key is not null and state in ('queued', 'running') do nothing",
     )

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::context::JobContext;
 use crate::erased::ErasedJob;
 use crate::job::{Job, JobError, Outcome};
-use crate::lease::{self, ClaimedJob, Failure, Lease};
+use crate::lease::{self, ClaimedJob, Failure, Lease, Served};
 use crate::local::Started;
 use crate::queue::JobQueue;
 use crate::schedule::{ScheduledWork, Schedules};
@@ -35,6 +35,8 @@ pub struct Runner {
     kinds: Arc<HashMap<&'static str, Arc<dyn ErasedJob>>>,
     schedules: Schedules,
     slots: Arc<Semaphore>,
+    /// Of these slots; see [`Runner::reserving`].
+    reserved: usize,
     poll_interval: Duration,
 }
 
@@ -58,6 +60,7 @@ impl Runner {
             kinds: Arc::default(),
             schedules,
             slots: Arc::new(Semaphore::new(concurrency)),
+            reserved: 0,
             poll_interval: POLL_INTERVAL,
         }
     }
@@ -66,6 +69,14 @@ impl Runner {
     #[must_use]
     pub const fn poll_every(mut self, interval: Duration) -> Self {
         self.poll_interval = interval;
+        self
+    }
+
+    /// Keeps so many of the slots for tenants that have no running job of these kinds, so that the
+    /// long jobs of one tenant cannot hold all of them.
+    #[must_use]
+    pub const fn reserving(mut self, slots: usize) -> Self {
+        self.reserved = slots;
         self
     }
 
@@ -106,7 +117,7 @@ impl Runner {
 
     /// Runs one due job; false when there is none.
     pub async fn step(&self, stop: &CancellationToken) -> sqlx::Result<bool> {
-        let Some(job) = self.claim().await? else {
+        let Some(job) = self.claim(Served::All).await? else {
             return Ok(false);
         };
         self.attempt(job, stop).await?;
@@ -123,9 +134,18 @@ impl Runner {
         self.schedules.step(stop).await
     }
 
-    async fn claim(&self) -> sqlx::Result<Option<ClaimedJob>> {
+    async fn claim(&self, served: Served) -> sqlx::Result<Option<ClaimedJob>> {
         let kinds: Vec<_> = self.kinds.keys().copied().collect();
-        lease::claim(&self.db, self.queue.service(), &kinds).await
+        lease::claim_for(&self.db, self.queue.service(), &kinds, served).await
+    }
+
+    /// Whom the slot that was just taken is for.
+    fn served(&self) -> Served {
+        if self.slots.available_permits() < self.reserved {
+            Served::Idle
+        } else {
+            Served::All
+        }
     }
 
     /// The lease loop: as long as a slot is free and a job is due, runs it; then waits.
@@ -135,7 +155,7 @@ impl Runner {
             // A wake-up during the claim is seen by the wait below.
             wakes.mark_unchanged();
             // Never cancelled: a claimed job would wait for the end of its lease.
-            match self.claim().await {
+            match self.claim(self.served()).await {
                 Ok(Some(job)) => {
                     self.spawn(attempts, job, slot, stop);
                     continue; // the next one may be due already
@@ -188,6 +208,10 @@ impl Runner {
                 tracing::warn!(%error, "database unavailable; the job waits");
             }
             drop(slot);
+            if runner.reserved > 0 {
+                // The slot that is waited for may serve every tenant by now.
+                runner.queue.wake_local();
+            }
         });
     }
 

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use shared_config::Service;
+use shared_jobs::lease::Served;
 use shared_jobs::{Job as _, JobRow, JobState, NewJob, lease, rows};
 use shared_models::{CreatorId, JobId};
 
-use crate::test_app::{Script, Scripted, TestApp, claim};
+use crate::test_app::{SERVICE, Script, Scripted, TestApp, claim};
 
 #[tokio::test]
 async fn a_tenant_with_many_jobs_delays_another_by_one_job() {
@@ -23,6 +24,48 @@ async fn a_tenant_with_many_jobs_delays_another_by_one_job() {
     assert_eq!(second.tenant, other, "it has no running job yet");
     let third = claim(&app.db).await.unwrap().unwrap();
     assert_eq!(third.tenant, app.tenant);
+}
+
+#[tokio::test]
+async fn tenants_take_turns_however_old_the_jobs_of_one_are() {
+    let app = TestApp::new().await;
+    let (busy, other) = (app.tenant, CreatorId::new());
+    for _ in 0..20 {
+        app.enqueue(busy, Scripted::job(Script::Succeed)).await;
+    }
+    for _ in 0..10 {
+        app.enqueue(other, Scripted::job(Script::Succeed)).await;
+    }
+    // One worker: no tenant has a running job when it claims.
+    let mut served = Vec::new();
+    while let Some(job) = claim(&app.db).await.unwrap() {
+        let mut tx = app.db.tenant(job.tenant).await.unwrap();
+        assert!(lease::complete(&mut tx, &job).await.unwrap());
+        tx.commit().await.unwrap();
+        served.push(job.tenant);
+    }
+    let turns = [busy, other].repeat(10);
+    assert_eq!(served[..20], turns[..]);
+    assert_eq!(served[20..], [busy; 10][..], "nothing is left out");
+}
+
+#[tokio::test]
+async fn a_tenant_with_a_running_job_is_not_claimed_for_a_reserved_slot() {
+    let app = TestApp::new().await;
+    for _ in 0..3 {
+        let job = Scripted::job(Script::Succeed);
+        app.enqueue(app.tenant, job).await;
+    }
+    let reserved = || lease::claim_for(&app.db, SERVICE, &[Scripted::KIND], Served::Idle);
+    let first = reserved().await.unwrap().unwrap();
+    assert!(reserved().await.unwrap().is_none());
+    let other = CreatorId::new();
+    let of_other = app.enqueue(other, Scripted::job(Script::Succeed)).await;
+    assert_eq!(reserved().await.unwrap().unwrap().id, of_other.id);
+    let mut tx = app.db.tenant(app.tenant).await.unwrap();
+    lease::complete(&mut tx, &first).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(reserved().await.unwrap().unwrap().tenant, app.tenant);
 }
 
 #[tokio::test]

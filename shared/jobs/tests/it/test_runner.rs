@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use shared_jobs::{JobState, NewJob, Runner, rows};
-use shared_models::Retry;
+use shared_models::{CreatorId, Retry};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use crate::test_app::{Script, Scripted, TestApp, claim, eventually};
@@ -174,4 +175,28 @@ async fn a_failed_job_is_requeued_with_fresh_attempts() {
     let row = app.find(job.id).await;
     assert_eq!((row.state, row.attempts), (JobState::Queued, 0));
     assert!(runner.step(&app.stop).await.unwrap());
+}
+
+#[tokio::test]
+async fn the_long_jobs_of_one_tenant_leave_reserved_slots_to_others() {
+    let app = TestApp::new().await;
+    for _ in 0..6 {
+        app.enqueue(app.tenant, Scripted::job(Script::Wait)).await;
+    }
+    let scripted = Scripted::default();
+    let runner = Runner::new(app.db.clone(), app.queue.clone(), 4).with(scripted.clone());
+    let running = tokio::spawn(runner.reserving(2).run(app.stop.clone()));
+    let started = || scripted.attempts.load(Ordering::Relaxed);
+    eventually(|| started() == 2).await;
+    for tenants in 1..=2 {
+        app.enqueue(CreatorId::new(), Scripted::job(Script::Wait))
+            .await;
+        eventually(|| started() == 2 + tenants).await;
+    }
+    let admin = app.database.admin().await;
+    let query = "select count(*) from platform.jobs where creator_id = $1 and state = 'running'";
+    let busy = sqlx::query(query).bind(app.tenant).fetch_one(&admin).await;
+    assert_eq!(busy.unwrap().get::<i64, _>(0), 2);
+    app.stop.cancel();
+    running.await.unwrap();
 }
