@@ -1,6 +1,7 @@
 //! The settings of this service.
 
 mod model_servers;
+mod queues;
 
 use shared_ai_client::AnswerMode;
 use shared_auth::VerifierSettings;
@@ -11,6 +12,7 @@ use shared_jobs::retention::RetentionSettings;
 use shared_web::serve::ServeSettings;
 
 pub use model_servers::{ModelServerSettings, ServerKind};
+pub use queues::Queues;
 
 /// Everything that ai-engine reads from its environment.
 #[derive(Debug, Clone)]
@@ -46,6 +48,8 @@ pub struct Engines {
     pub model_servers: Vec<ModelServerSettings>,
     /// The mode of a question that sets none.
     pub answer_mode: AnswerMode,
+    /// How many calls of models run and wait.
+    pub queues: Queues,
     /// The prefix of Chroma's collections. Tests share one Chroma, so each has its own prefix.
     pub collections: String,
 }
@@ -68,6 +72,7 @@ impl Config {
                 model_servers: model_servers::read(&mut reader, &embedding_model),
                 embedding_model,
                 answer_mode: reader.parsed(keys::ANSWER_MODE, AnswerMode::Auto),
+                queues: queues::read(&mut reader),
                 collections: "knowledge".to_owned(),
             },
         };

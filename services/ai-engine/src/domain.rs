@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod circuit_breaker;
 pub(crate) mod failover;
+pub(crate) mod fair_queue;
 pub(crate) mod index;
 pub(crate) mod models;
 pub(crate) mod tokenizer;

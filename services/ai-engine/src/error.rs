@@ -77,7 +77,7 @@ impl From<Error> for ApiError {
                 Self::unprocessable("invalid_fields").field(field, message)
             }
             Error::Page(cause) => Self::unprocessable("invalid_query").detail(cause.to_string()),
-            Error::Overloaded(Overloaded { retry_after }) => {
+            Error::Overloaded(Overloaded { retry_after, .. }) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded")
                     .detail("the model is overloaded; try again shortly")
                     .retry_after(retry_after)

@@ -20,8 +20,6 @@ use index_words::IndexWords;
 use reembed_account::{ReembedAccountJob, ReembedAccounts};
 use set_document_access::SetDocumentAccessJob;
 
-/// Documents that one process indexes at the same time. More would only wait for Ollama.
-const CONCURRENCY: usize = 2;
 /// Accounts that one process embeds again at the same time, beside those documents: they must not
 /// wait for it.
 const REEMBEDDED_AT_ONCE: usize = 1;
@@ -36,7 +34,11 @@ pub async fn run(state: AppState, stop: CancellationToken) {
 
 /// The runner of this service's jobs and of its scheduled work.
 pub fn runner(state: &AppState) -> Runner {
-    Runner::new(state.db.clone(), state.jobs.clone(), CONCURRENCY)
+    // Documents take turns at the embedding model. The large ones of one account may have half of
+    // the places: the others are for accounts that have none.
+    let documents = state.queues.documents_at_once;
+    Runner::new(state.db.clone(), state.jobs.clone(), documents)
+        .reserving(documents / 2)
         .with(IndexDocumentJob::new(state.clone()))
         .with(SetDocumentAccessJob)
         .with(EmbedQuestionsJob::new(state.clone()))

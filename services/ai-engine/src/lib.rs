@@ -21,11 +21,14 @@ use shared_web::serve::{self, StartError};
 use shared_web::service::Process;
 use shared_web::{Checks, Limiter, app as web, rate_limit};
 
+/// For tests, which call models themselves.
+pub use clients::bulkhead::Patience;
 pub use clients::model_error::ModelError;
 pub use clients::{chat_stream, chroma, ollama};
-pub use config::{Config, Engines, ModelServerSettings, ServerKind};
+pub use config::{Config, Engines, ModelServerSettings, Queues, ServerKind};
 /// What decides about answers and their sentences, for `tests/quality`, which measures it.
 pub use domain::answer::{answerability, grounding, qa_match};
+pub use domain::fair_queue::Caller;
 /// For tests, which calibrate a model once for all.
 pub use domain::index::calibration::Calibration;
 /// For tests of the vector store.

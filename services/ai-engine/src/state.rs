@@ -19,17 +19,11 @@ use shared_web::serve::StartError;
 use crate::app::index::embed::Embedder;
 use crate::app::index::question_vectors::QuestionVectors;
 use crate::app::index::vector_space::EarlierModels;
-use crate::clients::bulkhead::{Bulkhead, BulkheadLimits};
+use crate::clients::bulkhead::Bulkhead;
 use crate::clients::chroma::{Chroma, VectorStore};
 use crate::clients::model_servers::{ChatServers, EmbeddingServers};
 use crate::clients::ollama::Ollama;
-use crate::config::Config;
-
-/// For generative answers. Ollama itself runs one or a few at a time.
-const CHAT_LIMITS: BulkheadLimits = BulkheadLimits {
-    max_concurrent: 4,
-    max_queued: 16,
-};
+use crate::config::{Config, Queues};
 
 /// The state that all requests share; cloning is cheap.
 #[derive(Debug, Clone)]
@@ -68,6 +62,8 @@ pub struct AppState {
     pub chat_model: String,
     /// Limits the calls of the chat model.
     pub chat_bulkhead: Bulkhead,
+    /// How many calls of models run and wait.
+    pub queues: Queues,
     /// The mode of a question that sets none.
     pub answer_mode: AnswerMode,
 }
@@ -90,6 +86,7 @@ impl AppState {
         let chroma = Chroma::new(&engines.chroma_url)
             .map_err(|error| StartError::setup("CHROMA_URL", error))?;
         let model = &engines.embedding_model;
+        let queues = engines.queues;
         let servers = &engines.model_servers;
         let chat_servers = ChatServers::new(servers, (&ollama, &engines.chat_model));
         let embedding_servers = EmbeddingServers::new(servers, (&ollama, model));
@@ -106,15 +103,16 @@ impl AppState {
             hub: HubClient::new(&creator_hub_url, http, tokens),
             verifier,
             cache,
-            embedder: Embedder::new(embedding_servers, model),
+            embedder: Embedder::new(embedding_servers, model, &queues),
             question_vectors: QuestionVectors::default(),
-            earlier_models: EarlierModels::new(&ollama),
+            earlier_models: EarlierModels::new(&ollama, &queues),
             started_at: Timestamp::now(),
             chat_servers,
             vectors: VectorStore::new(chroma, &engines.collections, model),
             ollama,
             chat_model: engines.chat_model,
-            chat_bulkhead: Bulkhead::new(CHAT_LIMITS),
+            chat_bulkhead: Bulkhead::new("answers", queues.generation),
+            queues,
             answer_mode: engines.answer_mode,
         })
     }

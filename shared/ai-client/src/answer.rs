@@ -175,6 +175,9 @@ pub struct Done {
     /// True when it is extractive only because the chat model was unavailable or slow, or wrote
     /// nothing that the sources support.
     pub fell_back: bool,
+    /// Why it fell back; absent if it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fell_back_reason: Option<FellBackReason>,
     /// True when the answer reached the limit of its length, so that its end is missing.
     #[serde(default)]
     pub truncated: bool,
@@ -308,6 +311,39 @@ impl FallbackReason {
     }
 }
 
+/// Why an answer quotes its sources, although the chat model was to write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FellBackReason {
+    /// The chat model has too much to do: the question would have waited too long, or did.
+    Overloaded,
+    /// The chat model cannot be reached, is missing, or has failed repeatedly.
+    Unavailable,
+    /// It wrote no sentence in time.
+    Slow,
+    /// It failed before it had written a sentence.
+    Failed,
+    /// The sources support nothing of what it wrote.
+    Unsupported,
+    /// A reason of another version.
+    #[serde(other)]
+    Other,
+}
+
+impl FellBackReason {
+    /// The serialised text.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Overloaded => "overloaded",
+            Self::Unavailable => "unavailable",
+            Self::Slow => "slow",
+            Self::Failed => "failed",
+            Self::Unsupported => "unsupported",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// Tokens as counted by the model, never estimated; zero without a model call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
@@ -413,6 +449,15 @@ mod tests {
         let older: Done = serde_json::from_str(&format!("{known}}}")).unwrap();
         assert!(!older.truncated);
         assert!(!older.fallback && older.server.is_none());
+        assert_eq!(older.fell_back_reason, None);
+        for (text, reason) in [
+            ("overloaded", FellBackReason::Overloaded),
+            ("of a later version", FellBackReason::Other),
+        ] {
+            let fell_back = format!("{known},\"fell_back_reason\":\"{text}\"}}");
+            let done: Done = serde_json::from_str(&fell_back).unwrap();
+            assert_eq!(done.fell_back_reason, Some(reason));
+        }
         for reason in FallbackReason::ALL {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
             assert_eq!(FallbackReason::of_code(reason.as_str()), reason);

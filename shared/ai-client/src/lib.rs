@@ -10,7 +10,7 @@ pub mod search;
 pub use access::{DOCUMENTS_PER_JOB, DocumentAccess, SET_DOCUMENT_ACCESS, SetDocumentAccess};
 pub use answer::{
     AnswerEvent, AnswerFailure, AnswerMode, AppliedPolicy, ChatTurn, Done, FallbackReason,
-    PolicyKind, Question, Source, SourceKind, TurnRole, Usage,
+    FellBackReason, PolicyKind, Question, Source, SourceKind, TurnRole, Usage,
 };
 pub use client::{AiClient, AiError};
 pub use ingestion::{

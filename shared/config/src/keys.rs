@@ -137,6 +137,24 @@ pub const CHAT_MODEL: &str = "CHAT_MODEL";
 pub const EMBEDDING_MODEL: &str = "EMBEDDING_MODEL";
 /// `generative`, `extractive` or `auto`: the default mode of answers.
 pub const ANSWER_MODE: &str = "ANSWER_MODE";
+/// Answers of the chat model that one process has written at the same time.
+pub const GENERATION_SLOTS: &str = "GENERATION_SLOTS";
+/// Questions that wait for one of them.
+pub const GENERATION_QUEUE: &str = "GENERATION_QUEUE";
+/// Those of one account.
+pub const GENERATION_QUEUE_PER_TENANT: &str = "GENERATION_QUEUE_PER_TENANT";
+/// The longest wait of a question that only the chat model may answer.
+pub const GENERATION_QUEUE_SECONDS: &str = "GENERATION_QUEUE_SECONDS";
+/// A question in the mode `auto` that would wait longer is answered with quotations.
+pub const QUOTE_AFTER_SECONDS: &str = "QUOTE_AFTER_SECONDS";
+/// Questions that one process has embedded at the same time.
+pub const EMBEDDING_SLOTS: &str = "EMBEDDING_SLOTS";
+/// Questions that wait for that.
+pub const EMBEDDING_QUEUE: &str = "EMBEDDING_QUEUE";
+/// Those of one account.
+pub const EMBEDDING_QUEUE_PER_TENANT: &str = "EMBEDDING_QUEUE_PER_TENANT";
+/// Documents that one process indexes at the same time.
+pub const INDEXED_DOCUMENTS: &str = "INDEXED_DOCUMENTS";
 /// JSON list of the models that the models Job makes available.
 pub const MODELS: &str = "MODELS";
 

@@ -27,6 +27,28 @@ pub const SOCKETS_PER_GATEWAY: i32 = 2_000;
 /// use up what ordinary requests need.
 pub const RESERVED_CONNECTIONS: i32 = 4_096;
 
+/// Answers of the chat model that one process of ai-engine has written at the same time. Ollama
+/// itself runs one or a few.
+pub const GENERATION_SLOTS: i32 = 4;
+/// Questions that wait for one of them.
+pub const GENERATION_QUEUE: i32 = 16;
+/// Those of one account. Less than all, so that one account cannot fill the queue.
+pub const GENERATION_QUEUE_PER_TENANT: i32 = 8;
+/// The longest wait of a question that only the chat model may answer, seconds.
+pub const GENERATION_QUEUE_SECONDS: i32 = 10;
+/// A question in the mode `auto` that would wait longer is answered with quotations, seconds.
+pub const QUOTE_AFTER_SECONDS: i32 = 2;
+/// Questions that one process of ai-engine has embedded at the same time.
+pub const EMBEDDING_SLOTS: i32 = 8;
+/// Questions that wait for that.
+pub const EMBEDDING_QUEUE: i32 = 64;
+/// Those of one account.
+pub const EMBEDDING_QUEUE_PER_TENANT: i32 = 32;
+/// Documents that one process of ai-engine indexes at the same time. They take turns at the
+/// embedding model, batch by batch, so more of them make none of them faster; they only keep large
+/// documents from holding every place.
+pub const INDEXED_DOCUMENTS: i32 = 8;
+
 /// A path that is answered by an event stream (`text/event-stream`), as in the OpenAPI documents.
 pub type StreamPath = (Service, &'static str);
 

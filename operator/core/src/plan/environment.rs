@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use shared_config::{Retention, Service, Store, keys, limits};
 
 use crate::api::ollama::ModelUse;
+use crate::api::services::{Embedding, Generation};
 use crate::api::workload::Variable;
 use crate::plan::{chroma, foundation, model_servers, ollama, pod, postgres};
 use crate::resolve::Resolved;
@@ -174,7 +175,8 @@ fn creator_hub(resolved: &Resolved) -> Vec<Value> {
 }
 
 fn ai_engine(resolved: &Resolved) -> Vec<Value> {
-    let mode = resolved.spec.services.ai_engine.answer_mode;
+    let service = &resolved.spec.services.ai_engine;
+    let mode = service.answer_mode;
     let mut env = vec![
         pod::variable(keys::CREATOR_HUB_URL, url(resolved, Service::CreatorHub)),
         pod::variable(keys::OLLAMA_URL, ollama::url(resolved)),
@@ -183,8 +185,29 @@ fn ai_engine(resolved: &Resolved) -> Vec<Value> {
         pod::variable(keys::EMBEDDING_MODEL, resolved.model(ModelUse::Embedding)),
         pod::variable(keys::ANSWER_MODE, mode.name()),
     ];
+    env.extend(queues(&service.generation, &service.embedding));
     env.extend(model_servers::environment(resolved));
     env
+}
+
+/// How many calls of models run and wait.
+fn queues(generation: &Generation, embedding: &Embedding) -> impl Iterator<Item = Value> {
+    let numbers = [
+        (keys::GENERATION_SLOTS, generation.slots),
+        (keys::GENERATION_QUEUE, generation.queue),
+        (
+            keys::GENERATION_QUEUE_PER_TENANT,
+            generation.queue_per_tenant,
+        ),
+        (keys::GENERATION_QUEUE_SECONDS, generation.queue_seconds),
+        (keys::QUOTE_AFTER_SECONDS, generation.quote_after_seconds),
+        (keys::EMBEDDING_SLOTS, embedding.slots),
+        (keys::EMBEDDING_QUEUE, embedding.queue),
+        (keys::EMBEDDING_QUEUE_PER_TENANT, embedding.queue_per_tenant),
+        (keys::INDEXED_DOCUMENTS, embedding.documents),
+    ];
+    let variable = |(key, number): (&str, i32)| pod::variable(key, number.to_string());
+    numbers.into_iter().map(variable)
 }
 
 fn channel(resolved: &Resolved) -> Vec<Value> {

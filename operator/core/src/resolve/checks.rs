@@ -12,7 +12,7 @@ use crate::api::ollama::ModelUse;
 use crate::api::workload::Workload;
 
 /// Variables that the operator writes itself.
-const RESERVED: [&str; 45] = [
+const RESERVED: [&str; 54] = [
     keys::LISTEN_ADDR,
     keys::METRICS_ADDR,
     keys::DATABASE_HOST,
@@ -50,6 +50,15 @@ const RESERVED: [&str; 45] = [
     keys::CHAT_MODEL,
     keys::EMBEDDING_MODEL,
     keys::ANSWER_MODE,
+    keys::GENERATION_SLOTS,
+    keys::GENERATION_QUEUE,
+    keys::GENERATION_QUEUE_PER_TENANT,
+    keys::GENERATION_QUEUE_SECONDS,
+    keys::QUOTE_AFTER_SECONDS,
+    keys::EMBEDDING_SLOTS,
+    keys::EMBEDDING_QUEUE,
+    keys::EMBEDDING_QUEUE_PER_TENANT,
+    keys::INDEXED_DOCUMENTS,
     keys::MODELS,
     keys::MODEL_SERVERS,
     keys::WIDGET_TOKEN_KEY,

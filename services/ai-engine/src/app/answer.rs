@@ -16,7 +16,8 @@ use std::time::Instant;
 
 use shared_ai_client::answer::Failure;
 use shared_ai_client::{
-    AnswerEvent, AnswerFailure, AppliedPolicy, Done, Question, Source, SourceKind, Usage,
+    AnswerEvent, AnswerFailure, AppliedPolicy, Done, FellBackReason, Question, Source, SourceKind,
+    Usage,
 };
 use shared_models::{ChunkId, CreatorId, GenerationId, VisitorId};
 use tokio::sync::mpsc;
@@ -31,6 +32,7 @@ use crate::domain::answer::canned_replies::replies;
 use crate::domain::answer::language::Language;
 use crate::domain::answer::settings::AnswerSettings;
 use crate::domain::answer::{answerability, conversation, small_talk};
+use crate::domain::fair_queue::Caller;
 use crate::domain::index::scope::Scope;
 use crate::error::Error;
 use crate::state::AppState;
@@ -71,7 +73,7 @@ enum Strategy {
     /// The answer of a question-and-answer pair, word for word.
     Pair,
     /// Quotations of the passages.
-    Extractive { fell_back: bool },
+    Extractive { fell_back: Option<FellBackReason> },
     /// A text of the chat model. It becomes extractive if nothing of it is supported by the
     /// sources, and with `may_fall_back` also if the model fails or no sentence is there in time.
     Generative {
@@ -88,7 +90,7 @@ enum Strategy {
 )]
 struct AnswerOutcome {
     generative: bool,
-    fell_back: bool,
+    fell_back: Option<FellBackReason>,
     model_called: bool,
     /// The server that was asked and answered something.
     answered_by: Option<AnsweredBy>,
@@ -175,7 +177,10 @@ async fn prepare(
         let found = find(app, tenant, visitor, &scope, asked, wanted).await?;
         let mode = question.mode.or(settings.mode).unwrap_or(app.answer_mode);
         let strategy = match (found.passages.is_empty(), found.is_exhausted) {
-            (false, _) => strategy::choose(app, mode).await?,
+            (false, _) => {
+                let caller = Caller::asking(tenant, visitor.is_some());
+                strategy::choose(app, caller, mode).await?
+            }
             (true, true) => Strategy::Canned(replies(language).shown_enough.into()),
             (true, false) => Strategy::Canned(replies(language).nothing_found.into()),
         };
@@ -388,7 +393,8 @@ impl AnswerOutcome {
                 AnswerEvent::Done(Done {
                     generation_id: id,
                     mode,
-                    fell_back: self.fell_back,
+                    fell_back: self.fell_back.is_some(),
+                    fell_back_reason: self.fell_back,
                     truncated: self.truncated,
                     citations: self.citations,
                     usage: self.usage,

@@ -4,6 +4,7 @@ use shared_ai_client::QaPairChanges;
 use shared_models::CreatorId;
 
 use super::index::embed::{BATCH_SIZE, EmbedError};
+use crate::domain::fair_queue::Caller;
 use crate::domain::index::packed_vector;
 use crate::error::Error;
 use crate::jobs::embed_questions::EmbedQuestionsJob;
@@ -52,8 +53,9 @@ where
         return Ok(false);
     }
     let texts: Vec<String> = questions.iter().map(|q| q.question.clone()).collect();
-    let embedded = app.embedder.embed_questions(&texts).await;
-    let vectors = app.embedder.forgive(embedded, texts.len()).await?;
+    let caller = Caller::ingesting(tenant);
+    let embedded = app.embedder.embed_questions(caller, &texts).await;
+    let vectors = app.embedder.forgive(caller, embedded, texts.len()).await?;
     let mut tx = app.db.tenant(tenant).await?;
     for (question, vector) in questions.iter().zip(vectors) {
         let packed = vector

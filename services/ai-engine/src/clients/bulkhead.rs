@@ -1,30 +1,98 @@
-//! A bulkhead for one model: bounded concurrency, a bounded queue, and a circuit breaker.
+//! A bulkhead for one model: bounded concurrency, a bounded queue that is fair between tenants, and
+//! a circuit breaker.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use shared_models::CreatorId;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::model_error::ModelError;
 use crate::domain::circuit_breaker::CircuitBreaker;
+use crate::domain::fair_queue::{
+    Arrival, Caller, Class, FairQueue, Held, QueueFull, QueueLimits, Ticket,
+};
 
-/// How long a caller should wait if the queue is full.
-const FULL_QUEUE_BACKOFF: Duration = Duration::from_secs(2);
+/// How long a refused caller should wait while it is not known how long calls take.
+const UNKNOWN_WAIT_BACKOFF: Duration = Duration::from_secs(2);
+/// The shortest and the longest time after which a refused caller should try again.
+const MIN_BACKOFF: Duration = Duration::from_secs(1);
+const MAX_BACKOFF: Duration = Duration::from_mins(1);
 
-/// The queue is full, no slot became free in time, or the circuit is open.
+/// The model is not called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the model is overloaded")]
+#[error("the model is overloaded: {cause}")]
 pub struct Overloaded {
+    /// Why.
+    pub cause: Refusal,
     /// When another attempt makes sense.
     pub retry_after: Duration,
 }
 
-/// The capacity of a bulkhead.
+/// Why a model is not called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The tenant has as many waiting calls as it may have.
+    #[error("the account has too many waiting calls")]
+    TenantFull,
+    /// The queue is full.
+    #[error("the queue is full")]
+    Full,
+    /// Another call took its place in the queue.
+    #[error("the queue is full, and another call was due its place")]
+    Displaced,
+    /// The wait would be longer than the caller wants to wait.
+    #[error("the expected wait is too long")]
+    ExpectedTooLong,
+    /// The wait was longer than the caller wants to wait.
+    #[error("no slot became free in time")]
+    TimedOut,
+    /// The model has failed several times in a row and is left alone for a moment.
+    #[error("it has failed repeatedly")]
+    Paused,
+}
+
+impl Refusal {
+    /// The label of metrics.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::TenantFull => "tenant_full",
+            Self::Full => "full",
+            Self::Displaced => "displaced",
+            Self::ExpectedTooLong => "expected_too_long",
+            Self::TimedOut => "timed_out",
+            Self::Paused => "paused",
+        }
+    }
+}
+
+impl From<QueueFull> for Refusal {
+    fn from(full: QueueFull) -> Self {
+        match full {
+            QueueFull::OfTenant => Self::TenantFull,
+            QueueFull::OfAll => Self::Full,
+        }
+    }
+}
+
+/// How long a caller waits for a slot.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct BulkheadLimits {
-    pub(crate) max_concurrent: usize,
-    pub(crate) max_queued: usize,
+pub enum Patience {
+    /// At most that long.
+    AtMost(Duration),
+    /// Not at all if a longer wait than that is expected, and at most that long otherwise.
+    IfExpectedWithin(Duration),
+}
+
+impl Patience {
+    const fn longest(self) -> Duration {
+        match self {
+            Self::AtMost(longest) | Self::IfExpectedWithin(longest) => longest,
+        }
+    }
 }
 
 /// Limits the calls for one use of a model. Clones share the limits.
@@ -33,82 +101,211 @@ pub struct Bulkhead(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    slots: Arc<Semaphore>,
-    limits: BulkheadLimits,
-    queued: AtomicUsize,
+    /// The queue's name in metrics.
+    name: &'static str,
+    state: Mutex<State>,
     breaker: Mutex<CircuitBreaker>,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: FairQueue<Option<CreatorId>>,
+    /// Wakes a waiting call when its turn comes; dropped when it loses its place.
+    waiting: HashMap<Ticket, oneshot::Sender<()>>,
 }
 
 /// The right to one call, returned when it is dropped.
 #[derive(Debug)]
-pub struct BulkheadPermit {
+pub struct BulkheadPermit(Place);
+
+/// A running or waiting call. It leaves when this is dropped, so also when its caller does.
+#[derive(Debug)]
+struct Place {
     bulkhead: Bulkhead,
-    _slot: OwnedSemaphorePermit,
+    ticket: Ticket,
+    /// Whether it says how long calls take.
+    is_typical: AtomicBool,
 }
 
-/// Counts a queued caller until it is dropped, so also when the caller is cancelled.
-struct QueueEntry<'a>(&'a AtomicUsize);
+/// Counts a waiting call in a gauge until it is dropped.
+struct CountedWait {
+    queue: &'static str,
+    class: Class,
+}
 
-impl Drop for QueueEntry<'_> {
+impl CountedWait {
+    fn of(queue: &'static str, class: Class) -> Self {
+        let labels = [("queue", queue), ("class", class.as_str())];
+        metrics::gauge!("ai_engine_queue_length", &labels).increment(1.0);
+        Self { queue, class }
+    }
+}
+
+impl Drop for CountedWait {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        let labels = [("queue", self.queue), ("class", self.class.as_str())];
+        metrics::gauge!("ai_engine_queue_length", &labels).decrement(1.0);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let held = if self.is_typical.load(Ordering::Acquire) {
+            Held::Typical
+        } else {
+            Held::Untypical
+        };
+        let mut state = self.bulkhead.state();
+        state.waiting.remove(&self.ticket);
+        if let Some(next) = state.queue.end(self.ticket, Instant::now(), held)
+            && let Some(turn) = state.waiting.remove(&next)
+        {
+            // If its caller leaves at this moment, its place is dropped and ends there.
+            let _ = turn.send(());
+        }
     }
 }
 
 impl Bulkhead {
-    pub(crate) fn new(limits: BulkheadLimits) -> Self {
+    pub(crate) fn new(name: &'static str, limits: QueueLimits) -> Self {
         Self(Arc::new(Inner {
-            slots: Arc::new(Semaphore::new(limits.max_concurrent)),
-            limits,
-            queued: AtomicUsize::new(0),
+            name,
+            state: Mutex::new(State {
+                queue: FairQueue::new(limits),
+                waiting: HashMap::new(),
+            }),
             breaker: Mutex::default(),
         }))
     }
 
-    /// Acquires a slot, waiting in the queue for at most `queue_timeout`.
-    pub async fn acquire(&self, queue_timeout: Duration) -> Result<BulkheadPermit, Overloaded> {
-        let inner = &self.0;
-        let slot = match Arc::clone(&inner.slots).try_acquire_owned() {
-            Ok(slot) => slot,
-            Err(_) => self.queue(queue_timeout).await.ok_or(Overloaded {
-                retry_after: FULL_QUEUE_BACKOFF,
-            })?,
-        };
-        let permitted = inner
-            .breaker
-            .lock()
-            .map_or(Ok(()), |mut breaker| breaker.permit(Instant::now()));
-        permitted.map_err(|retry_after| Overloaded { retry_after })?;
-        Ok(BulkheadPermit {
-            bulkhead: self.clone(),
-            _slot: slot,
-        })
+    /// Acquires a slot, waiting for it as long as the caller does.
+    pub async fn acquire(
+        &self,
+        caller: Caller,
+        patience: Patience,
+    ) -> Result<BulkheadPermit, Overloaded> {
+        let place = self.wait_for_place(caller, patience).await;
+        let permitted = place.and_then(|place| {
+            let breaker = self.0.breaker.lock();
+            let paused = breaker.map_or(Ok(()), |mut breaker| breaker.permit(Instant::now()));
+            match paused {
+                Ok(()) => Ok(place),
+                Err(retry_after) => Err(Overloaded {
+                    cause: Refusal::Paused,
+                    retry_after,
+                }),
+            }
+        });
+        if let Err(Overloaded { cause, .. }) = &permitted {
+            let labels = [
+                ("queue", self.0.name),
+                ("class", caller.class.as_str()),
+                ("cause", cause.as_str()),
+            ];
+            metrics::counter!("ai_engine_queue_refusals_total", &labels).increment(1);
+        }
+        let place = permitted?;
+        place.is_typical.store(true, Ordering::Release);
+        Ok(BulkheadPermit(place))
     }
 
     /// Whether there is no call and none is waited for.
     pub(crate) fn is_idle(&self) -> bool {
-        let inner = &self.0;
-        inner.queued.load(Ordering::Acquire) == 0
-            && inner.slots.available_permits() == inner.limits.max_concurrent
+        self.state().queue.is_idle()
     }
 
-    /// Waits for a slot; none if the queue is full or the timeout passes.
-    async fn queue(&self, queue_timeout: Duration) -> Option<OwnedSemaphorePermit> {
-        let inner = &self.0;
-        let ahead = inner.queued.fetch_add(1, Ordering::AcqRel);
-        let _entry = QueueEntry(&inner.queued);
-        if ahead >= inner.limits.max_queued {
-            return None;
+    /// Calls that wait.
+    pub fn waiting(&self) -> usize {
+        self.state().waiting.len()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        let state = self.0.state.lock();
+        state.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn wait_for_place(
+        &self,
+        caller: Caller,
+        patience: Patience,
+    ) -> Result<Place, Overloaded> {
+        let started = Instant::now();
+        let (place, turn) = self.enter(caller, patience)?;
+        if let Some(turn) = turn {
+            let _counted = CountedWait::of(self.0.name, caller.class);
+            match timeout(patience.longest(), turn).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(self.overloaded(caller, Refusal::Displaced)),
+                Err(_) => return Err(self.overloaded(caller, Refusal::TimedOut)),
+            }
         }
-        let slot = Arc::clone(&inner.slots).acquire_owned();
-        tokio::time::timeout(queue_timeout, slot).await.ok()?.ok()
+        let labels = [("queue", self.0.name), ("class", caller.class.as_str())];
+        metrics::histogram!("ai_engine_queue_seconds", &labels)
+            .record(started.elapsed().as_secs_f64());
+        Ok(place)
+    }
+
+    /// A place among the running calls, or one in the queue and what tells that its turn has come.
+    fn enter(
+        &self,
+        caller: Caller,
+        patience: Patience,
+    ) -> Result<(Place, Option<oneshot::Receiver<()>>), Overloaded> {
+        let Caller { tenant, class } = caller;
+        let mut state = self.state();
+        if let Patience::IfExpectedWithin(longest) = patience
+            && state.queue.expected_wait(tenant, class) > Some(longest)
+        {
+            drop(state);
+            return Err(self.overloaded(caller, Refusal::ExpectedTooLong));
+        }
+        let arrived = state.queue.arrive(tenant, class, Instant::now());
+        let Arrival {
+            ticket,
+            is_running,
+            displaced,
+        } = match arrived {
+            Ok(arrival) => arrival,
+            Err(full) => {
+                drop(state);
+                return Err(self.overloaded(caller, full.into()));
+            }
+        };
+        if let Some(displaced) = displaced {
+            state.waiting.remove(&displaced);
+        }
+        let turn = if is_running {
+            None
+        } else {
+            let (sender, turn) = oneshot::channel();
+            state.waiting.insert(ticket, sender);
+            Some(turn)
+        };
+        drop(state);
+        let place = Place {
+            bulkhead: self.clone(),
+            ticket,
+            is_typical: AtomicBool::new(false),
+        };
+        Ok((place, turn))
+    }
+
+    fn overloaded(&self, caller: Caller, cause: Refusal) -> Overloaded {
+        let Caller { tenant, class } = caller;
+        let expected = self.state().queue.expected_wait(tenant, class);
+        let retry_after = expected.map_or(UNKNOWN_WAIT_BACKOFF, |wait| {
+            wait.clamp(MIN_BACKOFF, MAX_BACKOFF)
+        });
+        Overloaded { cause, retry_after }
     }
 }
 
 impl BulkheadPermit {
     /// Reports to the circuit breaker how the call ended.
     pub(crate) fn report(&self, error: Option<&ModelError>) {
-        let Ok(mut breaker) = self.bulkhead.0.breaker.lock() else {
+        let place = &self.0;
+        place.is_typical.store(error.is_none(), Ordering::Release);
+        let Ok(mut breaker) = place.bulkhead.0.breaker.lock() else {
             return;
         };
         match error {

@@ -20,6 +20,7 @@ use crate::clients::model_error::ModelError;
 use crate::clients::model_file::ModelFile;
 use crate::clients::model_servers::EmbeddingServers;
 use crate::clients::ollama::Ollama;
+use crate::config::Queues;
 use crate::domain::index::calibration::Calibration;
 use crate::domain::models::is_same_model;
 use progress::ProgressLog;
@@ -169,7 +170,8 @@ pub async fn run(settings: &Settings) -> Result<Report, Error> {
 /// beforehand whether it can be done.
 async fn measure(ollama: &Ollama, settings: &Settings) -> Result<Option<Calibration>, Error> {
     let model = &settings.embedding_model;
-    let embedder = Embedder::new(EmbeddingServers::new(&[], (ollama, model)), model);
+    let servers = EmbeddingServers::new(&[], (ollama, model));
+    let embedder = Embedder::new(servers, model, &Queues::default());
     let measured = embedder.calibrate().await;
     let calibration = measured.map_err(|cause| Error::Calibrate {
         model: model.clone(),

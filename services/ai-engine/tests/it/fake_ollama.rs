@@ -53,6 +53,9 @@ struct Inner {
     http: reqwest::Client,
     chat: Mutex<ChatScript>,
     last_chat: Mutex<Value>,
+    /// The last messages of all chats, in order of arrival.
+    asked: Mutex<Vec<String>>,
+    allowed_chats: watch::Sender<usize>,
     failing_word: Mutex<Option<String>>,
     tags: Mutex<Option<String>>,
     embedded_texts: AtomicUsize,
@@ -78,6 +81,8 @@ impl FakeOllama {
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             chat: Mutex::new(ChatScript::Real),
             last_chat: Mutex::default(),
+            asked: Mutex::default(),
+            allowed_chats: watch::channel(usize::MAX).0,
             failing_word: Mutex::default(),
             tags: Mutex::default(),
             embedded_texts: AtomicUsize::new(0),
@@ -107,6 +112,16 @@ impl FakeOllama {
     /// The last request for a chat.
     pub(crate) fn last_chat(&self) -> Value {
         self.0.last_chat.lock().unwrap().clone()
+    }
+
+    /// What was asked in all chats, in order of arrival.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.0.asked.lock().unwrap().clone()
+    }
+
+    /// Answers only the first `chats` chats; further ones wait.
+    pub(crate) fn allow_chats(&self, chats: usize) {
+        self.0.allowed_chats.send_replace(chats);
     }
 
     /// Lets every batch that contains this word fail with status 500, like Ollama does for a vector
@@ -142,6 +157,16 @@ impl FakeOllama {
     /// The number of texts that were embedded.
     pub(crate) fn embedded_texts(&self) -> usize {
         self.0.embedded_texts.load(Ordering::SeqCst)
+    }
+
+    /// Remembers what a chat asks, and returns its number.
+    fn remember_chat(&self, request: Value) -> usize {
+        let messages = request["messages"].as_array().unwrap();
+        let asked = messages.last().unwrap()["content"].as_str().unwrap();
+        let mut all = self.0.asked.lock().unwrap();
+        all.push(asked.to_owned());
+        *self.0.last_chat.lock().unwrap() = request;
+        all.len()
     }
 
     fn remember(&self, model: &str, request: &Value) {
@@ -193,7 +218,9 @@ async fn serve(State(this): State<FakeOllama>, request: Request) -> Response {
     let path = parts.uri.path().to_owned();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     if path == "/api/chat" {
-        *this.0.last_chat.lock().unwrap() = serde_json::from_slice(&body).unwrap();
+        let number = this.remember_chat(serde_json::from_slice(&body).unwrap());
+        let mut allowed = this.0.allowed_chats.subscribe();
+        allowed.wait_for(|last| number <= *last).await.unwrap();
         let chat = this.0.chat.lock().unwrap().clone();
         if let Some(response) = scripted(&this, chat) {
             return response;

@@ -12,6 +12,7 @@ mod test_chroma;
 mod test_conversation;
 mod test_documents;
 mod test_exact_search;
+mod test_fairness;
 mod test_faults;
 mod test_generations;
 mod test_index_job;

@@ -1,7 +1,7 @@
 //! The service under test with its own database, Redis prefix and collections, and calls to it.
 
 use ai_engine_service::chroma::Chroma;
-use ai_engine_service::{AppState, Calibration, Config, Engines, app, jobs};
+use ai_engine_service::{AppState, Calibration, Config, Engines, Queues, app, jobs};
 use axum::Router;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -97,6 +97,7 @@ impl TestApp {
                 embedding_model: "all-minilm".to_owned(),
                 model_servers: Vec::new(),
                 answer_mode: AnswerMode::Auto,
+                queues: Queues::default(),
                 collections: collections.clone(),
             },
         };

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use ai_engine_service::Caller;
 use axum::http::StatusCode;
 use shared_ai_client::IngestionFailure;
 use shared_models::{ChunkId, CreatorId, DocumentId, Retry};
@@ -253,7 +254,12 @@ async fn a_repeat_restores_vectors_that_chroma_lost() {
 async fn a_vector_without_a_row_is_deleted() {
     let app = TestApp::new().await;
     let document = app.index(app.tenant, SECOND).await;
-    let vector = app.state.embedder.embed_query("left behind").await.unwrap();
+    let vector = app
+        .state
+        .embedder
+        .embed_query(Caller::PLATFORM, "left behind")
+        .await
+        .unwrap();
     let orphan = vec![(ChunkId::new(), vector)];
     app.state
         .vectors

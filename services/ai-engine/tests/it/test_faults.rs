@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use ai_engine_service::{Caller, Patience};
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use shared_ai_client::{AnswerEvent, AnswerMode, Usage};
+use shared_ai_client::{AnswerEvent, AnswerMode, FellBackReason, Usage};
 use shared_config::Service;
+use shared_models::CreatorId;
 use shared_testkit::{Stores, TestClient};
 use tower::ServiceExt as _;
 
@@ -112,15 +114,28 @@ async fn a_truncated_stream_is_an_error() {
 
 #[tokio::test]
 async fn if_the_chat_model_fails_auto_becomes_extractive_and_generative_fails() {
-    for (chat, code) in [
-        (ChatScript::Status(503), "overloaded"),
-        (ChatScript::Status(500), "model_failed"),
-        (ChatScript::Status(404), "model_missing"),
+    for (chat, code, reason) in [
+        (
+            ChatScript::Status(503),
+            "overloaded",
+            FellBackReason::Overloaded,
+        ),
+        (
+            ChatScript::Status(500),
+            "model_failed",
+            FellBackReason::Failed,
+        ),
+        (
+            ChatScript::Status(404),
+            "model_missing",
+            FellBackReason::Unavailable,
+        ),
     ] {
         let app = with_chat(chat).await;
         let events = app.events(app.tenant, &question("auto")).await;
         let done = done(&events);
         assert_eq!((done.mode, done.fell_back), (AnswerMode::Extractive, true));
+        assert_eq!(done.fell_back_reason, Some(reason));
         assert!(text(&events).contains("between 16 and 18 degrees"));
         let events = app.events(app.tenant, &question("generative")).await;
         assert_eq!(error_code(&events), code);
@@ -287,28 +302,29 @@ async fn closing_the_connection_stops_the_model() {
 async fn a_full_queue_refuses_generative_and_makes_auto_extractive() {
     let app = with_chat(ChatScript::Endless("word ")).await;
     let mut permits = Vec::new();
+    let bulkhead = &app.state.chat_bulkhead;
+    let someone = || Caller::asking(CreatorId::new(), true);
     for _ in 0..4 {
-        permits.push(
-            app.state
-                .chat_bulkhead
-                .acquire(Duration::ZERO)
-                .await
-                .unwrap(),
-        );
+        let permit = bulkhead.acquire(someone(), Patience::AtMost(Duration::ZERO));
+        permits.push(permit.await.unwrap());
     }
-    let waiting: Vec<_> = (0..16)
-        .map(|_| {
-            let bulkhead = app.state.chat_bulkhead.clone();
-            tokio::spawn(async move { bulkhead.acquire(Duration::from_mins(1)).await.map(|_| ()) })
-        })
-        .collect();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let wait = || {
+        let (bulkhead, caller) = (bulkhead.clone(), someone());
+        let patience = Patience::AtMost(Duration::from_mins(1));
+        tokio::spawn(async move { bulkhead.acquire(caller, patience).await.map(|_| ()) })
+    };
+    let waiting: Vec<_> = (0..16).map(|_| wait()).collect();
+    while bulkhead.waiting() < 16 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let answer = app.ask(app.tenant, &question("generative")).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.code(), "overloaded");
     assert!(answer.headers.contains_key("retry-after"));
     let events = app.events(app.tenant, &question("auto")).await;
-    assert!(done(&events).fell_back);
+    let done = done(&events);
+    assert!(done.fell_back);
+    assert_eq!(done.fell_back_reason, Some(FellBackReason::Overloaded));
     for waiter in waiting {
         waiter.abort();
     }

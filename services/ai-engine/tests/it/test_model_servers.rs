@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ai_engine_service::ModelServerSettings;
+use ai_engine_service::{Caller, ModelServerSettings};
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -67,8 +67,18 @@ async fn the_own_v1_of_ollama_makes_the_vectors_that_ollama_makes() {
     assert!(found[0].text.starts_with("Keep the bedroom cold"));
     let other = TestApp::new().await;
     let texts = "How do I sleep better?";
-    let one = app.state.embedder.embed_query(texts).await.unwrap();
-    let two = other.state.embedder.embed_query(texts).await.unwrap();
+    let one = app
+        .state
+        .embedder
+        .embed_query(Caller::PLATFORM, texts)
+        .await
+        .unwrap();
+    let two = other
+        .state
+        .embedder
+        .embed_query(Caller::PLATFORM, texts)
+        .await
+        .unwrap();
     let cosine: f32 = one.iter().zip(&two).map(|(a, b)| a * b).sum();
     assert!(cosine > 0.999, "{cosine}");
 }

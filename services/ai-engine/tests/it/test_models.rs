@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use ai_engine_service::Caller;
 use ai_engine_service::model_pull::{Error, ModelSettings, ModelSource, ModelUse, Settings, run};
 use ai_engine_service::ollama::Ollama;
 use axum::Router;
@@ -17,7 +18,11 @@ use crate::test_app::TestApp;
 #[tokio::test]
 async fn models_are_listed_with_their_use() {
     let app = TestApp::new().await;
-    app.state.embedder.embed_query("load it").await.unwrap();
+    app.state
+        .embedder
+        .embed_query(Caller::PLATFORM, "load it")
+        .await
+        .unwrap();
     let answer = app.owner(app.tenant).get("/ai-engine/v1/models").await;
     let models = answer.expect(StatusCode::OK)["models"].clone();
     let model_of = |name: &str| {

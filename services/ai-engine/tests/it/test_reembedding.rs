@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ai_engine_service::{AppState, Calibration, app as router, jobs};
+use ai_engine_service::{AppState, Calibration, Caller, app as router, jobs};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use shared_ai_client::{DocumentLanguages, QaPairCopy};
@@ -47,7 +47,11 @@ async fn process(app: &TestApp, model: &str) -> AppState {
     state.verifier.replace_keys(&app.mint.key_set());
     // The real model answers one test at a time: what was asked once, waits for no other test.
     for question in ASKED_MEANWHILE {
-        app.state.embedder.embed_query(question).await.unwrap();
+        app.state
+            .embedder
+            .embed_query(Caller::PLATFORM, question)
+            .await
+            .unwrap();
     }
     let calibration = if model == NEW {
         Box::pin(new_calibration(&state)).await

@@ -1,6 +1,6 @@
 //! Search: relevant passages first, none for an unrelated question, none of other tenants.
 
-use ai_engine_service::DocumentFilter;
+use ai_engine_service::{Caller, DocumentFilter};
 use axum::http::StatusCode;
 use serde_json::json;
 use shared_ai_client::Source;
@@ -153,7 +153,12 @@ async fn forged_ids_in_chroma_do_not_reveal_passages_of_other_tenants() {
     let app = TestApp::with_handbook().await;
     let stranger = CreatorId::new();
     let question = "How cold should my bedroom be?";
-    let vector = app.state.embedder.embed_query(question).await.unwrap();
+    let vector = app
+        .state
+        .embedder
+        .embed_query(Caller::PLATFORM, question)
+        .await
+        .unwrap();
     let before = app.search(app.tenant, question).await;
     // Forge vectors in Chroma: passages of the owner and passages that do not exist, all marked as
     // the stranger's and as similar to the question as possible.

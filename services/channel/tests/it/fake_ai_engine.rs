@@ -286,6 +286,7 @@ fn done() -> AnswerEvent {
     AnswerEvent::Done(Done {
         generation_id: GenerationId::new(),
         mode: AnswerMode::Extractive,
+        fell_back_reason: None,
         fell_back: true,
         truncated: true,
         citations: vec![1],

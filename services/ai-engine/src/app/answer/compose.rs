@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use shared_ai_client::answer::Token;
-use shared_ai_client::{AnswerEvent, Question, Source};
+use shared_ai_client::{AnswerEvent, FellBackReason, Question, Source};
 use shared_models::GenerationId;
 use tokio::sync::mpsc;
 
@@ -70,7 +70,11 @@ impl AnswerWriter<'_> {
         outcome
     }
 
-    pub(super) async fn extractive(&self, fell_back: bool) -> AnswerOutcome {
+    pub(super) async fn extractive(&self, fell_back: Option<FellBackReason>) -> AnswerOutcome {
+        if let Some(reason) = fell_back {
+            metrics::counter!("ai_engine_answers_fell_back_total", "reason" => reason.as_str())
+                .increment(1);
+        }
         let Quotations { pieces, citations } =
             extractive::quote(self.quotable(), self.search_text, self.language);
         let mut outcome = AnswerOutcome {

@@ -4,8 +4,8 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use shared_ai_client::Usage;
 use shared_ai_client::answer::Failure;
+use shared_ai_client::{FellBackReason, Usage};
 use shared_models::text::SingleLine;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
@@ -25,6 +25,8 @@ use crate::domain::answer::prompt::{self, ChatRequest};
 /// If an extractive answer is good enough, a checked sentence must be there so soon after the
 /// question.
 const FIRST_SENTENCE_TIMEOUT: Duration = Duration::from_secs(4);
+/// The least of this time that is left to the model after the longest wait for a slot.
+const MIN_WRITING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// For the first token of a server that another one can replace.
 const REPLACEABLE_TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -88,16 +90,17 @@ impl AnswerWriter<'_> {
                 outcome.truncated = is_truncated;
                 if !has_text {
                     log_fallback(&"the model wrote nothing that the sources support");
-                    outcome = self.fall_back(usage).await;
+                    outcome = self.fall_back(FellBackReason::Unsupported, usage).await;
                 }
             }
             ChatEnd::TooSlow => {
                 log_fallback(&"no checked sentence was there in time");
-                outcome = self.fall_back(Usage::default()).await;
+                outcome = self.fall_back(FellBackReason::Slow, Usage::default()).await;
             }
             ChatEnd::Failed(error) if may_fall_back && !has_text => {
                 log_fallback(&error);
-                outcome = self.fall_back(Usage::default()).await;
+                let reason = reason(&error);
+                outcome = self.fall_back(reason, Usage::default()).await;
             }
             ChatEnd::Failed(error) => {
                 tracing::warn!(%error, has_text, "chat model failed");
@@ -108,11 +111,11 @@ impl AnswerWriter<'_> {
         outcome
     }
 
-    async fn fall_back(&self, usage: Usage) -> AnswerOutcome {
+    async fn fall_back(&self, reason: FellBackReason, usage: Usage) -> AnswerOutcome {
         AnswerOutcome {
             usage,
             model_called: true,
-            ..self.extractive(true).await
+            ..self.extractive(Some(reason)).await
         }
     }
 
@@ -195,7 +198,9 @@ impl AnswerWriter<'_> {
         shown: &mut Shown,
     ) -> ChatEnd {
         let begun = Instant::now();
-        let deadline = Instant::from_std(self.started) + FIRST_SENTENCE_TIMEOUT;
+        let longest_wait = self.app.queues.quote_after + MIN_WRITING_TIMEOUT;
+        let patience = FIRST_SENTENCE_TIMEOUT.max(longest_wait);
+        let deadline = Instant::from_std(self.started) + patience;
         let mut deadline = Box::pin(tokio::time::sleep_until(deadline));
         let started = self.begin(permit, may_fall_back, &mut deadline).await;
         let (permit, StartedChat { mut stream, by }) = match started {
@@ -261,6 +266,16 @@ fn count_stopped(text: &mut CheckedText) {
     for fault in text.take_faults() {
         metrics::counter!("ai_engine_sentences_stopped_total", "fault" => fault.as_str())
             .increment(1);
+    }
+}
+
+/// Why quotations take the place of a text that did not begin.
+const fn reason(error: &ModelError) -> FellBackReason {
+    match error {
+        ModelError::Busy { .. } => FellBackReason::Overloaded,
+        ModelError::Timeout(_) => FellBackReason::Slow,
+        ModelError::Unreachable(_) | ModelError::NotFound(_) => FellBackReason::Unavailable,
+        _ => FellBackReason::Failed,
     }
 }
 

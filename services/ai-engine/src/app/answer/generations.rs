@@ -69,7 +69,7 @@ pub(super) fn row(
     GenerationRow {
         id,
         mode: outcome.mode(),
-        fell_back: outcome.fell_back,
+        fell_back: outcome.fell_back.is_some(),
         truncated: outcome.truncated,
         state: outcome.state(),
         error_code: outcome.failure.as_ref().map(|failure| failure.code),

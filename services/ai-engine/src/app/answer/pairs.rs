@@ -54,7 +54,7 @@ pub(super) async fn with_meaning(
     if possible.is_empty() {
         return Ok(None);
     }
-    let nearness = nearness(app, tenant, question, &possible).await?;
+    let nearness = nearness(app, (tenant, scope), question, &possible).await?;
     let mut pairs: Vec<PossiblePair<QaPairId>> = Vec::new();
     for (row, likeness) in possible {
         pairs.push(PossiblePair {
@@ -86,7 +86,7 @@ fn possible(asked: &str, questions: Vec<QuestionRow>) -> Vec<PossibleQuestion> {
 /// How near the questions are, where that can be known. Pairs with the same words answer without.
 async fn nearness(
     app: &AppState,
-    tenant: CreatorId,
+    (tenant, scope): (CreatorId, &Scope),
     question: &str,
     possible: &[PossibleQuestion],
 ) -> Result<HashMap<(QaPairId, i16), f32>, Error> {
@@ -95,7 +95,7 @@ async fn nearness(
         return Ok(HashMap::new());
     }
     let space = VectorSpace::of(app, tenant).await?;
-    let vector = match query_vector(app, &space, tenant, question).await {
+    let vector = match query_vector(app, &space, (tenant, scope), question).await {
         Ok(vector) => vector,
         Err(error) => {
             tracing::warn!(%error, "pairs are compared by words only");

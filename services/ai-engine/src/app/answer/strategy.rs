@@ -1,41 +1,46 @@
 //! Decides whether the chat model writes an answer.
 
-use std::time::Duration;
-
-use shared_ai_client::AnswerMode;
+use shared_ai_client::{AnswerMode, FellBackReason};
 
 use super::Strategy;
-use crate::clients::bulkhead::BulkheadPermit;
+use crate::clients::bulkhead::{BulkheadPermit, Overloaded, Patience, Refusal};
 use crate::clients::model_error::ModelError;
+use crate::domain::fair_queue::Caller;
 use crate::error::Error;
 use crate::state::AppState;
 
-/// For the chat model, if the answer must be generative.
-const GENERATIVE_QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
-/// For the chat model, if an extractive answer is good enough.
-const AUTO_QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Decides how passages become an answer.
-pub(super) async fn choose(app: &AppState, mode: AnswerMode) -> Result<Strategy, Error> {
+/// Decides how passages become an answer to a question of that caller.
+pub(super) async fn choose(
+    app: &AppState,
+    caller: Caller,
+    mode: AnswerMode,
+) -> Result<Strategy, Error> {
     match mode {
-        AnswerMode::Extractive => Ok(Strategy::Extractive { fell_back: false }),
+        AnswerMode::Extractive => Ok(Strategy::Extractive { fell_back: None }),
         AnswerMode::Generative => {
-            let permit = acquire_chat_model(app, GENERATIVE_QUEUE_TIMEOUT).await?;
+            let patience = Patience::AtMost(app.queues.generation_patience);
+            let permit = acquire_chat_model(app, caller, patience).await?;
             Ok(Strategy::Generative {
                 permit,
                 may_fall_back: false,
             })
         }
-        AnswerMode::Auto => match acquire_chat_model(app, AUTO_QUEUE_TIMEOUT).await {
-            Ok(permit) => Ok(Strategy::Generative {
-                permit,
-                may_fall_back: true,
-            }),
-            Err(error) => {
-                log_fallback(&error);
-                Ok(Strategy::Extractive { fell_back: true })
+        AnswerMode::Auto => {
+            // Quotations at once are better than a long wait.
+            let patience = Patience::IfExpectedWithin(app.queues.quote_after);
+            match acquire_chat_model(app, caller, patience).await {
+                Ok(permit) => Ok(Strategy::Generative {
+                    permit,
+                    may_fall_back: true,
+                }),
+                Err(error) => {
+                    log_fallback(&error);
+                    Ok(Strategy::Extractive {
+                        fell_back: Some(reason(&error)),
+                    })
+                }
             }
-        },
+        }
     }
 }
 
@@ -43,13 +48,26 @@ pub(super) fn log_fallback(cause: &dyn std::fmt::Display) {
     tracing::warn!(%cause, "no usable text of the chat model; answering with quotations");
 }
 
+/// Why quotations take the place of a text.
+const fn reason(error: &Error) -> FellBackReason {
+    match error {
+        Error::Overloaded(Overloaded { cause, .. }) => match cause {
+            Refusal::Paused => FellBackReason::Unavailable,
+            _ => FellBackReason::Overloaded,
+        },
+        Error::Model(ModelError::Busy { .. }) => FellBackReason::Overloaded,
+        _ => FellBackReason::Unavailable,
+    }
+}
+
 /// Acquires a slot of the chat model and checks that Ollama has the model, unless another server is
 /// asked first.
 async fn acquire_chat_model(
     app: &AppState,
-    queue_timeout: Duration,
+    caller: Caller,
+    patience: Patience,
 ) -> Result<BulkheadPermit, Error> {
-    let permit = app.chat_bulkhead.acquire(queue_timeout).await?;
+    let permit = app.chat_bulkhead.acquire(caller, patience).await?;
     if app.chat_servers.has_alternative() {
         return Ok(permit);
     }

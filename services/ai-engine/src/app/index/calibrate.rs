@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::embed::{BATCH_SIZE, EmbedError, Embedder};
+use crate::domain::fair_queue::Caller;
 use crate::domain::index::calibration::{self, Calibration, PairVectors};
 
 /// Between two attempts while Ollama or the model is unavailable.
@@ -21,11 +22,11 @@ pub(super) async fn measure(embedder: &Embedder) -> Result<Option<Calibration>, 
             passages: Vec::new(),
         };
         for batch in questions.chunks(BATCH_SIZE) {
-            let batch = embedder.embed_questions(batch).await?;
+            let batch = embedder.embed_questions(Caller::PLATFORM, batch).await?;
             vectors.questions.extend(known(batch));
         }
         for batch in passages.chunks(BATCH_SIZE) {
-            let batch = embedder.embed_passages(batch).await?;
+            let batch = embedder.embed_passages(Caller::PLATFORM, batch).await?;
             vectors.passages.extend(known(batch));
         }
         measured.push(vectors);

@@ -2,31 +2,23 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 
 use super::calibrate::measure;
-use crate::clients::bulkhead::{Bulkhead, BulkheadLimits, Overloaded};
+use crate::clients::bulkhead::{Bulkhead, Overloaded, Patience};
 use crate::clients::model_error::ModelError;
 use crate::clients::model_servers::{EmbedTimeouts, EmbeddingServers};
 use crate::clients::vectors::normalised;
+use crate::config::Queues;
+use crate::domain::fair_queue::Caller;
 use crate::domain::index::calibration::Calibration;
 use crate::domain::index::embedding_model::EmbeddingModel;
 
 /// Texts in one call. Ollama handles texts in order of arrival, so a question waits behind all
 /// texts of earlier calls. Therefore batches are small and sent one at a time.
 pub(crate) const BATCH_SIZE: usize = 8;
-/// For batches of passages.
-const PASSAGE_LIMITS: BulkheadLimits = BulkheadLimits {
-    max_concurrent: 1,
-    max_queued: 256,
-};
-/// For questions.
-const QUERY_LIMITS: BulkheadLimits = BulkheadLimits {
-    max_concurrent: 8,
-    max_queued: 64,
-};
 /// For the queue and for the call of a question. Ollama may have to load the model first.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// For a question at a server that another one can replace: the visitor waits.
@@ -47,6 +39,10 @@ const FOR_PASSAGES: EmbedTimeouts = EmbedTimeouts {
 };
 /// For the queue of batches.
 const PASSAGE_QUEUE_TIMEOUT: Duration = Duration::from_mins(5);
+/// For a batch, while questions wait for a slot. Not longer: documents must get on.
+const GIVING_WAY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a batch that gives way looks whether they still do.
+const GIVING_WAY_INTERVAL: Duration = Duration::from_millis(20);
 /// For a question whose search goes on by words if the earlier model of an account does not answer:
 /// the visitor waits.
 const EARLIER_QUERY_TIMEOUT: Duration = Duration::from_secs(8);
@@ -85,22 +81,22 @@ pub enum EmbedError {
 }
 
 impl Embedder {
-    pub(crate) fn new(servers: EmbeddingServers, model: &str) -> Self {
+    pub(crate) fn new(servers: EmbeddingServers, model: &str, queues: &Queues) -> Self {
         Self {
             servers,
             model: Arc::new(EmbeddingModel::named(model)),
-            passages: Bulkhead::new(PASSAGE_LIMITS),
-            queries: Bulkhead::new(QUERY_LIMITS),
+            passages: Bulkhead::new("passages", queues.passages),
+            queries: Bulkhead::new("questions", queues.questions),
             query_timeouts: FOR_QUERIES,
             calibration: Arc::default(),
         }
     }
 
     /// For questions to accounts whose vectors an earlier model of the platform has made.
-    pub(super) fn earlier(servers: EmbeddingServers, model: &str) -> Self {
+    pub(super) fn earlier(servers: EmbeddingServers, model: &str, queues: &Queues) -> Self {
         Self {
             query_timeouts: FOR_EARLIER_QUERIES,
-            ..Self::new(servers, model)
+            ..Self::new(servers, model, queues)
         }
     }
 
@@ -136,8 +132,9 @@ impl Embedder {
     }
 
     /// Makes the vector of a question.
-    pub async fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
-        let permit = self.queries.acquire(QUERY_TIMEOUT).await?;
+    pub async fn embed_query(&self, caller: Caller, text: &str) -> Result<Vec<f32>, EmbedError> {
+        let patience = Patience::AtMost(QUERY_TIMEOUT);
+        let permit = self.queries.acquire(caller, patience).await?;
         let input = self.model.query_input(text);
         let inputs = std::slice::from_ref(&input);
         let vector = match self.servers.embed(inputs, self.query_timeouts).await {
@@ -154,33 +151,50 @@ impl Embedder {
         self.queries.is_idle() && self.passages.is_idle()
     }
 
+    /// Questions that wait for a slot.
+    pub fn waiting_questions(&self) -> usize {
+        self.queries.waiting()
+    }
+
+    /// Batches that wait until others are embedded.
+    pub fn waiting_batches(&self) -> usize {
+        self.passages.waiting()
+    }
+
     /// Makes the vectors of questions that are kept; none for one that the model refuses. Fails
     /// like [`Self::embed_passages`].
     pub(crate) async fn embed_questions(
         &self,
+        caller: Caller,
         texts: &[String],
     ) -> Result<MadeVectors, EmbedError> {
-        self.embed_inputs(texts.iter().map(|text| self.model.query_input(text)))
-            .await
+        let inputs = texts.iter().map(|text| self.model.query_input(text));
+        self.embed_inputs(caller, inputs).await
     }
 
     /// Makes the vectors of passages; none for a passage that the model refuses. Fails if no server
     /// is available or the model refuses every passage.
-    pub(crate) async fn embed_passages(&self, texts: &[String]) -> Result<MadeVectors, EmbedError> {
-        self.embed_inputs(texts.iter().map(|text| self.model.passage_input(text)))
-            .await
+    pub(crate) async fn embed_passages(
+        &self,
+        caller: Caller,
+        texts: &[String],
+    ) -> Result<MadeVectors, EmbedError> {
+        let inputs = texts.iter().map(|text| self.model.passage_input(text));
+        self.embed_inputs(caller, inputs).await
     }
 
     /// No vectors for `texts` that the model refused all, if it embeds others: then they are at
     /// fault, and not the model.
     pub(crate) async fn forgive(
         &self,
+        caller: Caller,
         embedded: Result<MadeVectors, EmbedError>,
         texts: usize,
     ) -> Result<MadeVectors, EmbedError> {
         match embedded {
             Err(EmbedError::Model(error)) if !error.is_unavailable() => {
-                self.embed_passages(&[HARMLESS_TEXT.to_owned()]).await?;
+                let harmless = [HARMLESS_TEXT.to_owned()];
+                self.embed_passages(caller, &harmless).await?;
                 tracing::warn!(%error, texts, "texts get no vectors");
                 Ok(vec![None; texts])
             }
@@ -188,15 +202,27 @@ impl Embedder {
         }
     }
 
+    /// One batch. The slot is given back after it, so that the batches of tenants take turns.
     async fn embed_inputs(
         &self,
+        caller: Caller,
         inputs: impl Iterator<Item = String>,
     ) -> Result<MadeVectors, EmbedError> {
         let inputs: Vec<String> = inputs.collect();
-        let permit = self.passages.acquire(PASSAGE_QUEUE_TIMEOUT).await?;
+        let patience = Patience::AtMost(PASSAGE_QUEUE_TIMEOUT);
+        let permit = self.passages.acquire(caller, patience).await?;
+        self.give_way_to_questions().await;
         let vectors = self.embed_bisecting(&inputs).await;
         permit.report(vectors.as_ref().err());
         Ok(vectors?)
+    }
+
+    /// Waits while questions wait: the model serves in order of arrival.
+    async fn give_way_to_questions(&self) {
+        let started = Instant::now();
+        while self.queries.waiting() > 0 && started.elapsed() < GIVING_WAY_TIMEOUT {
+            tokio::time::sleep(GIVING_WAY_INTERVAL).await;
+        }
     }
 
     /// Bisects a failing batch until the failing text is alone.

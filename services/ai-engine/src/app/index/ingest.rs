@@ -17,6 +17,7 @@ use crate::app::index::embed::BATCH_SIZE;
 use crate::app::index::ingest_error::IngestError;
 use crate::app::index::text_source::TextSource;
 use crate::clients::chroma::ChromaError;
+use crate::domain::fair_queue::Caller;
 use crate::domain::index::chunk_ids::{ChunkIds, ChunkNamespace};
 use crate::domain::index::chunking::{Passage, Splitter};
 use crate::domain::index::document_language::DocumentLanguage;
@@ -269,7 +270,8 @@ impl<'a, S: Supervisor> Ingestion<'a, S> {
 
     async fn embed(&mut self, batch: &[(ChunkId, String)]) -> Result<(), IngestError> {
         let texts: Vec<String> = batch.iter().map(|(_, text)| text.clone()).collect();
-        let embedded = self.app.embedder.embed_passages(&texts).await?;
+        let caller = Caller::ingesting(self.target.tenant);
+        let embedded = self.app.embedder.embed_passages(caller, &texts).await?;
         let mut vectors = Vec::with_capacity(batch.len());
         for ((id, _), vector) in batch.iter().zip(embedded) {
             match vector {

@@ -16,6 +16,7 @@ use super::ingest_error::IngestError;
 use super::{languages, leftovers};
 use crate::app::qa;
 use crate::clients::chroma::ChromaError;
+use crate::domain::fair_queue::Caller;
 use crate::domain::index::chunking::Passage;
 use crate::domain::index::document_language::DocumentLanguage;
 use crate::domain::index::model_change::{self, ChangeStep, CurrentProcess};
@@ -285,8 +286,9 @@ impl<S: Supervisor> Reembedding<'_, S> {
         let embedder = &self.app.embedder;
         let texts: Vec<String> = batch.iter().map(|(_, text)| text.clone()).collect();
         give_way(self.app).await;
-        let made = embedder.embed_passages(&texts).await;
-        Ok(embedder.forgive(made, texts.len()).await?)
+        let caller = Caller::ingesting(self.tenant);
+        let made = embedder.embed_passages(caller, &texts).await;
+        Ok(embedder.forgive(caller, made, texts.len()).await?)
     }
 
     async fn embed_questions(&self) -> Result<Reach, IngestError> {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::vector_space::VectorSpace;
 use crate::app::settings;
 use crate::domain::answer::settings::Relevance;
+use crate::domain::fair_queue::Caller;
 use crate::domain::index::calibration::Calibration;
 use crate::domain::index::duplicates::{self, Text};
 use crate::domain::index::fusion::{
@@ -100,7 +101,7 @@ pub(crate) async fn retrieve(
     let words = WordQuery::from_text(question);
     let (space, filter) = &searched(app, tenant, scope).await?;
     let (vector_hits, word_hits) = tokio::join!(
-        vector_search(app, space, tenant, filter, question),
+        vector_search(app, space, (tenant, scope), filter, question),
         word_search(app, tenant, filter, &words)
     );
     let WordHits { hits, is_complete } = word_hits?;
@@ -163,11 +164,11 @@ async fn searched(
 async fn vector_search(
     app: &AppState,
     space: &VectorSpace,
-    tenant: CreatorId,
+    (tenant, scope): (CreatorId, &Scope),
     filter: &DocumentFilter,
     question: &str,
 ) -> Result<Vec<VectorHit>, Error> {
-    let vector = query_vector(app, space, tenant, question).await?;
+    let vector = query_vector(app, space, (tenant, scope), question).await?;
     let (nearest, pairs) = tokio::join!(
         space.vectors.nearest(tenant, &vector, filter, MAX_HITS),
         pair_hits(app, space, tenant, &vector)
@@ -231,14 +232,15 @@ async fn word_search(
 pub(crate) async fn query_vector(
     app: &AppState,
     space: &VectorSpace,
-    tenant: CreatorId,
+    (tenant, scope): (CreatorId, &Scope),
     question: &str,
 ) -> Result<Vec<f32>, Error> {
     let model = &space.embedder.model().name;
     if let Some(vector) = app.question_vectors.find(tenant, model, question) {
         return Ok(vector);
     }
-    let vector = space.embedder.embed_query(question).await?;
+    let caller = Caller::asking(tenant, scope.is_visitor);
+    let vector = space.embedder.embed_query(caller, question).await?;
     let kept = vector.clone();
     app.question_vectors.insert(tenant, model, question, kept);
     Ok(vector)

@@ -12,6 +12,7 @@ use super::embed::Embedder;
 use crate::clients::chroma::VectorStore;
 use crate::clients::model_servers::EmbeddingServers;
 use crate::clients::ollama::Ollama;
+use crate::config::Queues;
 use crate::domain::index::calibration::Calibration;
 use crate::domain::index::model_change::{self, AccountModels};
 use crate::domain::models::is_same_model;
@@ -37,13 +38,15 @@ pub(crate) struct VectorSpace {
 #[derive(Debug, Clone)]
 pub struct EarlierModels {
     ollama: Ollama,
+    queues: Queues,
     embedders: Arc<Mutex<HashMap<String, Embedder>>>,
 }
 
 impl EarlierModels {
-    pub(crate) fn new(ollama: &Ollama) -> Self {
+    pub(crate) fn new(ollama: &Ollama, queues: &Queues) -> Self {
         Self {
             ollama: ollama.clone(),
+            queues: queues.clone(),
             embedders: Arc::default(),
         }
     }
@@ -66,7 +69,7 @@ impl EarlierModels {
 
     fn make(&self, model: &str) -> Embedder {
         let servers = EmbeddingServers::of_earlier_model((&self.ollama, model));
-        let embedder = Embedder::earlier(servers, model);
+        let embedder = Embedder::earlier(servers, model, &self.queues);
         let calibrated = embedder.clone();
         // A question that has waited long enough must not end it.
         tokio::spawn(async move {
