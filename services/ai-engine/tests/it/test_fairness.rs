@@ -20,6 +20,8 @@ const BUSY: &str = "How cold should my bedroom be?";
 const OTHER: &str = "How cold should a bedroom be at night?";
 /// As many as may wait.
 const SHARE: usize = 20;
+/// Questions that are sent together.
+const GROUP: usize = 5;
 /// Of the expected wait of a question in the mode `auto`.
 const EXPECTED_WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than any of these tests.
@@ -52,6 +54,22 @@ fn spawn(client: TestClient, body: Value) -> JoinHandle<Answer> {
     tokio::spawn(async move { client.post("/ai-engine/v1/answers", &body).await })
 }
 
+/// Asks more questions of the busy tenant; the first task has the slot. Fewer are on their way at
+/// once than the pool of the database has connections.
+async fn ask_more(app: &TestApp, tasks: &mut Vec<JoinHandle<Answer>>, questions: usize) {
+    for _ in 0..questions / GROUP {
+        tasks.extend((0..GROUP).map(|_| ask(app, app.tenant, BUSY, "generative")));
+        eventually("they wait or are refused", || {
+            app.state.chat_bulkhead.waiting() + finished(tasks) == tasks.len() - 1
+        })
+        .await;
+    }
+}
+
+fn finished(tasks: &[JoinHandle<Answer>]) -> usize {
+    tasks.iter().filter(|task| task.is_finished()).count()
+}
+
 async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
@@ -68,13 +86,9 @@ async fn a_hundred_questions_of_a_tenant_delay_another_by_one_answer() {
     app.ollama.allow_chats(0);
     let mut of_busy = vec![ask(&app, app.tenant, BUSY, "generative")];
     eventually("the slot is taken", || app.ollama.asked().len() == 1).await;
-    of_busy.extend((0..99).map(|_| ask(&app, app.tenant, BUSY, "generative")));
+    ask_more(&app, &mut of_busy, 100).await;
     let waiting = || app.state.chat_bulkhead.waiting();
-    let refused = || of_busy.iter().filter(|task| task.is_finished()).count();
-    eventually("the share is full", || {
-        waiting() == SHARE && refused() == 99 - SHARE
-    })
-    .await;
+    assert_eq!((waiting(), finished(&of_busy)), (SHARE, 100 - SHARE));
     let of_other = ask(&app, other, OTHER, "generative");
     eventually("it is accepted", || waiting() == SHARE + 1).await;
     app.ollama.allow_chats(usize::MAX);
@@ -107,15 +121,17 @@ async fn a_visitor_is_answered_before_the_waiting_questions_of_members() {
     app.ollama.allow_chats(0);
     let mut members = vec![ask(&app, app.tenant, BUSY, "generative")];
     eventually("the slot is taken", || app.ollama.asked().len() == 1).await;
-    members.extend((0..SHARE).map(|_| ask(&app, app.tenant, BUSY, "generative")));
+    ask_more(&app, &mut members, SHARE).await;
     let waiting = || app.state.chat_bulkhead.waiting();
-    eventually("the share is full", || waiting() == SHARE).await;
+    assert_eq!(waiting(), SHARE);
     let visitor = app.owner(app.tenant);
     let visitor = visitor.with_header("visitor-id", "01890a5d-ac96-774b-bcce-b302099a8057");
     let body = json!({"question": OTHER, "mode": "generative", "passages": 1});
     let visitor = spawn(visitor, body);
-    let refused = || members.iter().filter(|task| task.is_finished()).count();
-    eventually("it takes a place", || refused() == 1 && waiting() == SHARE).await;
+    eventually("it takes a place", || {
+        finished(&members) == 1 && waiting() == SHARE
+    })
+    .await;
     app.ollama.allow_chats(usize::MAX);
     assert_eq!(visitor.await.unwrap().status, StatusCode::OK);
     for task in members {
@@ -154,17 +170,19 @@ async fn auto_quotes_at_once_if_the_expected_wait_is_above_its_limit_and_waits_o
     app.ollama.allow_chats(0);
     let measured = ask(&app, app.tenant, BUSY, "generative");
     eventually("the slot is taken", || app.ollama.asked().len() == 1).await;
-    // An answer takes a moment, so that 19 of them take longer than the limit.
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    // An answer takes a moment, so that 17 of them take longer than the limit.
+    tokio::time::sleep(Duration::from_millis(800)).await;
     app.ollama.allow_chats(1);
     assert_eq!(measured.await.unwrap().status, StatusCode::OK);
     let mut tasks = vec![ask(&app, app.tenant, BUSY, "generative")];
     eventually("the slot is taken again", || app.ollama.asked().len() == 2).await;
-    tasks.extend((1..SHARE).map(|_| ask(&app, app.tenant, BUSY, "generative")));
+    ask_more(&app, &mut tasks, 3 * GROUP).await;
     let waiting = || app.state.chat_bulkhead.waiting();
-    eventually("they wait", || waiting() == SHARE - 1).await;
     let of_other = ask(&app, other, OTHER, "auto");
-    eventually("a question with a short wait waits", || waiting() == SHARE).await;
+    eventually("a question with a short wait waits", || {
+        waiting() == 3 * GROUP + 1
+    })
+    .await;
     let quoted = ask(&app, app.tenant, OTHER, "auto");
     let quoted = timeout(EXPECTED_WAIT_TIMEOUT / 2, quoted).await;
     let quoted = quoted.unwrap().unwrap();
