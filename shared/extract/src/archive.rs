@@ -1,6 +1,5 @@
 //! Bounds of archives, checked before any other library opens one.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, copy, sink};
 use std::path::{Component, Path};
 
@@ -13,7 +12,7 @@ use crate::ExtractError;
 /// The most parts of an archive.
 const MAX_PARTS: usize = 10_000;
 /// The most bytes of all parts when they are unpacked.
-const MAX_INFLATED: u64 = 200 * 1024 * 1024;
+pub(crate) const MAX_INFLATED: u64 = 200 * 1024 * 1024;
 /// The highest compression ratio: XML reaches about a hundred.
 const MAX_RATIO: u64 = 250;
 /// Smaller parts may have any ratio, since plain pictures do.
@@ -21,16 +20,32 @@ const MIN_BOMB: u64 = 20 * 1024 * 1024;
 /// Endings of files inside that are archives themselves.
 const ARCHIVES: [&str; 7] = [".zip", ".docx", ".xlsx", ".pptx", ".jar", ".7z", ".rar"];
 
-/// Unpacks every part and counts the bytes, since the sizes in the archive's own directory may be
-/// wrong. Nothing is stored. Returns whether the archive contains other archives, which are not
+/// What an archive has.
+pub(crate) struct Contents {
+    /// Whether there are other archives in it, which are not opened.
+    pub(crate) has_archive: bool,
+    /// The bytes of all parts when they are unpacked.
+    pub(crate) inflated: u64,
+}
+
+/// Checks the bounds of one archive. Returns whether it contains other archives, which are not
 /// opened.
 pub(crate) fn check(input: &mut (impl Read + Seek)) -> Result<bool, ExtractError> {
+    Ok(check_within(input, MAX_INFLATED)?.has_archive)
+}
+
+/// Unpacks every part and counts the bytes, since the sizes in the archive's own directory may be
+/// wrong. Nothing is stored. More than `most` bytes are refused.
+pub(crate) fn check_within(
+    input: &mut (impl Read + Seek),
+    most: u64,
+) -> Result<Contents, ExtractError> {
     input.seek(SeekFrom::Start(0))?;
     let mut archive = ZipArchive::new(&mut *input).map_err(|error| failure(&error))?;
     if archive.len() > MAX_PARTS {
         return Err(ReadFailure::TooManyParts.into());
     }
-    let (mut total, mut has_archive) = (0, false);
+    let (mut inflated, mut has_archive) = (0, false);
     for number in 0..archive.len() {
         let part = archive.by_index(number).map_err(|error| failure(&error))?;
         if part.encrypted() {
@@ -45,16 +60,19 @@ pub(crate) fn check(input: &mut (impl Read + Seek)) -> Result<bool, ExtractError
         }
         has_archive |= ARCHIVES.iter().any(|ending| name.ends_with(ending));
         let stored = part.compressed_size();
-        let mut part = part.take(MAX_INFLATED - total + 1);
-        let inflated = copy(&mut part, &mut sink()).map_err(|_| ReadFailure::Damaged)?;
-        total += inflated;
-        let is_bomb = inflated > MIN_BOMB && inflated / stored.max(1) > MAX_RATIO;
-        if total > MAX_INFLATED || is_bomb {
+        let mut part = part.take(most - inflated + 1);
+        let size = copy(&mut part, &mut sink()).map_err(|_| ReadFailure::Damaged)?;
+        inflated += size;
+        let is_bomb = size > MIN_BOMB && size / stored.max(1) > MAX_RATIO;
+        if inflated > most || is_bomb {
             return Err(ReadFailure::TooLargeInflated.into());
         }
     }
     input.seek(SeekFrom::Start(0))?;
-    Ok(has_archive)
+    Ok(Contents {
+        has_archive,
+        inflated,
+    })
 }
 
 /// Whether a name points outside of the archive. Nothing is unpacked to disk, but such a file was
@@ -74,7 +92,7 @@ pub(crate) fn failure(error: &ZipError) -> ReadFailure {
 }
 
 /// Reads one part as text.
-pub(crate) fn part(input: &mut File, name: &str) -> Result<Vec<u8>, ExtractError> {
+pub(crate) fn part(input: &mut (impl Read + Seek), name: &str) -> Result<Vec<u8>, ExtractError> {
     input.seek(SeekFrom::Start(0))?;
     let mut archive = ZipArchive::new(&mut *input).map_err(|error| failure(&error))?;
     let mut part = archive.by_name(name).map_err(|error| failure(&error))?;

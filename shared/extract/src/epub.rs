@@ -1,7 +1,7 @@
 //! E-books: the chapters in reading order, each a page.
 
 use std::fs::File;
-use std::io::{BufReader, Seek as _, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use rbook::Epub as Book;
 use shared_document::{ReadFailure, WarningCode};
@@ -14,12 +14,21 @@ pub(crate) struct Epub;
 
 impl Extractor for Epub {
     fn read(&self, input: &mut File, output: &mut Output<'_>) -> Result<(), ExtractError> {
-        if archive::check(input)? {
+        Self::read_book(BufReader::new(input.try_clone()?), output)
+    }
+}
+
+impl Epub {
+    /// Reads a book from its beginning.
+    pub(crate) fn read_book(
+        mut input: impl Read + Seek + Send + Sync + 'static,
+        output: &mut Output<'_>,
+    ) -> Result<(), ExtractError> {
+        if archive::check(&mut input)? {
             output.warn(WarningCode::PartSkipped, None);
         }
         input.seek(SeekFrom::Start(0))?;
-        let reader = BufReader::new(input.try_clone()?);
-        let book = Book::read(reader).map_err(|_| ReadFailure::Damaged)?;
+        let book = Book::read(input).map_err(|_| ReadFailure::Damaged)?;
         if let Some(title) = book.metadata().title() {
             output.title(title.value());
         }

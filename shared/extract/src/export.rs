@@ -1,5 +1,5 @@
 //! Exports of note-taking programs (Obsidian, Notion, Google Docs and others): a zip archive of
-//! pages in Markdown, HTML, plain text and CSV, whose folders are the hierarchy.
+//! pages and other documents, whose folders are the hierarchy.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek};
@@ -8,14 +8,19 @@ use shared_document::{Position, ReadFailure, WarningCode};
 use zip::ZipArchive;
 
 use crate::delimited::Csv;
+use crate::epub::Epub;
 use crate::html::Html;
-use crate::kind::Kind;
+use crate::kind::{self, Kind};
 use crate::markdown::Markdown;
+use crate::odt::Odt;
+use crate::office::Office;
 use crate::output::Page;
 use crate::plain::Plain;
+use crate::sheets::Xlsx;
+use crate::subtitles::Subtitles;
 use crate::{ExtractError, Extractor, Output, archive};
 
-/// A larger page is left out: all of it is in memory while it is read.
+/// A larger page or document is left out: all of it is in memory while it is read.
 const MAX_PAGE: u64 = 16 * 1024 * 1024;
 /// A larger archive inside is left out, for the same reason.
 const MAX_INNER: u64 = 64 * 1024 * 1024;
@@ -23,8 +28,6 @@ const MAX_INNER: u64 = 64 * 1024 * 1024;
 const NOTION_ID: usize = 32;
 /// Folders of programs and systems, which no person wrote.
 const FOREIGN_FOLDER: &str = "__MACOSX";
-/// Names of archives inside. Notion puts large exports into several of them.
-const ARCHIVE: &str = "zip";
 /// Notion writes a table as it is shown, and once more with all rows.
 const ALL_ROWS: &str = "_all";
 
@@ -36,11 +39,25 @@ impl Extractor for Export {
         archive::check(input)?;
         let mut entries = open(BufReader::new(input.try_clone()?))?;
         let mut pages = Pages::of(&entries)?;
+        let mut budget = Budget(archive::MAX_INFLATED);
         if pages.list.is_empty() && !pages.archives.is_empty() {
-            return read_archives(&mut entries, &pages.archives, output);
+            return read_archives(&mut entries, &pages.archives, &mut budget, output);
         }
         pages.others.append(&mut pages.archives);
-        read_pages(&mut entries, pages, output)
+        read_pages(&mut entries, pages, &mut budget, output)
+    }
+}
+
+/// The bytes that all documents inside together may still have when they are unpacked. Each is an
+/// archive of its own, so that a bound of each would be multiplied by their number.
+struct Budget(u64);
+
+impl Budget {
+    /// Takes what a document needs; fails if that is more than there is.
+    fn spend(&mut self, document: &mut Cursor<Vec<u8>>) -> Result<(), ExtractError> {
+        let contents = archive::check_within(document, self.0)?;
+        self.0 -= contents.inflated;
+        Ok(())
     }
 }
 
@@ -52,6 +69,7 @@ fn open<R: Read + Seek>(input: R) -> Result<ZipArchive<R>, ExtractError> {
 fn read_archives<R: Read + Seek>(
     entries: &mut ZipArchive<R>,
     inner: &[String],
+    budget: &mut Budget,
     output: &mut Output<'_>,
 ) -> Result<(), ExtractError> {
     for name in inner {
@@ -65,7 +83,7 @@ fn read_archives<R: Read + Seek>(
         let mut pages = Pages::of(&entries)?;
         // Archives are opened one within another, and no deeper.
         pages.others.append(&mut pages.archives);
-        read_pages(&mut entries, pages, output)?;
+        read_pages(&mut entries, pages, budget, output)?;
     }
     Ok(())
 }
@@ -73,6 +91,7 @@ fn read_archives<R: Read + Seek>(
 fn read_pages<R: Read + Seek>(
     entries: &mut ZipArchive<R>,
     mut pages: Pages,
+    budget: &mut Budget,
     output: &mut Output<'_>,
 ) -> Result<(), ExtractError> {
     if let Some(root) = pages.take_root() {
@@ -100,7 +119,7 @@ fn read_pages<R: Read + Seek>(
                 .map(|(depth, name)| (level(depth), name.clone()))
                 .collect(),
         });
-        let read = read_page(entry.kind, bytes, output);
+        let read = read_page(&entry, bytes, budget, output);
         let has_blocks = output.end_page();
         match read {
             // A page that cannot be read does not keep the others from being read.
@@ -115,13 +134,37 @@ fn read_pages<R: Read + Seek>(
     Ok(())
 }
 
-fn read_page(kind: Kind, bytes: Vec<u8>, output: &mut Output<'_>) -> Result<(), ExtractError> {
-    let mut bytes = Cursor::new(bytes);
+fn read_page(
+    entry: &Entry,
+    bytes: Vec<u8>,
+    budget: &mut Budget,
+    output: &mut Output<'_>,
+) -> Result<(), ExtractError> {
+    let mut input = Cursor::new(bytes);
+    if input.get_ref().is_empty() {
+        // A page with a title and nothing else yet.
+        return Ok(());
+    }
+    // The content decides before the name, as it does for a file that is uploaded by itself.
+    let (kind, is_misnamed) = kind::of_file(&mut input, &entry.extension)?;
+    if is_misnamed {
+        output.warn(WarningCode::WrongExtension, None);
+    }
+    if kind.is_zip() {
+        budget.spend(&mut input)?;
+    }
     match kind {
-        Kind::Markdown => Markdown::read_note(&mut bytes, output),
-        Kind::Html => Html::read_page(&mut bytes, output),
-        Kind::Csv => Csv::read_text(&mut bytes, output),
-        _ => Plain::read_text(&mut bytes, output),
+        Kind::Markdown => Markdown::read_note(&mut input, output),
+        Kind::Html => Html::read_page(&mut input, output),
+        Kind::Csv => Csv::read_text(&mut input, output),
+        Kind::Text => Plain::read_text(&mut input, output),
+        Kind::Srt | Kind::Vtt => Subtitles::read_text(&mut input, output),
+        Kind::Docx | Kind::Pptx => Office { kind }.read_document(&mut input, output),
+        Kind::Xlsx => Xlsx::read_workbook(&mut input, output),
+        Kind::Odt => Odt::read_document(&mut input, output),
+        Kind::Epub => Epub::read_book(input, output),
+        // A PDF is read by another program, and an archive would be one too deep.
+        Kind::Pdf | Kind::Export => Err(ReadFailure::Unsupported.into()),
     }
 }
 
@@ -153,14 +196,15 @@ fn content<R: Read + Seek>(
 struct Pages {
     /// In the order of their paths; what is below a page comes after it.
     list: Vec<Entry>,
+    /// Notion puts large exports into several of them.
     archives: Vec<String>,
-    /// Documents that are not read inside of an archive.
+    /// Documents that are not read inside of an archive: PDF, and archives one level deeper.
     others: Vec<String>,
 }
 
 struct Entry {
     path: String,
-    kind: Kind,
+    extension: String,
     folders: Vec<String>,
     name: String,
 }
@@ -180,11 +224,9 @@ impl Pages {
             let kind = Kind::of_extension(extension);
             match kind {
                 Some(Kind::Csv) if all.contains(&format!("{stem}{ALL_ROWS}.{extension}")) => {}
-                Some(kind @ (Kind::Markdown | Kind::Html | Kind::Text | Kind::Csv)) => {
-                    pages.list.push(Entry::new(&path, kind));
-                }
-                _ if extension.eq_ignore_ascii_case(ARCHIVE) => pages.archives.push(path),
-                Some(_) => pages.others.push(path),
+                Some(Kind::Export) => pages.archives.push(path),
+                Some(Kind::Pdf) => pages.others.push(path),
+                Some(kind) => pages.list.push(Entry::new(&path, extension, kind)),
                 // Pictures, settings and the like.
                 None => {}
             }
@@ -210,7 +252,7 @@ impl Pages {
 }
 
 impl Entry {
-    fn new(path: &str, kind: Kind) -> Self {
+    fn new(path: &str, extension: &str, kind: Kind) -> Self {
         let mut folders: Vec<String> = path.split('/').map(str::to_owned).collect();
         let file = folders.pop().unwrap_or_default();
         let stem = file
@@ -222,7 +264,7 @@ impl Entry {
         };
         Self {
             path: path.to_owned(),
-            kind,
+            extension: extension.to_owned(),
             name: shown(stem),
             folders: folders.iter().map(|folder| shown(folder)).collect(),
         }

@@ -1,7 +1,6 @@
 //! The kind of a file: by its content first, then by its name.
 
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use infer::MatcherType;
 use shared_document::ReadFailure;
@@ -97,7 +96,7 @@ impl Kind {
     }
 
     /// Whether files of this kind are zip archives.
-    const fn is_zip(self) -> bool {
+    pub(crate) const fn is_zip(self) -> bool {
         !self.is_text() && !matches!(self, Self::Pdf)
     }
 }
@@ -171,7 +170,10 @@ pub fn of_head(head: &[u8], extension: &str) -> Result<Kind, ReadFailure> {
 }
 
 /// The kind of a file, and whether its name promises another one.
-pub(crate) fn of_file(input: &mut File, extension: &str) -> Result<(Kind, bool), ExtractError> {
+pub(crate) fn of_file(
+    input: &mut (impl Read + Seek),
+    extension: &str,
+) -> Result<(Kind, bool), ExtractError> {
     let head = head(input)?;
     let named = Kind::of_extension(extension);
     let found = match Signature::of(&head) {
@@ -192,11 +194,11 @@ pub(crate) fn of_file(input: &mut File, extension: &str) -> Result<(Kind, bool),
 }
 
 /// Whether a file begins like a PDF, which another program reads.
-pub(crate) fn is_pdf(input: &mut File) -> io::Result<bool> {
+pub(crate) fn is_pdf(input: &mut (impl Read + Seek)) -> io::Result<bool> {
     Ok(Signature::of(&head(input)?) == Signature::Pdf)
 }
 
-fn head(input: &mut File) -> io::Result<Vec<u8>> {
+fn head(input: &mut (impl Read + Seek)) -> io::Result<Vec<u8>> {
     input.seek(SeekFrom::Start(0))?;
     let mut head = Vec::with_capacity(HEAD);
     input.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
@@ -205,14 +207,14 @@ fn head(input: &mut File) -> io::Result<Vec<u8>> {
 }
 
 /// What an archive is, by the names of its parts. Any other one is an export if its name says so.
-fn of_archive(input: &mut File, promised: Option<Kind>) -> Result<Kind, ExtractError> {
+fn of_archive<R: Read + Seek>(input: &mut R, promised: Option<Kind>) -> Result<Kind, ExtractError> {
     let mut archive = ZipArchive::new(&mut *input).map_err(|_| ReadFailure::Damaged)?;
     let mut declared = Vec::new();
     if let Ok(part) = archive.by_name("mimetype") {
         let read = part.take(200).read_to_end(&mut declared);
         read.map_err(|_| ReadFailure::Damaged)?;
     }
-    let has = |archive: &ZipArchive<&mut File>, name: &str| {
+    let has = |archive: &ZipArchive<&mut R>, name: &str| {
         let mut names = archive.file_names().filter_map(Result::ok);
         names.any(|part| part.eq_ignore_ascii_case(name))
     };
@@ -231,7 +233,7 @@ fn of_archive(input: &mut File, promised: Option<Kind>) -> Result<Kind, ExtractE
 }
 
 /// A compound file is an encrypted document or one of a kind that is not read.
-fn of_compound(input: &mut File) -> io::Result<ReadFailure> {
+fn of_compound(input: &mut (impl Read + Seek)) -> io::Result<ReadFailure> {
     let name: Vec<u8> = "EncryptedPackage"
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
@@ -244,7 +246,7 @@ fn of_compound(input: &mut File) -> io::Result<ReadFailure> {
 }
 
 /// Whether these bytes stand anywhere in a file.
-pub(crate) fn contains(input: &mut File, wanted: &[u8]) -> io::Result<bool> {
+pub(crate) fn contains(input: &mut (impl Read + Seek), wanted: &[u8]) -> io::Result<bool> {
     input.seek(SeekFrom::Start(0))?;
     let (mut window, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
     loop {

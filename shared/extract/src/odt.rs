@@ -1,6 +1,7 @@
 //! `OpenDocument` text: headings, paragraphs, lists and tables of `content.xml`.
 
 use std::fs::File;
+use std::io::{Read, Seek};
 
 use quick_xml::Reader as Xml;
 use quick_xml::events::{BytesStart, Event};
@@ -18,6 +19,16 @@ pub(crate) struct Odt;
 
 impl Extractor for Odt {
     fn read(&self, input: &mut File, output: &mut Output<'_>) -> Result<(), ExtractError> {
+        Self::read_document(input, output)
+    }
+}
+
+impl Odt {
+    /// Reads a document from its beginning.
+    pub(crate) fn read_document(
+        input: &mut (impl Read + Seek),
+        output: &mut Output<'_>,
+    ) -> Result<(), ExtractError> {
         if archive::check(input)? {
             output.warn(WarningCode::PartSkipped, None);
         }

@@ -1,7 +1,7 @@
 //! Word and `PowerPoint`: headings, lists, tables, notes; slides are positions.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 
 use shared_document::{Content, Position, ReadFailure, Table, WarningCode};
 use undoc::model::{Block, Cell, ListType, Paragraph, RevisionType, Section, Table as OfficeTable};
@@ -17,6 +17,17 @@ pub(crate) struct Office {
 
 impl Extractor for Office {
     fn read(&self, input: &mut File, output: &mut Output<'_>) -> Result<(), ExtractError> {
+        self.read_document(input, output)
+    }
+}
+
+impl Office {
+    /// Reads a document from its beginning.
+    pub(crate) fn read_document(
+        &self,
+        input: &mut (impl Read + Seek),
+        output: &mut Output<'_>,
+    ) -> Result<(), ExtractError> {
         if archive::check(input)? {
             output.warn(WarningCode::PartSkipped, None);
         }
@@ -33,6 +44,7 @@ impl Extractor for Office {
             output.title(title);
         }
         let is_slides = self.kind == Kind::Pptx;
+        let start = output.blocks();
         for (number, section) in document.sections.iter().enumerate() {
             let slide = u32::try_from(number + 1).unwrap_or(u32::MAX);
             let position = is_slides.then_some(Position::Slide(slide));
@@ -47,7 +59,7 @@ impl Extractor for Office {
                 output.warn(WarningCode::PageWithoutText, position);
             }
         }
-        if output.blocks() == 0 && !document.resources.is_empty() {
+        if output.blocks() == start && !document.resources.is_empty() {
             return Err(ReadFailure::NoText.into());
         }
         Ok(())

@@ -217,17 +217,28 @@ impl Page {
         }
     }
 
-    /// The same position in the file of the page. Only anchors and rows can be in one.
+    /// The same position in the file of the page. What has no place for a path becomes the anchor
+    /// that a browser would use: `#page=` of RFC 8118, `#t=` of Media Fragments.
     fn within(&self, position: Option<Position>) -> Position {
-        match position {
-            Some(Position::Anchor(anchor)) => Position::Anchor(format!("{}#{anchor}", self.file)),
-            Some(Position::Row(row)) => Position::Row(RowPosition {
-                sheet: Some(self.file.clone()),
-                row: row.row,
-            }),
-            Some(other) => other,
-            None => Position::Anchor(self.file.clone()),
-        }
+        let anchor = match position {
+            Some(Position::Row(RowPosition { sheet, row })) => {
+                let sheet = sheet.map_or_else(|| self.file.clone(), |name| self.joined(&name));
+                return Position::Row(RowPosition {
+                    sheet: Some(sheet),
+                    row,
+                });
+            }
+            Some(Position::Anchor(anchor)) => anchor,
+            Some(Position::Page(page)) => format!("page={page}"),
+            Some(Position::Slide(slide)) => format!("slide={slide}"),
+            Some(Position::Seconds(second)) => format!("t={second}"),
+            None => return Position::Anchor(self.file.clone()),
+        };
+        Position::Anchor(self.joined(&anchor))
+    }
+
+    fn joined(&self, inner: &str) -> String {
+        format!("{}#{inner}", self.file)
     }
 }
 

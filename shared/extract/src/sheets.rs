@@ -1,7 +1,7 @@
 //! Excel: each sheet is a table, read cell by cell, with its rows as positions.
 
 use std::fs::File;
-use std::io::{BufReader, Seek as _, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use calamine::{DataRef, DataType as _, Reader as _, Xlsx as Workbook, XlsxError};
 use shared_document::{Content, Position, ReadFailure, RowPosition, WarningCode};
@@ -17,6 +17,16 @@ pub(crate) struct Xlsx;
 
 impl Extractor for Xlsx {
     fn read(&self, input: &mut File, output: &mut Output<'_>) -> Result<(), ExtractError> {
+        Self::read_workbook(input, output)
+    }
+}
+
+impl Xlsx {
+    /// Reads a workbook from its beginning.
+    pub(crate) fn read_workbook(
+        input: &mut (impl Read + Seek),
+        output: &mut Output<'_>,
+    ) -> Result<(), ExtractError> {
         if archive::check(input)? {
             output.warn(WarningCode::PartSkipped, None);
         }

@@ -1,6 +1,7 @@
 //! SRT and VTT: what is said, with the second at which it begins.
 
 use std::fs::File;
+use std::io::{Read, Seek};
 
 use shared_document::{Content, Position};
 
@@ -40,6 +41,16 @@ impl Speech {
 
 impl Extractor for Subtitles {
     fn read(&self, input: &mut File, output: &mut Output<'_>) -> Result<(), ExtractError> {
+        Self::read_text(input, output)
+    }
+}
+
+impl Subtitles {
+    /// Reads a text from its beginning.
+    pub(crate) fn read_text(
+        input: &mut (impl Read + Seek),
+        output: &mut Output<'_>,
+    ) -> Result<(), ExtractError> {
         let mut lines = TextReader::open(input, output)?;
         let mut speech = Speech::default();
         let mut is_cue = false;

@@ -2,7 +2,7 @@
 
 use shared_document::{Block, Content, Position, ReadFailure, RowPosition, WarningCode};
 
-use crate::zipped::{archive, failure, read};
+use crate::zipped::{archive, failure, read, sample};
 
 /// Each block as text, headings with their level.
 fn lines(blocks: &[Block]) -> Vec<String> {
@@ -136,7 +136,9 @@ fn what_cannot_be_read_inside_is_named_and_keeps_nothing_else_from_being_read() 
         ("a.md", b"Readable."),
         ("b.txt", b"\0\x01\x02\x03binary\0"),
         ("slides.pdf", b"%PDF-1.7"),
-        ("Contract.docx", b"PK"),
+        ("Contract.docx", b"PK\x03\x04 cut off"),
+        ("Locked.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+        ("Empty.txt", b""),
         ("code.js", b"let x = 1"),
     ]);
     let (blocks, summary) = read(&bytes, "zip");
@@ -145,7 +147,8 @@ fn what_cannot_be_read_inside_is_named_and_keeps_nothing_else_from_being_read() 
         .warnings
         .iter()
         .map(|warning| warning.position.clone());
-    let expected = ["Contract.docx", "slides.pdf", "b.txt"].map(|path| Some(anchor(path)));
+    let expected = ["slides.pdf", "b.txt", "Contract.docx", "Locked.xlsx"];
+    let expected = expected.map(|path| Some(anchor(path)));
     assert_eq!(warned.collect::<Vec<_>>(), expected);
 }
 
@@ -163,4 +166,85 @@ fn an_archive_that_attacks_or_has_no_pages_is_refused() {
     // By another name it is not an export.
     let notes = archive(&[("a.md", b"# x")]);
     assert_eq!(failure(&notes, "docx"), ReadFailure::Unsupported);
+}
+
+#[test]
+fn documents_inside_are_read_with_their_positions_in_them() {
+    let names = [
+        "booking.docx",
+        "bread.pptx",
+        "rental.xlsx",
+        "choir.odt",
+        "bees.epub",
+        "lecture.srt",
+    ];
+    let alone = names.map(|name| read(&sample(name), name.rsplit('.').next().unwrap()));
+    let paths = names.map(|name| format!("Club/{name}"));
+    let parts: Vec<(&str, Vec<u8>)> = paths
+        .iter()
+        .map(String::as_str)
+        .zip(names.map(sample))
+        .collect();
+    let parts: Vec<(&str, &[u8])> = parts
+        .iter()
+        .map(|(path, bytes)| (*path, &**bytes))
+        .collect();
+    let (blocks, summary) = read(&archive(&parts), "zip");
+    assert_eq!(summary.warnings, []);
+    let inside = lines(&blocks);
+    for (name, (own, _)) in names.iter().zip(alone) {
+        let text = |block: &Block| match &block.content {
+            // Below the title of the document.
+            Content::Heading { text, .. } => text.clone(),
+            other => format!("{other:?}"),
+        };
+        let kept: Vec<String> = blocks.iter().map(text).collect();
+        for block in &own {
+            assert!(
+                kept.contains(&text(block)),
+                "{name}: {block:?} of {inside:?}"
+            );
+        }
+        let path = format!("Club/{name}");
+        let belongs = |position: &Option<Position>| match position {
+            Some(Position::Anchor(anchor)) => anchor.starts_with(&path),
+            Some(Position::Row(row)) => row.sheet.as_ref().is_some_and(|it| it.starts_with(&path)),
+            _ => false,
+        };
+        let found = blocks
+            .iter()
+            .filter(|block| belongs(&block.position))
+            .count();
+        assert!(found >= own.len(), "{name}: {found} of {}", own.len());
+    }
+    let slide = Some(anchor("Club/bread.pptx#slide=2"));
+    assert!(
+        blocks.iter().any(|block| block.position == slide),
+        "{blocks:?}"
+    );
+}
+
+#[test]
+fn many_documents_that_grow_are_bounded_together() {
+    // Each is within the bounds of one document; together they are beyond them.
+    let filler = vec![b' '; 19 * 1024 * 1024];
+    let content = b"<office><text:p>Choir on Monday.</text:p></office>";
+    let large = archive(&[
+        ("mimetype", b"application/vnd.oasis.opendocument.text"),
+        ("content.xml", content),
+        ("Pictures/plan.bin", &filler),
+    ]);
+    let names: Vec<String> = (0..14).map(|number| format!("{number:02}.odt")).collect();
+    let mut parts: Vec<(&str, &[u8])> = names.iter().map(|name| (&**name, &*large)).collect();
+    parts.push(("last.md", b"Still readable."));
+    let (blocks, summary) = read(&archive(&parts), "zip");
+    let texts = lines(&blocks);
+    let read = texts
+        .iter()
+        .filter(|text| *text == "Choir on Monday.")
+        .count();
+    assert_eq!(read, 10, "200 MiB have room for ten");
+    assert_eq!(summary.warnings.len(), 4);
+    assert_eq!(summary.warnings[0].position, Some(anchor("10.odt")));
+    assert_eq!(texts.last().unwrap(), "Still readable.");
 }

@@ -1,8 +1,6 @@
 //! Reads sample files of common programs, and random changes of them, which must never crash it.
 
-use std::fs;
 use std::io::{Cursor, Read as _};
-use std::path::Path;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -11,7 +9,7 @@ use shared_document::{MAX_LINE, Record};
 use shared_extract::{ExtractError, extract};
 use zip::ZipArchive;
 
-use crate::zipped::{archive, file, read};
+use crate::zipped::{archive, file, read, sample};
 
 /// The samples that this crate reads by itself; the text of a PDF comes from another program.
 const SAMPLES: [&str; 12] = [
@@ -53,11 +51,6 @@ const PIECES: [&str; 22] = [
     "../../",
     "<table><tr><td colspan=\"99999999\">",
 ];
-
-fn sample(name: &str) -> Vec<u8> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/formats/files");
-    fs::read(root.join(name)).unwrap()
-}
 
 fn extension(name: &str) -> &str {
     name.rsplit('.').next().unwrap()

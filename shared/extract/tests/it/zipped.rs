@@ -1,7 +1,8 @@
 //! Makes small archives and reads them.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Cursor, Write as _};
+use std::path::Path;
 
 use shared_document::{Block, ReadFailure, Record, Summary};
 use shared_extract::{ExtractError, extract};
@@ -24,6 +25,12 @@ pub(crate) fn file(bytes: &[u8]) -> File {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
     file
+}
+
+/// A sample file of a common program.
+pub(crate) fn sample(name: &str) -> Vec<u8> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/formats/files");
+    fs::read(root.join(name)).unwrap()
 }
 
 /// The blocks of a file, and what is said about it.
