@@ -210,7 +210,7 @@ async fn a_service_sees_and_deletes_its_own_stored_responses_only() {
         "delete from platform.idempotency_keys;
          insert into platform.idempotency_keys
            (creator_id, route, key, request_hash, status, body, service)
-         select creator_id, '/channels/v1/channels', 'k', sha256('x'), 201, '{}', 'before_0055'
+         select creator_id, '/channels/v1/channels', 'k', sha256('x'), 201, '{}', 'before_0053'
          from platform.jobs limit 1",
     )
     .await;

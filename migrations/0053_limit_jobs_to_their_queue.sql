@@ -41,10 +41,10 @@ CREATE TRIGGER guard_lease BEFORE UPDATE OF lease_until ON platform.schedules FO
 
 -- Whose response it is: the role that stores it, which no statement chooses. Rows from before are
 -- known by their route until they expire.
-ALTER TABLE platform.idempotency_keys ADD COLUMN service text NOT NULL DEFAULT 'before_0055';
+ALTER TABLE platform.idempotency_keys ADD COLUMN service text NOT NULL DEFAULT 'before_0053';
 ALTER TABLE platform.idempotency_keys ALTER COLUMN service SET DEFAULT current_user;
 CREATE POLICY of_service ON platform.idempotency_keys AS RESTRICTIVE TO platform_app
-  USING (service = current_user OR service = 'before_0055'
+  USING (service = current_user OR service = 'before_0053'
     AND starts_with(route, CASE current_user
       WHEN 'auth_app' THEN '/auth/' WHEN 'hub_app' THEN '/creator-hub/'
       WHEN 'ai_app' THEN '/ai-engine/' WHEN 'channel_app' THEN '/channels/' END))
