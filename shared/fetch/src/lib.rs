@@ -7,6 +7,7 @@ mod guard;
 mod hosts;
 pub mod listing;
 mod robots;
+mod stable;
 mod visit;
 
 pub use body::{gunzip, is_gzip};
@@ -15,4 +16,5 @@ pub use fetcher::{Answer, Bounds, Excess, Fetcher, Hop, Page, Timeouts, Validato
 pub use guard::{Lookup, SystemLookup};
 pub use hosts::Hosts;
 pub use robots::AGENT;
+pub use stable::without_changing_parts;
 pub use visit::{MAX_REDIRECTS, Visit};

@@ -411,6 +411,35 @@ async fn a_deleted_page_stays_away_and_a_deleted_site_takes_its_documents() {
     assert_eq!(app.status(&kept).await["state"], "ready");
 }
 
+/// A page with the token that a server makes for each request.
+fn put_with_token(host: &Site, token: &str, text: &str) {
+    let body = format!(
+        "<!doctype html><html><head><title>Alpha</title><meta name=\"csrf-token\" \
+         content=\"{token}\"><script nonce=\"{token}\">start('{token}')</script></head><body>\
+         <!-- {token} --><main data-request=\"{token}\"><h1>Alpha</h1><p>{text}</p><form><input \
+         type=\"hidden\" name=\"_token\" value=\"{token}\"></form></main></body></html>"
+    );
+    host.put("/a", "text/html; charset=utf-8", &body);
+}
+
+#[tokio::test]
+async fn a_page_of_which_only_a_token_has_changed_has_no_new_version() {
+    let (app, host) = (app().await, Site::start().await);
+    put_with_token(&host, "f00d", "One.");
+    let id = added(&app, json!({"url": format!("{}/a", host.url)})).await;
+    app.work_off().await;
+    let before = documents(&app, &id).await["/a"].clone();
+    for token in ["beef", "c0ffee"] {
+        put_with_token(&host, token, "One.");
+        assert_eq!(sync(&app, &id).await["state"], "synced");
+    }
+    assert_eq!(documents(&app, &id).await["/a"], before);
+    put_with_token(&host, "beef", "Two.");
+    sync(&app, &id).await;
+    let after = &documents(&app, &id).await["/a"];
+    assert_eq!(after["file_version"], json!(2));
+}
+
 #[tokio::test]
 async fn a_title_that_a_person_gave_stays() {
     let (app, host) = (app().await, Site::start().await);

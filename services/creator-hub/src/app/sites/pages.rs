@@ -1,10 +1,12 @@
 //! What becomes of a page that was fetched: a new document, a new version of one, or nothing new.
 
+use std::borrow::Cow;
+
 use sha2::{Digest as _, Sha256};
 use shared_blobs::{BlobKey, PendingBlob};
 use shared_db::TenantTx;
-use shared_extract::kind;
-use shared_fetch::{FetchFailure, Page};
+use shared_extract::kind::{self, Kind};
+use shared_fetch::{FetchFailure, Page, without_changing_parts};
 use shared_jobs::{JobContext, JobError};
 use shared_models::event::{DocumentUploaded, UsageRecorded};
 use shared_models::{ContentHash, DocumentId, Retry, UsageKind};
@@ -44,15 +46,20 @@ pub(crate) async fn receive(
         Ok(kind) if !found.body.is_empty() => kind,
         _ => return Ok(Err(FetchFailure::Unsupported)),
     };
+    let body = if kind == Kind::Html {
+        without_changing_parts(&found.body)
+    } else {
+        Cow::Borrowed(&found.body[..])
+    };
     let mut incoming = app.files.begin().await.map_err(files::job_error)?;
-    let written = incoming.write(&found.body).await;
+    let written = incoming.write(&body).await;
     written.map_err(files::job_error)?;
     incoming.finish().await.map_err(files::job_error)?;
-    let digest: [u8; 32] = Sha256::digest(&found.body).into();
+    let digest: [u8; 32] = Sha256::digest(&body).into();
     let file = NewFile {
         filename,
         kind: kind.into(),
-        file_size: i64::try_from(found.body.len()).unwrap_or(i64::MAX),
+        file_size: i64::try_from(body.len()).unwrap_or(i64::MAX),
         content_hash: digest.into(),
     };
     Ok(Ok(PageFile { incoming, file }))
