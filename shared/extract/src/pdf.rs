@@ -105,7 +105,8 @@ fn failure(input: &mut File, status: ExitStatus) -> Result<ReadFailure, ExtractE
         // The author does not permit to extract text.
         (_, Some(3)) => ReadFailure::Encrypted,
         (_, Some(1)) if kind::contains(input, b"/Encrypt")? => ReadFailure::Encrypted,
-        (_, Some(1..=2)) => ReadFailure::Damaged,
+        // 99 is any other fault of the file, such as a tree of pages without a page.
+        (_, Some(1..=2 | 99)) => ReadFailure::Damaged,
         _ => ReadFailure::ReaderFailed,
     })
 }

@@ -34,6 +34,42 @@ fn pdf(pages: &[&str]) -> Vec<u8> {
     pdf.into_bytes()
 }
 
+/// A PDF of these numbered objects; the first one is its catalogue.
+fn pdf_of(objects: &[(usize, String)]) -> Vec<u8> {
+    let mut pdf = String::from("%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n");
+    for (number, body) in objects {
+        let _ = writeln!(pdf, "{number} 0 obj{body}endobj");
+    }
+    pdf += "trailer<</Root 1 0 R>>\n%%EOF\n";
+    pdf.into_bytes()
+}
+
+fn stream(entries: &str, text: &str) -> String {
+    let length = text.len();
+    format!("<<{entries}/Length {length}>>stream\n{text}\nendstream ")
+}
+
+/// A page that draws a form which draws the next one ten times, and so on.
+fn multiplied_forms(depth: usize) -> Vec<u8> {
+    let page = "<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R\
+                /Resources<</XObject<</X 10 0 R>>>>>>";
+    let mut objects = vec![
+        (2, "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned()),
+        (3, page.to_owned()),
+        (4, stream("", "/X Do")),
+    ];
+    for level in 0..depth {
+        let next = 11 + level;
+        let form = format!(
+            "/Type/XObject/Subtype/Form/BBox[0 0 612 792]/Resources<</XObject<</X {next} 0 R>>>>"
+        );
+        objects.push((10 + level, stream(&form, &"/X Do ".repeat(10))));
+    }
+    let last = "/Type/XObject/Subtype/Form/BBox[0 0 612 792]";
+    objects.push((10 + depth, stream(last, "0 0 m 9 9 l S")));
+    pdf_of(&objects)
+}
+
 /// What becomes of a file: the document, once it is processed.
 async fn processed(app: &TestApp, filename: &str, content: &[u8]) -> Value {
     let answer = upload(&app.ana, filename, content).await;
@@ -85,6 +121,16 @@ async fn a_file_that_cannot_be_read_says_why_and_what_to_do() {
         ("secret.docx", encrypted, "encrypted"),
         ("cut.docx", b"PK\x03\x04 cut off".to_vec(), "damaged"),
         ("late.txt", late, "not_text"),
+        ("pages.pdf", pdf(&vec!["page"; 10_001]), "too_many_parts"),
+        (
+            "circle.pdf",
+            pdf_of(&[(
+                2,
+                "<</Type/Pages/Kids[2 0 R 2 0 R]/Count 1000000>>".to_owned(),
+            )]),
+            "damaged",
+        ),
+        ("forms.pdf", multiplied_forms(2), "no_text"),
         ("blank.md", b" \n\n".to_vec(), "empty_document"),
         ("deep.html", deep.into_bytes(), "too_deep"),
     ] {
@@ -95,4 +141,22 @@ async fn a_file_that_cannot_be_read_says_why_and_what_to_do() {
         assert!(reason.contains(';'), "{reason}");
     }
     assert!(app.engine.asked().is_empty());
+}
+
+#[tokio::test]
+#[ignore = "takes a minute of a processor: tests/exhaustive attacks"]
+async fn a_pdf_without_end_ends_in_time_and_keeps_no_other_document_waiting() {
+    let app = TestApp::new().await;
+    let endless = upload(&app.ana, "endless.pdf", &multiplied_forms(12)).await;
+    let endless = endless.expect(StatusCode::ACCEPTED)["document"]["id"].clone();
+    let other = upload(&app.ana, "notes.md", b"Rest after noon.").await;
+    let other = other.expect(StatusCode::ACCEPTED)["document"]["id"].clone();
+    app.work_off().await;
+    let shown = async |id: Value| {
+        let path = format!("{DOCUMENTS}/{}", id.as_str().unwrap());
+        app.ana.get(&path).await.json()
+    };
+    let (endless, other) = (shown(endless).await, shown(other).await);
+    assert_eq!(endless["error"]["code"], "timed_out", "{endless}");
+    assert_eq!(other["state"], "ready", "{other}");
 }
