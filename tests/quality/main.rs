@@ -16,6 +16,7 @@ mod ports;
 mod processes;
 mod rankings;
 mod test_grounding;
+mod test_injections;
 mod test_pairs;
 mod test_search;
 mod vectors;

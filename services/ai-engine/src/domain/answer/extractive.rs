@@ -11,6 +11,7 @@ use shared_ai_client::Source;
 use crate::domain::answer::canned_replies::replies;
 use crate::domain::answer::citations;
 use crate::domain::answer::grounding::evidence::parts;
+use crate::domain::answer::injection::is_order;
 use crate::domain::answer::language::Language;
 use crate::domain::index::keywords::Keywords;
 use crate::domain::tokenizer::question_terms;
@@ -52,6 +53,7 @@ pub(crate) fn quote<'s>(
         .iter()
         .enumerate()
         .flat_map(|(place, source)| units::of_source(place, source))
+        .filter(|unit| !is_order(unit.text))
         .collect();
     let scores = scores(&units, question);
     let (chosen, disagree) = match contradiction::find(&units, &scores, &sources, question) {

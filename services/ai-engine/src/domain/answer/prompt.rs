@@ -82,7 +82,8 @@ pub(crate) fn messages<'s>(
     messages
 }
 
-fn system_message(fence: &str) -> String {
+/// The rules of the assistant; passages are between fences of this name.
+pub fn system_message(fence: &str) -> String {
     format!(
         "You are the assistant of a coach and speak in the coach's voice: first person, warm, \
          direct, concrete, in the language of the question.\n\

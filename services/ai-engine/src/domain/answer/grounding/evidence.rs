@@ -1,10 +1,12 @@
 //! What the passages of an answer say, prepared once, so that each sentence is checked quickly.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::numbers::Numbers;
 use super::opposites::is_negation;
 use crate::domain::answer::function_words::is_function_word;
+use crate::domain::answer::injection::without_orders;
 use crate::domain::answer::language::Language;
 use crate::domain::answer::sentences;
 use crate::domain::tokenizer::{question_terms, words};
@@ -87,6 +89,14 @@ impl Evidence {
     /// Prepares the passages that an answer to the question is checked against.
     pub fn new<'a>(question: &str, passages: impl IntoIterator<Item = Passage<'a>>) -> Self {
         let passages: Vec<Passage<'_>> = passages.into_iter().collect();
+        // What a document orders an assistant to say supports nothing.
+        let told = passages.iter().map(|passage| without_orders(passage.text));
+        let told: Vec<Cow<'_, str>> = told.collect();
+        let passages: Vec<Passage<'_>> = passages
+            .iter()
+            .zip(&told)
+            .map(|(passage, text)| Passage { text, ..*passage })
+            .collect();
         let text: String = passages
             .iter()
             .flat_map(|passage| [passage.text, "\n"])
