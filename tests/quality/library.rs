@@ -119,13 +119,36 @@ impl Library {
 
     /// Whether a question gets an answer, in mode `extractive`.
     pub(crate) async fn answers(&self, question: &str) -> bool {
+        self.cited(question).await.is_some()
+    }
+
+    /// The documents that the answer in mode `extractive` cites, by their ids in the data set; none
+    /// if the question is refused.
+    pub(crate) async fn cited(&self, question: &str) -> Option<Vec<&str>> {
         let url = self.all.url(Service::AiEngine, "/v1/answers");
         let body = json!({"question": question, "mode": "extractive"});
         let answer = self
             .send(StatusCode::OK, || self.all.http.post(&url).json(&body))
             .await;
-        let sources = answer.lines().find_map(|line| line.strip_prefix("data: ["));
-        sources.is_some_and(|sources| !sources.starts_with(']'))
+        let events = answer
+            .lines()
+            .filter_map(|line| line.strip_prefix("data: "));
+        let events: Vec<Value> = events
+            .map(|data| serde_json::from_str(data).unwrap())
+            .collect();
+        let sources = events.iter().find_map(Value::as_array)?;
+        if sources.is_empty() {
+            return None;
+        }
+        let last = events
+            .iter()
+            .rev()
+            .find(|event| event["citations"].is_array());
+        let citations = last.unwrap()["citations"].as_array().unwrap();
+        let is_cited = |source: &&Value| citations.contains(&source["number"]);
+        let ids = sources.iter().filter(is_cited);
+        let ids = ids.filter_map(|source| self.ids.get(source["document_id"].as_str()?));
+        Some(ids.map(String::as_str).collect())
     }
 
     /// Adds a question-and-answer pair.

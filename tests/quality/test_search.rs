@@ -26,6 +26,18 @@ async fn search_with_all_minilm() {
 }
 
 #[tokio::test]
+#[ignore = "needs the data set and the stores: tests/exhaustive quality"]
+async fn search_with_multilingual_e5_small() {
+    compare("multilingual-e5-small").await;
+}
+
+#[tokio::test]
+#[ignore = "needs the stores: tests/exhaustive quality"]
+async fn short_libraries_with_multilingual_e5_small() {
+    short_libraries("multilingual-e5-small").await;
+}
+
+#[tokio::test]
 #[ignore = "needs the stores: tests/run quality"]
 async fn short_libraries_with_all_minilm() {
     short_libraries("all-minilm").await;
@@ -175,12 +187,18 @@ async fn refusal(questions: &[&Question], library: &Library) -> String {
     ];
     for (name, is_asked) in groups {
         let asked: Vec<&&Question> = questions.iter().filter(|q| is_asked(q)).collect();
-        let mut refused = 0;
+        let (mut refused, mut relevant) = (0, 0);
         for question in &asked {
-            refused += usize::from(!library.answers(&question.text).await);
+            let cited = library.cited(&question.text).await;
+            refused += usize::from(cited.is_none());
+            let is_relevant = |id: &&str| question.relevant.contains(*id);
+            relevant += usize::from(cited.iter().flatten().any(is_relevant));
         }
         let count = asked.len();
         let _ = writeln!(text, "  {name}: {refused} of {count} not answered");
+        if asked.iter().any(|question| !question.relevant.is_empty()) {
+            let _ = writeln!(text, "    {relevant} answered from a relevant document");
+        }
     }
     text
 }
