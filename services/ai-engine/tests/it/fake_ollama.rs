@@ -60,6 +60,7 @@ struct Inner {
     tags: Mutex<Option<String>>,
     embedded_texts: AtomicUsize,
     batches: AtomicUsize,
+    held_batches: AtomicUsize,
     allowed_batches: watch::Sender<usize>,
     held_word: watch::Sender<Option<String>>,
     client_left: AtomicBool,
@@ -87,6 +88,7 @@ impl FakeOllama {
             tags: Mutex::default(),
             embedded_texts: AtomicUsize::new(0),
             batches: AtomicUsize::new(0),
+            held_batches: AtomicUsize::new(0),
             allowed_batches: watch::channel(usize::MAX).0,
             held_word: watch::channel(None).0,
             client_left: AtomicBool::new(false),
@@ -154,6 +156,11 @@ impl FakeOllama {
         self.0.held_word.send_replace(None);
     }
 
+    /// The number of batches that are not allowed yet and whose clients still wait.
+    pub(crate) fn held_batches(&self) -> usize {
+        self.0.held_batches.load(Ordering::SeqCst)
+    }
+
     /// The number of texts that were embedded.
     pub(crate) fn embedded_texts(&self) -> usize {
         self.0.embedded_texts.load(Ordering::SeqCst)
@@ -198,6 +205,22 @@ impl FakeOllama {
     }
 }
 
+/// Counts a batch while it is held, also when its client leaves.
+struct HeldBatch(FakeOllama);
+
+impl HeldBatch {
+    fn of(ollama: &FakeOllama) -> Self {
+        ollama.0.held_batches.fetch_add(1, Ordering::SeqCst);
+        Self(ollama.clone())
+    }
+}
+
+impl Drop for HeldBatch {
+    fn drop(&mut self) {
+        self.0.0.held_batches.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// A line of a chat with text.
 pub(crate) fn delta(text: &str) -> Bytes {
     let content = serde_json::to_string(text).unwrap();
@@ -236,7 +259,9 @@ async fn serve(State(this): State<FakeOllama>, request: Request) -> Response {
     if path == "/api/embed" {
         let number = this.0.batches.fetch_add(1, Ordering::SeqCst) + 1;
         let mut allowed = this.0.allowed_batches.subscribe();
+        let held = HeldBatch::of(&this);
         allowed.wait_for(|last| number <= *last).await.unwrap();
+        drop(held);
         let text = String::from_utf8_lossy(&body).into_owned();
         let mut held_word = this.0.held_word.subscribe();
         let is_released =

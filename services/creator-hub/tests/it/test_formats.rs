@@ -144,7 +144,7 @@ async fn a_file_that_cannot_be_read_says_why_and_what_to_do() {
 }
 
 #[tokio::test]
-#[ignore = "takes a minute of a processor: tests/exhaustive attacks"]
+#[ignore = "needs a minute of processor time: tests/exhaustive attacks"]
 async fn a_pdf_without_end_ends_in_time_and_keeps_no_other_document_waiting() {
     let app = TestApp::new().await;
     let endless = upload(&app.ana, "endless.pdf", &multiplied_forms(12)).await;
