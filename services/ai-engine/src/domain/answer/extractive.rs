@@ -11,7 +11,7 @@ use shared_ai_client::Source;
 use crate::domain::answer::canned_replies::replies;
 use crate::domain::answer::citations;
 use crate::domain::answer::grounding::evidence::parts;
-use crate::domain::answer::injection::is_order;
+use crate::domain::answer::injection::{has_order, is_order};
 use crate::domain::answer::language::Language;
 use crate::domain::index::keywords::Keywords;
 use crate::domain::tokenizer::question_terms;
@@ -244,7 +244,11 @@ fn joined(units: &[Unit<'_>], chosen: &[usize], text: &str) -> Vec<String> {
     let mut quotes = Vec::new();
     for (place, unit) in chosen.iter().enumerate() {
         let Unit { start, end, .. } = units[*unit];
-        let is_next = place > 0 && chosen[place - 1] + 1 == *unit;
+        let is_next = place > 0 && chosen[place - 1] + 1 == *unit && {
+            let before = units[chosen[place - 1]].end;
+            text.get(before..start)
+                .is_none_or(|between| !has_order(between))
+        };
         match runs.last_mut() {
             Some((from, to)) if is_next && end - *from <= MAX_QUOTE_LENGTH => *to = end,
             _ => runs.push((start, end)),

@@ -184,14 +184,18 @@ fn has_identifier(text: &str) -> bool {
     })
 }
 
+/// Whether a sentence of a text is an order.
+pub(crate) fn has_order(text: &str) -> bool {
+    sentences::split(text).into_iter().any(is_order)
+}
+
 /// A text without its sentences that are orders.
 pub(crate) fn without_orders(text: &str) -> Cow<'_, str> {
-    let sentences = sentences::split(text);
-    if !sentences.iter().any(|sentence| is_order(sentence)) {
+    if !has_order(text) {
         return Cow::Borrowed(text);
     }
-    let kept = sentences.into_iter().filter(|sentence| !is_order(sentence));
-    Cow::Owned(kept.collect())
+    let sentences = sentences::split(text).into_iter();
+    Cow::Owned(sentences.filter(|sentence| !is_order(sentence)).collect())
 }
 
 #[cfg(test)]
