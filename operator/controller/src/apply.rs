@@ -1,11 +1,14 @@
-//! Carries a plan out: in order, one write after the other, as far as the gates are open.
+//! Carries a plan out: one write after the other, each part as far as what it needs is ready.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use operator_core::Observed;
-use operator_core::object::ObjectKey;
+use operator_core::component::Component;
+use operator_core::object::{Kind, ObjectKey};
 use operator_core::observed::View;
-use operator_core::plan::{APPLIED_HASH, Change, Desired, FIELD_MANAGER, Generate};
-use operator_core::plan::{Item, Plan, Pruned};
+use operator_core::plan::{APPLIED_HASH, Change, Desired, FIELD_MANAGER, Generate, differences};
+use operator_core::plan::{Item, Plan, Pruned, REPLICAS_FIELD_MANAGER, Step};
 use operator_core::status::{Applied, Failure};
 use serde_json::{Map, Value, json};
 
@@ -16,7 +19,8 @@ use crate::observe::{Subject, state};
 use crate::seen::Version;
 use crate::{api, random};
 
-/// Applies stage by stage and prunes last; what was done is said even when something failed.
+/// Applies part by part. A write that is refused keeps back the workloads of its own part only; an
+/// API server that does not answer ends the run, since every further write would fail alike.
 ///
 /// Writes are not made in parallel: call n of a plan is call n in every run, which the tests that
 /// break each of them count on.
@@ -32,21 +36,39 @@ pub async fn apply(
         observed,
         applied: Applied::default(),
     };
-    let started = plan.in_turn().filter(|(_, started)| *started);
-    for item in started.flat_map(|(stage, _)| &stage.items) {
-        if let Err(error) = hand.carry_out(item).await {
-            return hand.failed(&item.key, &error);
+    let mut held: BTreeSet<Component> = BTreeSet::new();
+    for step in plan.steps() {
+        let (key, component, result) = match step {
+            Step::Write(item) if item.key.kind.runs_pods() && is_held(&held, item) => continue,
+            Step::Write(item) => (&item.key, item.component, hand.carry_out(item).await),
+            // What it was replaced by may not have been written.
+            Step::Delete(pruned) if !held.is_empty() && !pruned.key.kind.is_supplement() => {
+                continue;
+            }
+            Step::Delete(pruned) => (&pruned.key, pruned.component, hand.prune(pruned).await),
+        };
+        let Err(error) = result else { continue };
+        let is_unavailable = is_unavailable(&error);
+        hand.fail(key, &error);
+        if is_unavailable {
+            break;
         }
-    }
-    if !plan.is_complete() {
-        return hand.applied;
-    }
-    for pruned in &plan.prune {
-        if let Err(error) = hand.prune(pruned).await {
-            return hand.failed(&pruned.key, &error);
+        if keeps_back(key.kind) {
+            held.insert(component);
         }
     }
     hand.applied
+}
+
+/// Whether a workload must wait, since something that its part needs was refused.
+fn is_held(held: &BTreeSet<Component>, item: &Item) -> bool {
+    held.contains(&item.component) || held.contains(&Component::Platform)
+}
+
+/// Whether the workloads of a part must wait for an object that was refused. A volume that cannot
+/// grow serves as it is.
+const fn keeps_back(kind: Kind) -> bool {
+    !kind.is_supplement() && !matches!(kind, Kind::PersistentVolumeClaim)
 }
 
 /// Why a write did not happen.
@@ -70,44 +92,92 @@ struct Hand<'a> {
 impl Hand<'_> {
     async fn carry_out(&mut self, item: &Item) -> Result<(), Refused> {
         let key = &item.key;
-        let version = match &item.change {
-            Change::Foreign => return Ok(()),
+        let written = match &item.change {
+            Change::Foreign | Change::Deleting | Change::Lost(_) => return Ok(()),
             Change::None => {
                 self.remember_as_read(item);
                 return Ok(());
             }
             Change::Create => match &item.desired {
-                Desired::CreateOnce(body) => self.create(key, body.clone()).await?,
-                desired => self.server_side_apply(key, desired.body()).await?,
+                Desired::CreateOnce(body) => Written::of(self.create(key, body.clone()).await?),
+                desired => self.server_side_apply(item, desired.body()).await?,
             },
             Change::Update(_) => match &item.desired {
                 Desired::Secret { body, .. } => {
-                    self.server_side_apply(key, &without_values(body)).await?
+                    self.server_side_apply(item, &without_values(body)).await?
                 }
-                desired => self.server_side_apply(key, desired.body()).await?,
+                desired => self.server_side_apply(item, desired.body()).await?,
             },
             Change::Replace(_) => {
                 self.delete_observed(key).await?;
-                self.server_side_apply(key, item.desired.body()).await?
+                self.server_side_apply(item, item.desired.body()).await?
             }
-            Change::Secret(missing) => self.fill_secret(item, missing).await?,
+            Change::Secret(missing) => Written::of(self.fill_secret(item, missing).await?),
         };
         self.applied.written.push(key.clone());
-        self.remember(key, version, item.desired.body(), None);
+        self.remember(key, written, item.desired.body());
         Ok(())
     }
 
-    async fn server_side_apply(
-        &self,
-        key: &ObjectKey,
-        body: &Value,
-    ) -> Result<Option<Version>, Refused> {
+    /// Applies a body. What the API server makes of it counts as applied: policies in it may
+    /// change values and add elements, and it writes some values in another way.
+    async fn server_side_apply(&self, item: &Item, body: &Value) -> Result<Written, Refused> {
+        let key = &item.key;
+        if let Some(removal) = &item.removal {
+            let params = PatchParams {
+                field_manager: Some(FIELD_MANAGER.to_owned()),
+                ..PatchParams::default()
+            };
+            let patch = Patch::Strategic(removal);
+            self.api(key)
+                .patch_metadata(&key.name, &params, &patch)
+                .await?;
+        }
+        if let Some(replicas) = item.keep_replicas {
+            self.keep_replicas(key, replicas).await?;
+        }
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        let written = self
-            .api(key)
-            .patch_metadata(&key.name, &params, &Patch::Apply(body))
+        let patch = Patch::Apply(body);
+        if key.kind.is_secret() {
+            // The values of a Secret have no business here.
+            let written = self
+                .api(key)
+                .patch_metadata(&key.name, &params, &patch)
+                .await?;
+            return Ok(Written::of(Version::of(&written)));
+        }
+        let answer = self.api(key).patch(&key.name, &params, &patch).await?;
+        let version = Version::of(&answer);
+        let answer = serde_json::to_value(&answer)?;
+        let found = differences(key.kind, "", body, &answer, &BTreeMap::new());
+        let mut accepted = found.values;
+        if item.removal.is_none() {
+            accepted.retain(|path, _| !found.additions.contains(path));
+        }
+        Ok(Written {
+            version,
+            // A controller may have changed it since: the next reconcile reads it.
+            state: None,
+            accepted,
+            tolerated: found.additions,
+        })
+    }
+
+    /// Sets the replicas that a Deployment has, as another field manager: when the operator then
+    /// leaves the field out, it does not fall back to one replica, and an autoscaler may change it.
+    async fn keep_replicas(&self, key: &ObjectKey, replicas: i64) -> Result<(), Refused> {
+        let body = json!({
+            "apiVersion": key.kind.api_version(),
+            "kind": key.kind.kind(),
+            "metadata": {"name": key.name},
+            "spec": {"replicas": replicas},
+        });
+        let params = PatchParams::apply(REPLICAS_FIELD_MANAGER).force();
+        let patch = Patch::Apply(&body);
+        self.api(key)
+            .patch_metadata(&key.name, &params, &patch)
             .await?;
-        Ok(Version::of(&written))
+        Ok(())
     }
 
     async fn create(&self, key: &ObjectKey, body: Value) -> Result<Option<Version>, Refused> {
@@ -199,38 +269,58 @@ impl Hand<'_> {
             uid: live.uid.as_str().into(),
             resource_version: live.resource_version.as_str().into(),
         };
-        let state = state::of(item.key.kind, body);
-        self.remember(&item.key, Some(version), item.desired.body(), state);
+        let written = Written {
+            version: Some(version),
+            state: state::of(item.key.kind, body),
+            accepted: live.accepted.clone(),
+            tolerated: item.tolerated.clone(),
+        };
+        self.remember(&item.key, written, item.desired.body());
     }
 
-    fn remember(
-        &self,
-        key: &ObjectKey,
-        version: Option<Version>,
-        body: &Value,
-        state: Option<Value>,
-    ) {
-        let Some(version) = version else { return };
+    fn remember(&self, key: &ObjectKey, written: Written, body: &Value) {
+        let Some(version) = written.version else {
+            return;
+        };
         let hash = body["metadata"]["annotations"][APPLIED_HASH]
             .as_str()
             .unwrap_or_default();
         let applied = memory::Applied {
             version,
             hash: hash.to_owned(),
-            state,
+            state: written.state,
+            accepted: written.accepted,
+            tolerated: written.tolerated,
         };
         self.context.memories.change(&self.subject.uid, |memory| {
             memory.applied.insert(key.clone(), applied);
         });
     }
 
-    fn failed(mut self, key: &ObjectKey, error: &Refused) -> Applied {
-        self.applied.failure = Some(Failure {
+    fn fail(&mut self, key: &ObjectKey, error: &Refused) {
+        self.applied.failures.push(Failure {
             key: key.clone(),
             text: error.to_string(),
             transient: is_transient(error),
         });
-        self.applied
+    }
+}
+
+/// What a write left.
+#[derive(Default)]
+struct Written {
+    version: Option<Version>,
+    state: Option<Value>,
+    accepted: BTreeMap<String, Value>,
+    tolerated: Vec<String>,
+}
+
+impl Written {
+    fn of(version: Option<Version>) -> Self {
+        Self {
+            version,
+            ..Self::default()
+        }
     }
 }
 
@@ -252,6 +342,15 @@ fn values(
     wanted
         .map(|(key, what)| Ok((key.clone(), Value::String(random::secret(*what)?))))
         .collect()
+}
+
+/// Whether further writes would fail alike: no answer, too many requests, or a server error.
+fn is_unavailable(error: &Refused) -> bool {
+    match error {
+        Refused::Api(error) => code(error).is_none_or(|code| matches!(code, 429 | 500..)),
+        Refused::Random(_) => true,
+        Refused::Body(_) => false,
+    }
 }
 
 /// Whether the same write may well succeed later, with nobody doing anything.

@@ -33,6 +33,10 @@ pub struct Applied {
     pub hash: String,
     /// What it is judged by, of kinds whose state matters and once it was read.
     pub state: Option<Value>,
+    /// In which values the API server's answer to the apply differed from it, by path.
+    pub accepted: BTreeMap<String, Value>,
+    /// What others added to its lists, by path, when it was last read.
+    pub tolerated: Vec<String>,
 }
 
 /// A Secret, hashed.

@@ -7,7 +7,7 @@ use operator_core::api::CreatorPlatform;
 use operator_core::api::status::TenantCount;
 use operator_core::object::{Kind, ObjectKey};
 use operator_core::observed::{Live, View};
-use operator_core::plan::{Change, Item, Plan, UNREAD, labels};
+use operator_core::plan::{Change, FIELD_MANAGER, Item, Plan, UNREAD, labels};
 
 use crate::api;
 use crate::context::Context;
@@ -98,7 +98,7 @@ pub async fn read_before_write(
     observed: &mut Observed,
 ) -> Result<bool, Error> {
     let subject = Subject::of(platform)?;
-    let memory = Memory::default();
+    let memory = context.memories.of(&subject.uid);
     let looker = Looker {
         client: &context.client,
         subject: &subject,
@@ -107,9 +107,9 @@ pub async fn read_before_write(
     let mut found = false;
     let unread = |item: &&Item| match &item.change {
         Change::Create => true,
-        Change::Secret(_) => observed.live(&item.key).is_none(),
+        Change::Secret(_) | Change::Lost(_) => observed.live(&item.key).is_none(),
         Change::Update(paths) => paths.iter().any(|path| path == UNREAD),
-        Change::None | Change::Replace(_) | Change::Foreign => false,
+        Change::None | Change::Replace(_) | Change::Foreign | Change::Deleting => false,
     };
     let keys: Vec<_> = plan
         .items()
@@ -142,6 +142,15 @@ fn view(kind: Kind, known: &Applied) -> Option<View> {
     }
 }
 
+/// Whether the number of replicas was last set by an apply of this operator.
+fn owns_replicas(object: &DynamicObject) -> bool {
+    object.managed_fields().iter().any(|entry| {
+        let fields = entry.fields_v1.as_ref();
+        entry.manager.as_deref() == Some(FIELD_MANAGER)
+            && fields.is_some_and(|fields| !fields.0["f:spec"]["f:replicas"].is_null())
+    })
+}
+
 struct Looker<'a> {
     client: &'a Client,
     subject: &'a Subject,
@@ -151,19 +160,18 @@ struct Looker<'a> {
 impl Looker<'_> {
     /// An object that a watch has seen.
     async fn look(&self, key: &ObjectKey, version: &Version) -> Result<Option<Live>, Error> {
-        let known = self
-            .memory
-            .applied
-            .get(key)
-            .filter(|known| known.version == *version);
-        let Some(view) = known.and_then(|known| view(key.kind, known)) else {
+        let known = self.memory.applied.get(key);
+        let unmoved = known.filter(|known| known.version == *version);
+        let view = unmoved.and_then(|known| Some((known, view(key.kind, known)?)));
+        let Some((known, view)) = view else {
             return self.read(key).await;
         };
+        let uid = version.uid.to_string();
+        let resource_version = version.resource_version.to_string();
         Ok(Some(Live {
-            uid: version.uid.to_string(),
-            resource_version: version.resource_version.to_string(),
-            owned: true,
-            view,
+            accepted: known.accepted.clone(),
+            tolerated: known.tolerated.clone(),
+            ..Live::new(uid, resource_version, true, view)
         }))
     }
 
@@ -176,13 +184,24 @@ impl Looker<'_> {
         let Some(mut object) = self.get(key).await.map_err(failed)? else {
             return Ok(None);
         };
+        let owns_replicas = owns_replicas(&object);
         object.metadata.managed_fields = None;
         let version = Version::of(&object).ok_or_else(|| Error::Incomplete(key.clone()))?;
+        let known = self.memory.applied.get(key);
+        let known = known.filter(|known| known.version.uid == version.uid);
+        let owned = self.owns(&object);
+        let view = View::Body(serde_json::to_value(&object)?);
         Ok(Some(Live {
-            owned: self.owns(&object),
-            uid: version.uid.into(),
-            resource_version: version.resource_version.into(),
-            view: View::Body(serde_json::to_value(&object)?),
+            accepted: known
+                .map(|known| known.accepted.clone())
+                .unwrap_or_default(),
+            owns_replicas,
+            ..Live::new(
+                version.uid.into(),
+                version.resource_version.into(),
+                owned,
+                view,
+            )
         }))
     }
 

@@ -15,7 +15,7 @@ const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 pub fn secret(what: Generate) -> Result<String, getrandom::Error> {
     match what {
         Generate::Password => password(),
-        Generate::Seed32 => Ok(STANDARD.encode(bytes::<32>()?)),
+        Generate::Seed32 | Generate::DataKey32 => Ok(STANDARD.encode(bytes::<32>()?)),
         Generate::Key32 => Ok(hexadecimal(bytes::<32>()?)),
     }
 }

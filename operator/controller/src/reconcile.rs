@@ -115,7 +115,7 @@ async fn look(platform: &CreatorPlatform, context: &Context) -> Result<Look, Err
 
 fn next_look(context: &Context, subject: &Subject, plan: &Plan, applied: &Applied) -> Look {
     let writes = applied.written.len();
-    if applied.failure.is_some() {
+    if !applied.failures.is_empty() {
         let next = context.backoff.failed(&subject.uid, subject.generation);
         return Look {
             outcome: "failed",

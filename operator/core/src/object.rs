@@ -79,6 +79,37 @@ impl Kind {
                 | Self::CnpgCluster
         )
     }
+
+    /// Whether the kind is a Secret.
+    pub const fn is_secret(self) -> bool {
+        matches!(self, Self::Secret)
+    }
+
+    /// Whether objects of the kind run pods at once: these wait for what their part needs. A
+    /// `CronJob` does not, since its next run comes later anyway.
+    pub const fn runs_pods(self) -> bool {
+        matches!(
+            self,
+            Self::StatefulSet | Self::Deployment | Self::Job | Self::CnpgCluster
+        )
+    }
+
+    /// Whether pods run without objects of the kind. Such an object keeps nothing waiting, and
+    /// goes as soon as the spec no longer includes it: a policy that blocks what the platform
+    /// waits for could else never be removed.
+    pub const fn is_supplement(self) -> bool {
+        matches!(
+            self,
+            Self::HorizontalPodAutoscaler
+                | Self::PodDisruptionBudget
+                | Self::NetworkPolicy
+                | Self::Ingress
+                | Self::HttpRoute
+                | Self::ServiceMonitor
+                | Self::PrometheusRule
+                | Self::CronJob
+        )
+    }
 }
 
 /// Names an object of the platform's namespace.

@@ -37,6 +37,38 @@ pub struct Live {
     pub owned: bool,
     /// What is known of its content.
     pub view: View,
+    /// Values in which the object differed from what was applied right after it was applied, by
+    /// path: what the API server, or a policy in it, makes of the apply. Null where it has none.
+    pub accepted: BTreeMap<String, Value>,
+    /// What others added to lists of the object, by path, as it was when the object was read.
+    pub tolerated: Vec<String>,
+    /// Whether the operator is the one that sets the number of replicas.
+    pub owns_replicas: bool,
+}
+
+impl Live {
+    /// An object as it was read.
+    pub const fn new(uid: String, resource_version: String, owned: bool, view: View) -> Self {
+        Self {
+            uid,
+            resource_version,
+            owned,
+            view,
+            accepted: BTreeMap::new(),
+            tolerated: Vec::new(),
+            owns_replicas: false,
+        }
+    }
+
+    /// Whether the object is being deleted.
+    pub fn is_deleting(&self) -> bool {
+        match &self.view {
+            View::Body(body) | View::Settled { state: body, .. } => {
+                body["metadata"]["deletionTimestamp"].is_string()
+            }
+            View::Unmoved { .. } => false,
+        }
+    }
 }
 
 /// What is known of a live object's content.

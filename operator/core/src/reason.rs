@@ -41,6 +41,8 @@ reasons! {
     GeneratingSecrets,
     /// A Secret that the spec refers to does not exist or lacks a key.
     SecretNotFound,
+    /// A Secret whose keys encrypted stored data is gone; it is not generated again.
+    SecretLost,
     /// The custom resource of another operator is not installed.
     DependencyNotInstalled,
     /// The migration Job is running.
@@ -61,6 +63,10 @@ reasons! {
     ProxiesTrusted,
     /// A proxy is in front of the gateway, and its clients all count as one address.
     NoTrustedProxies,
+    /// A volume claim has no volume yet.
+    VolumePending,
+    /// A volume does not have the size or the class of the spec.
+    VolumeDiffers,
     /// The spec is invalid.
     InvalidSpec,
     /// An object with a name that the operator needs exists and is not owned by the resource.
@@ -110,11 +116,13 @@ impl Reason {
         match self {
             Self::ProgressDeadlineExceeded
             | Self::SecretNotFound
+            | Self::SecretLost
             | Self::DependencyNotInstalled
             | Self::MigrationFailed
             | Self::ModelPullFailed
             | Self::NotCalibrated
             | Self::NoTrustedProxies
+            | Self::VolumeDiffers
             | Self::InvalidSpec
             | Self::NotOwned
             | Self::ApplyFailed
@@ -134,6 +142,7 @@ impl Reason {
             | Self::PullingModels
             | Self::Calibrated
             | Self::ProxiesTrusted
+            | Self::VolumePending
             | Self::Suspended
             | Self::PlatformNotReady
             | Self::PlanNotAllowed

@@ -9,8 +9,12 @@ pub struct Rollout {
     pub ready: i32,
     /// Wanted replicas.
     pub desired: i32,
-    /// Whether every wanted replica is of the present template and ready.
-    pub complete: bool,
+    /// Whether the template of the spec has replaced every other one and serves. Replicas that
+    /// are missing beyond that, after a node failed or while an autoscaler adds some, are not
+    /// part of it.
+    pub rolled_out: bool,
+    /// Whether at least one replica serves, of whatever template.
+    pub available: bool,
     /// Whether it made no progress for too long.
     pub stuck: bool,
 }
@@ -31,16 +35,20 @@ pub fn deployment(body: &Value) -> Rollout {
     let desired = number(body, "/spec/replicas").unwrap_or(1);
     let status = |field: &str| number(body, &format!("/status/{field}")).unwrap_or(0);
     let updated = status("updatedReplicas");
-    let complete = is_current(body)
-        && updated >= desired
+    // Pods of the old template go as those of the new one become available: when none is left,
+    // whatever is available is new.
+    let available = status("availableReplicas");
+    let rolled_out = is_current(body)
         && status("replicas") == updated
-        && status("availableReplicas") >= desired;
+        && available >= desired.min(1)
+        && updated >= desired.min(1);
     let stuck = condition(body, "Progressing")
         .is_some_and(|found| text(found, "reason") == "ProgressDeadlineExceeded");
     Rollout {
         ready: status("readyReplicas"),
         desired,
-        complete,
+        rolled_out,
+        available: available >= desired.min(1),
         stuck,
     }
 }
@@ -50,14 +58,16 @@ pub fn stateful_set(body: &Value) -> Rollout {
     let desired = number(body, "/spec/replicas").unwrap_or(1);
     let status = |field: &str| number(body, &format!("/status/{field}")).unwrap_or(0);
     let revision = |field: &str| body.pointer(&format!("/status/{field}"));
-    let complete = is_current(body)
-        && status("readyReplicas") >= desired
+    let available = status("readyReplicas") >= desired;
+    let rolled_out = is_current(body)
+        && available
         && status("updatedReplicas") >= desired
         && revision("currentRevision") == revision("updateRevision");
     Rollout {
         ready: status("readyReplicas"),
         desired,
-        complete,
+        rolled_out,
+        available,
         stuck: false,
     }
 }
@@ -70,7 +80,8 @@ pub fn cnpg_cluster(body: &Value) -> Rollout {
     Rollout {
         ready,
         desired,
-        complete: healthy && ready >= desired,
+        rolled_out: healthy && ready >= desired,
+        available: ready > 0,
         stuck: false,
     }
 }
@@ -85,6 +96,14 @@ pub fn job(body: &Value) -> JobState {
     } else {
         JobState::Running
     }
+}
+
+/// Whether a Job that is not done has a pod that works: one that waits for its image, or for the
+/// next attempt, can be replaced without loss.
+pub fn works(body: Option<&Value>) -> bool {
+    body.and_then(|body| number(body, "/status/ready"))
+        .unwrap_or(0)
+        > 0
 }
 
 /// Whether the controller has seen the present generation.

@@ -1,7 +1,5 @@
 //! The status that follows from a look: conditions, versions, components, pending plan.
 
-use std::collections::BTreeMap;
-
 use jiff::{Timestamp, Unit};
 
 use crate::api::condition::{Condition, ConditionStatus};
@@ -9,7 +7,7 @@ use crate::api::status::PlatformStatus;
 use crate::component::Component;
 use crate::object::ObjectKey;
 use crate::observed::Observed;
-use crate::plan::{Gate, Plan, Wait};
+use crate::plan::{Plan, Wait};
 use crate::reason::Reason;
 use crate::resolve::{Invalid, Resolved};
 
@@ -17,6 +15,7 @@ mod calibration;
 mod facts;
 pub mod pending;
 mod proxies;
+mod volumes;
 
 /// Longest message of a condition.
 const MESSAGE_MAX: usize = 2000;
@@ -50,14 +49,14 @@ pub struct Planned<'a> {
 pub struct Applied {
     /// Objects that were written or deleted.
     pub written: Vec<ObjectKey>,
-    /// Why it stopped before its gates made it.
-    pub failure: Option<Failure>,
+    /// The writes that did not happen. Nothing that depends on them was written either.
+    pub failures: Vec<Failure>,
 }
 
-/// Why applying stopped.
+/// Why a write did not happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// At which object.
+    /// Of which object.
     pub key: ObjectKey,
     /// What the API server said.
     pub text: String,
@@ -90,6 +89,7 @@ pub fn status(
             findings.extend(components(planned));
             findings.extend(calibration::finding(planned, known_of(previous)));
             findings.extend(proxies::finding(planned.resolved));
+            findings.extend(volumes::finding(planned));
             facts::fill(&mut status, planned);
             if matches!(outcome, Outcome::Suspended(_)) {
                 status.pending_plan = pending::lines(planned.plan);
@@ -169,10 +169,8 @@ fn verdict(outcome: &Outcome<'_>) -> (Verdict, Reason, String) {
             ),
         ),
         Outcome::Suspended(planned) => suspended(planned.plan),
-        Outcome::Applied(planned, applied) => match &applied.failure {
-            Some(failure) => failed(failure),
-            None => planned_verdict(planned),
-        },
+        Outcome::Applied(_, applied) if !applied.failures.is_empty() => failed(&applied.failures),
+        Outcome::Applied(planned, _) => planned_verdict(planned),
     }
 }
 
@@ -194,75 +192,56 @@ fn suspended(plan: &Plan) -> (Verdict, Reason, String) {
     )
 }
 
-fn failed(failure: &Failure) -> (Verdict, Reason, String) {
-    let Failure {
-        key,
-        text,
-        transient,
-    } = failure;
-    if *transient {
-        let message = format!("{key} could not be written: {text}. The operator retries.");
-        return (Verdict::Moving, Reason::ApplyFailed, message);
+/// A write that the API server rejects is worse than one that may well succeed later.
+fn failed(failures: &[Failure]) -> (Verdict, Reason, String) {
+    let rejected: Vec<String> = failures
+        .iter()
+        .filter(|failure| !failure.transient)
+        .map(|failure| format!("The API server rejected {}: {}.", failure.key, failure.text))
+        .collect();
+    if !rejected.is_empty() {
+        let message = format!(
+            "{} Change the spec, or what rejects it; the operator retries with increasing delays. \
+             What does not depend on it was applied.",
+            rejected.join(" ")
+        );
+        return (Verdict::Stalled, Reason::ApplyFailed, message);
     }
-    let message = format!(
-        "The API server rejected {key}: {text}. Change the spec, or what rejects it; the operator \
-         retries with increasing delays."
-    );
-    (Verdict::Stalled, Reason::ApplyFailed, message)
+    let later: Vec<String> = failures
+        .iter()
+        .map(|failure| format!("{} could not be written: {}.", failure.key, failure.text))
+        .collect();
+    let message = format!("{} The operator retries.", later.join(" "));
+    (Verdict::Moving, Reason::ApplyFailed, message)
 }
 
 fn planned_verdict(planned: &Planned<'_>) -> (Verdict, Reason, String) {
-    match planned
-        .plan
-        .blocked_at()
-        .map(|stage| (stage.name, &stage.gate))
-    {
-        None => {
-            let version = &planned.resolved.spec.version;
-            let message = format!("All components of version {version} are ready.");
-            (Verdict::Ready, Reason::Reconciled, message)
-        }
-        Some((stage, Gate::Failed(waits))) => {
-            (Verdict::Stalled, first(waits), told(stage.name(), waits))
-        }
-        Some((stage, Gate::Waiting(waits))) => {
-            (Verdict::Moving, first(waits), told(stage.name(), waits))
-        }
-        Some((_, Gate::Open)) => (Verdict::Ready, Reason::Reconciled, String::new()),
+    let plan = planned.plan;
+    if plan.is_complete() {
+        let version = &planned.resolved.spec.version;
+        let message = format!("All components of version {version} are ready.");
+        return (Verdict::Ready, Reason::Reconciled, message);
     }
-}
-
-fn first(waits: &[Wait]) -> Reason {
-    waits.first().map_or(Reason::Applying, |wait| wait.reason)
-}
-
-fn told(stage: &str, waits: &[Wait]) -> String {
-    let words: Vec<&str> = waits.iter().map(|wait| wait.message.as_str()).collect();
-    format!("Stage {stage}: {}", words.join(" "))
+    let waits = plan.waits();
+    let reason = waits.first().map_or(Reason::Applying, |wait| wait.reason);
+    let messages: Vec<&str> = waits.iter().map(|wait| wait.message.as_str()).collect();
+    let verdict = if plan.has_failed() {
+        Verdict::Stalled
+    } else {
+        Verdict::Moving
+    };
+    (verdict, reason, messages.join(" "))
 }
 
 /// One condition per component.
 fn components(planned: &Planned<'_>) -> Vec<Finding> {
-    let mut waits: BTreeMap<Component, &Wait> = BTreeMap::new();
-    let mut earlier: BTreeMap<Component, bool> = BTreeMap::new();
-    for (stage, started) in planned.plan.in_turn() {
-        for item in &stage.items {
-            let late = earlier.entry(item.component).or_default();
-            *late |= !started && facts::gates(item);
-        }
-        if let Gate::Waiting(all) | Gate::Failed(all) = &stage.gate {
-            for wait in all {
-                waits.entry(wait.component).or_insert(wait);
-            }
-        }
-    }
     let finding = |component: Component| {
-        if !facts::has_workload(planned.plan, component) && !waits.contains_key(&component) {
+        let waits = planned.plan.part(component).map(|part| part.gate.waits());
+        let wait = waits.and_then(<[Wait]>::first);
+        if !facts::has_workload(planned.plan, component) && wait.is_none() {
             return external(component);
         }
-        let wait = waits.get(&component);
-        let late = earlier.get(&component).copied().unwrap_or_default();
-        Some(component_finding(planned, component, wait.copied(), late))
+        Some(component_finding(planned, component, wait))
     };
     Component::all().into_iter().filter_map(finding).collect()
 }
@@ -278,39 +257,33 @@ fn external(component: Component) -> Option<Finding> {
     })
 }
 
-fn component_finding(
-    planned: &Planned<'_>,
-    component: Component,
-    wait: Option<&Wait>,
-    late: bool,
-) -> Finding {
+/// A component that serves is ready, also while its pods are replaced or a change of it waits: that
+/// the spec is not reached yet stands in `Ready`, and here in reason and message. One that is as
+/// the spec asks and still waits for something serves in part only.
+fn component_finding(planned: &Planned<'_>, component: Component, wait: Option<&Wait>) -> Finding {
     let kind = component.condition();
-    match wait {
-        // What runs already is judged by what it is, not by what its successor waits for.
-        Some(wait) if !(late && facts::runs(planned, component)) => Finding {
+    if let Some(wait) = wait {
+        let serves = facts::serves(planned, component) && facts::is_moving(planned, component);
+        return Finding {
             kind,
-            status: ConditionStatus::False,
-            reason: if late && wait.reason == Reason::Applying {
-                Reason::DependencyNotReady
+            status: if serves {
+                ConditionStatus::True
             } else {
-                wait.reason
+                ConditionStatus::False
             },
-            message: if late && wait.reason == Reason::Applying {
-                "Waiting for an earlier stage; see the message of the Ready condition.".to_owned()
-            } else {
-                wait.message.clone()
-            },
+            reason: wait.reason,
+            message: wait.message.clone(),
+        };
+    }
+    Finding {
+        kind,
+        status: ConditionStatus::True,
+        reason: if component == Component::Migration {
+            Reason::MigrationsApplied
+        } else {
+            Reason::Reconciled
         },
-        _ => Finding {
-            kind,
-            status: ConditionStatus::True,
-            reason: if component == Component::Migration {
-                Reason::MigrationsApplied
-            } else {
-                Reason::Reconciled
-            },
-            message: String::new(),
-        },
+        message: facts::shortfall(planned, component).unwrap_or_default(),
     }
 }
 

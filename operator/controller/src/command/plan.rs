@@ -11,7 +11,7 @@ use kube::{Client, Config, ResourceExt};
 use operator_core::api::CreatorPlatform;
 use operator_core::object::Kind;
 use operator_core::observed::View;
-use operator_core::plan::{Change, Gate, Item, Plan, plan};
+use operator_core::plan::{Change, Item, Plan, plan};
 use operator_core::{Observed, resolve};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -76,12 +76,12 @@ fn listed(bad: &operator_core::Invalid) -> String {
         })
 }
 
-/// Every object as it would be applied, stage by stage.
+/// Every object as it would be applied, part by part.
 fn documents(plan: &Plan) -> Result<String, Error> {
     let mut text = String::new();
-    for stage in &plan.stages {
-        for item in &stage.items {
-            let _ = writeln!(text, "---\n# stage {}: {}", stage.name.name(), item.key);
+    for part in &plan.parts {
+        for item in &part.items {
+            let _ = writeln!(text, "---\n# part {}: {}", part.component.name(), item.key);
             text.push_str(&serde_yaml_ng::to_string(item.desired.body())?);
         }
     }
@@ -137,17 +137,12 @@ fn differences(plan: &Plan, observed: &Observed) -> Result<String, Error> {
     for pruned in &plan.prune {
         let _ = writeln!(text, "# {}: delete: {}", pruned.key, pruned.reason);
     }
-    if let Some(stage) = plan.blocked_at()
-        && let Gate::Waiting(waits) | Gate::Failed(waits) = &stage.gate
-    {
-        let _ = writeln!(
-            text,
-            "# the operator waits after stage {}:",
-            stage.name.name()
-        );
-        for wait in waits {
-            let _ = writeln!(text, "#   {}: {}", wait.component.name(), wait.message);
-        }
+    let waits = plan.waits();
+    if !waits.is_empty() {
+        let _ = writeln!(text, "# the operator waits:");
+    }
+    for wait in waits {
+        let _ = writeln!(text, "#   {}: {}", wait.component.name(), wait.message);
     }
     if text.is_empty() {
         text.push_str("# no changes\n");
@@ -193,6 +188,8 @@ fn in_words(change: &Change) -> String {
         Change::Update(paths) => format!("update {}", paths.join(", ")),
         Change::Replace(why) => format!("replace: {why}"),
         Change::Secret(keys) => format!("generate {}", keys.join(", ")),
+        Change::Lost(keys) => format!("blocked: lost keys {}", keys.join(", ")),
+        Change::Deleting => "wait for its deletion".to_owned(),
         Change::Foreign => "blocked: it exists and is not owned by this platform".to_owned(),
     }
 }

@@ -27,6 +27,7 @@ mod test_footprint;
 mod test_invalid;
 mod test_lost_event;
 mod test_rights;
+mod test_shared_cluster;
 mod test_suspend;
 mod test_tenant_bench;
 mod test_tenant_crash;

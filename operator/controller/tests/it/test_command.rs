@@ -34,11 +34,11 @@ fn the_plan_of_a_file_is_every_object_as_yaml() {
     assert_eq!(
         kinds,
         plan.lines()
-            .filter(|line| line.starts_with("# stage "))
+            .filter(|line| line.starts_with("# part "))
             .count()
     );
     assert!(
-        plan.contains("# stage services: Deployment demo-auth\n"),
+        plan.contains("# part auth: Deployment demo-auth\n"),
         "{plan}"
     );
 }

@@ -9,7 +9,7 @@ use super::gateway::Gateway;
 use super::images::Images;
 use super::model_servers::ModelServer;
 use super::ollama::Ollama;
-use super::policy::{Migrations, Monitoring, NetworkPolicies};
+use super::policy::{Drift, Migrations, Monitoring, NetworkPolicies};
 use super::postgres::Postgres;
 use super::retention::Retention;
 use super::services::Services;
@@ -116,6 +116,11 @@ pub struct CreatorPlatformSpec {
     /// Objects for the Prometheus operator.
     #[serde(default)]
     pub monitoring: Monitoring,
+    /// What happens to elements that others add to lists of the platform's objects, such as
+    /// containers, environment variables and volumes. Values that the platform sets are always
+    /// put right.
+    #[serde(default)]
+    pub drift: Drift,
     /// Stops all changes by the operator; `status.pendingPlan` lists what it would change.
     #[serde(default)]
     pub suspend: bool,

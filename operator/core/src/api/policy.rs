@@ -37,6 +37,18 @@ impl Default for Migrations {
     }
 }
 
+/// What happens to what others add to the platform's objects, such as a sidecar or an environment
+/// variable that a policy of the cluster adds.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase")]
+pub enum Drift {
+    /// It stays, and `status.additions` lists it.
+    #[default]
+    Tolerate,
+    /// It is removed, unless the API server adds it to every write.
+    Repair,
+}
+
 /// Network policies of the platform's pods.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]

@@ -9,6 +9,9 @@ use super::condition::Condition;
 /// Most lines of a pending plan.
 pub const PENDING_PLAN_MAX: usize = 100;
 
+/// Most lines of additions.
+pub const ADDITIONS_MAX: usize = 50;
+
 /// Observed state of a platform.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
@@ -39,6 +42,15 @@ pub struct PlatformStatus {
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub components: Vec<ComponentStatus>,
+    /// Size of every volume.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub volumes: Vec<VolumeStatus>,
+    /// What others added to lists of the platform's objects and is left there, one per line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(max = 1024)))]
+    pub additions: Vec<String>,
     /// Number of Tenants of the platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenants: Option<TenantCount>,
@@ -75,6 +87,30 @@ pub struct MigrationStatus {
     /// Name of the Job that applies the migrations.
     #[schemars(length(max = 63))]
     pub job: String,
+}
+
+/// A persistent volume.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct VolumeStatus {
+    /// Name of the volume claim.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// Size in the spec.
+    #[schemars(length(max = 64))]
+    pub size: String,
+    /// Size that the claim requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub requested: Option<String>,
+    /// Size that the volume has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub capacity: Option<String>,
+    /// Why the volume is not as the spec asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub message: Option<String>,
 }
 
 /// A workload.

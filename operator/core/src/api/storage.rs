@@ -9,20 +9,16 @@ use super::quantity::Quantity;
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("!isQuantity(oldSelf.size) || \
-        quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0")
-        .message("storage size cannot shrink: restore a backup into a new platform instead"),
-    validation = Rule::new("has(self.className) == has(oldSelf.className) && \
-        (!has(self.className) || self.className == oldSelf.className)")
-        .message("the storage class cannot change once the volume exists"),
     validation = Rule::new("isQuantity(self.size) && \
         quantity(self.size).isGreaterThan(quantity('0'))")
         .message("size must be a quantity greater than zero, such as 10Gi")
 )]
 pub struct Storage {
-    /// Size of the volume. It can be increased later, but not decreased.
+    /// Size of the volume. A volume can grow where its storage class allows expansion; it never
+    /// shrinks. `status.volumes` shows the size that it has.
     pub size: Quantity,
-    /// Name of the storage class. Defaults to the cluster's default class. Immutable.
+    /// Name of the storage class. Defaults to the cluster's default class. A volume
+    /// that exists keeps its class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = super::bounds::OBJECT_NAME))]
     pub class_name: Option<String>,

@@ -6,7 +6,7 @@ use crate::api::workload::Workload;
 use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
-use crate::plan::{StageName, labels};
+use crate::plan::labels;
 
 /// Whether a workload has more than one replica.
 pub(crate) fn many(workload: &Workload) -> bool {
@@ -30,7 +30,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>, component: Component, workload: &Wo
                 "target": {"type": "Utilization", "averageUtilization": scaling.cpu},
             }}],
         });
-        sketch.apply(StageName::Gateway, component, key, json!({"spec": spec}));
+        sketch.apply(component, key, json!({"spec": spec}));
     }
     let fewest = workload
         .autoscaling
@@ -52,5 +52,5 @@ pub(crate) fn budget(sketch: &mut Sketch<'_>, component: Component) {
         "unhealthyPodEvictionPolicy": "AlwaysAllow",
         "selector": {"matchLabels": labels::selector(sketch.resolved, component)},
     });
-    sketch.apply(StageName::Gateway, component, key, json!({"spec": spec}));
+    sketch.apply(component, key, json!({"spec": spec}));
 }

@@ -7,7 +7,7 @@ use crate::api::stores::StoreMode;
 use crate::component::Component;
 use crate::plan::draft::Sketch;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{StageName, foundation, network, stateful_set, volume};
+use crate::plan::{foundation, network, stateful_set, volume};
 use crate::resolve::Resolved;
 
 const COMPONENT: Component = Component::Store(Store::Chroma);
@@ -33,13 +33,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
     }
     let name = sketch.resolved.object_name(Store::Chroma.name());
     volume::claim(sketch, COMPONENT, &name, &settings.storage, "ReadWriteOnce");
-    network::service(
-        sketch,
-        StageName::Stores,
-        COMPONENT,
-        &[("http", 8000)],
-        false,
-    );
+    network::service(sketch, COMPONENT, &[("http", 8000)], false);
     let pod = chroma_pod(sketch, &name);
     stateful_set::single(sketch, &name, pod);
 }

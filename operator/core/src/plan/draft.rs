@@ -1,24 +1,19 @@
-//! The objects that a platform consists of, before anything is compared.
+//! Collects the objects that a platform consists of, before anything is compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use shared_config::Service;
 
 use crate::component::Component;
 use crate::hash;
 use crate::object::{Kind, ObjectKey};
 use crate::observed::Observed;
-use crate::plan::{
-    APPLIED_HASH, Desired, Generate, StageName, chroma, foundation, gateway, labels, migration,
-    monitoring, network, ollama, postgres, redis, service,
-};
+use crate::plan::{APPLIED_HASH, Desired, Generate, Volume, labels};
 use crate::resolve::Resolved;
 
-/// An object of a stage.
+/// An object of a part.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
-    pub(crate) stage: StageName,
     pub(crate) component: Component,
     pub(crate) key: ObjectKey,
     pub(crate) desired: Desired,
@@ -42,6 +37,10 @@ pub(crate) struct Sketch<'a> {
     pub(crate) missing: BTreeSet<MissingKey>,
     /// Kinds of other products that the spec needs and the API server does not serve.
     pub(crate) missing_kinds: BTreeSet<(Component, Kind)>,
+    /// Volumes that the spec asks for.
+    pub(crate) volumes: Vec<Volume>,
+    /// Names of the Secrets that the operator makes.
+    pub(crate) generated: BTreeSet<String>,
 }
 
 impl<'a> Sketch<'a> {
@@ -53,22 +52,22 @@ impl<'a> Sketch<'a> {
             config: BTreeMap::new(),
             missing: BTreeSet::new(),
             missing_kinds: BTreeSet::new(),
+            volumes: Vec::new(),
+            generated: BTreeSet::new(),
         }
     }
 
+    /// Whether the operator makes the Secret of that name.
+    pub(crate) fn makes_secret(&self, name: &str) -> bool {
+        self.generated.contains(name)
+    }
+
     /// An object that goes with the platform; `rest` is everything but kind and metadata.
-    pub(crate) fn apply(
-        &mut self,
-        stage: StageName,
-        component: Component,
-        key: ObjectKey,
-        rest: Value,
-    ) {
+    pub(crate) fn apply(&mut self, component: Component, key: ObjectKey, rest: Value) {
         let owner = labels::owner(self.resolved);
         let body = self.body(component, &key, rest, owner);
         let desired = Desired::Apply(hashed(body));
         self.drafts.push(Draft {
-            stage,
             component,
             key,
             desired,
@@ -77,21 +76,9 @@ impl<'a> Sketch<'a> {
 
     /// An object that outlives the platform, since it holds data.
     pub(crate) fn retain(&mut self, component: Component, key: ObjectKey, rest: Value) {
-        self.retain_at(StageName::Foundation, component, key, rest);
-    }
-
-    /// The same, in a stage of its own.
-    pub(crate) fn retain_at(
-        &mut self,
-        stage: StageName,
-        component: Component,
-        key: ObjectKey,
-        rest: Value,
-    ) {
         let body = self.body(component, &key, rest, None);
         let desired = Desired::Apply(hashed(body));
         self.drafts.push(Draft {
-            stage,
             component,
             key,
             desired,
@@ -102,7 +89,7 @@ impl<'a> Sketch<'a> {
     pub(crate) fn config_map(&mut self, component: Component, name: &str, data: &Value) {
         self.config.insert(name.to_owned(), data.clone());
         let key = ObjectKey::new(Kind::ConfigMap, name);
-        self.apply(StageName::Foundation, component, key, json!({"data": data}));
+        self.apply(component, key, json!({"data": data}));
     }
 
     /// A Secret with values that are made once.
@@ -121,7 +108,6 @@ impl<'a> Sketch<'a> {
             .collect();
         let desired = Desired::Secret { body, generate };
         self.drafts.push(Draft {
-            stage: StageName::Foundation,
             component,
             key,
             desired,
@@ -162,23 +148,4 @@ fn hashed(mut body: Value) -> Value {
     let hash = hash::of_value(&body);
     body["metadata"]["annotations"][APPLIED_HASH] = json!(hash);
     body
-}
-
-/// Every object of the platform, stage by stage in the order in which it is written.
-pub(crate) fn all<'a>(resolved: &'a Resolved, observed: &'a Observed) -> Sketch<'a> {
-    let mut sketch = Sketch::new(resolved, observed);
-    foundation::draft(&mut sketch);
-    network::policies(&mut sketch);
-    postgres::draft(&mut sketch);
-    redis::draft(&mut sketch);
-    chroma::draft(&mut sketch);
-    ollama::draft(&mut sketch);
-    migration::draft(&mut sketch);
-    ollama::models(&mut sketch);
-    for service in Service::ALL {
-        service::draft(&mut sketch, service);
-    }
-    gateway::draft(&mut sketch);
-    monitoring::draft(&mut sketch);
-    sketch
 }

@@ -5,8 +5,8 @@ use shared_config::{Service, keys};
 
 use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
+use crate::plan::Generate;
 use crate::plan::draft::Sketch;
-use crate::plan::{Generate, StageName};
 use crate::resolve::Resolved;
 
 /// The account of all pods that are not one of the four services.
@@ -63,7 +63,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
 fn account(sketch: &mut Sketch<'_>, component: Component, name: &str) {
     let key = ObjectKey::new(Kind::ServiceAccount, name);
     let rest = json!({"automountServiceAccountToken": false});
-    sketch.apply(StageName::Foundation, component, key, rest);
+    sketch.apply(component, key, rest);
 }
 
 fn service_secret(sketch: &mut Sketch<'_>, service: Service) {
@@ -74,7 +74,7 @@ fn service_secret(sketch: &mut Sketch<'_>, service: Service) {
     match service {
         Service::Auth => generate.extend([
             (keys::SIGNING_SEED, Generate::Seed32),
-            (keys::DATA_KEY, Generate::Seed32),
+            (keys::DATA_KEY, Generate::DataKey32),
         ]),
         Service::Channel => generate.push((keys::WIDGET_TOKEN_KEY, Generate::Key32)),
         Service::CreatorHub | Service::AiEngine => {}

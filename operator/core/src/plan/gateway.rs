@@ -10,7 +10,7 @@ use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{StageName, availability, foundation, labels};
+use crate::plan::{availability, foundation, labels};
 use crate::resolve::Resolved;
 
 mod config;
@@ -77,7 +77,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
         "template": template,
     });
     let key = ObjectKey::new(Kind::Deployment, &name);
-    sketch.apply(StageName::Gateway, COMPONENT, key, json!({"spec": spec}));
+    sketch.apply(COMPONENT, key, json!({"spec": spec}));
     if resolved.spec.gateway.replicas > 1 {
         availability::budget(sketch, COMPONENT);
     }
@@ -103,7 +103,7 @@ fn service(sketch: &mut Sketch<'_>, name: &str) {
         spec["externalTrafficPolicy"] = json!("Local");
     }
     let key = ObjectKey::new(Kind::Service, name);
-    sketch.apply(StageName::Gateway, COMPONENT, key, json!({"spec": spec}));
+    sketch.apply(COMPONENT, key, json!({"spec": spec}));
 }
 
 fn gateway_pod(sketch: &Sketch<'_>, name: &str) -> Pod {
@@ -166,7 +166,7 @@ fn ingress(sketch: &mut Sketch<'_>, name: &str) {
     }
     let rest = json!({"metadata": {"annotations": ingress.annotations}, "spec": spec});
     let key = ObjectKey::new(Kind::Ingress, name);
-    sketch.apply(StageName::Gateway, COMPONENT, key, rest);
+    sketch.apply(COMPONENT, key, rest);
 }
 
 fn route(sketch: &mut Sketch<'_>, name: &str) {
@@ -175,6 +175,7 @@ fn route(sketch: &mut Sketch<'_>, name: &str) {
         return;
     };
     if !sketch.observed.optional_kinds.contains(&Kind::HttpRoute) {
+        sketch.missing_kinds.insert((COMPONENT, Kind::HttpRoute));
         return;
     }
     let mut spec: Value = json!({
@@ -185,5 +186,5 @@ fn route(sketch: &mut Sketch<'_>, name: &str) {
         spec["hostnames"] = json!([host]);
     }
     let key = ObjectKey::new(Kind::HttpRoute, name);
-    sketch.apply(StageName::Gateway, COMPONENT, key, json!({"spec": spec}));
+    sketch.apply(COMPONENT, key, json!({"spec": spec}));
 }

@@ -6,15 +6,14 @@ use crate::component::Component;
 use crate::hash;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
+use crate::plan::foundation;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{StageName, foundation};
 
 /// Where a Job leaves its last words.
 pub(crate) const TERMINATION_LOG: &str = "/dev/termination-log";
 
 /// What differs between Jobs.
 pub(crate) struct Run {
-    pub(crate) stage: StageName,
     pub(crate) component: Component,
     pub(crate) init_containers: Vec<Value>,
     pub(crate) container: Value,
@@ -59,5 +58,5 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>, run: Run) {
         "template": template,
     });
     let key = ObjectKey::new(Kind::Job, name);
-    sketch.apply(run.stage, run.component, key, json!({"spec": spec}));
+    sketch.apply(run.component, key, json!({"spec": spec}));
 }

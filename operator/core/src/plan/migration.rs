@@ -6,7 +6,7 @@ use shared_config::{Service, keys};
 use crate::component::Component;
 use crate::plan::draft::Sketch;
 use crate::plan::postgres::Address;
-use crate::plan::{StageName, foundation, job, pod, postgres};
+use crate::plan::{foundation, job, pod, postgres};
 use crate::resolve::Resolved;
 
 const COMPONENT: Component = Component::Migration;
@@ -28,7 +28,6 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
     );
     let (init_containers, volumes) = dump_first(sketch);
     let run = job::Run {
-        stage: StageName::Migration,
         component: COMPONENT,
         init_containers,
         container,

@@ -6,7 +6,7 @@ use shared_config::wiring;
 use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
-use crate::plan::{StageName, labels};
+use crate::plan::labels;
 
 /// What is scraped, and what wakes somebody up.
 pub(crate) fn draft(sketch: &mut Sketch<'_>) {
@@ -26,14 +26,14 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
         });
         let key = ObjectKey::new(Kind::ServiceMonitor, &name);
         let rest = json!({"metadata": labels, "spec": spec});
-        sketch.apply(StageName::Gateway, Component::Platform, key, rest);
+        sketch.apply(Component::Platform, key, rest);
     }
     if alerts {
         let rules = rules(&sketch.resolved.namespace, &name);
         let spec = json!({"groups": [{"name": "creator-platform", "rules": rules}]});
         let key = ObjectKey::new(Kind::PrometheusRule, &name);
         let rest = json!({"metadata": labels, "spec": spec});
-        sketch.apply(StageName::Gateway, Component::Platform, key, rest);
+        sketch.apply(Component::Platform, key, rest);
     }
 }
 

@@ -10,13 +10,12 @@ use crate::api::stores::StoreMode;
 use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
-use crate::plan::{StageName, labels, model_servers};
+use crate::plan::{labels, model_servers};
 use crate::resolve::Resolved;
 
 /// A Service of that name for the pods of a component.
 pub(crate) fn service(
     sketch: &mut Sketch<'_>,
-    stage: StageName,
     component: Component,
     ports: &[(&str, i32)],
     headless: bool,
@@ -36,7 +35,7 @@ pub(crate) fn service(
         spec["clusterIP"] = json!("None");
     }
     let key = ObjectKey::new(Kind::Service, sketch.resolved.object_name(component.name()));
-    sketch.apply(stage, component, key, json!({"spec": spec}));
+    sketch.apply(component, key, json!({"spec": spec}));
 }
 
 /// One end of a connection.
@@ -150,7 +149,7 @@ pub(crate) fn block(block: &Block) -> Value {
 
 fn policy(sketch: &mut Sketch<'_>, component: Component, suffix: &str, spec: &Value) {
     let key = ObjectKey::new(Kind::NetworkPolicy, sketch.resolved.object_name(suffix));
-    sketch.apply(StageName::Foundation, component, key, json!({"spec": spec}));
+    sketch.apply(component, key, json!({"spec": spec}));
 }
 
 fn rule(resolved: &Resolved, side: &str, end: &End, port: u16) -> Value {

@@ -12,7 +12,7 @@ use crate::hash;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{StageName, foundation, job, labels, network, volume};
+use crate::plan::{foundation, job, labels, network, volume};
 use crate::resolve::Resolved;
 
 const COMPONENT: Component = Component::Store(Store::Ollama);
@@ -34,13 +34,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
     }
     let name = sketch.resolved.object_name(Store::Ollama.name());
     volume::claim(sketch, COMPONENT, &name, &settings.storage, "ReadWriteOnce");
-    network::service(
-        sketch,
-        StageName::Stores,
-        COMPONENT,
-        &[("http", 11434)],
-        false,
-    );
+    network::service(sketch, COMPONENT, &[("http", 11434)], false);
     let container = server(sketch);
     let pod = Pod {
         component: COMPONENT,
@@ -63,7 +57,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
         },
     });
     let key = ObjectKey::new(Kind::Deployment, &name);
-    sketch.apply(StageName::Stores, COMPONENT, key, deployment);
+    sketch.apply(COMPONENT, key, deployment);
 }
 
 fn server(sketch: &Sketch<'_>) -> Value {
@@ -162,7 +156,6 @@ pub(crate) fn models(sketch: &mut Sketch<'_>) {
     job::draft(
         sketch,
         job::Run {
-            stage: StageName::Models,
             component: Component::Models,
             init_containers: Vec::new(),
             container,

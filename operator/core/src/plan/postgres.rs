@@ -11,7 +11,7 @@ use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{Generate, StageName, foundation, network, stateful_set, volume};
+use crate::plan::{Generate, foundation, network, stateful_set, volume};
 use crate::resolve::Resolved;
 
 pub(crate) mod backup;
@@ -89,13 +89,7 @@ fn managed(sketch: &mut Sketch<'_>, settings: &ManagedPostgres) {
     });
     sketch.config_map(COMPONENT, &name, &config);
     volume::claim(sketch, COMPONENT, &name, &settings.storage, "ReadWriteOnce");
-    network::service(
-        sketch,
-        StageName::Stores,
-        COMPONENT,
-        &[("postgres", 5432)],
-        true,
-    );
+    network::service(sketch, COMPONENT, &[("postgres", 5432)], true);
     let pod = postgres_pod(sketch, &name, settings);
     stateful_set::single(sketch, &name, pod);
     if let Some(settings) = &settings.backup {
@@ -228,5 +222,5 @@ fn cluster(sketch: &mut Sketch<'_>, settings: &CloudnativePg) {
     });
     let key = ObjectKey::new(Kind::CnpgCluster, &name);
     // Deleting a cluster deletes its volumes: it outlives the platform as every volume does.
-    sketch.retain_at(StageName::Stores, COMPONENT, key, json!({"spec": spec}));
+    sketch.retain(COMPONENT, key, json!({"spec": spec}));
 }

@@ -11,7 +11,7 @@ use crate::api::workload::Resources;
 use crate::component::Component;
 use crate::plan::draft::Sketch;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{StageName, foundation, network, stateful_set, volume};
+use crate::plan::{foundation, network, stateful_set, volume};
 
 const COMPONENT: Component = Component::Store(Store::Redis);
 const START: &str = include_str!("assets/redis.sh");
@@ -27,13 +27,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
     let script = start_script(settings.resources.as_ref());
     sketch.config_map(COMPONENT, &name, &json!({"start.sh": script}));
     volume::claim(sketch, COMPONENT, &name, &settings.storage, "ReadWriteOnce");
-    network::service(
-        sketch,
-        StageName::Stores,
-        COMPONENT,
-        &[("redis", 6379)],
-        false,
-    );
+    network::service(sketch, COMPONENT, &[("redis", 6379)], false);
     let pod = redis_pod(sketch, &name);
     stateful_set::single(sketch, &name, pod);
 }

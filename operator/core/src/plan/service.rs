@@ -9,7 +9,7 @@ use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{StageName, availability, environment, labels, network, volume};
+use crate::plan::{availability, environment, labels, network, volume};
 use crate::resolve::Resolved;
 
 /// Name of the volume claim of the uploaded files.
@@ -35,7 +35,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>, service: Service) {
     if service == Service::Auth {
         ports.push(("internal", i32::from(wiring::AUTH_INTERNAL_PORT)));
     }
-    network::service(sketch, StageName::Services, component, &ports, false);
+    network::service(sketch, component, &ports, false);
     let pod = service_pod(sketch, service, workload, &ports);
     let template = pod::template(sketch, pod);
     let mut spec = json!({
@@ -50,7 +50,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>, service: Service) {
         spec["replicas"] = json!(workload.replicas.unwrap_or(1));
     }
     let key = ObjectKey::new(Kind::Deployment, &name);
-    sketch.apply(StageName::Services, component, key, json!({"spec": spec}));
+    sketch.apply(component, key, json!({"spec": spec}));
     availability::draft(sketch, component, workload);
 }
 

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
+use crate::plan::labels;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{StageName, labels};
 
 /// The one replica of a store. Its volumes are in the pod: a template for claims could not grow.
 pub(crate) fn single(sketch: &mut Sketch<'_>, name: &str, pod: Pod) {
@@ -21,5 +21,5 @@ pub(crate) fn single(sketch: &mut Sketch<'_>, name: &str, pod: Pod) {
         },
     });
     let key = ObjectKey::new(Kind::StatefulSet, name);
-    sketch.apply(StageName::Stores, component, key, set);
+    sketch.apply(component, key, set);
 }

@@ -6,10 +6,13 @@ use crate::api::Quantity;
 use crate::api::storage::Storage;
 use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
+use crate::plan::Volume;
 use crate::plan::draft::Sketch;
 
 /// A claim that outlives the platform. It never asks for less than it has: a claim that was kept
-/// from an earlier platform, or grown by hand, stays as large as it is.
+/// from an earlier platform, or grown by hand, stays as large as it is. Neither can a claim change
+/// its class or access mode, so that it keeps those, too, and one without a volume its size. The
+/// operator has no right to delete claims: the status says when a person has to.
 pub(crate) fn claim(
     sketch: &mut Sketch<'_>,
     component: Component,
@@ -17,14 +20,17 @@ pub(crate) fn claim(
     storage: &Storage,
     access_mode: &str,
 ) {
-    let key = ObjectKey::new(Kind::PersistentVolumeClaim, name);
-    let asked = sketch.observed.body(&key).and_then(|body| {
-        body.pointer("/spec/resources/requests/storage")
-            .and_then(Value::as_str)
-            .map(Quantity::from)
+    sketch.volumes.push(Volume {
+        name: name.to_owned(),
+        size: storage.size.clone(),
+        class_name: storage.class_name.clone(),
     });
-    let size = asked
-        .filter(|asked| *asked > storage.size)
+    let key = ObjectKey::new(Kind::PersistentVolumeClaim, name);
+    let live = sketch.observed.body(&key);
+    let is_pending = live.is_some_and(is_pending);
+    let size = live
+        .and_then(requested)
+        .filter(|asked| is_pending || *asked > storage.size)
         .unwrap_or_else(|| storage.size.clone());
     let mut spec = json!({
         "accessModes": [access_mode],
@@ -33,5 +39,22 @@ pub(crate) fn claim(
     if let Some(class) = &storage.class_name {
         spec["storageClassName"] = json!(class);
     }
+    for field in ["accessModes", "storageClassName"] {
+        let kept = live.and_then(|body| body["spec"].get(field));
+        if let Some((ours, kept)) = spec.get_mut(field).zip(kept) {
+            *ours = kept.clone();
+        }
+    }
     sketch.retain(component, key, json!({"spec": spec}));
+}
+
+/// The size that a claim requests.
+pub(crate) fn requested(claim: &Value) -> Option<Quantity> {
+    let size = claim.pointer("/spec/resources/requests/storage")?;
+    size.as_str().map(Quantity::from)
+}
+
+/// Whether a claim has no volume yet.
+pub(crate) fn is_pending(claim: &Value) -> bool {
+    claim["status"]["phase"] == "Pending"
 }

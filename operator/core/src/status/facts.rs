@@ -1,33 +1,65 @@
 //! Versions, endpoint, migrations and components, as the plan and the look show them.
 
-use crate::api::status::{ComponentStatus, MigrationStatus, PlatformStatus, VersionStatus};
+use crate::api::status::{
+    ADDITIONS_MAX, ComponentStatus, MigrationStatus, PlatformStatus, VersionStatus,
+};
 use crate::component::Component;
-use crate::object::Kind;
-use crate::plan::{Change, Item, Plan};
+use crate::object::{Kind, ObjectKey};
+use crate::plan::{Change, Item, Plan, readiness};
 use crate::rollout::{self, JobState, Rollout};
-use crate::status::Planned;
-
-/// Whether an item is a workload or Job, whose state decides about its stage.
-pub(super) const fn gates(item: &Item) -> bool {
-    matches!(
-        item.key.kind,
-        Kind::Deployment | Kind::StatefulSet | Kind::CnpgCluster | Kind::Job
-    )
-}
+use crate::status::{Planned, volumes};
 
 /// Whether a component has a workload or Job in the plan.
 pub(super) fn has_workload(plan: &Plan, component: Component) -> bool {
     plan.items()
-        .any(|item| item.component == component && gates(item))
+        .any(|item| item.component == component && item.key.kind.runs_pods())
 }
 
 /// Whether the workload that is there serves, whatever is still to change in it.
-pub(super) fn runs(planned: &Planned<'_>, component: Component) -> bool {
+pub(super) fn serves(planned: &Planned<'_>, component: Component) -> bool {
+    rollout_of(planned, component).is_some_and(|rollout| rollout.available)
+}
+
+/// Whether the workload of a component is not yet what the spec asks for.
+pub(super) fn is_moving(planned: &Planned<'_>, component: Component) -> bool {
+    let Some(part) = planned.plan.part(component) else {
+        return false;
+    };
+    let mut workloads = part.items.iter().filter(|item| item.key.kind.runs_pods());
+    !part.blocked.is_empty()
+        || workloads.any(|item| {
+            let rollout = progress(planned, item);
+            item.change != Change::None || rollout.is_some_and(|rollout| !rollout.rolled_out)
+        })
+}
+
+/// How many replicas of a workload are missing, as a sentence, with what its pods report.
+pub(super) fn shortfall(planned: &Planned<'_>, component: Component) -> Option<String> {
+    let rollout = rollout_of(planned, component)?;
+    if rollout.ready >= rollout.desired {
+        return None;
+    }
+    let words = planned.observed.words.iter();
+    let of_component = |key: &ObjectKey| {
+        let mut items = planned.plan.items();
+        items.any(|item| item.component == component && item.key == *key)
+    };
+    let said = words
+        .filter(|(key, _)| of_component(key))
+        .map(|(_, said)| said);
+    let said: String = said
+        .map(|said| format!(" {}.", said.trim_end_matches('.')))
+        .collect();
+    Some(format!(
+        "{} of {} replicas are ready.{said}",
+        rollout.ready, rollout.desired
+    ))
+}
+
+fn rollout_of(planned: &Planned<'_>, component: Component) -> Option<Rollout> {
     let mut items = planned.plan.items();
-    let workload = items.find(|item| item.component == component && gates(item));
-    workload
-        .and_then(|item| progress(planned, item))
-        .is_some_and(|rollout| rollout.complete)
+    let workload = items.find(|item| item.component == component && item.key.kind.runs_pods())?;
+    progress(planned, workload)
 }
 
 /// Fills in everything but conditions and pending plan.
@@ -64,10 +96,21 @@ pub(super) fn fill(status: &mut PlatformStatus, planned: &Planned<'_>) {
             job: item.key.name.clone(),
         }
     });
+    status.additions = additions(plan);
+    status.volumes = volumes::of(planned);
     status.components = plan
         .items()
         .filter_map(|item| component(planned, item))
         .collect();
+}
+
+/// What others added to objects and is left there, one line each.
+fn additions(plan: &Plan) -> Vec<String> {
+    let lines = plan.items().flat_map(|item| {
+        let paths = item.tolerated.iter();
+        paths.map(move |path| format!("{}: {path}", item.key))
+    });
+    lines.take(ADDITIONS_MAX).collect()
 }
 
 fn migration(plan: &Plan) -> Option<&Item> {
@@ -76,7 +119,7 @@ fn migration(plan: &Plan) -> Option<&Item> {
 }
 
 fn component(planned: &Planned<'_>, item: &Item) -> Option<ComponentStatus> {
-    if !gates(item) || item.key.kind == Kind::Job {
+    if !item.key.kind.runs_pods() || item.key.kind == Kind::Job {
         return None;
     }
     let body = item.desired.body();
@@ -100,11 +143,5 @@ fn component(planned: &Planned<'_>, item: &Item) -> Option<ComponentStatus> {
 }
 
 fn progress(planned: &Planned<'_>, item: &Item) -> Option<Rollout> {
-    let body = planned.observed.body(&item.key)?;
-    match item.key.kind {
-        Kind::Deployment => Some(rollout::deployment(body)),
-        Kind::StatefulSet => Some(rollout::stateful_set(body)),
-        Kind::CnpgCluster => Some(rollout::cnpg_cluster(body)),
-        _ => None,
-    }
+    readiness::progress(item, planned.observed)
 }

@@ -43,6 +43,11 @@ fn line(item: &Item) -> Option<String> {
         Change::Update(paths) => Some(format!("update {key}: {}", paths.join(", "))),
         Change::Replace(why) => Some(format!("replace {key}: {why}")),
         Change::Secret(keys) => Some(format!("generate {key}: {}", keys.join(", "))),
+        Change::Lost(keys) => Some(format!(
+            "blocked at {key}: the keys {} are lost and not generated again",
+            keys.join(", ")
+        )),
+        Change::Deleting => Some(format!("create {key} when its deletion has finished")),
         Change::Foreign => Some(format!(
             "blocked at {key}: it exists and is not owned by this platform"
         )),

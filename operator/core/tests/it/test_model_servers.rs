@@ -4,12 +4,14 @@ use operator_core::api::condition::ConditionStatus::{False, True};
 use operator_core::api::ollama::Ollama;
 use operator_core::api::workload::Variable;
 use operator_core::api::{Condition, CreatorPlatform};
+use operator_core::component::Component;
 use operator_core::object::{Kind, ObjectKey};
-use operator_core::plan::{Change, Gate, StageName};
+use operator_core::plan::{Change, Gate};
 use operator_core::reason::Reason;
 use operator_core::status::{Applied, Outcome, Planned, status};
 use operator_core::{Observed, resolve};
 use serde_json::{Value, json};
+use shared_config::Service;
 
 use crate::fixtures::{resolved, sample};
 use crate::world::{World, at_rest};
@@ -88,11 +90,15 @@ fn a_missing_secret_is_named_and_everything_else_is_installed() {
         plan.items().all(|item| item.change == Change::None),
         "everything is applied"
     );
-    let stage = plan.blocked_at().expect("blocked");
-    let Gate::Waiting(waits) = &stage.gate else {
+    let ai_engine = Component::Service(Service::AiEngine);
+    let part = plan.part(ai_engine).expect("a part");
+    let Gate::Waiting(waits) = &part.gate else {
         panic!("it must wait")
     };
-    assert_eq!(stage.name, StageName::Gateway, "nothing waits for it");
+    let others = plan.parts.iter().filter(|part| part.component != ai_engine);
+    for part in others {
+        assert_eq!(part.gate, Gate::Open, "{:?}", part.component);
+    }
     let said: Vec<_> = waits.iter().map(|wait| wait.message.as_str()).collect();
     for (wait, key) in waits.iter().zip(["hosted", "ca.crt"]) {
         assert_eq!(wait.reason, Reason::SecretNotFound);

@@ -11,14 +11,16 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use operator_core::api::egress::Egress;
 use operator_core::api::workload::Autoscaling;
 use operator_core::api::{CreatorPlatform, Quantity};
+use operator_core::component::Component;
 use operator_core::object::{Kind, ObjectKey};
 use operator_core::observed::View;
 use operator_core::plan;
-use operator_core::plan::{Change, Gate, StageName};
+use operator_core::plan::{Change, Gate};
 use operator_core::reason::Reason;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use shared_config::Store;
 
 use crate::fixtures::{SAMPLES, resolved, sample};
 use crate::world::{World, at_rest};
@@ -62,52 +64,6 @@ fn a_fresh_install_rolls_out_each_workload_once() {
     }
 }
 
-#[test]
-fn stages_start_one_after_the_other() {
-    let platform = sample("minimal");
-    let mut world = World::rich();
-    let blocked = |world: &World| world.plan(&platform).blocked_at().map(|stage| stage.name);
-    let mut seen = vec![blocked(&world)];
-    while seen.last().is_some_and(Option::is_some) && seen.len() < 10 {
-        world.step(&platform);
-        seen.push(blocked(&world));
-    }
-    // In this world a Job that was made is done: models were fetched while the schema was made.
-    let one_by_one = StageName::ALL
-        .into_iter()
-        .filter(|name| *name != StageName::Models);
-    let wanted: Vec<_> = one_by_one.map(Some).chain([None]).collect();
-    assert_eq!(seen, wanted);
-}
-
-#[test]
-fn models_are_fetched_while_the_schema_is_made_and_services_wait_for_both() {
-    let platform = sample("minimal");
-    let mut world = World::rich();
-    let started = |world: &World| -> Vec<StageName> {
-        let plan = world.plan(&platform);
-        let started = plan.in_turn().filter(|(_, started)| *started);
-        started.map(|(stage, _)| stage.name).collect()
-    };
-    let [foundation, stores, migration, models, services, _] = StageName::ALL;
-    assert_eq!(started(&world), [foundation]);
-    world.step(&platform);
-    assert_eq!(started(&world), [foundation, stores]);
-    world.step(&platform);
-    let jobs = [foundation, stores, migration, models];
-    assert_eq!(started(&world), jobs);
-    world.step(&platform);
-    for late in ["migrate", "models"] {
-        let plan = world.plan(&platform);
-        let mut jobs = plan.items().filter(|item| item.key.kind == Kind::Job);
-        let job = jobs.find(|item| item.key.name.contains(late)).unwrap();
-        let mut world = world.clone();
-        world.set_status(&job.key, json!({"active": 1}));
-        assert!(!started(&world).contains(&services), "{late}");
-    }
-    assert!(started(&world).contains(&services));
-}
-
 /// What one change of the spec changes, as `Kind name` lines in the order of the plan.
 fn changed(name: &str, change: impl Fn(&mut CreatorPlatform)) -> Vec<String> {
     let mut platform = sample(name);
@@ -128,7 +84,7 @@ fn a_changed_field_changes_exactly_what_it_should() {
     let replicas = |p: &mut CreatorPlatform| p.spec.services.auth.workload.replicas = Some(2);
     assert_eq!(
         changed("minimal", replicas),
-        ["Deployment demo-auth", "PodDisruptionBudget demo-auth"]
+        ["PodDisruptionBudget demo-auth", "Deployment demo-auth"]
     );
     let parameters = |p: &mut CreatorPlatform| {
         let managed = p.spec.postgres.managed.get_or_insert_default();
@@ -181,10 +137,8 @@ fn an_upgrade_migrates_first_and_leaves_the_stores_alone() {
     let mut world = at_rest(&platform);
     platform.spec.version = "0.1.7".to_owned();
     let plan = world.step(&platform);
-    assert_eq!(
-        plan.blocked_at().map(|stage| stage.name),
-        Some(StageName::Migration)
-    );
+    let reasons: Vec<Reason> = plan.waits().iter().map(|wait| wait.reason).collect();
+    assert!(reasons.contains(&Reason::MigrationRunning), "{reasons:?}");
     let old = world.bodies[&ObjectKey::new(Kind::Deployment, "demo-auth")].to_string();
     assert!(
         old.contains("auth:0.1.0"),
@@ -228,9 +182,8 @@ fn a_failed_migration_stops_the_rollout_and_says_why() {
     let words = "column \"plan\" does not exist".to_owned();
     world.observed.words.insert(job.clone(), words.clone());
     let plan = world.plan(&platform);
-    let Some(Gate::Failed(waits)) = plan.blocked_at().map(|stage| &stage.gate) else {
-        panic!("the gate must fail: {plan:?}");
-    };
+    let waits = plan.waits();
+    assert!(plan.has_failed());
     assert_eq!(waits[0].reason, Reason::MigrationFailed);
     assert!(waits[0].message.contains(&words) && waits[0].message.contains("retry"));
     // The annotation makes it another Job.
@@ -324,14 +277,12 @@ fn an_object_of_somebody_else_is_never_written() {
         .find(|item| item.key == key)
         .expect("it is planned");
     assert_eq!(item.change, Change::Foreign);
-    let stage = plan.blocked_at().expect("blocked");
-    let Gate::Failed(waits) = &stage.gate else {
+    let redis = plan.part(Component::Store(Store::Redis)).expect("a part");
+    let Gate::Failed(waits) = &redis.gate else {
         panic!("the gate must fail")
     };
-    assert_eq!(
-        (stage.name, waits[0].reason),
-        (StageName::Stores, Reason::NotOwned)
-    );
+    assert_eq!(waits[0].reason, Reason::NotOwned);
+    assert_eq!(plan.waits()[0], &waits[0]);
     assert!(plan.prune.is_empty());
 }
 
@@ -361,11 +312,8 @@ fn a_secret_that_the_spec_names_is_waited_for_by_name() {
     world.step(&platform);
     world.step(&platform);
     let plan = world.plan(&platform);
-    let stage = plan.blocked_at().expect("blocked");
-    let Gate::Waiting(waits) = &stage.gate else {
-        panic!("it must wait")
-    };
-    assert_eq!(stage.name, StageName::Foundation);
+    let waits = plan.waits();
+    assert!(!plan.has_failed());
     assert_eq!(waits[0].reason, Reason::SecretNotFound);
     assert!(
         waits[0].message.contains("database-admin"),
@@ -383,14 +331,15 @@ fn a_database_of_another_operator_is_waited_for_until_that_is_installed() {
         world.step(&platform);
     }
     let plan = world.plan(&platform);
-    let stage = plan.blocked_at().expect("blocked");
-    let Gate::Waiting(waits) = &stage.gate else {
+    let postgres = plan
+        .part(Component::Store(Store::Postgres))
+        .expect("a part");
+    let Gate::Waiting(waits) = &postgres.gate else {
         panic!("it must wait")
     };
-    assert_eq!(
-        (stage.name, waits[0].reason),
-        (StageName::Foundation, Reason::DependencyNotInstalled)
-    );
+    assert_eq!(waits[0].reason, Reason::DependencyNotInstalled);
+    let redis = plan.part(Component::Store(Store::Redis)).expect("a part");
+    assert_eq!(redis.gate, Gate::Open, "it does not need the database");
     assert!(
         world.bodies.keys().all(|key| key.kind != Kind::CnpgCluster),
         "never written"

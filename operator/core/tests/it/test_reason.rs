@@ -35,11 +35,13 @@ fn exactly_these_reasons_are_reported_as_warnings() {
     let expected = [
         "ProgressDeadlineExceeded",
         "SecretNotFound",
+        "SecretLost",
         "DependencyNotInstalled",
         "MigrationFailed",
         "ModelPullFailed",
         "NotCalibrated",
         "NoTrustedProxies",
+        "VolumeDiffers",
         "InvalidSpec",
         "NotOwned",
         "ApplyFailed",

@@ -148,6 +148,11 @@ fn a_fresh_platform_reconciles_and_names_what_it_waits_for() {
         (auth.status, auth.reason.as_str()),
         (False, "DependencyNotReady")
     );
+    assert!(
+        auth.message.contains("waits for postgres"),
+        "{}",
+        auth.message
+    );
 }
 
 #[test]
@@ -259,7 +264,7 @@ fn failures_are_told_apart_by_whether_trying_again_helps() {
         };
         let applied = Applied {
             written: Vec::new(),
-            failure: Some(failure),
+            failures: vec![failure],
         };
         look(&world, &platform, None, &applied, at(0))
     };

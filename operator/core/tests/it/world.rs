@@ -6,11 +6,15 @@ use std::sync::Mutex;
 use operator_core::api::CreatorPlatform;
 use operator_core::object::{Kind, ObjectKey};
 use operator_core::observed::{Live, SecretFacts, View};
-use operator_core::plan::{APPLIED_HASH, Change, Desired, Item};
+use operator_core::plan::{APPLIED_HASH, Change, Desired, Item, Step, differences};
 use operator_core::{Observed, Plan, Resolved, plan};
 use serde_json::{Value, json};
 
 use crate::fixtures::resolved;
+use crate::server_model;
+
+/// What a policy of the cluster does to an object that is written.
+pub(crate) type Admission = fn(&ObjectKey, &mut Value);
 
 /// A cluster in which every controller does its work at once.
 #[derive(Clone, Default)]
@@ -19,6 +23,12 @@ pub(crate) struct World {
     /// Bodies as they were applied, also of objects that the plan sees as unmoved only.
     pub(crate) bodies: BTreeMap<ObjectKey, Value>,
     pub(crate) writes: usize,
+    /// Policies that change what is written.
+    pub(crate) admission: Vec<Admission>,
+    /// Workloads and Jobs that do not become ready, or fail, from now on.
+    pub(crate) broken: BTreeSet<ObjectKey>,
+    /// The fewest replicas that a Deployment ever had since this was cleared.
+    pub(crate) fewest: BTreeMap<ObjectKey, i64>,
     version: u64,
 }
 
@@ -60,15 +70,14 @@ impl World {
 
     fn carry_out(&mut self, resolved: &Resolved) -> Plan {
         let planned = plan(resolved, &self.observed);
-        let started = planned.in_turn().filter(|(_, started)| *started);
-        for item in started.flat_map(|(stage, _)| &stage.items) {
-            self.write(item);
-        }
-        if planned.is_complete() {
-            for pruned in &planned.prune {
-                self.observed.objects.remove(&pruned.key);
-                self.bodies.remove(&pruned.key);
-                self.writes += 1;
+        for step in planned.steps() {
+            match step {
+                Step::Write(item) => self.write(item),
+                Step::Delete(pruned) => {
+                    self.observed.objects.remove(&pruned.key);
+                    self.bodies.remove(&pruned.key);
+                    self.writes += 1;
+                }
             }
         }
         self.settle();
@@ -84,15 +93,18 @@ impl World {
                 return round;
             }
         }
-        panic!(
-            "no rest after 20 looks: {:#?}",
-            self.plan(platform).blocked_at()
-        );
+        let plan = self.plan(platform);
+        let changes: Vec<String> = plan
+            .items()
+            .filter(|item| item.change != Change::None)
+            .map(|item| format!("{}: {:?}", item.key, item.change))
+            .collect();
+        panic!("no rest after 20 steps: {:#?} {changes:#?}", plan.waits());
     }
 
     fn write(&mut self, item: &Item) {
         match (&item.desired, &item.change) {
-            (_, Change::None) => return,
+            (_, Change::None | Change::Deleting | Change::Lost(_)) => return,
             (_, Change::Foreign) => panic!("{} is foreign", item.key),
             (Desired::Secret { .. }, Change::Secret(missing)) => {
                 let facts = self
@@ -105,62 +117,118 @@ impl World {
                 }
                 self.observed.hash_key_present |= missing.iter().any(|key| key == "hash-key");
             }
-            (desired, _) => self.put(&item.key, desired.body().clone()),
+            (_, Change::Replace(_)) => {
+                self.observed.objects.remove(&item.key);
+                self.bodies.remove(&item.key);
+                self.put(&item.key, item.desired.body().clone());
+            }
+            _ => self.apply(item),
         }
         self.writes += 1;
     }
 
-    /// Writes an object the way server-side apply does when nobody else owns a field.
+    /// Writes an object by server-side apply, beside what others wrote.
+    fn apply(&mut self, item: &Item) {
+        let (key, desired) = (&item.key, item.desired.body());
+        let live = self.observed.objects.get(key).map(|live| &live.view);
+        let Some(View::Body(live)) = live else {
+            self.put(key, desired.clone());
+            return;
+        };
+        let mut live = live.clone();
+        let owned_replicas = self.observed.objects[key].owns_replicas;
+        if let Some(removal) = &item.removal {
+            server_model::remove(&mut live, removal, "", key.kind);
+        }
+        let before = self.bodies.get(key).cloned().unwrap_or_default();
+        let replicas = live["spec"]["replicas"].clone();
+        let mut merged = server_model::apply(&live, &before, desired, key.kind);
+        if desired["spec"].get("replicas").is_none() && replicas.is_i64() {
+            // A field that only the operator set falls back to its default when it is left out.
+            let kept = item.keep_replicas.map(Value::from);
+            let kept = kept.unwrap_or(if owned_replicas { json!(1) } else { replicas });
+            merged["spec"]["replicas"] = kept;
+        }
+        self.admit(key, merged, desired.clone(), item.removal.is_some());
+    }
+
+    /// Writes an object that nobody else wrote to.
     pub(crate) fn put(&mut self, key: &ObjectKey, body: Value) {
+        self.admit(key, body.clone(), body, false);
+    }
+
+    fn admit(&mut self, key: &ObjectKey, mut object: Value, applied: Value, removed: bool) {
+        for policy in &self.admission {
+            policy(key, &mut object);
+        }
+        let found = differences(key.kind, "", &applied, &object, &BTreeMap::new());
+        let mut accepted = found.values;
+        accepted.retain(|path, _| removed || !found.additions.contains(path));
         self.version += 1;
-        let generation = self.version;
-        self.bodies.insert(key.clone(), body.clone());
         let view = if key.kind.needs_body() {
-            let mut body = body;
-            body["metadata"]["generation"] = json!(generation);
-            View::Body(body)
+            object["metadata"]["generation"] = json!(self.version);
+            View::Body(object)
         } else {
-            let applied = body["metadata"]["annotations"][APPLIED_HASH].as_str();
+            let applied = applied["metadata"]["annotations"][APPLIED_HASH].as_str();
             View::Unmoved {
                 applied: applied.unwrap_or_default().to_owned(),
             }
         };
+        let uid = format!("uid-{}-{}", key.kind.plural(), key.name);
         let live = Live {
-            uid: format!("uid-{}-{}", key.kind.plural(), key.name),
-            resource_version: self.version.to_string(),
-            owned: true,
-            view,
+            accepted,
+            owns_replicas: applied["spec"].get("replicas").is_some(),
+            ..Live::new(uid, self.version.to_string(), true, view)
         };
+        self.bodies.insert(key.clone(), applied);
         self.observed.objects.insert(key.clone(), live);
+        self.note_replicas(key);
     }
 
-    /// Every controller does its work.
+    fn note_replicas(&mut self, key: &ObjectKey) {
+        let body = self.observed.body(key);
+        let replicas = body.and_then(|body| body["spec"]["replicas"].as_i64());
+        if let (Kind::Deployment, Some(replicas)) = (key.kind, replicas) {
+            let fewest = self.fewest.entry(key.clone()).or_insert(replicas);
+            *fewest = replicas.min(*fewest);
+        }
+    }
+
+    /// Every controller does its work: autoscalers scale, workloads roll out, Jobs end.
     fn settle(&mut self) {
+        self.autoscale();
         for (key, live) in &mut self.observed.objects {
             let View::Body(body) = &mut live.view else {
                 continue;
             };
-            let generation = body["metadata"]["generation"].clone();
+            if let Some(status) = settled(key, body, self.broken.contains(key)) {
+                body["status"] = status;
+            }
+        }
+    }
+
+    fn autoscale(&mut self) {
+        let scalers = self.bodies.iter();
+        let scalers = scalers.filter(|(key, _)| key.kind == Kind::HorizontalPodAutoscaler);
+        let scalers: Vec<(ObjectKey, i64, i64)> = scalers
+            .map(|(key, body)| {
+                let bound = |field: &str| body["spec"][field].as_i64().unwrap_or(1);
+                let target = ObjectKey::new(Kind::Deployment, key.name.clone());
+                (target, bound("minReplicas"), bound("maxReplicas"))
+            })
+            .collect();
+        for (target, min, max) in scalers {
+            let Some(live) = self.observed.objects.get_mut(&target) else {
+                continue;
+            };
+            let View::Body(body) = &mut live.view else {
+                continue;
+            };
             let replicas = body["spec"]["replicas"].as_i64().unwrap_or(1);
-            match key.kind {
-                Kind::Deployment | Kind::StatefulSet => {
-                    body["status"] = json!({
-                        "observedGeneration": generation, "replicas": replicas,
-                        "updatedReplicas": replicas, "readyReplicas": replicas,
-                        "availableReplicas": replicas,
-                    });
-                }
-                Kind::Job => {
-                    body["status"] =
-                        json!({"conditions": [{"type": "Complete", "status": "True"}]});
-                }
-                Kind::CnpgCluster => {
-                    body["status"] = json!({
-                        "readyInstances": body["spec"]["instances"],
-                        "conditions": [{"type": "Ready", "status": "True"}],
-                    });
-                }
-                _ => {}
+            let scaled = replicas.clamp(min, max);
+            if scaled != replicas {
+                body["spec"]["replicas"] = json!(scaled);
+                live.owns_replicas = false;
             }
         }
     }
@@ -176,6 +244,31 @@ impl World {
             panic!("{key} was not read whole")
         };
         body["status"] = status;
+    }
+}
+
+/// The status that the controller of an object writes.
+fn settled(key: &ObjectKey, body: &Value, is_broken: bool) -> Option<Value> {
+    let generation = body["metadata"]["generation"].clone();
+    let replicas = body["spec"]["replicas"].as_i64().unwrap_or(1);
+    let ready = if is_broken { 0 } else { replicas };
+    let condition = |kind: &str| json!([{"type": kind, "status": "True"}]);
+    match key.kind {
+        Kind::Deployment | Kind::StatefulSet => Some(json!({
+            "observedGeneration": generation, "replicas": replicas,
+            "updatedReplicas": replicas, "readyReplicas": ready,
+            "availableReplicas": ready,
+        })),
+        Kind::Job if body["status"]["conditions"].is_array() => None,
+        Kind::Job => {
+            let end = if is_broken { "Failed" } else { "Complete" };
+            Some(json!({"conditions": condition(end)}))
+        }
+        Kind::CnpgCluster => Some(json!({
+            "readyInstances": body["spec"]["instances"],
+            "conditions": condition("Ready"),
+        })),
+        _ => None,
     }
 }
 

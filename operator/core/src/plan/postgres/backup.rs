@@ -9,7 +9,7 @@ use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{StageName, foundation, volume};
+use crate::plan::{foundation, volume};
 use crate::resolve::Resolved;
 
 const SCRIPT: &str = include_str!("../assets/backup.sh");
@@ -47,12 +47,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>, settings: &Backup) {
             "jobTemplate": {"spec": {"backoffLimit": 2, "template": template}},
         },
     });
-    sketch.apply(
-        StageName::Stores,
-        COMPONENT,
-        ObjectKey::new(Kind::CronJob, &name),
-        cron,
-    );
+    sketch.apply(COMPONENT, ObjectKey::new(Kind::CronJob, &name), cron);
 }
 
 /// A container that takes one dump; `label` tells apart why it was taken.
