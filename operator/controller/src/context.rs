@@ -67,6 +67,8 @@ pub struct Context {
     pub pace: Pace,
     /// Where events go.
     pub recorder: Recorder,
+    /// The namespace of this pod, as far as it is known.
+    pub namespace: Option<String>,
     optional: Mutex<BTreeSet<Kind>>,
 }
 
@@ -86,6 +88,7 @@ impl Context {
             census: Census::default(),
             pace: Pace::default(),
             recorder: Recorder::new(client.clone(), reporter),
+            namespace: None,
             optional: Mutex::default(),
             client,
         }
@@ -95,6 +98,13 @@ impl Context {
     #[must_use]
     pub fn with_auth_at(mut self, url: Option<String>) -> Self {
         self.auth = AuthApi::new(url);
+        self
+    }
+
+    /// In a pod of that namespace.
+    #[must_use]
+    pub fn in_namespace(mut self, namespace: Option<String>) -> Self {
+        self.namespace = namespace;
         self
     }
 

@@ -28,6 +28,7 @@ mod model_servers;
 mod monitoring;
 mod network;
 mod ollama;
+mod placement;
 mod pod;
 mod postgres;
 mod prune;

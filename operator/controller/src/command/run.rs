@@ -38,6 +38,9 @@ pub struct Arguments {
     /// Name of this pod, reported as the source of events.
     #[arg(long, env = "POD_NAME")]
     pod_name: Option<String>,
+    /// Namespace of this pod, from which alone the internal port of auth is reached.
+    #[arg(long, env = "POD_NAMESPACE")]
+    pod_namespace: Option<String>,
 }
 
 /// Runs until SIGTERM or SIGINT, then ends with success.
@@ -49,7 +52,8 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
     let config = Config::infer().await?;
     let scope = scope(&arguments, &config);
     let context = Context::new(connect(config)?, arguments.pod_name);
-    let context = Arc::new(context.with_auth_at(arguments.tenants_api_url));
+    let context = context.with_auth_at(arguments.tenants_api_url);
+    let context = Arc::new(context.in_namespace(arguments.pod_namespace));
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
     let health = server::serve(

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::object::{Kind, ObjectKey};
 use crate::observed::{Live, Observed, View};
-use crate::plan::{APPLIED_HASH, Change, Desired};
+use crate::plan::{APPLIED_HASH, Change, Desired, job};
 use crate::rollout;
 
 /// The path of a change of which only the hash is known to differ; reading the object tells more.
@@ -78,6 +78,9 @@ fn against(kind: Kind, desired: &Value, live: &Live) -> Change {
     }
     if paths.is_empty() {
         return Change::None;
+    }
+    if kind == Kind::Job && job::is_superseded(body, desired) {
+        return Change::Replace("it has not begun, and its template changed".to_owned());
     }
     if kind == Kind::Job && !is_of_labels(&paths) {
         return job_change(body, &paths);

@@ -88,7 +88,7 @@ impl<'a> Sketch<'a> {
         key: ObjectKey,
         rest: Value,
     ) {
-        let body = self.body(component, &key, rest, None);
+        let body = self.body(component, &key, labels::kept(rest), None);
         let desired = Desired::Apply(hashed(body));
         self.drafts.push(Draft {
             stage,
@@ -114,7 +114,7 @@ impl<'a> Sketch<'a> {
         generate: &[(&str, Generate)],
     ) {
         let key = ObjectKey::new(Kind::Secret, name);
-        let body = self.body(component, &key, rest, None);
+        let body = self.body(component, &key, labels::kept(rest), None);
         let generate = generate
             .iter()
             .map(|(key, how)| ((*key).to_owned(), *how))
