@@ -1,6 +1,7 @@
 //! What rollouts, Jobs and volumes are judged by: a tenth of the object, kept until it moves.
 
 use operator_core::object::Kind;
+use operator_core::words;
 use serde_json::{Map, Value, json};
 
 /// The state of an object whose state matters.
@@ -8,7 +9,14 @@ pub(crate) fn of(kind: Kind, body: &Value) -> Option<Value> {
     kind.needs_body().then(|| {
         let conditions = body["status"]["conditions"].as_array();
         let conditions = conditions.into_iter().flatten();
-        let conditions = conditions.map(|one| only(one, &["type", "status", "reason"]));
+        let conditions = conditions.map(|one| {
+            let fields: &[&str] = if words::keeps_message(one) {
+                &["type", "status", "reason", "message"]
+            } else {
+                &["type", "status", "reason"]
+            };
+            only(one, fields)
+        });
         let conditions: Vec<Value> = conditions.collect();
         let mut status = body["status"].clone();
         if let Some(status) = status.as_object_mut() {

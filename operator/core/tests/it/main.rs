@@ -26,4 +26,5 @@ mod test_start;
 mod test_status;
 mod test_tenant;
 mod test_walk;
+mod test_words;
 mod world;
