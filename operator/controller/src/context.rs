@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
+use operator_core::api::status::OperatorStatus;
 use operator_core::object::Kind;
 use operator_core::plan::FIELD_MANAGER;
 
@@ -69,6 +70,8 @@ pub struct Context {
     pub recorder: Recorder,
     /// The namespace of this pod, as far as it is known.
     pub namespace: Option<String>,
+    /// Who this operator is, as far as that is known.
+    pub identity: Option<OperatorStatus>,
     optional: Mutex<BTreeSet<Kind>>,
 }
 
@@ -89,6 +92,7 @@ impl Context {
             pace: Pace::default(),
             recorder: Recorder::new(client.clone(), reporter),
             namespace: None,
+            identity: None,
             optional: Mutex::default(),
             client,
         }
@@ -101,9 +105,14 @@ impl Context {
         self
     }
 
-    /// In a pod of that namespace.
+    /// In a pod of that namespace, of that Deployment.
     #[must_use]
-    pub fn in_namespace(mut self, namespace: Option<String>) -> Self {
+    pub fn in_pod_of(mut self, namespace: Option<String>, deployment: Option<&str>) -> Self {
+        let named = namespace.as_ref().zip(deployment);
+        self.identity = named.map(|(namespace, name)| OperatorStatus {
+            name: format!("{namespace}/{name}"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        });
         self.namespace = namespace;
         self
     }

@@ -61,6 +61,8 @@ reasons! {
     ProxiesTrusted,
     /// A proxy is in front of the gateway, and its clients all count as one address.
     NoTrustedProxies,
+    /// Another operator manages the same platform.
+    SecondOperator,
     /// The spec is invalid.
     InvalidSpec,
     /// An object with a name that the operator needs exists and is not owned by the resource.
@@ -115,6 +117,7 @@ impl Reason {
             | Self::ModelPullFailed
             | Self::NotCalibrated
             | Self::NoTrustedProxies
+            | Self::SecondOperator
             | Self::InvalidSpec
             | Self::NotOwned
             | Self::ApplyFailed

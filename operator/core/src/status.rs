@@ -15,6 +15,7 @@ use crate::resolve::{Invalid, Resolved};
 
 mod calibration;
 mod facts;
+pub mod operators;
 pub mod pending;
 mod proxies;
 

@@ -41,6 +41,9 @@ pub struct Arguments {
     /// Namespace of this pod, from which alone the internal port of auth is reached.
     #[arg(long, env = "POD_NAMESPACE")]
     pod_namespace: Option<String>,
+    /// Name of the operator's Deployment: with its namespace it tells two operators apart.
+    #[arg(long, env = "OPERATOR_NAME")]
+    operator_name: Option<String>,
 }
 
 /// Runs until SIGTERM or SIGINT, then ends with success.
@@ -53,7 +56,8 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
     let scope = scope(&arguments, &config);
     let context = Context::new(connect(config)?, arguments.pod_name);
     let context = context.with_auth_at(arguments.tenants_api_url);
-    let context = Arc::new(context.in_namespace(arguments.pod_namespace));
+    let name = arguments.operator_name.as_deref();
+    let context = Arc::new(context.in_pod_of(arguments.pod_namespace, name));
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
     let health = server::serve(

@@ -15,6 +15,7 @@ mod test_crds;
 mod test_gateway;
 mod test_model_servers;
 mod test_network;
+mod test_operators;
 mod test_plan;
 mod test_pods;
 mod test_reason;
