@@ -32,6 +32,12 @@ No bind, no escalate, no roles: the pods of a platform have no access to the Kub
 - apiGroups: [""] # observe/pods.rs: why a workload does not start, termination messages of Jobs
   resources: [pods]
   verbs: [list]
+- apiGroups: [""] # observe/pods.rs: which quota, policy or webhook refused the pods of a store or Job
+  resources: [events]
+  verbs: [list]
+- apiGroups: [""] # tenant/observe.rs: whether the namespace of a deleted Tenant is being deleted, too
+  resources: [namespaces]
+  verbs: [get]
 - apiGroups: [apps] # as above
   resources: [deployments, statefulsets]
   verbs: [get, list, watch, create, patch, delete]

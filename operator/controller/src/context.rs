@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
+use operator_core::api::status::OperatorStatus;
 use operator_core::object::Kind;
 use operator_core::plan::FIELD_MANAGER;
 
@@ -67,6 +68,10 @@ pub struct Context {
     pub pace: Pace,
     /// Where events go.
     pub recorder: Recorder,
+    /// The namespace of this pod, as far as it is known.
+    pub namespace: Option<String>,
+    /// Who this operator is, as far as that is known.
+    pub identity: Option<OperatorStatus>,
     optional: Mutex<BTreeSet<Kind>>,
 }
 
@@ -86,6 +91,8 @@ impl Context {
             census: Census::default(),
             pace: Pace::default(),
             recorder: Recorder::new(client.clone(), reporter),
+            namespace: None,
+            identity: None,
             optional: Mutex::default(),
             client,
         }
@@ -95,6 +102,18 @@ impl Context {
     #[must_use]
     pub fn with_auth_at(mut self, url: Option<String>) -> Self {
         self.auth = AuthApi::new(url);
+        self
+    }
+
+    /// In a pod of that namespace, of that Deployment.
+    #[must_use]
+    pub fn in_pod_of(mut self, namespace: Option<String>, deployment: Option<&str>) -> Self {
+        let named = namespace.as_ref().zip(deployment);
+        self.identity = named.map(|(namespace, name)| OperatorStatus {
+            name: format!("{namespace}/{name}"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        });
+        self.namespace = namespace;
         self
     }
 

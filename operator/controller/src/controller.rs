@@ -3,7 +3,7 @@
 //! kube's `applier` instead of its `Controller`: owned objects are matched by label, not by owner
 //! (volumes and secrets have none), into a store that also notices deletes missed in a gap.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +45,9 @@ const TRIGGER_BUFFER: usize = 1024;
 /// For looks in flight when the process is told to end; they are safe to break off, too.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Between two looks at which namespaces are not served.
+const UNSERVED_INTERVAL: Duration = Duration::from_secs(30);
+
 /// Where the operator works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
@@ -54,12 +57,22 @@ pub enum Scope {
     Cluster,
 }
 
+impl Scope {
+    /// What is watched by itself, once each.
+    fn places(self) -> Vec<Option<String>> {
+        match self {
+            Self::Cluster => vec![None],
+            Self::Namespaces(namespaces) => {
+                let once: BTreeSet<String> = namespaces.into_iter().collect();
+                once.into_iter().map(Some).collect()
+            }
+        }
+    }
+}
+
 /// Runs until `stop`, then lets running looks finish.
 pub async fn run(context: Arc<Context>, scope: Scope, stop: CancellationToken) {
-    let places: Vec<Option<String>> = match scope {
-        Scope::Cluster => vec![None],
-        Scope::Namespaces(namespaces) => namespaces.into_iter().map(Some).collect(),
-    };
+    let places = scope.places();
     for place in &places {
         context.directory.announce(place);
     }
@@ -68,6 +81,7 @@ pub async fn run(context: Arc<Context>, scope: Scope, stop: CancellationToken) {
         let platforms = run_in(Arc::clone(&context), place, stop.clone());
         async { tokio::join!(platforms, tenants) }
     });
+    let unserved = tokio::spawn(watch_unserved(Arc::clone(&context)));
     let patience = async {
         stop.cancelled().await;
         sleep(SHUTDOWN_PATIENCE).await;
@@ -76,6 +90,31 @@ pub async fn run(context: Arc<Context>, scope: Scope, stop: CancellationToken) {
         _ = join_all(all) => {}
         () = patience => tracing::warn!("shutdown timeout reached; reconciles are cancelled"),
     }
+    unserved.abort();
+}
+
+/// Reports the namespaces that are not served, since their lists are not complete: a namespace that
+/// was deleted, or one in which the operator has no rights.
+async fn watch_unserved(context: Arc<Context>) {
+    let mut reported = BTreeSet::new();
+    loop {
+        sleep(UNSERVED_INTERVAL).await;
+        let waiting = context.seen.waiting();
+        let number = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("operator_namespaces_not_served").set(number);
+        for (place, kinds) in &waiting {
+            if reported.insert(place.clone()) {
+                let namespace = place.as_deref().unwrap_or("all");
+                let kinds: Vec<&str> = kinds.iter().map(|kind| kind.kind()).collect();
+                tracing::error!(
+                    namespace,
+                    kinds = kinds.join(", "),
+                    "a watched namespace is not served: these kinds cannot be listed in it"
+                );
+            }
+        }
+        reported.retain(|place| waiting.contains_key(place));
+    }
 }
 
 /// One namespace, or all of them: its watches, its platforms.
@@ -83,6 +122,7 @@ async fn run_in(context: Arc<Context>, namespace: Option<String>, stop: Cancella
     let (triggers, triggered) = mpsc::channel(TRIGGER_BUFFER);
     let (store, writer) = reflector::store();
     let primaries = primaries(Arc::clone(&context), namespace.as_deref(), writer);
+    let place = namespace.clone();
     let watches = Watches {
         context: Arc::clone(&context),
         namespace,
@@ -92,9 +132,20 @@ async fn run_in(context: Arc<Context>, namespace: Option<String>, stop: Cancella
         Arc::clone(&context),
         watches.triggers.clone(),
     ));
-    let running = watches.start(store.clone()).await;
-    context.seen.all_listed().await;
-    tracing::info!("initial lists of all watches are complete; reconciling starts");
+    let started = async {
+        let running = watches.start(store.clone()).await;
+        context.seen.listed_in(place.as_deref()).await;
+        running
+    };
+    let Some(running) = stop.run_until_cancelled(started).await else {
+        counting.abort();
+        return;
+    };
+    let served = place.as_deref().unwrap_or("all");
+    tracing::info!(
+        namespace = served,
+        "initial lists of all watches are complete; reconciling starts"
+    );
     let queue = stream::select(primaries, requests(triggered)).take_until(stop.cancelled_owned());
     applier(
         |platform, context| {
@@ -116,7 +167,7 @@ async fn run_in(context: Arc<Context>, namespace: Option<String>, stop: Cancella
 /// become ready one after the other are not a thousand looks.
 async fn count_tenants(context: Arc<Context>, triggers: mpsc::Sender<PlatformName>) {
     let mut told = BTreeMap::new();
-    context.directory.all_listed().await;
+    context.directory.listed_or_late().await;
     loop {
         let counts = context.directory.counts();
         let gone = told

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
+use operator_core::api::status::OperatorStatus;
 use operator_core::object::ObjectKey;
 use operator_core::observed::SecretFacts;
 use serde_json::Value;
@@ -20,6 +22,10 @@ pub struct Memory {
     pub applied: BTreeMap<ObjectKey, Applied>,
     /// Hashes of a Secret's values, with the version that they were read from.
     pub secrets: BTreeMap<String, SecretRead>,
+    /// Whether this process has signed the status.
+    pub signed: bool,
+    /// Another operator that signed meanwhile, and when that was noticed.
+    pub rival: Option<(OperatorStatus, Instant)>,
     /// The models Job whose report was read, and the report if it had one.
     pub models_report: Option<(ObjectKey, Option<String>)>,
 }

@@ -58,6 +58,7 @@ pub async fn observe(context: &Context, platform: &CreatorPlatform) -> Result<Ob
     let mut observed = Observed {
         optional_kinds: context.optional_kinds(),
         tenants: tenants(context, platform, &subject),
+        operator_namespace: context.namespace.clone(),
         ..Observed::default()
     };
     for (key, version) in &seen {

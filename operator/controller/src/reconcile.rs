@@ -65,6 +65,14 @@ async fn look_at(platform: &Primary, context: &Context) -> Result<Look, Error> {
 
 async fn look(platform: &CreatorPlatform, context: &Context) -> Result<Look, Error> {
     let subject = Subject::of(platform)?;
+    if platform.metadata.deletion_timestamp.is_some() {
+        // Its objects go with it; whatever its own finalizers wait for, nothing is built meanwhile.
+        return Ok(Look {
+            outcome: "deleting",
+            writes: 0,
+            next: resync(context),
+        });
+    }
     let previous = platform.status.as_ref();
     let mut observed = match observe(context, platform).await {
         Ok(observed) => observed,

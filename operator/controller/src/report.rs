@@ -1,13 +1,17 @@
 //! Status and events of a platform, written only when they say something new.
 
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::events::{Event, EventType};
+use operator_core::api::status::OperatorStatus;
 use operator_core::api::{Condition, ConditionStatus, CreatorPlatform, PlatformStatus};
 use operator_core::plan::STATUS_FIELD_MANAGER;
 use operator_core::reason::Reason;
+use operator_core::status::operators::{Claim, sign};
 use operator_core::status::{Outcome, status};
 use serde_json::json;
 
@@ -15,6 +19,8 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::observe::Subject;
 
+/// Another operator looks at each platform at least every 12 minutes, and signs when it does.
+const RIVAL_TTL: Duration = Duration::from_mins(30);
 /// The API server refuses longer notes.
 const NOTE_MAX: usize = 1024;
 
@@ -33,22 +39,71 @@ where
 {
     let subject = Subject::of(platform)?;
     let now = Timestamp::now();
-    if previous == Some(&status(previous, subject.generation, outcome, now)) {
+    let claim = claim(context, &subject);
+    let signed = |before: Option<&PlatformStatus>| {
+        let mut next = status(before, subject.generation, outcome, now);
+        if let Some(claim) = &claim {
+            sign(&mut next, before, claim, now);
+        }
+        next
+    };
+    if previous == Some(&signed(previous)) {
+        remember(context, &subject, None);
         return Ok(());
     }
     let api: Api<CreatorPlatform> =
         Api::namespaced(context.client.clone(), &subject.name.namespace);
     let present = latest(&api, &subject).await?;
-    let next = status(present.as_ref(), subject.generation, outcome, now);
+    let next = signed(present.as_ref());
     if present.as_ref() == Some(&next) {
+        remember(context, &subject, None);
         return Ok(());
     }
     write(&api, &subject, &next).await?;
+    let rival = claim.and_then(|claim| claim.rival_in(present.as_ref()));
+    remember(context, &subject, rival);
     let known = present
         .as_ref()
         .map_or(&[][..], |status| &status.conditions);
     announce(context, &platform.object_ref(&()), known, &next.conditions).await;
     Ok(())
+}
+
+/// What this process knows of other operators of a platform.
+fn claim(context: &Context, subject: &Subject) -> Option<Claim> {
+    let own = context.identity.clone()?;
+    let memory = context.memories.of(&subject.uid);
+    let recent = memory
+        .rival
+        .filter(|(_, noticed)| noticed.elapsed() < RIVAL_TTL);
+    Some(Claim {
+        own,
+        held: memory.signed,
+        rival: recent.map(|(rival, _)| rival),
+    })
+}
+
+fn remember(context: &Context, subject: &Subject, rival: Option<OperatorStatus>) {
+    let Some(own) = &context.identity else {
+        return;
+    };
+    if let Some(rival) = &rival {
+        let (namespace, platform) = (&subject.name.namespace, &subject.name.name);
+        let (operator, other) = (&own.name, &rival.name);
+        tracing::warn!(
+            namespace,
+            platform,
+            operator,
+            other,
+            "another operator manages the same platform"
+        );
+    }
+    context.memories.change(&subject.uid, |memory| {
+        memory.signed = true;
+        if let Some(rival) = rival {
+            memory.rival = Some((rival, Instant::now()));
+        }
+    });
 }
 
 /// A platform that cannot be parsed has a status too, and the status may be what cannot be parsed.

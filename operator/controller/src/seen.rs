@@ -78,23 +78,35 @@ impl Seen {
         self.state().listed.get(watch).copied().unwrap_or_default()
     }
 
-    /// Waits until every announced watch has listed once.
-    pub async fn all_listed(&self) {
+    /// Waits until every announced watch of a place has listed once. Other places are none of its
+    /// concern: one that cannot be listed must not keep the operator from serving the others.
+    pub async fn listed_in(&self, place: Option<&str>) {
         let mut lists = self.lists.subscribe();
-        while !self.waiting().is_empty() {
+        while self.waiting().contains_key(&place.map(str::to_owned)) {
             if lists.changed().await.is_err() {
                 return;
             }
         }
     }
 
-    /// The watches that have not listed yet.
-    pub fn waiting(&self) -> Vec<String> {
-        let state = self.state();
-        let waiting = state.listed.iter().filter(|(_, listed)| !**listed);
+    /// The kinds that have not been listed yet, by place.
+    pub fn waiting(&self) -> BTreeMap<Option<String>, Vec<Kind>> {
+        let mut waiting: BTreeMap<_, Vec<Kind>> = BTreeMap::new();
+        for (watch, listed) in &self.state().listed {
+            if !listed {
+                let place = watch.namespace.clone();
+                waiting.entry(place).or_default().push(watch.kind);
+            }
+        }
         waiting
-            .map(|(watch, _)| watch.kind.kind().to_owned())
-            .collect()
+    }
+
+    /// Whether decisions are made anywhere: whether some place has been listed in full.
+    pub fn serves(&self) -> bool {
+        let waiting = self.waiting();
+        let state = self.state();
+        let mut places = state.listed.keys().map(|watch| &watch.namespace);
+        places.any(|place| !waiting.contains_key(place))
     }
 
     /// Our objects of one platform.

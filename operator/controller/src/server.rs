@@ -1,6 +1,8 @@
 //! Health and metrics on one port; on the loopback only, the switch of the log level.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::fmt::Write as _;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -27,10 +29,20 @@ pub async fn serve(
         .route(wiring::READYZ, get(ready))
         .with_state(seen)
         .route(wiring::METRICS, get(async move || metrics.render()));
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).await?;
+    let listener = listen(port).await?;
     axum::serve(listener, routes)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
+}
+
+/// Listens for both families of addresses; for IPv4 alone where the kernel has no IPv6.
+async fn listen(port: u16) -> std::io::Result<TcpListener> {
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+        Err(error) if error.kind() != ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await
+        }
+        bound => bound,
+    }
 }
 
 /// Serves `PUT /log-level` until `stop`: reached by `kubectl port-forward`, by no other pod.
@@ -48,13 +60,25 @@ pub async fn serve_admin(
         .await
 }
 
-/// Ready once every watch has listed what it watches: before that, nothing is decided.
+/// Ready once some namespace is served: before every watch of it has listed what it watches,
+/// nothing is decided there. Those that are not served are named.
 async fn ready(State(seen): State<Arc<Seen>>) -> (StatusCode, String) {
     let waiting = seen.waiting();
     if waiting.is_empty() {
         return (StatusCode::OK, "ok\n".to_owned());
     }
-    let answer = format!("waiting for the initial list of: {}\n", waiting.join(", "));
+    let mut answer = String::new();
+    for (place, kinds) in &waiting {
+        let kinds: Vec<&str> = kinds.iter().map(|kind| kind.kind()).collect();
+        let kinds = kinds.join(", ");
+        let place = place.as_deref().map(|name| format!("namespace {name}: "));
+        let place = place.unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = writeln!(answer, "{place}waiting for the initial list of: {kinds}");
+    }
+    if seen.serves() {
+        return (StatusCode::OK, format!("ok, with exceptions\n{answer}"));
+    }
     (StatusCode::SERVICE_UNAVAILABLE, answer)
 }
 

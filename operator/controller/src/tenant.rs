@@ -8,7 +8,9 @@ pub mod directory;
 mod observe;
 mod reconcile;
 mod report;
+mod roll;
 
 pub use auth::AuthApi;
 pub use census::Census;
 pub use directory::{Directory, TenantName};
+pub use roll::Place;

@@ -157,7 +157,8 @@ impl Optional {
                 }
                 (true, None) => {
                     self.running.insert(kind, self.watches.watch(kind));
-                    context.seen.all_listed().await;
+                    let place = self.watches.namespace.as_deref();
+                    context.seen.listed_in(place).await;
                 }
                 (false, Some(task)) => {
                     task.abort();

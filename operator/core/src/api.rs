@@ -13,6 +13,7 @@ pub mod images;
 pub mod model_servers;
 pub mod ollama;
 pub mod platform;
+pub mod pods;
 pub mod policy;
 pub mod postgres;
 pub mod quantity;

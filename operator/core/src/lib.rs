@@ -14,6 +14,7 @@ pub mod resolve;
 pub mod rollout;
 pub mod status;
 pub mod tenant;
+pub mod words;
 
 pub use crds::{crds, crds_yaml};
 pub use observed::Observed;

@@ -24,6 +24,8 @@ pub struct Observed {
     pub models_report: Option<String>,
     /// Tenants of the platform.
     pub tenants: TenantCount,
+    /// The namespace of the operator's own pod; unknown where it runs outside of the cluster.
+    pub operator_namespace: Option<String>,
 }
 
 /// An object as it stands at the API server.

@@ -30,6 +30,7 @@ mod monitoring;
 mod needs;
 mod network;
 mod ollama;
+mod placement;
 mod pod;
 mod postgres;
 mod prune;

@@ -67,6 +67,8 @@ reasons! {
     VolumePending,
     /// A volume does not have the size or the class of the spec.
     VolumeDiffers,
+    /// Another operator manages the same platform.
+    SecondOperator,
     /// The spec is invalid.
     InvalidSpec,
     /// An object with a name that the operator needs exists and is not owned by the resource.
@@ -123,6 +125,7 @@ impl Reason {
             | Self::NotCalibrated
             | Self::NoTrustedProxies
             | Self::VolumeDiffers
+            | Self::SecondOperator
             | Self::InvalidSpec
             | Self::NotOwned
             | Self::ApplyFailed

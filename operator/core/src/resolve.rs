@@ -12,8 +12,10 @@ use crate::api::ollama::ModelUse;
 use crate::api::{CreatorPlatform, CreatorPlatformSpec, Tenant};
 use crate::observed::Observed;
 
+mod addresses;
 mod checks;
 mod pod_template;
+mod pods;
 mod schema;
 mod shape;
 

@@ -13,6 +13,7 @@ use crate::resolve::{Invalid, Resolved};
 
 mod calibration;
 mod facts;
+pub mod operators;
 pub mod pending;
 mod proxies;
 mod volumes;

@@ -1,6 +1,7 @@
 //! `Tenant`, decided purely: what an account shall be, what has to be done, what is told of it.
 
 pub mod facts;
+mod goodbye;
 pub mod plan;
 pub mod status;
 pub mod wire;

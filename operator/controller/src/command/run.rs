@@ -38,6 +38,12 @@ pub struct Arguments {
     /// Name of this pod, reported as the source of events.
     #[arg(long, env = "POD_NAME")]
     pod_name: Option<String>,
+    /// Namespace of this pod, from which alone the internal port of auth is reached.
+    #[arg(long, env = "POD_NAMESPACE")]
+    pod_namespace: Option<String>,
+    /// Name of the operator's Deployment: with its namespace it tells two operators apart.
+    #[arg(long, env = "OPERATOR_NAME")]
+    operator_name: Option<String>,
 }
 
 /// Runs until SIGTERM or SIGINT, then ends with success.
@@ -49,7 +55,9 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
     let config = Config::infer().await?;
     let scope = scope(&arguments, &config);
     let context = Context::new(connect(config)?, arguments.pod_name);
-    let context = Arc::new(context.with_auth_at(arguments.tenants_api_url));
+    let context = context.with_auth_at(arguments.tenants_api_url);
+    let name = arguments.operator_name.as_deref();
+    let context = Arc::new(context.in_pod_of(arguments.pod_namespace, name));
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
     let health = server::serve(

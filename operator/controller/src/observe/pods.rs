@@ -1,12 +1,12 @@
 //! What the pods of a workload that is not well say: why it does not start, or its last words.
 
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::Client;
 use kube::api::{Api, ListParams};
-use operator_core::Observed;
 use operator_core::component::Component;
 use operator_core::object::{Kind, ObjectKey};
 use operator_core::observed::Live;
+use operator_core::{Observed, words};
 use serde_json::Value;
 
 use super::Subject;
@@ -14,38 +14,85 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::memory::Memory;
 
-/// More pods than this say nothing new.
-const PODS: u32 = 10;
-/// As much as fits into a condition together with what is to be done.
-const WORDS_MAX: usize = 800;
+/// All replicas that a workload may have; the newest pod may be anywhere in the list.
+const PODS: u32 = 110;
+/// More events than this say nothing new.
+const EVENTS: u32 = 20;
 
-/// Adds the words of every workload and Job that has failed pods or lacks ready ones.
+/// Adds why every workload and Job is as it is that is not as it shall be.
 pub(super) async fn listen(
     client: &Client,
     subject: &Subject,
     observed: &mut Observed,
 ) -> Result<(), Error> {
-    let pods: Api<Pod> = Api::namespaced(client.clone(), &subject.name.namespace);
     let ours = observed.objects.iter().filter(|(_, live)| live.owned);
-    let unwell = ours.filter_map(|(key, _)| {
-        let body = observed
-            .body(key)
-            .filter(|body| is_unwell(key.kind, body))?;
-        Some((key.clone(), selector(body)?))
+    let unwell = ours.filter_map(|(key, live)| {
+        let body = observed.body(key)?;
+        words::is_unwell(key.kind, body).then(|| Unwell {
+            key: key.clone(),
+            uid: live.uid.clone(),
+            selector: selector(body),
+            status: words::of_status(key.kind, body),
+        })
     });
-    let unwell: Vec<(ObjectKey, String)> = unwell.collect();
-    for (key, selector) in unwell {
-        let failed = |source| Error::Read {
-            what: format!("pods of {key}"),
-            source,
-        };
-        let params = ListParams::default().labels(&selector).limit(PODS);
-        let list = pods.list(&params).await.map_err(failed)?;
-        if let Some(words) = list.iter().find_map(words) {
-            observed.words.insert(key, words);
+    let unwell: Vec<Unwell> = unwell.collect();
+    for one in unwell {
+        let said = one.ask(client, &subject.name.namespace).await?;
+        if let Some(words) = said {
+            observed.words.insert(one.key, words);
         }
     }
     Ok(())
+}
+
+/// An object that is not as it shall be.
+struct Unwell {
+    key: ObjectKey,
+    uid: String,
+    selector: Option<String>,
+    status: Option<String>,
+}
+
+impl Unwell {
+    /// Its pods know best. Where there is none, an event says what refused it.
+    async fn ask(&self, client: &Client, namespace: &str) -> Result<Option<String>, Error> {
+        let Some(selector) = &self.selector else {
+            return Ok(self.status.clone());
+        };
+        let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+        let params = ListParams::default().labels(selector).limit(PODS);
+        let list = pods.list(&params).await.map_err(|source| Error::Read {
+            what: format!("pods of {}", self.key),
+            source,
+        })?;
+        if let Some(words) = words::of_pods(&list.items).or_else(|| self.status.clone()) {
+            return Ok(Some(words));
+        }
+        if list.items.is_empty() {
+            return Ok(self.ask_events(client, namespace).await);
+        }
+        Ok(None)
+    }
+
+    /// Events are the only place that says why a StatefulSet or a Job has no pod. What cannot be
+    /// read is left out: the platform is managed without it.
+    async fn ask_events(&self, client: &Client, namespace: &str) -> Option<String> {
+        let events: Api<Event> = Api::namespaced(client.clone(), namespace);
+        let about = format!(
+            "involvedObject.uid={},reason={}",
+            self.uid,
+            words::FAILED_CREATE
+        );
+        let params = ListParams::default().fields(&about).limit(EVENTS);
+        match events.list(&params).await {
+            Ok(list) => words::of_events(&list.items),
+            Err(error) => {
+                let object = self.key.to_string();
+                tracing::warn!(object, %error, "events of an object could not be read");
+                None
+            }
+        }
+    }
 }
 
 /// Adds the report of the models Job that succeeded. It is read once: a Job runs once, and its pods
@@ -106,92 +153,10 @@ fn report(pod: &Pod) -> Option<String> {
     ended.message.clone()
 }
 
-fn is_unwell(kind: Kind, body: &Value) -> bool {
-    let status = |field: &str| body["status"][field].as_i64().unwrap_or_default();
-    match kind {
-        Kind::Deployment | Kind::StatefulSet => {
-            status("readyReplicas") < body["spec"]["replicas"].as_i64().unwrap_or(1)
-        }
-        Kind::Job => status("succeeded") == 0,
-        _ => false,
-    }
-}
-
 fn selector(body: &Value) -> Option<String> {
     let labels = body["spec"]["selector"]["matchLabels"].as_object()?;
     let pairs = labels
         .iter()
         .filter_map(|(label, value)| Some(format!("{label}={}", value.as_str()?)));
     Some(pairs.collect::<Vec<_>>().join(","))
-}
-
-/// The first container that has something to say.
-fn words(pod: &Pod) -> Option<String> {
-    let status = pod.status.as_ref()?;
-    let containers = status
-        .init_container_statuses
-        .iter()
-        .chain(&status.container_statuses);
-    let said = containers.flatten().find_map(container_words);
-    said.or_else(|| unscheduled(pod))
-        .map(|words| shortened(&words))
-}
-
-fn container_words(container: &ContainerStatus) -> Option<String> {
-    let last = container.last_state.as_ref().and_then(last_words);
-    let now = container.state.as_ref();
-    if let Some(waiting) = now.and_then(|state| state.waiting.as_ref()) {
-        let reason = waiting
-            .reason
-            .as_deref()
-            .filter(|reason| !is_ordinary(reason))?;
-        let message = last.or_else(|| waiting.message.clone()).unwrap_or_default();
-        return Some(format!("container {}: {reason}: {message}", container.name));
-    }
-    let last = now.and_then(last_words).or(last)?;
-    Some(format!("container {}: {last}", container.name))
-}
-
-/// The termination message of a container that failed.
-fn last_words(state: &ContainerState) -> Option<String> {
-    let ended = state
-        .terminated
-        .as_ref()
-        .filter(|ended| ended.exit_code != 0)?;
-    let reason = ended.reason.as_deref().unwrap_or("Error");
-    let message = ended.message.as_deref().unwrap_or_default().trim();
-    Some(format!(
-        "{reason}, exit code {}: {message}",
-        ended.exit_code
-    ))
-}
-
-fn is_ordinary(reason: &str) -> bool {
-    matches!(reason, "ContainerCreating" | "PodInitializing")
-}
-
-fn unscheduled(pod: &Pod) -> Option<String> {
-    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
-    let scheduled = conditions
-        .iter()
-        .find(|condition| condition.type_ == "PodScheduled")?;
-    if scheduled.status == "True" {
-        return None;
-    }
-    Some(format!(
-        "pod not scheduled: {}",
-        scheduled.message.as_deref().unwrap_or_default()
-    ))
-}
-
-/// The end says what went wrong, the beginning where.
-fn shortened(words: &str) -> String {
-    let words = words.trim().trim_end_matches(':');
-    if words.chars().count() <= WORDS_MAX {
-        return words.to_owned();
-    }
-    let head: String = words.chars().take(WORDS_MAX / 4).collect();
-    let skipped = words.chars().count() - (WORDS_MAX - WORDS_MAX / 4);
-    let tail: String = words.chars().skip(skipped).collect();
-    format!("{head} … {tail}")
 }

@@ -1,6 +1,7 @@
 //! What rollouts, Jobs and volumes are judged by: a tenth of the object, kept until it moves.
 
 use operator_core::object::Kind;
+use operator_core::words;
 use serde_json::{Map, Value, json};
 
 /// The fields of a spec that are part of the state.
@@ -18,12 +19,15 @@ pub(crate) fn of(kind: Kind, body: &Value) -> Option<Value> {
     kind.needs_body().then(|| {
         let conditions = body["status"]["conditions"].as_array();
         let conditions = conditions.into_iter().flatten();
-        let fields: &[&str] = if kind == Kind::PersistentVolumeClaim {
-            &["type", "status", "reason", "message"]
-        } else {
-            &["type", "status", "reason"]
-        };
-        let conditions = conditions.map(|one| only(one, fields));
+        let keeps_messages = kind == Kind::PersistentVolumeClaim;
+        let conditions = conditions.map(|one| {
+            let fields: &[&str] = if keeps_messages || words::keeps_message(one) {
+                &["type", "status", "reason", "message"]
+            } else {
+                &["type", "status", "reason"]
+            };
+            only(one, fields)
+        });
         let conditions: Vec<Value> = conditions.collect();
         let mut status = body["status"].clone();
         if let Some(status) = status.as_object_mut() {

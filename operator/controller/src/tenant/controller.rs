@@ -20,8 +20,9 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::directory::{Directory, Place, TenantName};
+use super::directory::{Directory, TenantName};
 use super::reconcile::{Primary, error_policy, reconcile};
+use super::roll::Place;
 use crate::context::Context;
 use crate::error::Error;
 use crate::watch::relisting;
@@ -40,8 +41,8 @@ pub(crate) async fn run_in(context: Arc<Context>, place: Place, stop: Cancellati
     applier(
         |tenant, context: Arc<Context>| {
             let look = async move {
-                // Before all platforms are known a Tenant's would seem to be missing.
-                context.directory.all_listed().await;
+                // Before its platform is known, it would seem to be missing.
+                context.directory.listed_or_late().await;
                 reconcile(tenant, context).await
             };
             CancelableJoinHandle::spawn(look, &Handle::current())

@@ -2,9 +2,9 @@
 //!
 //! Filled by the watches of both kinds, so that a look at a Tenant reads neither.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::Hash;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -15,8 +15,13 @@ use operator_core::api::{Condition, ConditionStatus, CreatorPlatform, Tenant};
 use operator_core::resolve;
 use operator_core::tenant::PlatformFact;
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout_at};
 
+use super::roll::{Place, Roll};
 use crate::seen::PlatformName;
+
+/// As long as the first lists of a large cluster take on a slow API server.
+const LISTS_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A Tenant by name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,9 +31,6 @@ pub struct TenantName {
     /// Its name.
     pub name: String,
 }
-
-/// Where a watch looks: one namespace, or everywhere.
-pub type Place = Option<String>;
 
 /// What a Tenant needs to know of its platform.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,10 +51,21 @@ struct Entry {
 }
 
 /// Every platform and every Tenant that the watches have seen.
-#[derive(Default)]
 pub struct Directory {
     state: Mutex<State>,
     lists: watch::Sender<()>,
+    /// When lists that are not complete are waited for no longer.
+    late: Instant,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            lists: watch::Sender::default(),
+            late: Instant::now() + LISTS_TIMEOUT,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -81,6 +94,13 @@ impl Directory {
                 return;
             }
         }
+    }
+
+    /// Waits until every announced watch has listed once, but not for one that seems unable to:
+    /// its namespace may be gone, and the others are served without it.
+    pub async fn listed_or_late(&self) {
+        // A longer wait changes nothing.
+        let _ = timeout_at(self.late, self.all_listed()).await;
     }
 
     /// Names of Tenants that have something new to look at, from now on.
@@ -126,6 +146,10 @@ impl Directory {
             Event::Delete(tenant) => state.tenants.entries.get(&name_of(tenant)).cloned(),
             _ => None,
         };
+        if let Event::Delete(tenant) = event {
+            // Also one that cannot be read any more.
+            state.tenants.entries.remove(&name_of(tenant));
+        }
         state.tenants.absorb(place, event, |tenant| {
             Some((name_of(tenant), entry(tenant)?))
         });
@@ -144,14 +168,34 @@ impl Directory {
         let here = tenant.namespace().unwrap_or_default();
         let platform = platform_name(tenant);
         let state = self.state();
+        if !state.platforms.has_listed(&platform.namespace) {
+            // Whether it exists is not known yet, and may not be for long.
+            return PlatformFact::NotReady;
+        }
         let known = state.platforms.entries.get(&platform);
         match known {
+            // One that is being deleted comes to no Tenant's help any more.
+            Some(Known {
+                fact: PlatformFact::Missing,
+                ..
+            }) if platform.namespace != here => PlatformFact::NotAllowing,
             Some(known) if platform.namespace == here || known.allowed.contains(&here) => {
                 known.fact.clone()
             }
             None if platform.namespace == here => PlatformFact::Missing,
             _ => PlatformFact::NotAllowing,
         }
+    }
+
+    /// The platform that a Tenant names, if it exists and does not let the Tenant in.
+    pub fn refusing(&self, tenant: &Tenant) -> Option<PlatformFact> {
+        let platform = platform_name(tenant);
+        let state = self.state();
+        let known = state.platforms.entries.get(&platform)?;
+        let here = tenant.namespace().unwrap_or_default();
+        let admits = platform.namespace == here || known.allowed.contains(&here);
+        let exists = known.fact != PlatformFact::Missing;
+        (!admits && exists).then(|| known.fact.clone())
     }
 
     /// An older Tenant of the same platform, let in, that names the same owner.
@@ -184,9 +228,10 @@ impl Directory {
             .collect()
     }
 
-    /// The Tenants of a platform that it lets in; none before all are known.
+    /// The Tenants of a platform that it lets in; none before all are known that can be.
     pub fn count(&self, platform: &PlatformName) -> Option<TenantCount> {
-        self.is_complete().then(|| {
+        let is_settled = self.is_complete() || Instant::now() >= self.late;
+        is_settled.then(|| {
             let counts = self.counts();
             counts.get(platform).copied().unwrap_or_default()
         })
@@ -268,7 +313,9 @@ fn known(platform: Option<&CreatorPlatform>) -> Known {
     let status = platform.status.as_ref();
     let conditions = status.map_or(&[][..], |status| &status.conditions);
     let grants = &platform.spec.tenants;
-    let fact = if holds(conditions, "AuthReady") {
+    let fact = if platform.metadata.deletion_timestamp.is_some() {
+        PlatformFact::Missing
+    } else if holds(conditions, "AuthReady") {
         PlatformFact::Ready {
             public_url: resolve::public_url_of(platform),
             grants: Box::new(grants.clone()),
@@ -301,85 +348,4 @@ fn holds(conditions: &[Condition], kind: &str) -> bool {
     conditions
         .iter()
         .any(|one| one.kind == kind && one.status == ConditionStatus::True)
-}
-
-/// What a watch has seen; a list after a gap shows what vanished meanwhile.
-struct Roll<K, V> {
-    entries: HashMap<K, V>,
-    listed: HashMap<Place, bool>,
-    relisting: HashMap<Place, HashSet<K>>,
-}
-
-impl<K, V> Default for Roll<K, V> {
-    fn default() -> Self {
-        Self {
-            entries: HashMap::new(),
-            listed: HashMap::new(),
-            relisting: HashMap::new(),
-        }
-    }
-}
-
-/// Names that carry their namespace.
-trait InNamespace {
-    fn is_in(&self, place: &Place) -> bool;
-}
-
-impl InNamespace for PlatformName {
-    fn is_in(&self, place: &Place) -> bool {
-        place.as_ref().is_none_or(|one| *one == self.namespace)
-    }
-}
-
-impl InNamespace for TenantName {
-    fn is_in(&self, place: &Place) -> bool {
-        place.as_ref().is_none_or(|one| *one == self.namespace)
-    }
-}
-
-impl<K: Clone + Eq + Hash + InNamespace, V: PartialEq> Roll<K, V> {
-    /// Takes in an event; answers whose line is another one now.
-    fn absorb<T>(
-        &mut self,
-        place: &Place,
-        event: &Event<T>,
-        line: impl Fn(&T) -> Option<(K, V)>,
-    ) -> Vec<K> {
-        match event {
-            Event::Init => {
-                self.relisting.insert(place.clone(), HashSet::new());
-                Vec::new()
-            }
-            Event::InitApply(object) | Event::Apply(object) => {
-                let Some((name, value)) = line(object) else {
-                    return Vec::new();
-                };
-                if let Some(listed) = self.relisting.get_mut(place) {
-                    listed.insert(name.clone());
-                }
-                if self.entries.get(&name) == Some(&value) {
-                    return Vec::new();
-                }
-                self.entries.insert(name.clone(), value);
-                vec![name]
-            }
-            Event::InitDone => {
-                let listed = self.relisting.remove(place).unwrap_or_default();
-                let gone = |name: &&K| name.is_in(place) && !listed.contains(*name);
-                let gone: Vec<K> = self.entries.keys().filter(gone).cloned().collect();
-                for name in &gone {
-                    self.entries.remove(name);
-                }
-                self.listed.insert(place.clone(), true);
-                gone
-            }
-            Event::Delete(object) => {
-                let Some((name, _)) = line(object) else {
-                    return Vec::new();
-                };
-                self.entries.remove(&name);
-                vec![name]
-            }
-        }
-    }
 }

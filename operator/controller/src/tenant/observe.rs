@@ -1,6 +1,6 @@
 //! All reads of one look at a Tenant.
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::ResourceExt as _;
 use kube::api::Api;
 use operator_core::api::Tenant;
@@ -23,9 +23,22 @@ pub(super) async fn observe(
         guest: name.namespace != subject.name.namespace,
         rival: context.directory.rival_of(tenant),
         platform,
+        withdrawn: false,
+        namespace_ends: false,
         account: None,
         owner_secret: OwnerSecret::Absent,
     };
+    if tenant.metadata.deletion_timestamp.is_some() {
+        facts.namespace_ends = namespace_ends(context, &subject.name.namespace).await;
+        if facts.namespace_ends && !facts.guest {
+            return Ok(facts);
+        }
+        // Its account is shut all the same.
+        if let Some(platform) = context.directory.refusing(tenant) {
+            facts.platform = platform;
+            facts.withdrawn = true;
+        }
+    }
     if !matches!(facts.platform, PlatformFact::Ready { .. }) {
         return Ok(facts);
     }
@@ -45,6 +58,20 @@ pub(super) async fn observe(
         facts.owner_secret = look_for_secret(context, subject).await?;
     }
     Ok(facts)
+}
+
+/// Whether a namespace is being deleted. The right to ask goes with the namespace; without an
+/// answer the Tenant is treated as one of a namespace that stays.
+async fn namespace_ends(context: &Context, name: &str) -> bool {
+    let namespaces: Api<Namespace> = Api::all(context.client.clone());
+    match namespaces.get_metadata_opt(name).await {
+        Ok(Some(found)) => found.metadata.deletion_timestamp.is_some(),
+        Ok(None) => true,
+        Err(error) => {
+            tracing::warn!(namespace = name, %error, "a namespace could not be read");
+            false
+        }
+    }
 }
 
 async fn look_for_secret(context: &Context, subject: &Subject) -> Result<OwnerSecret, Error> {

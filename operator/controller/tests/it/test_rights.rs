@@ -136,6 +136,7 @@ const VERBS: [&str; 6] = ["get", "list", "watch", "create", "patch", "delete"];
 pub(crate) fn for_tenants() -> BTreeSet<Right> {
     let right = |resource: &str, verb| ("creatorplatform.io".to_owned(), resource.to_owned(), verb);
     [
+        (String::new(), "namespaces".to_owned(), "get"),
         right("tenants", "get"),
         right("tenants", "patch"),
         right("tenants/status", "patch"),
@@ -190,7 +191,7 @@ fn used_by(call: &Call) -> Vec<Right> {
         _ => return Vec::new(),
     };
     let rest = match rest {
-        ["namespaces", _, rest @ ..] => rest,
+        ["namespaces", _, _, ..] => &rest[2..],
         _ => rest,
     };
     let (resource, named) = match *rest {

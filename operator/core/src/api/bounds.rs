@@ -40,6 +40,14 @@ macro_rules! host {
     };
 }
 
+/// What looks like an IPv6 address, of these digits; whether it is one is decided when the spec is
+/// resolved.
+macro_rules! ipv6 {
+    ($digits:literal) => {
+        concat!("[", $digits, "]{0,4}(:[", $digits, "]{0,4}){2,7}")
+    };
+}
+
 /// A port from 1 to 65535, behind its colon.
 macro_rules! port {
     () => {
@@ -52,6 +60,8 @@ macro_rules! port {
 
 /// Shape of a DNS name such as `db.example.org`, or of an IPv4 address.
 pub const HOSTNAME: &str = concat!("^", host!("a-z"), "$");
+/// Shape of a DNS name, or of an address of IPv4 or IPv6.
+pub const HOST: &str = concat!("^(", host!("a-z"), "|", ipv6!("0-9a-fA-F"), ")$");
 /// Shape of the name of an object of Kubernetes, whose labels may be longer than those of DNS.
 pub const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 /// Shape of a name that becomes one label of a DNS name.
@@ -60,8 +70,11 @@ pub const LABEL: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 pub const DATA_KEY: &str = r"^[-._a-zA-Z0-9]+$";
 /// Shape of a base URL: no credentials, query or fragment.
 pub const BASE_URL: &str = concat!(
-    "^https?://",
+    "^https?://(",
     host!("a-zA-Z"),
+    "|\\[",
+    ipv6!("0-9a-fA-F"),
+    "\\])",
     port!(),
     "(/[-._~a-zA-Z0-9/]*)?$"
 );
@@ -82,7 +95,15 @@ pub const EMAIL: &str = concat!(
     r"[^\x00-\x2F\x3A-\x40\x5B-\x60\x7B-\x7F])?$",
 );
 /// Scheme, host and port as browsers send them: in lower case, without a path.
-pub const ORIGIN: &str = concat!("^https?://", host!("a-z"), port!(), "$");
+pub const ORIGIN: &str = concat!(
+    "^https?://(",
+    host!("a-z"),
+    "|\\[",
+    ipv6!("0-9a-f"),
+    "\\])",
+    port!(),
+    "$"
+);
 /// Characters of an IP range such as `10.0.0.0/8`; a rule says whether it is one.
 pub const IP_RANGE: &str = r"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$";
 /// Characters of an IP range with its length; a rule says whether it is one.
@@ -146,6 +167,16 @@ pub fn string_map(_: &mut SchemaGenerator) -> Schema {
         "type": "object",
         "maxProperties": 64,
         "additionalProperties": {"type": "string", "maxLength": 1024},
+    })
+}
+
+/// A list of objects that the server keeps as they are; who replaces one replaces all.
+pub fn free_form_list(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 32,
+        "x-kubernetes-list-type": "atomic",
+        "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
     })
 }
 

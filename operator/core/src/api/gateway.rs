@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use shared_config::limits;
 
 use super::bounds;
@@ -63,6 +64,10 @@ pub struct Gateway {
     /// Compute resources of the gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// Overrides of the pod template, with the same bounds as those of services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "bounds::free_form")]
+    pub pod_template: Option<Map<String, Value>>,
     /// Type of the gateway's Service.
     #[serde(default)]
     pub service_type: ServiceType,
@@ -111,6 +116,7 @@ impl Default for Gateway {
             public_url: None,
             replicas: two(),
             resources: None,
+            pod_template: None,
             service_type: ServiceType::default(),
             node_port: None,
             ingress: None,

@@ -3,8 +3,10 @@
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::bounds::{self, Span};
+use super::pods::JobSettings;
 use super::storage::Storage;
 use super::stores::{ExternalUrl, StoreMode};
 use super::workload::Resources;
@@ -35,6 +37,14 @@ pub struct Ollama {
     /// Compute resources of Ollama.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// Overrides of the pod template, with the same bounds as those of services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "bounds::free_form")]
+    pub pod_template: Option<Map<String, Value>>,
+    /// The Job that makes the models available. Its resources are also those of the containers
+    /// that copy models from images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models_job: Option<JobSettings>,
     /// GPUs of Ollama.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<Gpu>,
@@ -57,6 +67,8 @@ impl Default for Ollama {
             mode: StoreMode::default(),
             storage: model_storage(),
             resources: None,
+            pod_template: None,
+            models_job: None,
             gpu: None,
             keep_alive: half_an_hour(),
             models: models(),

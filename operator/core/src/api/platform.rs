@@ -9,6 +9,7 @@ use super::gateway::Gateway;
 use super::images::Images;
 use super::model_servers::ModelServer;
 use super::ollama::Ollama;
+use super::pods::PodDefaults;
 use super::policy::{Drift, Migrations, Monitoring, NetworkPolicies};
 use super::postgres::Postgres;
 use super::retention::Retention;
@@ -64,13 +65,16 @@ pub struct CreatorPlatformSpec {
     /// Version of the four services and of the database schema.
     #[serde(default = "version")]
     #[schemars(
-        length(min = 1, max = 64),
-        regex(pattern = r"^[a-zA-Z0-9][-._a-zA-Z0-9]*$")
+        length(min = 1, max = 63),
+        regex(pattern = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$")
     )]
     pub version: String,
     /// Container images.
     #[serde(default)]
     pub images: Images,
+    /// Settings of every pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_defaults: Option<PodDefaults>,
     /// The four services.
     #[serde(default)]
     pub services: Services,

@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::{self, Span};
+use super::pods::JobSettings;
 
 /// How database migrations run.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Migrations {
     /// Maximum time that a migration waits for a lock.
@@ -24,6 +25,9 @@ pub struct Migrations {
     /// Takes a database dump before migrating; requires `postgres.managed.backup`.
     #[serde(default)]
     pub require_backup: bool,
+    /// Settings of the migration Job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobSettings>,
 }
 
 impl Default for Migrations {
@@ -33,6 +37,7 @@ impl Default for Migrations {
             statement_timeout: five_minutes(),
             backoff_limit: three(),
             require_backup: false,
+            job: None,
         }
     }
 }

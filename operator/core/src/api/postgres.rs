@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::bounds;
+use super::pods::JobSettings;
 use super::storage::Storage;
 use super::workload::{NameRef, Resources};
 
@@ -65,6 +67,10 @@ pub struct ManagedPostgres {
     /// Compute resources of PostgreSQL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// Overrides of the pod template, with the same bounds as those of services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "bounds::free_form")]
+    pub pod_template: Option<Map<String, Value>>,
     /// Settings for `postgresql.conf`; a change restarts the server.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "bounds::string_map")]
@@ -79,6 +85,7 @@ impl Default for ManagedPostgres {
         Self {
             storage: data_storage(),
             resources: None,
+            pod_template: None,
             parameters: BTreeMap::new(),
             backup: None,
         }
@@ -100,6 +107,9 @@ pub struct Backup {
     /// Volume that stores the dumps.
     #[serde(default = "backup_storage")]
     pub storage: Storage,
+    /// Settings of the pods that take the dumps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobSettings>,
 }
 
 /// TLS mode of the connection, as in libpq.
@@ -137,7 +147,7 @@ impl SslMode {
 #[serde(rename_all = "camelCase")]
 pub struct ExternalPostgres {
     /// Host name or IP address.
-    #[schemars(length(min = 1, max = 253), regex(pattern = bounds::HOSTNAME))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = bounds::HOST))]
     pub host: String,
     /// TCP port.
     #[serde(default = "postgres_port")]
@@ -168,6 +178,11 @@ pub struct CloudnativePg {
     /// Compute resources of each instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// The field `affinity` of the cluster, merged over what `spec.podDefaults` says: nodeSelector,
+    /// tolerations, nodeAffinity and rules for pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "bounds::free_form")]
+    pub affinity: Option<Map<String, Value>>,
     /// Image of PostgreSQL 15. The default of `CloudNativePG` itself may be a newer version.
     #[serde(default = "cloudnative_image")]
     #[schemars(length(min = 1, max = 300), regex(pattern = bounds::IMAGE))]
@@ -180,6 +195,7 @@ impl Default for CloudnativePg {
             instances: three(),
             storage: data_storage(),
             resources: None,
+            affinity: None,
             image: cloudnative_image(),
         }
     }

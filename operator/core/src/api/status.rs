@@ -22,7 +22,8 @@ pub struct PlatformStatus {
     pub observed_generation: Option<i64>,
     /// Conditions: `Ready`, `Reconciling` and `Stalled`, one for each component, and
     /// `RetrievalCalibrated`: whether the embedding model can be relied on. With an ingress or a
-    /// route, `ClientAddressesKnown`: whether the gateway can tell visitors apart.
+    /// route, `ClientAddressesKnown`: whether the gateway can tell visitors apart. `SoleOperator`
+    /// is there, and False, while two operators manage the platform.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -54,10 +55,25 @@ pub struct PlatformStatus {
     /// Number of Tenants of the platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenants: Option<TenantCount>,
+    /// The operator that wrote this status, where it runs in the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<OperatorStatus>,
     /// Changes that the operator would make, one per line; only while `spec.suspend` is true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 101), inner(length(max = 512)))]
     pub pending_plan: Vec<String>,
+}
+
+/// An operator.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorStatus {
+    /// Its namespace and the name of its Deployment.
+    #[schemars(length(max = 128))]
+    pub name: String,
+    /// Its version.
+    #[schemars(length(max = 64))]
+    pub version: String,
 }
 
 /// Running version and target version.

@@ -3,6 +3,7 @@
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::bounds;
 use super::storage::Storage;
@@ -40,6 +41,10 @@ pub struct Redis {
     /// Compute resources of Redis. `maxmemory` is three quarters of the memory limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// Overrides of the pod template, with the same bounds as those of services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "bounds::free_form")]
+    pub pod_template: Option<Map<String, Value>>,
     /// Address of the external server, in mode `external`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalRedis>,
@@ -51,6 +56,7 @@ impl Default for Redis {
             mode: StoreMode::default(),
             storage: redis_storage(),
             resources: None,
+            pod_template: None,
             external: None,
         }
     }
@@ -61,7 +67,7 @@ impl Default for Redis {
 #[serde(rename_all = "camelCase")]
 pub struct ExternalRedis {
     /// Host name or IP address.
-    #[schemars(length(min = 1, max = 253), regex(pattern = bounds::HOSTNAME))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = bounds::HOST))]
     pub host: String,
     /// TCP port.
     #[serde(default = "redis_port")]
@@ -96,6 +102,10 @@ pub struct Chroma {
     /// Compute resources of Chroma.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// Overrides of the pod template, with the same bounds as those of services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "bounds::free_form")]
+    pub pod_template: Option<Map<String, Value>>,
     /// Address of the external server, in mode `external`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalUrl>,
@@ -107,6 +117,7 @@ impl Default for Chroma {
             mode: StoreMode::default(),
             storage: chroma_storage(),
             resources: None,
+            pod_template: None,
             external: None,
         }
     }

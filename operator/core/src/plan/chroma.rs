@@ -1,6 +1,6 @@
 //! Chroma: one replica, reachable from ai-engine only, since it has no authentication.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared_config::Store;
 
 use crate::api::stores::StoreMode;
@@ -14,7 +14,8 @@ const COMPONENT: Component = Component::Store(Store::Chroma);
 /// The container of a force-deleted pod may still write to the volume, so the start waits until it
 /// exits.
 const START: &str = "exec 9> /data/.lock; flock 9; \
-                     exec chroma run --path /data --host 0.0.0.0 --port 8000";
+                     case $POD_IP in *:*) host=[::] ;; *) host=0.0.0.0 ;; esac; \
+                     exec chroma run --path /data --host \"$host\" --port 8000";
 
 /// Where ai-engine finds Chroma.
 pub(crate) fn url(resolved: &Resolved) -> String {
@@ -52,7 +53,14 @@ fn chroma_pod(sketch: &Sketch<'_>, name: &str) -> Pod {
         &sketch.resolved.spec.images.chroma,
         json!({
             "command": ["sh", "-c", START],
-            "env": [pod::variable("HOME", "/tmp"), pod::variable("ANONYMIZED_TELEMETRY", "False")],
+            "env": [
+                pod::variable("HOME", "/tmp"),
+                pod::variable("ANONYMIZED_TELEMETRY", "False"),
+                // A pod of a cluster of IPv6 has no address of IPv4 that others could reach.
+                json!({"name": "POD_IP", "valueFrom": {"fieldRef": {
+                    "apiVersion": "v1", "fieldPath": "status.podIP",
+                }}}),
+            ],
             "ports": [{"name": "http", "containerPort": Store::Chroma.port()}],
             "resources": pod::resources(settings.resources.as_ref(), "50m", "128Mi", "1Gi"),
             "startupProbe": beat(1, 300),
@@ -69,6 +77,7 @@ fn chroma_pod(sketch: &Sketch<'_>, name: &str) -> Pod {
         volumes: vec![json!({"name": "data", "persistentVolumeClaim": {"claimName": name}})],
         grace_seconds: 30,
         spread: None,
-        overrides: None,
+        runs_once: false,
+        overrides: settings.pod_template.clone().map(Value::Object),
     }
 }

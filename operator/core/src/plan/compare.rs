@@ -6,7 +6,7 @@ use crate::api::policy::Drift;
 use crate::object::{Kind, ObjectKey};
 use crate::observed::{Live, Observed, View};
 use crate::plan::differences::{self, Differences};
-use crate::plan::{APPLIED_HASH, Change, Desired, Generate};
+use crate::plan::{APPLIED_HASH, Change, Desired, Generate, job};
 use crate::rollout;
 
 /// The path of a change of which only the hash is known to differ; reading the object tells more.
@@ -120,6 +120,10 @@ fn against(kind: Kind, desired: &Value, live: &Live, drift: Drift) -> Compared {
         found.paths.retain(|path| *path != annotation);
     }
     if kind == Kind::Job {
+        if job::is_superseded(body, desired) {
+            let why = "it has not begun, and its template changed".to_owned();
+            return Change::Replace(why).into();
+        }
         // What others add to a Job is part of its pods from the start.
         return job_change(body, found.paths).into();
     }

@@ -76,7 +76,7 @@ impl<'a> Sketch<'a> {
 
     /// An object that outlives the platform, since it holds data.
     pub(crate) fn retain(&mut self, component: Component, key: ObjectKey, rest: Value) {
-        let body = self.body(component, &key, rest, None);
+        let body = self.body(component, &key, labels::kept(rest), None);
         let desired = Desired::Apply(hashed(body));
         self.drafts.push(Draft {
             component,
@@ -101,7 +101,7 @@ impl<'a> Sketch<'a> {
         generate: &[(&str, Generate)],
     ) {
         let key = ObjectKey::new(Kind::Secret, name);
-        let body = self.body(component, &key, rest, None);
+        let body = self.body(component, &key, labels::kept(rest), None);
         let generate = generate
             .iter()
             .map(|(key, how)| ((*key).to_owned(), *how))

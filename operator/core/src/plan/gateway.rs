@@ -38,7 +38,8 @@ pub fn cluster_config(resolved: &Resolved) -> GatewayConfig {
     });
     GatewayConfig {
         listen: GATEWAY_CONTAINER_PORT.to_string(),
-        resolver: Some("@RESOLVER@".to_owned()),
+        listen_ipv6: "@LISTEN6@".to_owned(),
+        resolver: Some("@RESOLVER@ ipv6=@IPV6@".to_owned()),
         upstreams: upstreams.to_vec(),
         requests_per_second: gateway.limits.requests_per_second,
         burst: gateway.limits.burst,
@@ -59,7 +60,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
     let resolved = sketch.resolved;
     let name = resolved.object_name(COMPONENT.name());
     let config = json!({
-        "start.sh": START,
+        "start.sh": START.replace("@PORT@", &GATEWAY_CONTAINER_PORT.to_string()),
         "nginx.conf": nginx_config(&cluster_config(resolved)),
     });
     sketch.config_map(COMPONENT, &name, &config);
@@ -122,7 +123,12 @@ fn gateway_pod(sketch: &Sketch<'_>, name: &str) -> Pod {
         json!({
             "command": ["sh", "/etc/creator/start.sh"],
             "ports": [{"name": "http", "containerPort": GATEWAY_CONTAINER_PORT}],
-            "resources": pod::resources(settings.resources.as_ref(), "20m", "24Mi", "128Mi"),
+            "resources": pod::resources(
+                settings.resources.as_ref(),
+                "20m",
+                pod::MEMORY_REQUEST,
+                "128Mi",
+            ),
             "startupProbe": answers(1, 60),
             "readinessProbe": answers(5, 3),
             "livenessProbe": answers(20, 3),
@@ -143,7 +149,8 @@ fn gateway_pod(sketch: &Sketch<'_>, name: &str) -> Pod {
         volumes: vec![json!({"name": "config", "configMap": {"name": name}})],
         grace_seconds: 20,
         spread: (settings.replicas > 1).then_some(TopologySpread::Preferred),
-        overrides: None,
+        runs_once: false,
+        overrides: settings.pod_template.clone().map(Value::Object),
     }
 }
 

@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use crate::component::Component;
 use crate::hash;
 use crate::object::{Kind, ObjectKey};
+use crate::plan::compare::applied_hash;
 use crate::plan::draft::Sketch;
 use crate::plan::foundation;
 use crate::plan::pod::{self, Pod};
+use crate::rollout::{self, JobState};
 
 /// Where a Job leaves its last words.
 pub(crate) const TERMINATION_LOG: &str = "/dev/termination-log";
@@ -19,6 +21,8 @@ pub(crate) struct Run {
     pub(crate) container: Value,
     pub(crate) volumes: Vec<Value>,
     pub(crate) backoff_limit: i32,
+    /// What the spec says about it, merged last.
+    pub(crate) overrides: Value,
     /// What makes it another run, besides image, credentials and the retry annotation.
     pub(crate) facts: Vec<String>,
 }
@@ -36,7 +40,8 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>, run: Run) {
         volumes: run.volumes,
         grace_seconds: 30,
         spread: None,
-        overrides: None,
+        runs_once: true,
+        overrides: Some(run.overrides),
     };
     let mut template = pod::template(sketch, pod);
     template["spec"]["restartPolicy"] = json!("Never");
@@ -59,4 +64,18 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>, run: Run) {
     });
     let key = ObjectKey::new(Kind::Job, name);
     sketch.apply(run.component, key, json!({"spec": spec}));
+}
+
+/// Whether a Job that still waits for a node or for its quota is of an earlier template: nothing is
+/// lost if it is made again, and otherwise it would never get the toleration that it lacks.
+pub(crate) fn is_superseded(live: &Value, desired: &Value) -> bool {
+    let status = &live["status"];
+    let works = ["ready", "succeeded"]
+        .iter()
+        .any(|field| status[*field].as_i64().unwrap_or_default() > 0);
+    let before = applied_hash(live);
+    rollout::job(live) == JobState::Running
+        && !works
+        && before.is_some()
+        && before != applied_hash(desired)
 }

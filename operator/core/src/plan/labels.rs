@@ -50,6 +50,16 @@ pub(crate) fn selector(resolved: &Resolved, component: Component) -> Value {
     json!({INSTANCE: resolved.name, COMPONENT: component.name()})
 }
 
+/// An object that outlives the platform, marked for Argo CD. It has the label by which Argo CD may
+/// find the objects of an Application of the same name, and no owner: without these annotations, a
+/// synchronisation that prunes would delete it with its data.
+pub(crate) fn kept(mut rest: Value) -> Value {
+    let annotations = &mut rest["metadata"]["annotations"];
+    annotations["argocd.argoproj.io/compare-options"] = json!("IgnoreExtraneous");
+    annotations["argocd.argoproj.io/sync-options"] = json!("Prune=false,Delete=false");
+    rest
+}
+
 /// The platform as the controller of an object; `None` when its identity is not known.
 pub(crate) fn owner(resolved: &Resolved) -> Option<Value> {
     (!resolved.uid.is_empty()).then(|| {

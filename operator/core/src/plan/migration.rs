@@ -6,7 +6,7 @@ use shared_config::{Service, keys};
 use crate::component::Component;
 use crate::plan::draft::Sketch;
 use crate::plan::postgres::Address;
-use crate::plan::{foundation, job, pod, postgres};
+use crate::plan::{foundation, job, placement, pod, postgres};
 use crate::resolve::Resolved;
 
 const COMPONENT: Component = Component::Migration;
@@ -22,7 +22,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
         json!({
             "command": ["migrate"],
             "env": environment(resolved, &address),
-            "resources": pod::resources(None, "50m", "32Mi", "256Mi"),
+            "resources": pod::job_resources(resolved.spec.migrations.job.as_ref(), "256Mi"),
             "terminationMessagePolicy": "FallbackToLogsOnError",
         }),
     );
@@ -33,6 +33,10 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
         container,
         volumes,
         backoff_limit: resolved.spec.migrations.backoff_limit,
+        overrides: placement::of_job(
+            resolved.spec.migrations.job.as_ref(),
+            placement::JOB_TIMEOUT,
+        ),
         facts: vec![
             resolved.spec.version.clone(),
             format!("{}:{}/{}", address.host, address.port, address.database),
@@ -86,7 +90,7 @@ fn dump_first(sketch: &Sketch<'_>) -> (Vec<Value>, Vec<Value>) {
                 sketch,
                 "backup",
                 "migration",
-                settings.retain,
+                settings,
             )],
             postgres::backup::volumes(sketch.resolved),
         ),

@@ -95,14 +95,15 @@ pub(crate) fn missing_secrets(sketch: &Sketch<'_>) -> Vec<Wait> {
 pub(crate) fn egress(resolved: &Resolved) -> Vec<Value> {
     let servers = resolved.spec.model_servers.iter();
     let mut rules: Vec<Value> = servers
-        .filter_map(|server| rule(resolved, &server.url))
+        .filter_map(|server| rule_for(resolved, &server.url))
         .collect();
     rules.dedup();
     rules
 }
 
-/// Policies know pods, namespaces and addresses, but no names of hosts.
-fn rule(resolved: &Resolved, url: &str) -> Option<Value> {
+/// What a policy has to allow so that a URL is reached. Policies know pods, namespaces and
+/// addresses, but no names of hosts.
+pub(crate) fn rule_for(resolved: &Resolved, url: &str) -> Option<Value> {
     let (host, port) = network::host_and_port(url);
     let ports = json!([{"port": port, "protocol": "TCP"}]);
     if let Ok(address) = host.parse::<IpAddr>() {

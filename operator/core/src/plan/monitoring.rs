@@ -1,7 +1,7 @@
 //! Objects of the Prometheus operator, where it is installed.
 
 use serde_json::{Value, json};
-use shared_config::wiring;
+use shared_config::{Service, Store, wiring};
 
 use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
@@ -37,7 +37,10 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
     }
 }
 
+/// Names are listed in full: what begins with this platform's name may be another's.
 fn rules(namespace: &str, name: &str) -> Value {
+    let services = Service::ALL.map(Service::name).join("|");
+    let stores = Store::ALL.map(Store::name).join("|");
     let ours = format!("namespace=\"{namespace}\"");
     let alert = |alert: &str, expr: String, minutes: u32, severity: &str, summary: &str| {
         json!({
@@ -51,7 +54,7 @@ fn rules(namespace: &str, name: &str) -> Value {
     json!([
         alert(
             "CreatorPlatformServiceDown",
-            format!("up{{{ours},service=~\"{name}-.*\"}} == 0"),
+            format!("up{{{ours},service=~\"{name}-({services})\"}} == 0"),
             5,
             "critical",
             "A service of the platform is not reachable.",
@@ -60,7 +63,8 @@ fn rules(namespace: &str, name: &str) -> Value {
             "CreatorPlatformVolumeNearlyFull",
             format!(
                 "kubelet_volume_stats_available_bytes\
-                 {{{ours},persistentvolumeclaim=~\"{name}-.*\"}} \
+                 {{{ours},persistentvolumeclaim=~\
+                 \"{name}-({stores}|files|backup|postgres-[0-9]+(-wal)?)\"}} \
                  / kubelet_volume_stats_capacity_bytes < 0.1"
             ),
             15,
@@ -69,7 +73,10 @@ fn rules(namespace: &str, name: &str) -> Value {
         ),
         alert(
             "CreatorPlatformJobFailed",
-            format!("kube_job_status_failed{{{ours},job_name=~\"{name}-(migrate|backup).*\"}} > 0"),
+            format!(
+                "kube_job_status_failed\
+                 {{{ours},job_name=~\"{name}-(migrate-[0-9a-f]{{8}}|backup-[0-9]+)\"}} > 0"
+            ),
             15,
             "warning",
             "A migration or a backup of the platform failed.",

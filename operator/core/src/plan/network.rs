@@ -44,7 +44,7 @@ enum End {
     Part(Component),
     /// Pods of the database cluster, which another operator labels.
     Cnpg,
-    /// The operator, in whatever namespace it runs.
+    /// The operator, in its own namespace where that is known.
     Operator,
     /// Every pod of the cluster.
     AnyPod,
@@ -85,23 +85,16 @@ pub(crate) fn policies(sketch: &mut Sketch<'_>) {
         let ingress: Vec<Value> = table
             .iter()
             .filter(|row| row.to == part)
-            .map(|row| rule(sketch.resolved, "from", &row.from, row.port))
+            .map(|row| rule(sketch, "from", &row.from, row.port))
             .collect();
         let mut egress: Vec<Value> = table
             .iter()
             .filter(|row| row.from == part)
-            .map(|row| rule(sketch.resolved, "to", &row.to, row.port))
+            .map(|row| rule(sketch, "to", &row.to, row.port))
             .collect();
-        if fetches_sites(component) {
-            egress.extend(sites(sketch.resolved));
-        }
-        if component == Component::Service(Service::AiEngine) {
-            egress.extend(model_servers::egress(sketch.resolved));
-        }
+        egress.extend(named_by_users(sketch.resolved, component));
         if !egress.is_empty() {
-            egress.push(json!({"ports": [
-                {"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"},
-            ]}));
+            egress.push(name_servers());
         }
         let mut spec = json!({
             "podSelector": {"matchLabels": labels::selector(sketch.resolved, component)},
@@ -116,19 +109,50 @@ pub(crate) fn policies(sketch: &mut Sketch<'_>) {
     }
 }
 
-/// Whether a component asks hosts that creators name.
-fn fetches_sites(component: Component) -> bool {
-    component == Component::Service(Service::CreatorHub)
+/// Name servers of the cluster. Their pods listen on 5353 in OpenShift, and a policy sees the port
+/// behind the Service.
+fn name_servers() -> Value {
+    let ports = [53, 5353].into_iter().flat_map(|port| {
+        ["UDP", "TCP"].map(|protocol| json!({"port": port, "protocol": protocol}))
+    });
+    json!({"ports": ports.collect::<Vec<_>>()})
 }
 
-/// The hosts that creators may name: the rules of the fetcher's own guard, as policies have them.
-fn sites(resolved: &Resolved) -> Vec<Value> {
+/// The hosts that the spec or creators name.
+fn named_by_users(resolved: &Resolved, component: Component) -> Vec<Value> {
+    match component {
+        Component::Service(Service::CreatorHub) => public_hosts(resolved, &[80, 443]),
+        // Providers of channels.
+        Component::Service(Service::Channel) => public_hosts(resolved, &[443]),
+        Component::Service(Service::AiEngine) => model_servers::egress(resolved),
+        Component::Models => model_files(resolved),
+        _ => Vec::new(),
+    }
+}
+
+/// Where the models Job downloads files from: it does that itself, and Ollama gets them from it.
+fn model_files(resolved: &Resolved) -> Vec<Value> {
+    let urls = resolved.spec.ollama.models.iter();
+    let urls = urls.filter_map(|model| model.url.as_deref());
+    let mut rules: Vec<Value> = Vec::new();
+    for rule in urls.filter_map(|url| model_servers::rule_for(resolved, url)) {
+        if !rules.contains(&rule) {
+            rules.push(rule);
+        }
+    }
+    rules
+}
+
+/// Hosts that others may name: the rules of the fetcher's own guard, as policies have them. What
+/// is not public is reached only where the spec lists its network.
+fn public_hosts(resolved: &Resolved, ports: &[u16]) -> Vec<Value> {
     let blocks = resolved.allowed_networks.blocks();
     let (public, listed): (Vec<&Block>, Vec<&Block>) = blocks
         .iter()
         .partition(|block| block.reach == Reach::Public);
     let peers = |blocks: &[&Block]| blocks.iter().copied().map(block).collect::<Vec<_>>();
-    let ports = [80, 443].map(|port| json!({"port": port, "protocol": "TCP"}));
+    let tcp = |port: &u16| json!({"port": port, "protocol": "TCP"});
+    let ports: Vec<Value> = ports.iter().map(tcp).collect();
     let mut rules = vec![json!({"to": peers(&public), "ports": ports})];
     if !listed.is_empty() {
         // A policy sees the port behind a Service, which may be any.
@@ -152,7 +176,8 @@ fn policy(sketch: &mut Sketch<'_>, component: Component, suffix: &str, spec: &Va
     sketch.apply(component, key, json!({"spec": spec}));
 }
 
-fn rule(resolved: &Resolved, side: &str, end: &End, port: u16) -> Value {
+fn rule(sketch: &Sketch<'_>, side: &str, end: &End, port: u16) -> Value {
+    let resolved = sketch.resolved;
     let mut rule = json!({"ports": [{"port": port, "protocol": "TCP"}]});
     match end {
         End::Anybody => {}
@@ -165,8 +190,14 @@ fn rule(resolved: &Resolved, side: &str, end: &End, port: u16) -> Value {
             rule[side] = json!([{"podSelector": {"matchLabels": {"cnpg.io/cluster": cluster}}}]);
         }
         End::Operator => {
+            // Pods of other namespaces can give themselves the operator's label.
+            let home = sketch.observed.operator_namespace.as_ref();
+            let namespace = home.map_or_else(
+                || json!({}),
+                |name| json!({"matchLabels": {"kubernetes.io/metadata.name": name}}),
+            );
             rule[side] = json!([{
-                "namespaceSelector": {},
+                "namespaceSelector": namespace,
                 "podSelector": {"matchLabels": {"app.kubernetes.io/name": labels::MANAGER}},
             }]);
         }
@@ -260,17 +291,17 @@ fn of_service(resolved: &Resolved, service: Service) -> Vec<Allowed> {
     rows
 }
 
-/// What goes out of the cluster, beside the hosts of sites: providers of channels, models, email.
+/// What goes out of the cluster beside the hosts that users name: models and email.
 fn outside(resolved: &Resolved) -> Vec<Allowed> {
-    let mut rows = vec![allowed(part(Service::Channel), End::Anybody, 443)];
+    let mut rows = Vec::new();
     if resolved.spec.auth.smtp_secret_ref.is_some() {
         // Which of them it is stands in the Secret.
         let ports = [25, 465, 587, 2525];
         rows.extend(ports.map(|port| allowed(part(Service::Auth), End::Anybody, port)));
     }
-    let fetched = |model: &crate::api::ollama::Model| model.source != ModelSource::Image;
+    let pulled = |model: &crate::api::ollama::Model| model.source == ModelSource::Pull;
     let ollama = &resolved.spec.ollama;
-    if ollama.mode == StoreMode::Managed && ollama.models.iter().any(fetched) {
+    if ollama.mode == StoreMode::Managed && ollama.models.iter().any(pulled) {
         rows.push(allowed(
             End::Part(Component::Store(Store::Ollama)),
             End::Anybody,
@@ -324,8 +355,16 @@ fn port_of_url(url: &str) -> u16 {
 /// The host and the port of a base URL.
 pub(crate) fn host_and_port(url: &str) -> (&str, u16) {
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-    let authority = rest.split('/').next().unwrap_or_default();
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let authority = authority.rsplit('@').next().unwrap_or_default();
     let default = if scheme == "https" { 443 } else { 80 };
+    if let Some((address, port)) = authority
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
+        let port = port.strip_prefix(':').and_then(|port| port.parse().ok());
+        return (address, port.unwrap_or(default));
+    }
     authority
         .rsplit_once(':')
         .and_then(|(host, port)| Some((host, port.parse().ok()?)))

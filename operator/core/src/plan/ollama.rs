@@ -12,7 +12,7 @@ use crate::hash;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{foundation, job, labels, network, volume};
+use crate::plan::{foundation, job, labels, network, placement, volume};
 use crate::resolve::Resolved;
 
 const COMPONENT: Component = Component::Store(Store::Ollama);
@@ -44,7 +44,14 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
         volumes: vec![json!({"name": "data", "persistentVolumeClaim": {"claimName": name}})],
         grace_seconds: 30,
         spread: None,
-        overrides: None,
+        runs_once: false,
+        overrides: sketch
+            .resolved
+            .spec
+            .ollama
+            .pod_template
+            .clone()
+            .map(Value::Object),
     };
     let template = pod::template(sketch, pod);
     let deployment = json!({
@@ -81,7 +88,8 @@ fn server(sketch: &Sketch<'_>) -> Value {
             "command": ["ollama", "serve"],
             "env": [
                 pod::variable("HOME", "/tmp"),
-                pod::variable("OLLAMA_HOST", "0.0.0.0:11434"),
+                // Without a host it listens for both families of addresses.
+                pod::variable("OLLAMA_HOST", ":11434"),
                 pod::variable("OLLAMA_MODELS", "/data/models"),
                 pod::variable("OLLAMA_KEEP_ALIVE", keep_alive(settings.keep_alive.seconds())),
             ],
@@ -121,7 +129,10 @@ fn copies(sketch: &Sketch<'_>) -> Vec<Value> {
             image,
             json!({
                 "command": ["sh", "-c", script],
-                "resources": pod::resources(None, "50m", "32Mi", "256Mi"),
+                "resources": pod::job_resources(
+                    sketch.resolved.spec.ollama.models_job.as_ref(),
+                    "256Mi",
+                ),
                 "volumeMounts": [{"name": "data", "mountPath": "/data"}],
             }),
         )
@@ -149,7 +160,7 @@ pub(crate) fn models(sketch: &mut Sketch<'_>) {
                 pod::variable(keys::EMBEDDING_MODEL, resolved.model(ModelUse::Embedding)),
                 pod::variable(keys::TERMINATION_LOG, job::TERMINATION_LOG),
             ],
-            "resources": pod::resources(None, "20m", "32Mi", "128Mi"),
+            "resources": pod::job_resources(resolved.spec.ollama.models_job.as_ref(), "128Mi"),
             "terminationMessagePolicy": "FallbackToLogsOnError",
         }),
     );
@@ -161,6 +172,10 @@ pub(crate) fn models(sketch: &mut Sketch<'_>) {
             container,
             volumes: Vec::new(),
             backoff_limit: 6,
+            overrides: placement::of_job(
+                resolved.spec.ollama.models_job.as_ref(),
+                placement::MODELS_TIMEOUT,
+            ),
             facts: vec![
                 list,
                 // A volume that was emptied by a change of mode or class needs its models again.

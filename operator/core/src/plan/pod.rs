@@ -4,14 +4,22 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::api::Quantity;
+use crate::api::pods::{JobSettings, UserIds};
 use crate::api::workload::{Amounts, Resources, TopologySpread};
 use crate::component::Component;
 use crate::hash;
 use crate::plan::draft::{MissingKey, Sketch};
-use crate::plan::{CONFIG_HASH, labels, merge};
+use crate::plan::{CONFIG_HASH, labels, merge, placement};
+use crate::resolve::Resolved;
 
-/// The user and group that every container runs as.
+/// The user and group that every container runs as, unless the namespace assigns them.
 pub(crate) const USER: i64 = 10_001;
+
+/// Memory that small containers request: administrators often require this much at least.
+pub(crate) const MEMORY_REQUEST: &str = "64Mi";
+/// Limit of CPU of a container that runs to an end.
+const JOB_CPU: &str = "1";
 
 /// What differs between pods.
 pub(crate) struct Pod {
@@ -22,6 +30,8 @@ pub(crate) struct Pod {
     pub(crate) volumes: Vec<Value>,
     pub(crate) grace_seconds: i64,
     pub(crate) spread: Option<TopologySpread>,
+    /// Whether it ends by itself, as the pods of Jobs do.
+    pub(crate) runs_once: bool,
     /// Overrides of the spec's owner: merged last.
     pub(crate) overrides: Option<Value>,
 }
@@ -34,14 +44,7 @@ pub(crate) fn template(sketch: &mut Sketch<'_>, pod: Pod) -> Value {
         "automountServiceAccountToken": false,
         "serviceAccountName": pod.service_account,
         "terminationGracePeriodSeconds": pod.grace_seconds,
-        "securityContext": {
-            "runAsNonRoot": true,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": security(sketch.resolved),
         "containers": pod.containers,
         "volumes": volumes,
     });
@@ -62,13 +65,33 @@ pub(crate) fn template(sketch: &mut Sketch<'_>, pod: Pod) -> Value {
         "metadata": {"labels": labels::of_pod(sketch.resolved, pod.component)},
         "spec": spec,
     });
+    if pod.runs_once {
+        merge::strategic(&mut template, &placement::outside_of_meshes());
+    }
+    let defaults = placement::defaults(sketch.resolved, pod.component);
+    merge::strategic(&mut template, &defaults);
     if let Some(overrides) = &pod.overrides {
         merge::strategic(&mut template, overrides);
-        merge::canonical_amounts(&mut template);
     }
+    merge::canonical_amounts(&mut template);
     let hash = config_hash(sketch, pod.component, &template["spec"]);
     template["metadata"]["annotations"][CONFIG_HASH] = json!(hash);
     template
+}
+
+/// Restricted in the sense of Pod Security, with ids of ours or of the namespace.
+fn security(resolved: &Resolved) -> Value {
+    let mut context = json!({
+        "runAsNonRoot": true,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    });
+    if placement::user_ids(resolved) == UserIds::Fixed {
+        for field in ["runAsUser", "runAsGroup", "fsGroup"] {
+            context[field] = json!(USER);
+        }
+    }
+    context
 }
 
 /// A container with the restricted security context and a writable `/tmp`.
@@ -96,7 +119,7 @@ pub(crate) fn resources(given: Option<&Resources>, cpu: &str, memory: &str, limi
         .and_then(|all| all.requests.as_ref())
         .unwrap_or(&empty);
     let limits = given.and_then(|all| all.limits.as_ref()).unwrap_or(&empty);
-    let amount = |chosen: Option<&crate::api::Quantity>, default: &str| {
+    let amount = |chosen: Option<&Quantity>, default: &str| {
         chosen.map_or_else(|| default.into(), Clone::clone)
     };
     let limit = amount(limits.memory.as_ref(), limit);
@@ -117,6 +140,20 @@ pub(crate) fn resources(given: Option<&Resources>, cpu: &str, memory: &str, limi
         .unwrap_or(cpu);
     out["requests"]["cpu"] = json!(cpu.canonical());
     if let Some(most) = &limits.cpu {
+        out["limits"]["cpu"] = json!(most.canonical());
+    }
+    out
+}
+
+/// Amounts of a container that runs to an end. Its limit of CPU costs it nothing, since it works
+/// on one thing at a time, and a quota on limits counts only what has one.
+pub(crate) fn job_resources(given: Option<&JobSettings>, limit: &str) -> Value {
+    let given = given.and_then(|all| all.resources.as_ref());
+    let mut out = resources(given, "50m", MEMORY_REQUEST, limit);
+    if out["limits"].get("cpu").is_none() {
+        let requested = Quantity::from(out["requests"]["cpu"].as_str().unwrap_or_default());
+        let usual = Quantity::from(JOB_CPU);
+        let most = if requested > usual { requested } else { usual };
         out["limits"]["cpu"] = json!(most.canonical());
     }
     out

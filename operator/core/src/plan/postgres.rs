@@ -6,12 +6,15 @@ use serde_json::{Value, json};
 use shared_config::{Store, wiring};
 
 use crate::api::Quantity;
+use crate::api::pods::UserIds;
 use crate::api::postgres::{CloudnativePg, ManagedPostgres, PostgresMode};
 use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{Generate, foundation, network, stateful_set, volume};
+use crate::plan::{
+    Generate, foundation, merge, network, placement, stateful_set, volume,
+};
 use crate::resolve::Resolved;
 
 pub(crate) mod backup;
@@ -19,6 +22,9 @@ pub(crate) mod backup;
 pub(crate) const COMPONENT: Component = Component::Store(Store::Postgres);
 const START: &str = include_str!("assets/postgres.sh");
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\npostgres:x:10001:10001::/tmp:/bin/sh\n";
+/// The group is 0 on OpenShift; what it is changes nothing here.
+const WRITE_PASSWD: &str = "printf 'root:x:0:0:root:/root:/bin/sh\\n\
+    postgres:x:%s:%s::/tmp:/bin/sh\\n' \"$(id -u)\" \"$(id -g)\" > /tmp/passwd";
 const HBA: &str = "local all all scram-sha-256\nhost all all all scram-sha-256\n";
 const DEFAULT_LIMIT: &str = "1Gi";
 
@@ -102,7 +108,7 @@ fn postgres_pod(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> 
     Pod {
         component: COMPONENT,
         service_account: foundation::service_account(sketch.resolved),
-        init_containers: Vec::new(),
+        init_containers: own_passwd(sketch, settings),
         containers: vec![container],
         volumes: vec![
             json!({"name": "data", "persistentVolumeClaim": {"claimName": name}}),
@@ -110,8 +116,27 @@ fn postgres_pod(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> 
         ],
         grace_seconds: 60,
         spread: None,
-        overrides: None,
+        runs_once: false,
+        overrides: settings.pod_template.clone().map(Value::Object),
     }
+}
+
+/// PostgreSQL asks for the name of its user. With an id of the namespace, that name is written
+/// when the pod starts; a file of the volume is mounted like one of the `ConfigMap`.
+fn own_passwd(sketch: &Sketch<'_>, settings: &ManagedPostgres) -> Vec<Value> {
+    if placement::user_ids(sketch.resolved) == UserIds::Fixed {
+        return Vec::new();
+    }
+    let container = pod::container(
+        sketch,
+        "passwd",
+        &sketch.resolved.spec.images.postgres,
+        json!({
+            "command": ["sh", "-c", WRITE_PASSWD],
+            "resources": pod::resources(settings.resources.as_ref(), "10m", "64Mi", "64Mi"),
+        }),
+    );
+    vec![container]
 }
 
 fn server(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> Value {
@@ -122,6 +147,10 @@ fn server(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> Value 
             "timeoutSeconds": 3,
             "failureThreshold": failures,
         })
+    };
+    let passwd = match placement::user_ids(sketch.resolved) {
+        UserIds::Fixed => "config",
+        UserIds::FromNamespace => "tmp",
     };
     pod::container(
         sketch,
@@ -149,7 +178,7 @@ fn server(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> Value 
             "volumeMounts": [
                 {"name": "data", "mountPath": "/data"},
                 {"name": "config", "mountPath": "/etc/creator"},
-                {"name": "config", "mountPath": "/etc/passwd", "subPath": "passwd"},
+                {"name": passwd, "mountPath": "/etc/passwd", "subPath": "passwd"},
             ],
         }),
     )
@@ -206,7 +235,7 @@ fn cluster(sketch: &mut Sketch<'_>, settings: &CloudnativePg) {
     if let Some(class) = &settings.storage.class_name {
         storage["storageClass"] = json!(class);
     }
-    let spec = json!({
+    let mut spec = json!({
         "instances": settings.instances,
         "imageName": settings.image,
         "enableSuperuserAccess": true,
@@ -220,6 +249,8 @@ fn cluster(sketch: &mut Sketch<'_>, settings: &CloudnativePg) {
             "encoding": "UTF8",
         }},
     });
+    let placed = placement::of_cluster(sketch.resolved, settings.affinity.as_ref());
+    merge::strategic(&mut spec, &placed);
     let key = ObjectKey::new(Kind::CnpgCluster, &name);
     // Deleting a cluster deletes its volumes: it outlives the platform as every volume does.
     sketch.retain(COMPONENT, key, json!({"spec": spec}));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared_config::{Service, Store, keys, redis_acl};
 
 use crate::api::Quantity;
@@ -77,7 +77,8 @@ fn redis_pod(sketch: &Sketch<'_>, name: &str) -> Pod {
         ],
         grace_seconds: 30,
         spread: None,
-        overrides: None,
+        runs_once: false,
+        overrides: settings.pod_template.clone().map(Value::Object),
     }
 }
 

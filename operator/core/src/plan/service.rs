@@ -61,11 +61,11 @@ fn service_pod(
     ports: &[(&str, i32)],
 ) -> Pod {
     let resolved = sketch.resolved;
-    let (memory, limit) = match service {
-        Service::Auth => ("48Mi", "256Mi"),
-        Service::CreatorHub => ("48Mi", "1Gi"),
-        Service::AiEngine | Service::Channel => ("32Mi", "256Mi"),
+    let limit = match service {
+        Service::CreatorHub => "1Gi",
+        Service::Auth | Service::AiEngine | Service::Channel => "256Mi",
     };
+    let given = workload.resources.as_ref();
     let probe = |path: &str, period: i32, failures: i32| {
         json!({
             "httpGet": {"path": path, "port": "http"},
@@ -85,7 +85,7 @@ fn service_pod(
             "command": [service.binary(), "serve"],
             "env": environment::of(resolved, service),
             "ports": ports,
-            "resources": pod::resources(workload.resources.as_ref(), "50m", memory, limit),
+            "resources": pod::resources(given, "50m", pod::MEMORY_REQUEST, limit),
             "startupProbe": probe(wiring::LIVEZ, 1, 60),
             "readinessProbe": probe(wiring::READYZ, 2, 3),
             "livenessProbe": probe(wiring::LIVEZ, 20, 3),
@@ -102,6 +102,7 @@ fn service_pod(
         volumes,
         grace_seconds: 15,
         spread: availability::many(workload).then_some(workload.topology_spread),
+        runs_once: false,
         overrides: workload.pod_template.clone().map(Value::Object),
     }
 }

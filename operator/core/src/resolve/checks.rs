@@ -1,18 +1,16 @@
 //! Checks that span sections or look into free-form parts, beyond what the schema can say.
 
-use k8s_openapi::api::core::v1::PodTemplateSpec;
-use serde_json::{Value, json};
-use shared_config::{Service, keys};
+use shared_config::{Retention, Service, keys};
 use shared_egress::{AllowedNetworks, BadNetworks};
 
-use super::{Problem, SUPPORTED, pod_template};
+use super::{Problem, SUPPORTED, addresses, pods};
 use crate::api::CreatorPlatform;
 use crate::api::model_servers::ServedUse;
 use crate::api::ollama::ModelUse;
 use crate::api::workload::Workload;
 
 /// Variables that the operator writes itself.
-const RESERVED: [&str; 54] = [
+const RESERVED: [&str; 55] = [
     keys::LISTEN_ADDR,
     keys::METRICS_ADDR,
     keys::DATABASE_HOST,
@@ -67,6 +65,17 @@ const RESERVED: [&str; 54] = [
     keys::SOCKETS_PER_ADDRESS,
     keys::ADMIN_PASSWORD,
     keys::MIGRATOR_PASSWORD,
+    keys::PROVISIONING_TOKEN,
+];
+/// Variables that come from the Secret of the mail server, where the spec names one.
+const MAIL: [&str; 7] = [
+    keys::SMTP_HOST,
+    keys::SMTP_FROM,
+    keys::SMTP_PORT,
+    keys::SMTP_TLS,
+    keys::SMTP_USERNAME,
+    keys::SMTP_PASSWORD,
+    keys::MAIL_LINK_BASE,
 ];
 
 /// Every problem that only code can see.
@@ -75,9 +84,17 @@ pub(super) fn problems(platform: &CreatorPlatform) -> Vec<Problem> {
     version(&platform.spec.version, &mut found);
     networks(platform, &mut found);
     embeddings(platform, &mut found);
+    pods::problems(platform, &mut found);
+    addresses::problems(platform, &mut found);
     for service in Service::ALL {
         let path = format!("spec.services.{}", section(service));
-        workload(&path, platform.spec.services.workload(service), &mut found);
+        let mail = platform.spec.auth.smtp_secret_ref.is_some();
+        workload(
+            &path,
+            platform.spec.services.workload(service),
+            mail,
+            &mut found,
+        );
     }
     found
 }
@@ -135,10 +152,9 @@ fn embeddings(platform: &CreatorPlatform, found: &mut Vec<Problem>) {
     }
 }
 
-fn workload(path: &str, workload: &Workload, found: &mut Vec<Problem>) {
+fn workload(path: &str, workload: &Workload, mail: bool, found: &mut Vec<Problem>) {
     for variable in &workload.env {
-        let name = variable.name.as_str();
-        if RESERVED.contains(&name) || keys::is_of_model_server(name) {
+        if is_reserved(&variable.name, mail) {
             found.push(Problem {
                 path: format!("{path}.env[{}]", variable.name),
                 wrong: "the operator sets this variable itself".to_owned(),
@@ -146,30 +162,17 @@ fn workload(path: &str, workload: &Workload, found: &mut Vec<Problem>) {
             });
         }
     }
-    let Some(template) = &workload.pod_template else {
-        return;
-    };
-    let mut probe = Value::Object(template.clone());
-    if let Some(spec) = probe.get_mut("spec").and_then(Value::as_object_mut) {
-        spec.entry("containers").or_insert_with(|| json!([]));
-    }
-    if let Err(error) = serde_json::from_value::<PodTemplateSpec>(probe) {
-        found.push(Problem {
-            path: format!("{path}.podTemplate"),
-            wrong: format!("is not a valid pod template: {error}"),
-            remedy: "see `kubectl explain pod.spec`".to_owned(),
-        });
-    }
-    for field in pod_template::forbidden(template) {
-        found.push(Problem {
-            path: format!("{path}.podTemplate{field}"),
-            wrong: "an override may not set this field, or not to this value".to_owned(),
-            remedy: "remove it; SECURITY.md says what an override may change".to_owned(),
-        });
-    }
 }
 
-const fn section(service: Service) -> &'static str {
+fn is_reserved(name: &str, mail: bool) -> bool {
+    RESERVED.contains(&name)
+        || (mail && MAIL.contains(&name))
+        || Retention::ALL.iter().any(|setting| setting.key() == name)
+        || keys::is_of_model_server(name)
+}
+
+/// The name of the section of a service.
+pub(super) const fn section(service: Service) -> &'static str {
     match service {
         Service::Auth => "auth",
         Service::CreatorHub => "creatorHub",

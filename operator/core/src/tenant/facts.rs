@@ -12,6 +12,11 @@ pub struct Facts {
     /// Whether the Tenant is in another namespace than that platform. Its authors are not those of
     /// the platform: they grant themselves nothing, and learn nothing about other accounts.
     pub guest: bool,
+    /// Whether `platform` is one that accepts the Tenant's namespace no more. It is said of a
+    /// Tenant that is being deleted only, whose account is still shut.
+    pub withdrawn: bool,
+    /// Whether the Tenant's namespace is being deleted, and everything in it.
+    pub namespace_ends: bool,
     /// The account, if there is one.
     pub account: Option<Account>,
     /// The Secret with the owner's invitation.

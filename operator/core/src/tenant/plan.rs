@@ -5,10 +5,9 @@ use kube::ResourceExt as _;
 use super::facts::{Facts, OwnerSecret, PlatformFact};
 use super::wire::Wish;
 use super::wish::{of_plan, wish};
-use super::{ABANDON_ANNOTATION, FINALIZER, owner_secret};
+use super::{FINALIZER, goodbye, owner_secret};
 use crate::api::Tenant;
 use crate::api::quantity::Quantity;
-use crate::api::tenant::DeletionPolicy;
 use crate::api::tenants::{Quotas, Tenants};
 use crate::reason::Reason;
 
@@ -66,7 +65,7 @@ pub enum VerdictKind {
 }
 
 impl Verdict {
-    fn new(kind: VerdictKind, reason: Reason, message: impl Into<String>) -> Self {
+    pub(super) fn new(kind: VerdictKind, reason: Reason, message: impl Into<String>) -> Self {
         let message = message.into();
         Self {
             kind,
@@ -79,7 +78,7 @@ impl Verdict {
 /// Plans one look at a Tenant.
 pub fn plan(tenant: &Tenant, facts: &Facts) -> TenantPlan {
     if tenant.metadata.deletion_timestamp.is_some() {
-        return goodbye(tenant, facts);
+        return goodbye::plan(tenant, facts);
     }
     let (public_url, grants) = match &facts.platform {
         PlatformFact::Missing => return waits(platform_missing(tenant)),
@@ -134,97 +133,15 @@ pub fn plan(tenant: &Tenant, facts: &Facts) -> TenantPlan {
     TenantPlan { steps, verdict }
 }
 
-fn waits(verdict: Verdict) -> TenantPlan {
+pub(super) fn waits(verdict: Verdict) -> TenantPlan {
     TenantPlan {
         steps: Vec::new(),
         verdict,
     }
 }
 
-fn has_finalizer(tenant: &Tenant) -> bool {
+pub(super) fn has_finalizer(tenant: &Tenant) -> bool {
     tenant.finalizers().iter().any(|name| name == FINALIZER)
-}
-
-/// Retained data is shut away, confirmed data is erased, and only then the Tenant goes.
-fn goodbye(tenant: &Tenant, facts: &Facts) -> TenantPlan {
-    if !has_finalizer(tenant) {
-        return waits(gone(
-            "The operator removed its finalizer; the object remains until its other finalizers are \
-             removed.",
-        ));
-    }
-    let let_go = |message: &str| TenantPlan {
-        steps: vec![Step::RemoveFinalizer],
-        verdict: gone(message),
-    };
-    let abandoned = tenant.annotations().get(ABANDON_ANNOTATION);
-    if abandoned.is_some_and(|value| value == "true") {
-        return let_go("Abandoned by annotation: the account and its data are left as they are.");
-    }
-    let retain = tenant.spec.deletion_policy == DeletionPolicy::Retain;
-    let made = tenant
-        .status
-        .as_ref()
-        .and_then(|one| one.creator_id.as_ref());
-    let grants = match &facts.platform {
-        PlatformFact::Ready { grants, .. } => grants,
-        PlatformFact::NotReady => return waits(not_ready(tenant)),
-        // Nobody serves the account there, so there is nothing to shut.
-        PlatformFact::Missing | PlatformFact::NotAllowing if retain || made.is_none() => {
-            return let_go(
-                "The platform does not exist or does not accept Tenants from this namespace; the \
-                 account is left as it is.",
-            );
-        }
-        PlatformFact::Missing | PlatformFact::NotAllowing => return waits(stuck()),
-    };
-    let erasure = tenant.status.as_ref().and_then(|one| one.erasure.as_ref());
-    match (erasure.map(|one| one.state.as_str()), made) {
-        (Some("finished"), _) => return let_go("All data of the account was erased."),
-        // Auth tells how far it is also when the account itself is gone.
-        (Some(_), Some(id)) if !retain => return erase(tenant, id),
-        _ => {}
-    }
-    match &facts.account {
-        None => let_go("This Tenant has no account."),
-        Some(account) if retain => {
-            let wish = wish(tenant, grants, true);
-            let mut steps = Vec::new();
-            if !account.observed.is(&wish) {
-                steps.push(Step::Provision(Box::new(wish)));
-            }
-            steps.push(Step::RemoveFinalizer);
-            let verdict = gone("The account is suspended and its data is kept.");
-            TenantPlan { steps, verdict }
-        }
-        Some(account) => erase(tenant, &account.creator_id),
-    }
-}
-
-fn erase(tenant: &Tenant, id: &str) -> TenantPlan {
-    if tenant.spec.confirm_deletion.as_deref() != Some(id) {
-        return waits(Verdict::new(
-            VerdictKind::Stalled,
-            Reason::DeletionNotConfirmed,
-            format!(
-                "deletionPolicy is Delete, but the deletion is not confirmed. Set \
-                 spec.confirmDeletion to {id} to erase all data of the account permanently, or set \
-                 spec.deletionPolicy to Retain to suspend the account and keep its data."
-            ),
-        ));
-    }
-    TenantPlan {
-        steps: vec![Step::Erase(id.to_owned())],
-        verdict: Verdict::new(
-            VerdictKind::Moving,
-            Reason::Erasing,
-            "All data of the account is being erased; status.erasure shows the progress.",
-        ),
-    }
-}
-
-fn gone(message: &str) -> Verdict {
-    Verdict::new(VerdictKind::Moving, Reason::Finalized, message)
 }
 
 fn provisioned(accepted: bool) -> Verdict {
@@ -275,7 +192,7 @@ fn not_allowing(tenant: &Tenant) -> Verdict {
     )
 }
 
-fn not_ready(tenant: &Tenant) -> Verdict {
+pub(super) fn not_ready(tenant: &Tenant) -> Verdict {
     let name = &tenant.spec.platform_ref.name;
     Verdict::new(
         VerdictKind::Moving,
@@ -364,19 +281,6 @@ fn foreign_secret(tenant: &Tenant) -> Verdict {
         format!(
             "The account is provisioned, but Secret {name} exists and is not owned by this Tenant, \
              so the owner's invitation cannot be written. Rename or delete that Secret."
-        ),
-    )
-}
-
-fn stuck() -> Verdict {
-    Verdict::new(
-        VerdictKind::Stalled,
-        Reason::PlatformNotFound,
-        format!(
-            "deletionPolicy is Delete, but the platform that stores the data does not exist or \
-             does not accept Tenants from this namespace, so nothing can be erased. Restore the \
-             platform, or annotate this Tenant with {ABANDON_ANNOTATION}=true: the object is then \
-             deleted, and its data, if there is any, is never erased."
         ),
     )
 }

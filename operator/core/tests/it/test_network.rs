@@ -3,25 +3,36 @@
 use std::net::IpAddr;
 
 use operator_core::api::egress::Egress;
+use operator_core::api::ollama::ModelSource;
 use operator_core::object::Kind;
 use operator_core::{Observed, resolve};
 use serde_json::{Value, json};
 use shared_egress::IpNet;
 
 use crate::fixtures::sample;
-use crate::world::at_rest;
+use crate::world::{World, at_rest};
 
-/// A pod as policies see it: its labels, and whether it is in the platform's namespace; or a host
-/// outside of the cluster, of which they see the address.
+/// The namespace of the platform.
+const HOME: &str = "default";
+
+/// A pod as policies see it: its labels and its namespace; or a host outside of the cluster, of
+/// which they see the address.
 struct Pod {
     labels: Value,
-    inside: bool,
+    namespace: Option<&'static str>,
     address: Option<IpAddr>,
+}
+
+impl Pod {
+    fn inside(&self) -> bool {
+        self.namespace == Some(HOME)
+    }
 }
 
 fn host(address: &str) -> Pod {
     Pod {
         address: Some(address.parse().expect("an address")),
+        namespace: None,
         ..stranger(false)
     }
 }
@@ -33,7 +44,7 @@ fn part(component: &str) -> Pod {
             "app.kubernetes.io/instance": "demo",
             "app.kubernetes.io/component": component,
         }),
-        inside: true,
+        namespace: Some(HOME),
         address: None,
     }
 }
@@ -47,7 +58,7 @@ fn other_platform(component: &str) -> Pod {
 fn stranger(inside: bool) -> Pod {
     Pod {
         labels: json!({"app": "stranger"}),
-        inside,
+        namespace: Some(if inside { HOME } else { "elsewhere" }),
         address: None,
     }
 }
@@ -55,8 +66,16 @@ fn stranger(inside: bool) -> Pod {
 fn operator() -> Pod {
     Pod {
         labels: json!({"app.kubernetes.io/name": "creator-operator"}),
-        inside: false,
+        namespace: Some("creator-system"),
         address: None,
+    }
+}
+
+/// A pod that gives itself the operator's label, in another namespace.
+fn impostor() -> Pod {
+    Pod {
+        namespace: Some("elsewhere"),
+        ..operator()
     }
 }
 
@@ -80,10 +99,16 @@ fn peer_fits(peer: &Value, pod: &Pod) -> bool {
             contains(&block["cidr"], address) && !except.any(|range| contains(range, address))
         });
     }
-    let namespace = if peer.get("namespaceSelector").is_some() {
-        peer["namespaceSelector"] == json!({})
-    } else {
-        pod.inside
+    let namespace = match (peer.get("namespaceSelector"), pod.namespace) {
+        (_, None) => false,
+        (None, Some(name)) => name == HOME,
+        (Some(selector), Some(name)) => {
+            let wanted = selector["matchLabels"].as_object();
+            wanted
+                .into_iter()
+                .flatten()
+                .all(|(key, value)| key == "kubernetes.io/metadata.name" && value == name)
+        }
     };
     namespace
         && peer
@@ -100,7 +125,7 @@ fn lets(policies: &[Value], of: &Pod, other: &Pod, port: u16, egress: bool) -> b
     };
     let applies = |policy: &&Value| {
         let types = policy["policyTypes"].as_array().into_iter().flatten();
-        of.inside && selects(&policy["podSelector"], of) && types.into_iter().any(|t| t == kind)
+        of.inside() && selects(&policy["podSelector"], of) && types.into_iter().any(|t| t == kind)
     };
     let chosen: Vec<&Value> = policies.iter().filter(applies).collect();
     chosen.is_empty()
@@ -127,7 +152,10 @@ fn allowed(policies: &[Value], from: &Pod, to: &Pod, port: u16) -> bool {
 fn policies(change: impl Fn(&mut operator_core::api::CreatorPlatform)) -> Vec<Value> {
     let mut platform = sample("minimal");
     change(&mut platform);
-    let world = at_rest(&platform);
+    of_world(&at_rest(&platform))
+}
+
+fn of_world(world: &World) -> Vec<Value> {
     let all = world
         .bodies
         .iter()
@@ -179,8 +207,18 @@ fn every_connection_is_allowed_or_denied_as_the_table_says() {
         (part("postgres"), stranger(false), 443, false),
         (part("redis"), stranger(false), 443, false),
         (part("chroma"), stranger(false), 443, false),
+        (impostor(), part("auth"), 9001, false),
         (part("ollama"), stranger(false), 443, true),
-        (part("channel"), stranger(false), 443, true),
+        (part("channel"), stranger(false), 443, false),
+        (part("channel"), host("93.184.216.34"), 443, true),
+        (part("channel"), host("93.184.216.34"), 80, false),
+        (part("channel"), host("2606:4700::1111"), 443, true),
+        (part("channel"), host("10.0.0.1"), 443, false),
+        (part("channel"), host("192.168.1.1"), 443, false),
+        (part("channel"), host("169.254.169.254"), 443, false),
+        (part("channel"), host("fd00:ec2::254"), 443, false),
+        (part("channel"), host("fe80::1"), 443, false),
+        (part("models"), host("93.184.216.34"), 443, false),
         (part("auth"), stranger(false), 443, false),
         (stranger(false), part("auth"), 9101, false),
         (other_platform("ai-engine"), part("chroma"), 8000, false),
@@ -239,6 +277,121 @@ fn sites_are_reached_on_the_public_internet_and_in_listed_networks_only() {
     // Pods are no hosts: listing no network opens nothing within the cluster.
     assert!(!allowed(&none, &hub, &stranger(false), 443));
     assert!(!allowed(&none, &hub, &part("chroma"), 80));
+}
+
+#[test]
+fn providers_of_channels_in_listed_networks_are_reached() {
+    let listed = policies(|platform| {
+        let allowed_networks = vec!["10.20.0.0/16".to_owned()];
+        platform.spec.egress = Some(Egress { allowed_networks });
+    });
+    let channel = part("channel");
+    assert!(allowed(&listed, &channel, &host("10.20.0.7"), 8443));
+    assert!(!allowed(&listed, &channel, &host("10.21.0.7"), 8443));
+}
+
+/// The Job downloads such a file itself; Ollama gets it from the Job.
+#[test]
+fn the_models_job_reaches_what_a_url_names_and_ollama_does_not() {
+    let models = part("models");
+    for (url, address, port, reached) in [
+        (
+            "https://models.example.org/a.gguf",
+            "93.184.216.34",
+            443,
+            true,
+        ),
+        (
+            "https://models.example.org/a.gguf",
+            "93.184.216.34",
+            80,
+            false,
+        ),
+        (
+            "http://models.example.org/a.gguf",
+            "93.184.216.34",
+            80,
+            true,
+        ),
+        (
+            "http://models.example.org:8080/a.gguf",
+            "93.184.216.34",
+            8080,
+            true,
+        ),
+        (
+            "http://models.example.org:8080/a.gguf",
+            "10.9.9.9",
+            8080,
+            true,
+        ),
+        (
+            "http://models.example.org:8080/a.gguf",
+            "169.254.169.254",
+            8080,
+            false,
+        ),
+        ("http://10.1.2.3:9000/a.gguf?x=1", "10.1.2.3", 9000, true),
+        ("http://10.1.2.3:9000/a.gguf?x=1", "10.1.2.4", 9000, false),
+        ("http://[fd00::7]:9000/a.gguf", "fd00::7", 9000, true),
+    ] {
+        let all = policies(|platform| {
+            for model in &mut platform.spec.ollama.models {
+                model.source = ModelSource::Url;
+                model.url = Some(url.to_owned());
+            }
+        });
+        let found = allowed(&all, &models, &host(address), port);
+        assert_eq!(found, reached, "{url} -> {address}:{port}");
+        let ollama = part("ollama");
+        assert!(
+            !allowed(&all, &ollama, &host("93.184.216.34"), 443),
+            "{url}"
+        );
+        assert!(allowed(&all, &models, &ollama, 11434), "{url}");
+    }
+    let in_cluster = policies(|platform| {
+        let model = &mut platform.spec.ollama.models[0];
+        model.source = ModelSource::Url;
+        model.url = Some("http://files.elsewhere.svc:8080/a.gguf".to_owned());
+    });
+    assert!(allowed(&in_cluster, &models, &stranger(false), 8080));
+}
+
+#[test]
+fn names_are_resolved_also_where_name_servers_listen_on_5353() {
+    let all = policies(|_| {});
+    let mut checked = 0;
+    for policy in &all {
+        let Some(egress) = policy["egress"].as_array() else {
+            continue;
+        };
+        let ports = egress.iter().filter(|rule| rule.get("to").is_none());
+        let ports: Vec<&Value> = ports
+            .filter_map(|rule| rule["ports"].as_array())
+            .flatten()
+            .collect();
+        for port in [53, 5353] {
+            for protocol in ["UDP", "TCP"] {
+                let wanted = json!({"port": port, "protocol": protocol});
+                assert!(ports.contains(&&wanted), "{wanted}: {policy}");
+            }
+        }
+        checked += 1;
+    }
+    assert!(checked > 5, "{checked}");
+}
+
+/// An operator outside of the cluster has no namespace: then its label decides, as before.
+#[test]
+fn an_operator_whose_namespace_is_not_known_is_let_in_from_all() {
+    let platform = sample("minimal");
+    let mut world = at_rest(&platform);
+    world.observed.operator_namespace = None;
+    world.converge(&platform);
+    let policies = of_world(&world);
+    assert!(allowed(&policies, &operator(), &part("auth"), 9001));
+    assert!(!allowed(&policies, &stranger(false), &part("auth"), 9001));
 }
 
 #[test]

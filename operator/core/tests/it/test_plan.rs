@@ -111,6 +111,7 @@ fn a_changed_field_changes_exactly_what_it_should() {
         changed("minimal", networks),
         [
             "NetworkPolicy demo-creator-hub",
+            "NetworkPolicy demo-channel",
             "Deployment demo-creator-hub"
         ]
     );

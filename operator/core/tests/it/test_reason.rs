@@ -42,6 +42,7 @@ fn exactly_these_reasons_are_reported_as_warnings() {
         "NotCalibrated",
         "NoTrustedProxies",
         "VolumeDiffers",
+        "SecondOperator",
         "InvalidSpec",
         "NotOwned",
         "ApplyFailed",

@@ -99,6 +99,38 @@ fn every_rule_has_a_case_that_it_refuses() {
     assert_eq!(untested, Vec::<String>::new());
 }
 
+#[test]
+fn what_only_looks_like_an_address_of_ipv6_is_refused() {
+    let platforms = ["1:2", "::1::", ":::", "12345::1"];
+    for address in platforms {
+        let mut platform = sample("external");
+        let host = address.to_owned();
+        platform
+            .spec
+            .postgres
+            .external
+            .as_mut()
+            .expect("external")
+            .host = host;
+        let refused = resolve(&platform, &Observed::default()).expect_err(address);
+        assert!(
+            refused.to_string().contains("spec.postgres.external.host"),
+            "{refused}"
+        );
+        let mut platform = sample("minimal");
+        platform.spec.gateway.public_url = Some(format!("http://[{address}]:8080"));
+        let refused = resolve(&platform, &Observed::default()).expect_err(address);
+        assert!(
+            refused.to_string().contains("spec.gateway.publicUrl"),
+            "{refused}"
+        );
+    }
+    let mut platform = sample("external");
+    let external = platform.spec.postgres.external.as_mut().expect("external");
+    external.host = "fd00:10::5".to_owned();
+    assert_eq!(resolve(&platform, &Observed::default()).err(), None);
+}
+
 /// A platform that an older schema has let in is not planned either.
 #[test]
 fn what_no_program_would_take_is_refused_without_the_api_server() {

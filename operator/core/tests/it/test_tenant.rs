@@ -52,6 +52,8 @@ fn facts() -> Facts {
             grants: Box::new(Tenants::default()),
         },
         guest: false,
+        withdrawn: false,
+        namespace_ends: false,
         account: None,
         owner_secret: OwnerSecret::Absent,
         rival: None,
@@ -386,6 +388,105 @@ fn a_platform_that_cannot_be_asked_keeps_only_what_would_be_lost() {
     assert_eq!(names(&plan(&delete, &gone)), ["remove finalizer"]);
 }
 
+/// All of it goes at once, and there is nothing left to ask.
+#[test]
+fn a_namespace_that_is_deleted_with_its_platform_is_not_held_up() {
+    for policy in [DeletionPolicy::Retain, DeletionPolicy::Delete] {
+        for platform in [
+            facts().platform,
+            PlatformFact::Missing,
+            PlatformFact::NotReady,
+        ] {
+            let facts = Facts {
+                platform,
+                namespace_ends: true,
+                ..settled()
+            };
+            let plan = plan(&deleted(policy), &facts);
+            assert_eq!(names(&plan), ["remove finalizer"], "{policy:?} {facts:?}");
+        }
+    }
+    // A Tenant of a namespace that stays waits, as ever.
+    let facts = Facts {
+        platform: PlatformFact::NotReady,
+        ..settled()
+    };
+    let plan = plan(&deleted(DeletionPolicy::Retain), &facts);
+    assert_eq!(names(&plan), Vec::<&str>::new());
+}
+
+/// The platform lives on in its own namespace: the account is shut, and nothing is erased that
+/// was not confirmed.
+#[test]
+fn a_guests_namespace_that_is_deleted_is_not_held_up_either() {
+    let ends = |platform: PlatformFact| Facts {
+        platform,
+        guest: true,
+        namespace_ends: true,
+        ..settled()
+    };
+    let retain = deleted(DeletionPolicy::Retain);
+    let mut delete = deleted(DeletionPolicy::Delete);
+    let shut = ["suspend", "remove finalizer"];
+    let served = ends(facts().platform);
+    assert_eq!(names(&plan(&retain, &served)), shut);
+    assert_eq!(names(&plan(&delete, &served)), shut, "unconfirmed");
+    for gone in [PlatformFact::Missing, PlatformFact::NotAllowing] {
+        let plan = plan(&delete, &ends(gone));
+        assert_eq!(names(&plan), ["remove finalizer"]);
+    }
+    delete.spec.confirm_deletion = Some(ID.to_owned());
+    assert_eq!(names(&plan(&delete, &served)), ["erase"]);
+    let withdrawn = Facts {
+        withdrawn: true,
+        ..ends(facts().platform)
+    };
+    assert_eq!(names(&plan(&delete, &withdrawn)), ["erase"]);
+}
+
+#[test]
+fn an_account_is_shut_also_after_the_consent_was_withdrawn() {
+    let withdrawn = |account| Facts {
+        guest: true,
+        withdrawn: true,
+        account,
+        ..facts()
+    };
+    let retain = deleted(DeletionPolicy::Retain);
+    let shut = ["suspend", "remove finalizer"];
+    let open = withdrawn(Some(account()));
+    assert_eq!(names(&plan(&retain, &open)), shut);
+    let delete = plan(&deleted(DeletionPolicy::Delete), &open);
+    assert_eq!(
+        names(&delete),
+        ["suspend"],
+        "shut now; its data needs a decision"
+    );
+    assert_eq!(delete.verdict.reason, Reason::PlatformNotFound);
+    let mut closed = account();
+    closed.observed.suspended = true;
+    let closed = plan(&retain, &withdrawn(Some(closed)));
+    assert_eq!(names(&closed), ["remove finalizer"]);
+}
+
+/// The same words for a platform that does not exist and for one that never let the Tenant in.
+#[test]
+fn who_was_never_let_in_does_not_learn_whether_the_platform_exists() {
+    let mut stranger = deleted(DeletionPolicy::Retain);
+    stranger.status = None;
+    let at = |platform, withdrawn| Facts {
+        platform,
+        guest: true,
+        withdrawn,
+        ..facts()
+    };
+    let none = plan(&stranger, &at(PlatformFact::NotAllowing, false));
+    assert_eq!(names(&none), ["remove finalizer"]);
+    for there in [facts().platform, PlatformFact::NotReady] {
+        assert_eq!(plan(&stranger, &at(there, true)), none);
+    }
+}
+
 #[test]
 fn whatever_is_found_the_same_plan_follows_and_a_finalizer_goes_last() {
     let mut seen = BTreeSet::new();
@@ -396,6 +497,16 @@ fn whatever_is_found_the_same_plan_follows_and_a_finalizer_goes_last() {
         PlatformFact::NotReady,
     ];
     let secrets = [OwnerSecret::Absent, OwnerSecret::Ours, OwnerSecret::Foreign];
+    let of_secret = |owner_secret| {
+        (0..8_u8).map(move |bits| Facts {
+            owner_secret,
+            guest: bits & 1 > 0,
+            withdrawn: bits & 2 > 0,
+            namespace_ends: bits & 4 > 0,
+            ..facts()
+        })
+    };
+    let bases: Vec<Facts> = secrets.into_iter().flat_map(of_secret).collect();
     let tenants = [
         tenant(),
         kept(),
@@ -404,14 +515,12 @@ fn whatever_is_found_the_same_plan_follows_and_a_finalizer_goes_last() {
     ];
     for one in &tenants {
         for platform in &platforms {
-            for owner_secret in secrets {
+            for base in &bases {
                 for account in [None, Some(account())] {
                     let facts = Facts {
                         platform: platform.clone(),
-                        guest: false,
                         account,
-                        owner_secret,
-                        rival: None,
+                        ..base.clone()
                     };
                     let plan = plan(one, &facts);
                     assert_eq!(plan, operator_core::tenant::plan(one, &facts));

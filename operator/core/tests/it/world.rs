@@ -41,6 +41,7 @@ impl World {
             .copied()
             .filter(|kind| kind.optional())
             .collect::<BTreeSet<_>>();
+        world.observed.operator_namespace = Some("creator-system".to_owned());
         for (secret, keys) in [
             ("database-admin", vec!["username", "password"]),
             ("cache", vec!["password"]),

@@ -12,6 +12,8 @@ use super::{cors, limits as bounds};
 pub struct GatewayConfig {
     /// Port, or address and port, to listen on.
     pub listen: String,
+    /// One more line of the server, for addresses of IPv6; empty where nothing listens there.
+    pub listen_ipv6: String,
     /// Name server for the hosts of the upstreams; `None` when they are addresses.
     pub resolver: Option<String>,
     /// Where each service is.
@@ -56,6 +58,7 @@ impl GatewayConfig {
     pub fn loopback(listen: &str, work_dir: &str) -> Self {
         Self {
             listen: listen.to_owned(),
+            listen_ipv6: String::new(),
             resolver: None,
             upstreams: Service::ALL
                 .map(|service| Upstream {
@@ -262,13 +265,17 @@ pub fn nginx_config(config: &GatewayConfig) -> String {
         let _ = writeln!(
             text,
             "    # Resolved at run time, so that a Service that is created again is followed.\n    \
-             resolver {resolver} valid=5s ipv6=off;\n    resolver_timeout 3s;"
+             resolver {resolver} valid=5s;\n    resolver_timeout 3s;"
         );
     }
+    let ipv6 = match config.listen_ipv6.as_str() {
+        "" => String::new(),
+        line => format!("{line}\n        "),
+    };
     let _ = write!(
         text,
-        "\n    server {{\n        listen {};\n        server_name _;",
-        config.listen
+        "\n    server {{\n        listen {};\n        {}server_name _;",
+        config.listen, ipv6
     );
     let server = SERVER
         .replace("@BODY@", &config.body_bytes.to_string())

@@ -9,7 +9,7 @@ use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{foundation, volume};
+use crate::plan::{foundation, placement, volume};
 use crate::resolve::Resolved;
 
 const SCRIPT: &str = include_str!("../assets/backup.sh");
@@ -24,7 +24,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>, settings: &Backup) {
     let name = name(sketch.resolved);
     sketch.config_map(COMPONENT, &name, &json!({"backup.sh": SCRIPT}));
     volume::claim(sketch, COMPONENT, &name, &settings.storage, "ReadWriteOnce");
-    let container = container(sketch, "backup", "scheduled", settings.retain);
+    let container = container(sketch, "backup", "scheduled", settings);
     let pod = Pod {
         component: Component::Migration,
         service_account: foundation::service_account(sketch.resolved),
@@ -33,7 +33,11 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>, settings: &Backup) {
         volumes: volumes(sketch.resolved),
         grace_seconds: 30,
         spread: None,
-        overrides: None,
+        runs_once: true,
+        overrides: Some(placement::of_job(
+            settings.job.as_ref(),
+            placement::JOB_TIMEOUT,
+        )),
     };
     let mut template = pod::template(sketch, pod);
     template["spec"]["restartPolicy"] = json!("Never");
@@ -51,7 +55,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>, settings: &Backup) {
 }
 
 /// A container that takes one dump; `label` tells apart why it was taken.
-pub(crate) fn container(sketch: &Sketch<'_>, name: &str, label: &str, retain: i32) -> Value {
+pub(crate) fn container(sketch: &Sketch<'_>, name: &str, label: &str, settings: &Backup) -> Value {
     let address = address(sketch.resolved);
     pod::container(
         sketch,
@@ -66,9 +70,9 @@ pub(crate) fn container(sketch: &Sketch<'_>, name: &str, label: &str, retain: i3
                 pod::variable("PGUSER", "postgres"),
                 pod::secret_variable("PGPASSWORD", &address.admin_secret, "password"),
                 pod::variable("BACKUP_NAME", label),
-                pod::variable("BACKUP_RETAIN", retain.to_string()),
+                pod::variable("BACKUP_RETAIN", settings.retain.to_string()),
             ],
-            "resources": pod::resources(None, "50m", "64Mi", "512Mi"),
+            "resources": pod::job_resources(settings.job.as_ref(), "512Mi"),
             "terminationMessagePolicy": "FallbackToLogsOnError",
             "volumeMounts": [
                 {"name": "backup", "mountPath": "/backup"},

@@ -1,0 +1,135 @@
+//! What a Tenant learns of its platform, by what the watches have seen.
+
+use kube::core::DeserializeGuard;
+use kube::runtime::watcher::Event;
+use operator::seen::PlatformName;
+use operator::tenant::{Directory, Place};
+use operator_core::api::{CreatorPlatform, Tenant};
+use operator_core::tenant::PlatformFact;
+use serde_json::{Value, json};
+
+const HOME: &str = "home";
+
+fn place(namespace: &str) -> Place {
+    Some(namespace.to_owned())
+}
+
+fn platform(change: impl Fn(&mut Value)) -> DeserializeGuard<CreatorPlatform> {
+    let mut platform = json!({
+        "apiVersion": "creatorplatform.io/v1alpha1",
+        "kind": "CreatorPlatform",
+        "metadata": {"name": "demo", "namespace": HOME, "uid": "1"},
+        "spec": {"tenants": {"allowedNamespaces": ["guests"]}},
+        "status": {"conditions": [{
+            "type": "AuthReady", "status": "True", "reason": "Reconciled", "message": "",
+            "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }]},
+    });
+    change(&mut platform);
+    serde_json::from_value(platform).unwrap()
+}
+
+fn tenant(namespace: &str) -> Value {
+    json!({
+        "apiVersion": "creatorplatform.io/v1alpha1",
+        "kind": "Tenant",
+        "metadata": {
+            "name": "ada", "namespace": namespace, "uid": "uid-of-ada",
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+        },
+        "spec": {
+            "platformRef": {"name": "demo", "namespace": HOME},
+            "displayName": "Ada",
+            "owner": {"email": "ada@example.org", "fullName": "Ada"},
+        },
+    })
+}
+
+fn parsed(tenant: Value) -> Tenant {
+    serde_json::from_value(tenant).unwrap()
+}
+
+fn directory(platforms: Vec<DeserializeGuard<CreatorPlatform>>) -> Directory {
+    let directory = Directory::default();
+    directory.announce(&place(HOME));
+    directory.platform_seen(&place(HOME), &Event::Init);
+    for platform in platforms {
+        directory.platform_seen(&place(HOME), &Event::InitApply(platform));
+    }
+    directory.platform_seen(&place(HOME), &Event::InitDone);
+    directory
+}
+
+fn is_ready(fact: Option<&PlatformFact>) -> bool {
+    matches!(fact, Some(PlatformFact::Ready { .. }))
+}
+
+#[test]
+fn a_platform_that_withdrew_its_consent_is_told_to_those_who_leave_only() {
+    let known = directory(vec![platform(|_| {})]);
+    let guest = parsed(tenant("guests"));
+    assert!(is_ready(Some(&known.platform_of(&guest))));
+    assert_eq!(known.refusing(&guest), None);
+    let refused = parsed(tenant("others"));
+    assert_eq!(known.platform_of(&refused), PlatformFact::NotAllowing);
+    assert!(is_ready(known.refusing(&refused).as_ref()));
+    let none = directory(Vec::new());
+    assert_eq!(none.platform_of(&refused), PlatformFact::NotAllowing);
+    assert_eq!(none.refusing(&refused), None);
+}
+
+#[test]
+fn a_platform_that_is_being_deleted_is_none_any_more() {
+    let known = directory(vec![platform(|platform| {
+        platform["metadata"]["deletionTimestamp"] = json!("2026-01-02T00:00:00Z");
+    })]);
+    let own = parsed(tenant(HOME));
+    assert_eq!(known.platform_of(&own), PlatformFact::Missing);
+    let guest = parsed(tenant("guests"));
+    assert_eq!(known.platform_of(&guest), PlatformFact::NotAllowing);
+    assert_eq!(known.refusing(&parsed(tenant("others"))), None);
+}
+
+/// Its namespace may have no rights for the operator: that it is missing would be a guess, by which
+/// a Tenant that is deleted would be let go with an open account.
+#[test]
+fn a_platform_in_a_namespace_that_was_never_listed_is_not_ready() {
+    let directory = Directory::default();
+    directory.announce(&place(HOME));
+    directory.announce(&place("guests"));
+    assert_eq!(
+        directory.platform_of(&parsed(tenant(HOME))),
+        PlatformFact::NotReady
+    );
+    directory.platform_seen(&place("guests"), &Event::Init);
+    directory.platform_seen(&place("guests"), &Event::InitDone);
+    assert_eq!(
+        directory.platform_of(&parsed(tenant("guests"))),
+        PlatformFact::NotReady
+    );
+    let mut elsewhere = tenant("guests");
+    elsewhere["spec"]["platformRef"]["namespace"] = json!("not-watched");
+    assert_eq!(
+        directory.platform_of(&parsed(elsewhere)),
+        PlatformFact::NotAllowing
+    );
+}
+
+#[test]
+fn a_tenant_that_cannot_be_read_any_more_leaves_the_directory_when_it_is_deleted() {
+    let directory = directory(Vec::new());
+    let demo = PlatformName {
+        namespace: HOME.to_owned(),
+        name: "demo".to_owned(),
+    };
+    let seen =
+        |tenant: Value| -> DeserializeGuard<Tenant> { serde_json::from_value(tenant).unwrap() };
+    directory.tenant_seen(&place(HOME), &Event::Apply(seen(tenant(HOME))));
+    assert_eq!(directory.uids_of(&demo), ["uid-of-ada"]);
+    let mut broken = tenant(HOME);
+    broken["spec"]["displayName"] = json!(7);
+    let broken = seen(broken);
+    assert!(broken.0.is_err());
+    directory.tenant_seen(&place(HOME), &Event::Delete(broken));
+    assert_eq!(directory.uids_of(&demo), Vec::<String>::new());
+}
