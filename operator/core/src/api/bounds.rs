@@ -40,6 +40,56 @@ macro_rules! host {
     };
 }
 
+/// Up to so many groups of an IPv6 address, each behind a colon.
+macro_rules! groups {
+    ($hex:literal, $count:literal) => {
+        concat!("(:[", $hex, "]{1,4}){1,", $count, "}")
+    };
+}
+
+/// An IPv6 address (RFC 4291) of groups, without brackets, zone or dotted part.
+macro_rules! ipv6 {
+    ($hex:literal) => {
+        concat!(
+            "(([",
+            $hex,
+            "]{1,4}:){7}[",
+            $hex,
+            "]{1,4}",
+            "|([",
+            $hex,
+            "]{1,4}:){1,7}:",
+            "|([",
+            $hex,
+            "]{1,4}:){6}",
+            groups!($hex, "1"),
+            "|([",
+            $hex,
+            "]{1,4}:){5}",
+            groups!($hex, "2"),
+            "|([",
+            $hex,
+            "]{1,4}:){4}",
+            groups!($hex, "3"),
+            "|([",
+            $hex,
+            "]{1,4}:){3}",
+            groups!($hex, "4"),
+            "|([",
+            $hex,
+            "]{1,4}:){2}",
+            groups!($hex, "5"),
+            "|[",
+            $hex,
+            "]{1,4}:",
+            groups!($hex, "6"),
+            "|:",
+            groups!($hex, "7"),
+            "|::)"
+        )
+    };
+}
+
 /// A port from 1 to 65535, behind its colon.
 macro_rules! port {
     () => {
@@ -52,16 +102,21 @@ macro_rules! port {
 
 /// Shape of a DNS name such as `db.example.org`, or of an IPv4 address.
 pub const HOSTNAME: &str = concat!("^", host!("a-z"), "$");
+/// Shape of a DNS name or of an address of either family, such as `fd00:10::5`.
+pub const HOST: &str = concat!("^(", host!("a-z"), "|", ipv6!("0-9a-f"), ")$");
 /// Shape of the name of an object of Kubernetes, whose labels may be longer than those of DNS.
 pub const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 /// Shape of a name that becomes one label of a DNS name.
 pub const LABEL: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// Shape of a key of a Secret or ConfigMap.
 pub const DATA_KEY: &str = r"^[-._a-zA-Z0-9]+$";
-/// Shape of a base URL: no credentials, query or fragment.
+/// Shape of a base URL: no credentials, query or fragment. An IPv6 address stands in brackets.
 pub const BASE_URL: &str = concat!(
-    "^https?://",
+    "^https?://(",
     host!("a-zA-Z"),
+    r"|\[",
+    ipv6!("0-9a-fA-F"),
+    r"\])",
     port!(),
     "(/[-._~a-zA-Z0-9/]*)?$"
 );
@@ -82,7 +137,15 @@ pub const EMAIL: &str = concat!(
     r"[^\x00-\x2F\x3A-\x40\x5B-\x60\x7B-\x7F])?$",
 );
 /// Scheme, host and port as browsers send them: in lower case, without a path.
-pub const ORIGIN: &str = concat!("^https?://", host!("a-z"), port!(), "$");
+pub const ORIGIN: &str = concat!(
+    "^https?://(",
+    host!("a-z"),
+    r"|\[",
+    ipv6!("0-9a-f"),
+    r"\])",
+    port!(),
+    "$"
+);
 /// Characters of an IP range such as `10.0.0.0/8`; a rule says whether it is one.
 pub const IP_RANGE: &str = r"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$";
 /// Characters of an IP range with its length; a rule says whether it is one.

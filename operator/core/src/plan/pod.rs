@@ -13,6 +13,10 @@ use crate::plan::{CONFIG_HASH, labels, merge};
 /// The user and group that every container runs as.
 pub(crate) const USER: i64 = 10_001;
 
+/// How long a store may take to start, seconds: a recovery after a crash, or the loading of a large
+/// append-only file, begins at its start again if it is killed.
+pub(crate) const STORE_STARTUP_SECONDS: i32 = 3600;
+
 /// What differs between pods.
 pub(crate) struct Pod {
     pub(crate) component: Component,
