@@ -1,6 +1,7 @@
 //! Contracts between parts, on real stores and without a cluster.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at faults")]
 
+mod own_postgres;
 mod own_redis;
 mod ports;
 mod processes;
@@ -18,15 +19,19 @@ mod test_ingestion;
 mod test_least_power;
 mod test_login_load;
 mod test_matrix;
+mod test_migrate;
 mod test_mutation;
 mod test_permits;
 mod test_pool;
+mod test_pooler;
 mod test_privacy;
 mod test_retention;
 mod test_revocation;
 mod test_revocation_loss;
 mod test_rights;
 mod test_sites;
+mod test_store_scripts;
+mod test_store_tls;
 mod test_swapped_ids;
 mod test_transactions;
 mod test_upgrade;

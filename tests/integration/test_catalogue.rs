@@ -5,10 +5,14 @@ use shared_testkit::{Stores, TestDatabase};
 use sqlx::{AssertSqlSafe, PgExecutor, PgPool, Row as _};
 
 /// Tables without `creator_id`, each with the reason why no tenant owns its rows.
-const SHARED_TABLES: [(&str, &str); 12] = [
+const SHARED_TABLES: [(&str, &str); 13] = [
     (
         "platform.schema_migrations",
         "sqlx's record of migrations; no service may read it",
+    ),
+    (
+        "platform.schema_compatibility",
+        "which versions work with the schema; no service may read it",
     ),
     (
         "auth.login_directory",

@@ -78,6 +78,7 @@ fn environment(container: &Value) -> BTreeMap<String, String> {
 /// What somebody would have put into the Secret: a random key, but for a mail server.
 fn of_a_secret(name: &str) -> &'static str {
     match name {
+        keys::DATABASE_CA | keys::REDIS_CA => "-----BEGIN CERTIFICATE-----",
         keys::SMTP_HOST => "mail.example.org",
         keys::SMTP_PORT => "587",
         keys::SMTP_TLS => "starttls",

@@ -7,6 +7,7 @@ mod documents;
 mod identifiers;
 mod layout;
 mod metrics;
+mod migrations;
 mod problems;
 mod requirements;
 mod sources;

@@ -21,8 +21,8 @@ mod shape;
 
 /// Annotation whose change runs failed migrations and models again.
 pub const RETRY_ANNOTATION: &str = "creatorplatform.io/retry";
-/// Versions of the platform that this operator manages: the others are left alone.
-pub const SUPPORTED: &str = "0.1.";
+/// Major and minor version of the platforms that this operator manages: the others are left alone.
+pub const SUPPORTED: (u64, u64) = (0, 1);
 
 /// A platform whose spec passed every rule, with defaults filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,8 @@ pub struct Resolved {
     pub spec: CreatorPlatformSpec,
     /// Where browsers reach the gateway.
     pub public_url: String,
+    /// `iss` of access tokens.
+    pub token_issuer: String,
     /// Networks outside of the public internet that sites of creators may be in.
     pub allowed_networks: AllowedNetworks,
     /// Value of the retry annotation.
@@ -136,8 +138,10 @@ pub fn resolve(platform: &CreatorPlatform, _observed: &Observed) -> Result<Resol
         .namespace
         .clone()
         .unwrap_or_else(|| "default".to_owned());
+    let public_url = public_url(&platform.spec, &name, &namespace);
     Ok(Resolved {
-        public_url: public_url(&platform.spec, &name, &namespace),
+        token_issuer: token_issuer(platform, &public_url),
+        public_url,
         name,
         namespace,
         uid: metadata.uid.clone().unwrap_or_default(),
@@ -219,6 +223,16 @@ pub fn public_url_of(platform: &CreatorPlatform) -> String {
     let name = metadata.name.as_deref().unwrap_or_default();
     let namespace = metadata.namespace.as_deref().unwrap_or_default();
     public_url(&platform.spec, name, namespace)
+}
+
+/// The issuer stays what it was when the hostname or the public URL changes: it is a name, and
+/// every service refuses the tokens of another one.
+fn token_issuer(platform: &CreatorPlatform, public_url: &str) -> String {
+    let chosen = platform.spec.auth.issuer.as_ref();
+    let status = platform.status.as_ref();
+    let known = || status.and_then(|status| status.token_issuer.as_ref());
+    let issuer = chosen.or_else(known).map(String::as_str);
+    issuer.unwrap_or(public_url).to_owned()
 }
 
 fn public_url(spec: &CreatorPlatformSpec, name: &str, namespace: &str) -> String {

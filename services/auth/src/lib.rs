@@ -54,17 +54,26 @@ pub async fn run(process: Process) -> Result<(), StartError> {
     let config = Config::from_reader(reader)?;
     let state = AppState::new(&config)?;
     let jobs = tokio::spawn(run_jobs(state.clone(), stop.clone()));
+    let data_key = check_data_key(state.clone(), stop.clone());
     let router = app(state.clone());
     let public = serve::serve(&config.serve, Service::Auth, router, metrics, stop.clone());
     if let Some(settings) = config.tenants_api {
         let router = tenants_api(state, settings.token);
         let tenants_api = serve::serve_beside(settings.listen, router, stop);
-        tokio::try_join!(public, tenants_api)?;
+        tokio::try_join!(public, tenants_api, data_key)?;
     } else {
         tracing::info!("tenants API not served: PROVISIONING_TOKEN is not set");
-        public.await?;
+        tokio::try_join!(public, data_key)?;
     }
     Ok(jobs.await?)
+}
+
+/// Ends the process if its `DATA_KEY` is not the one of the database: it could read no secret, and
+/// what it encrypted could not be read with the right one.
+async fn check_data_key(state: AppState, stop: CancellationToken) -> Result<(), StartError> {
+    let opened = stop.run_until_cancelled(state.key_ring.opened()).await;
+    let result = opened.unwrap_or(Ok(()));
+    result.map_err(|cause| StartError::setup("DATA_KEY", cause))
 }
 
 /// The router of the public API.
@@ -98,9 +107,18 @@ pub fn openapi() -> String {
 /// and what follows the events of other services.
 pub async fn run_jobs(state: AppState, stop: CancellationToken) {
     let keys = state.key_ring.clone().follow(stop.clone());
+    // Jobs encrypt: they wait until DATA_KEY has proved to be the one of the database.
+    let encrypting = async {
+        let opened = stop.run_until_cancelled(state.key_ring.opened()).await;
+        if let Some(Ok(())) = opened {
+            tokio::join!(
+                jobs::run(&state, &stop),
+                dispatcher(&state).run(stop.clone()),
+            );
+        }
+    };
     tokio::join!(
-        jobs::run(&state, &stop),
-        dispatcher(&state).run(stop.clone()),
+        encrypting,
         state.revocations.clone().run(stop.clone()),
         keys
     );

@@ -13,7 +13,7 @@ pub use limit::{Decision, Limit};
 pub use lock::Lock;
 pub use prefetch::PrefetchingLimiter;
 pub use row_cache::{ReadStart, RowCache};
-pub use settings::CacheSettings;
+pub use settings::{CacheSettings, CacheTls};
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ impl std::fmt::Debug for Cache {
 impl Cache {
     /// Prepares the connection; the first command connects.
     pub fn new(settings: &CacheSettings) -> RedisResult<Self> {
-        let client = Client::open(settings.connection())?;
+        let client = settings.client()?;
         let connection = ReconnectingClient::to(client.clone())?;
         Ok(Self {
             client,

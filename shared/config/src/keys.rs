@@ -1,9 +1,12 @@
 //! Every environment variable of the platform: read by services, written by the operator.
 
-/// Address of the public listener, `HOST:PORT`; default `0.0.0.0` and the service's port.
+/// Address of the public listener, `HOST:PORT`; default every address and the service's port.
 pub const LISTEN_ADDR: &str = "LISTEN_ADDR";
 /// Address of the metrics listener, `HOST:PORT`.
 pub const METRICS_ADDR: &str = "METRICS_ADDR";
+/// Ranges of peers, besides those with private addresses, that `X-Forwarded-For` is taken from,
+/// separated by commas.
+pub const TRUSTED_PROXIES: &str = "TRUSTED_PROXIES";
 /// `error`, `warn`, `info`, `debug` or `trace`, or a filter per module.
 pub const LOG_LEVEL: &str = "LOG_LEVEL";
 /// Origins whose pages may call the APIs from a browser, separated by commas.
@@ -21,6 +24,8 @@ pub const DATABASE_USER: &str = "DATABASE_USER";
 pub const DATABASE_PASSWORD: &str = "DATABASE_PASSWORD";
 /// `disable`, `prefer`, `require`, `verify-ca` or `verify-full`.
 pub const DATABASE_SSL_MODE: &str = "DATABASE_SSL_MODE";
+/// Certificates of the authority that PostgreSQL's certificate is verified with, PEM.
+pub const DATABASE_CA: &str = "DATABASE_CA";
 /// Connections of this process's pool.
 pub const DATABASE_MAX_CONNECTIONS: &str = "DATABASE_MAX_CONNECTIONS";
 
@@ -32,6 +37,11 @@ pub const REDIS_PORT: &str = "REDIS_PORT";
 pub const REDIS_USERNAME: &str = "REDIS_USERNAME";
 /// Password of the ACL user. Secret.
 pub const REDIS_PASSWORD: &str = "REDIS_PASSWORD";
+/// `true`: the connection is encrypted, and Redis's certificate is verified.
+pub const REDIS_TLS: &str = "REDIS_TLS";
+/// Certificates of the authority that Redis's certificate is verified with, PEM; by default those
+/// of the web.
+pub const REDIS_CA: &str = "REDIS_CA";
 
 /// Days that jobs which succeeded are kept.
 pub const RETENTION_FINISHED_JOBS_DAYS: &str = "RETENTION_FINISHED_JOBS_DAYS";
@@ -70,7 +80,7 @@ pub const INTERNAL_TOKEN_KEY: &str = "INTERNAL_TOKEN_KEY";
 
 /// Bearer token of the operator for auth's tenants API. Secret; without it the API is not served.
 pub const PROVISIONING_TOKEN: &str = "PROVISIONING_TOKEN";
-/// Address of auth's tenants API, `HOST:PORT`; default `0.0.0.0:9001`.
+/// Address of auth's tenants API, `HOST:PORT`; default port 9001 of every address.
 pub const INTERNAL_LISTEN_ADDR: &str = "INTERNAL_LISTEN_ADDR";
 
 /// Ed25519 seed that signs access tokens: 32 bytes, base64. Secret, auth only.

@@ -140,6 +140,15 @@ impl Reader {
         Secret::new(value)
     }
 
+    /// Certificates in PEM format, if the variable is set.
+    pub fn certificates(&mut self, key: &'static str) -> Option<String> {
+        let text = self.value(key)?.to_owned();
+        if !text.contains("-----BEGIN CERTIFICATE-----") {
+            self.problem(key, "must be certificates in PEM format");
+        }
+        Some(text)
+    }
+
     /// Records a problem that only the caller can see.
     pub fn problem(&mut self, key: &'static str, reason: &str) {
         self.problems.push(Problem {

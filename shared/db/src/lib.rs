@@ -27,9 +27,14 @@ use std::time::Duration;
 use shared_models::CreatorId;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{PgPool, Postgres};
+use sqlx::{Executor as _, PgPool, Postgres};
 
 use crate::dead_peers::StaleConnections;
+
+/// The settings of each session of a service: statements, since a pooler such as `PgBouncer`
+/// refuses them as options of the connection.
+const SESSION: &str =
+    "set statement_timeout = '15s'; set idle_in_transaction_session_timeout = '10s'";
 
 /// The platform's database, as the role of one service.
 #[derive(Debug, Clone)]
@@ -58,7 +63,10 @@ impl Db {
             .max_connections(max_connections)
             .acquire_timeout(Duration::from_secs(3))
             // A ping would cost a round trip for each acquire; `tenant` retries once instead.
-            .test_before_acquire(false);
+            .test_before_acquire(false)
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(SESSION).await.map(|_| ()) })
+            });
         let pool = dead_peers.install(pool_options).connect_lazy_with(options);
         Self { pool, dead_peers }
     }

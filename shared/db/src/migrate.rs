@@ -1,9 +1,13 @@
 //! Creates roles and migrates the schema: the work of the `migrate` binary.
 
 mod addresses;
+mod compatibility;
+mod lock;
+mod retry;
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use shared_config::{Problems, Reader, Secret, Service, keys, wiring};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -11,9 +15,22 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, SqlSafeStr as _};
 
 use crate::DatabaseSettings;
+use compatibility::Relation;
+
+pub use compatibility::Incompatible;
 
 /// Number, name and text of every embedded migration.
-pub const MIGRATIONS: &[(i64, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+pub const MIGRATIONS: Migrations = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+
+/// Number, name and text of migrations, in order.
+pub type Migrations = &'static [(i64, &'static str, &'static str)];
+
+/// How long an unavailable database is waited for, from the first failure on.
+pub const RETRY_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// How often the server looks whether the client of a running statement is still there: the
+/// statement of a killed migration must not keep its locks until it is done.
+const ORPHAN_CHECK_INTERVAL: &str = "5s";
 
 /// The table in which sqlx records applied migrations.
 const RECORD: &str = "platform.schema_migrations";
@@ -81,17 +98,51 @@ pub enum Error {
     /// A migration failed or differs from the recorded one.
     #[error("{0}")]
     Migration(#[from] MigrateError),
+    /// A newer version has migrated the database further than this one can work with.
+    #[error("{0}")]
+    Incompatible(#[from] Incompatible),
 }
 
-/// Creates database and roles, sets passwords, applies pending migrations and returns the number
-/// of the newest one. Every step is idempotent.
-pub async fn run(settings: &Settings) -> Result<i64, Error> {
-    create_database(&settings.admin).await?;
-    let mut admin = session(&settings.admin.options(), settings).await?;
-    // One migration at a time per server, since databases on one server share its roles.
-    sqlx::query("select pg_advisory_lock(7305128944)")
-        .execute(&mut admin)
-        .await?;
+/// What a database is after a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    /// Number of its newest migration.
+    pub migration: i64,
+    /// Whether a newer version has made it: then only roles, passwords and grants were set.
+    pub by_newer_version: bool,
+}
+
+/// Runs [`run`] until it succeeds. What ends by itself, such as a database that does not answer, is
+/// waited for until `patience` has passed; other failures end it at once.
+pub async fn run_patiently(settings: &Settings, patience: Duration) -> Result<Migrated, Error> {
+    let started = Instant::now();
+    let mut failures = 0;
+    loop {
+        let error = match run(settings).await {
+            Ok(migrated) => return Ok(migrated),
+            Err(error) => error,
+        };
+        failures += 1;
+        let backoff = retry::backoff(failures);
+        if !retry::is_transient(&error) || started.elapsed() + backoff > patience {
+            return Err(error);
+        }
+        let seconds = backoff.as_secs();
+        tracing::warn!(%error, failures, seconds, "migration not possible yet; retrying");
+        tokio::time::sleep(backoff).await;
+    }
+}
+
+/// Creates database and roles, sets passwords and applies pending migrations. Every step is
+/// idempotent.
+pub async fn run(settings: &Settings) -> Result<Migrated, Error> {
+    run_list(settings, MIGRATIONS).await
+}
+
+/// Like [`run`], with the migrations of another version.
+pub async fn run_list(settings: &Settings, list: Migrations) -> Result<Migrated, Error> {
+    let mut admin = connect_or_create(settings).await?;
+    lock::acquire(&mut admin, lock::ADMINISTRATION).await?;
     bootstrap(&mut admin, settings).await?;
     let migrator = settings
         .admin
@@ -102,25 +153,82 @@ pub async fn run(settings: &Settings) -> Result<i64, Error> {
     sqlx::query("set role platform_owner")
         .execute(&mut connection)
         .await?;
-    migrator_of(MIGRATIONS).run(&mut connection).await?;
-    addresses::respell(&mut connection).await?;
+    lock::acquire(&mut connection, lock::MIGRATION).await?;
+    let migrated = migrate(&mut connection, list).await?;
     connection.close().await?;
     admin.close().await?;
-    Ok(MIGRATIONS.last().map_or(0, |(number, _, _)| *number))
+    Ok(migrated)
 }
 
+/// Applies what is missing, unless a newer version has migrated the database.
+async fn migrate(connection: &mut PgConnection, list: Migrations) -> Result<Migrated, Error> {
+    let applied = compatibility::applied(connection).await?;
+    let oldest = compatibility::oldest(connection).await?;
+    let own: BTreeSet<i64> = list.iter().map(|(number, _, _)| *number).collect();
+    let relation = compatibility::compare(&applied, &own, oldest)?;
+    let mut migrator = migrator_of(list);
+    // Its own migrations are compared with their records in both cases.
+    migrator.set_ignore_missing(relation != Relation::Known);
+    // `run` takes what `Acquire` gives, and its future cannot be sent to another thread.
+    migrator.run_direct(None, connection, false).await?;
+    if let Relation::Newer { newest } = relation {
+        return Ok(Migrated {
+            migration: newest,
+            by_newer_version: true,
+        });
+    }
+    addresses::respell(connection).await?;
+    Ok(Migrated {
+        migration: own.last().copied().unwrap_or_default(),
+        by_newer_version: false,
+    })
+}
+
+/// A session of a migration. Its settings are statements, since a pooler refuses them as options
+/// of the connection.
 async fn session(
     options: &PgConnectOptions,
     settings: &Settings,
 ) -> Result<PgConnection, sqlx::Error> {
-    let lock = settings.lock_timeout.as_millis().to_string();
-    let statement = settings.statement_timeout.as_millis().to_string();
-    let options = options.clone().options([
-        ("lock_timeout", lock.as_str()),
-        ("statement_timeout", statement.as_str()),
-        ("idle_in_transaction_session_timeout", "0"),
-    ]);
-    options.connect().await
+    let mut connection = options.connect().await?;
+    sqlx::query(
+        "select set_config('lock_timeout', $1, false),
+                set_config('statement_timeout', $2, false),
+                set_config('idle_in_transaction_session_timeout', '0', false)",
+    )
+    .bind(settings.lock_timeout.as_millis().to_string())
+    .bind(settings.statement_timeout.as_millis().to_string())
+    .execute(&mut connection)
+    .await?;
+    // Only PostgreSQL 14 and later, on Linux, know it.
+    let check = "select set_config(name, $1, false) from pg_settings
+                 where name = 'client_connection_check_interval'";
+    let checked = sqlx::query(check)
+        .bind(ORPHAN_CHECK_INTERVAL)
+        .execute(&mut connection)
+        .await;
+    if let Err(error) = checked {
+        tracing::debug!(%error, "the server does not notice clients that are gone");
+    }
+    Ok(connection)
+}
+
+/// A session of the administrator in the database, which is created if it does not exist: only
+/// then is the database `postgres` needed.
+async fn connect_or_create(settings: &Settings) -> Result<PgConnection, sqlx::Error> {
+    let admin = &settings.admin;
+    match session(&admin.options(), settings).await {
+        Err(error) if is_unknown_database(&error) => {
+            create_database(admin).await?;
+            session(&admin.options(), settings).await
+        }
+        connected => connected,
+    }
+}
+
+fn is_unknown_database(error: &sqlx::Error) -> bool {
+    let cause = error.as_database_error();
+    cause.is_some_and(|cause| cause.code().as_deref() == Some("3D000"))
 }
 
 /// `CREATE DATABASE` cannot run in the database that it creates.
@@ -239,7 +347,7 @@ async fn execute(connection: &mut PgConnection, sql: String) -> Result<(), sqlx:
         .map(|_| ())
 }
 
-fn migrator_of(list: &'static [(i64, &'static str, &'static str)]) -> Migrator {
+fn migrator_of(list: Migrations) -> Migrator {
     let migration = |(number, name, text): &(i64, &'static str, &'static str)| {
         let name = Cow::Owned(name.replace('_', " "));
         let sql = text.into_sql_str();

@@ -20,6 +20,9 @@ pub struct DatabaseSettings {
     pub password: Secret<String>,
     /// Encryption and verification of the connection.
     pub ssl_mode: PgSslMode,
+    /// Certificates of the authority that the server's is verified with, PEM, beside those of the
+    /// web.
+    pub ca: Option<String>,
     /// Size of this process's pool.
     pub max_connections: u32,
 }
@@ -49,13 +52,15 @@ impl DatabaseSettings {
             user,
             password,
             ssl_mode,
+            ca: reader.certificates(keys::DATABASE_CA),
             max_connections: reader.bounded(keys::DATABASE_MAX_CONNECTIONS, 10, 1, 200),
         }
     }
 
-    /// The settings in the form of sqlx.
+    /// The settings in the form of sqlx. The startup message has nothing that a pooler refuses: the
+    /// timeouts of a session are set once it is connected.
     pub fn options(&self) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass()
+        let options = PgConnectOptions::new_without_pgpass()
             .host(&self.host)
             .port(self.port)
             .database(&self.name)
@@ -63,9 +68,11 @@ impl DatabaseSettings {
             .password(self.password.expose())
             .ssl_mode(self.ssl_mode)
             .application_name(&self.user)
-            .options([
-                ("idle_in_transaction_session_timeout", "10s"),
-                ("statement_timeout", "15s"),
-            ])
+            // PostgreSQL writes floats exactly without it.
+            .extra_float_digits(None);
+        match &self.ca {
+            Some(ca) => options.ssl_root_cert_from_pem(ca.clone().into_bytes()),
+            None => options,
+        }
     }
 }

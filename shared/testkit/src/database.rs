@@ -107,6 +107,7 @@ impl TestDatabase {
             user: service.database_role().to_owned(),
             password: Secret::new(ROLE_PASSWORD.to_owned()),
             ssl_mode: PgSslMode::Disable,
+            ca: None,
             max_connections: 5,
         }
     }
@@ -191,6 +192,7 @@ fn migration(admin: &PgConnectOptions, password: &str, name: &str) -> Settings {
             user: admin.get_username().to_owned(),
             password: Secret::new(password.to_owned()),
             ssl_mode: PgSslMode::Disable,
+            ca: None,
             max_connections: 1,
         },
         migrator_password: secret(),

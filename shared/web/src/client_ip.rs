@@ -2,20 +2,52 @@
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use ipnet::IpNet;
 
 /// The header in which the gateway names the client.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The address of the client, for rate limits and the record of a sign-in.
 ///
-/// `X-Forwarded-For` is trusted only from a peer inside the platform, and only its last hop, which
-/// the gateway itself wrote: a client can invent the hops before it.
+/// `X-Forwarded-For` is trusted only from a peer with a private address or one of
+/// [`TrustedProxies`], and only its last hop, which the gateway itself wrote: a client can invent
+/// the hops before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientIp(pub IpAddr);
+
+/// Ranges of peers that are believed who their clients are, beside all private ones: pods may have
+/// public addresses, as they have in most networks of IPv6.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrustedProxies(Arc<[IpNet]>);
+
+impl TrustedProxies {
+    fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|range| range.contains(&address))
+    }
+}
+
+impl FromStr for TrustedProxies {
+    type Err = String;
+
+    /// Reads addresses and ranges that are separated by commas.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let listed = text.split(',').map(str::trim).filter(|one| !one.is_empty());
+        listed.map(range).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn range(text: &str) -> Result<IpNet, String> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    address
+        .or_else(|_| text.parse())
+        .map_err(|_| format!("{text} is no IP address or range"))
+}
 
 impl ClientIp {
     /// The network that a rate limit counts: the address, or its /64, which one IPv6 customer owns.
@@ -39,13 +71,15 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientIp {
             .extensions
             .get::<ConnectInfo<SocketAddr>>()
             .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip());
-        Ok(Self(caller(peer, &parts.headers)))
+        let proxies = parts.extensions.get::<TrustedProxies>();
+        let is_proxy = |peer| proxies.is_some_and(|proxies| proxies.contains(peer));
+        Ok(Self(caller(peer, &parts.headers, is_proxy)))
     }
 }
 
-fn caller(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+fn caller(peer: IpAddr, headers: &HeaderMap, is_proxy: impl Fn(IpAddr) -> bool) -> IpAddr {
     let peer = peer.to_canonical();
-    if !is_inside(peer) {
+    if !is_inside(peer) && !is_proxy(peer) {
         return peer;
     }
     let last = headers

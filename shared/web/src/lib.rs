@@ -10,6 +10,7 @@ pub mod error;
 pub mod health;
 pub mod healthcheck;
 pub mod idempotency;
+pub mod listen;
 pub mod method;
 pub mod openapi;
 pub mod paging;
@@ -21,7 +22,7 @@ pub mod tenant_data;
 
 pub use auth::{Caller, Permit, ServiceCall, called_by, permit};
 pub use body::{Body, Id, Query};
-pub use client_ip::ClientIp;
+pub use client_ip::{ClientIp, TrustedProxies};
 pub use error::{ApiError, FieldError, Problem};
 pub use health::Checks;
 pub use idempotency::{Created, IdempotencyHeader, IdempotencyKey, Idempotent, Keyed, Once};

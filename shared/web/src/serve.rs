@@ -4,16 +4,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
 use axum::routing::get;
 use axum::serve::{ListenerExt as _, TapIo};
+use axum::{Extension, Router};
 use metrics_exporter_prometheus::PrometheusHandle;
 use shared_config::{Problems, Reader, Service, keys, wiring};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::client_ip::TrustedProxies;
 use crate::cors::CorsOrigins;
+use crate::listen;
 
 /// Time between two aggregations of recorded metrics.
 const METRICS_UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -32,15 +34,18 @@ pub struct ServeSettings {
     pub log_level: String,
     /// Origins whose pages may call the API.
     pub cors: CorsOrigins,
+    /// Peers that are believed who their clients are, beside those with private addresses.
+    pub proxies: TrustedProxies,
 }
 
 impl ServeSettings {
     /// Reads the settings of a service.
     pub fn from_reader(reader: &mut Reader, service: Service) -> Self {
-        let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
+        let any = listen::every_address;
         Self {
             listen: reader.parsed(keys::LISTEN_ADDR, any(service.port())),
             metrics: reader.parsed(keys::METRICS_ADDR, any(service.metrics_port())),
+            proxies: reader.parsed(keys::TRUSTED_PROXIES, TrustedProxies::default()),
             log_level: reader.optional(keys::LOG_LEVEL, "info"),
             cors: CorsOrigins::from_reader(reader),
         }
@@ -131,6 +136,7 @@ pub async fn serve(
     let inside =
         axum::serve(inside, inside_router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let router = settings.cors.clone().surround(router);
+    let router = router.layer(Extension(settings.proxies.clone()));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let public =
         axum::serve(public, service).with_graceful_shutdown(stop.clone().cancelled_owned());
@@ -188,7 +194,7 @@ async fn collect(metrics: PrometheusHandle, stop: CancellationToken) {
 type NoDelayListener = TapIo<TcpListener, fn(&mut TcpStream)>;
 
 async fn open(address: SocketAddr) -> Result<NoDelayListener, StartError> {
-    let listener = TcpListener::bind(address).await;
+    let listener = listen::bind(address).await;
     let listener = listener.map_err(|cause| StartError::Listen { address, cause })?;
     Ok(listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {

@@ -24,6 +24,12 @@ pub struct Auth {
     /// Longest lifetime of a session, however often it is renewed; then the user signs in again.
     #[serde(default = "ninety_days")]
     pub session_lifetime: Span,
+    /// Issuer (`iss`) of access tokens. By default the public URL that the platform had when it was
+    /// created; it does not follow a change of that. A change of this field ends access tokens:
+    /// clients renew them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 300), regex(pattern = r"^[!-~]+$"))]
+    pub issuer: Option<String>,
     /// Requirements on passwords.
     #[serde(default)]
     pub password: PasswordPolicy,
@@ -43,6 +49,7 @@ impl Default for Auth {
             access_token_lifetime: quarter_of_an_hour(),
             refresh_token_lifetime: thirty_days(),
             session_lifetime: ninety_days(),
+            issuer: None,
             password: PasswordPolicy::default(),
             self_registration: SelfRegistration::default(),
             smtp_secret_ref: None,

@@ -40,11 +40,53 @@ macro_rules! host {
     };
 }
 
-/// What looks like an IPv6 address, of these digits; whether it is one is decided when the spec is
-/// resolved.
+/// Up to so many groups of an IPv6 address, each behind a colon.
+macro_rules! groups {
+    ($hex:literal, $count:literal) => {
+        concat!("(:[", $hex, "]{1,4}){1,", $count, "}")
+    };
+}
+
+/// An IPv6 address (RFC 4291) of groups, without brackets, zone or dotted part.
 macro_rules! ipv6 {
-    ($digits:literal) => {
-        concat!("[", $digits, "]{0,4}(:[", $digits, "]{0,4}){2,7}")
+    ($hex:literal) => {
+        concat!(
+            "(([",
+            $hex,
+            "]{1,4}:){7}[",
+            $hex,
+            "]{1,4}",
+            "|([",
+            $hex,
+            "]{1,4}:){1,7}:",
+            "|([",
+            $hex,
+            "]{1,4}:){6}",
+            groups!($hex, "1"),
+            "|([",
+            $hex,
+            "]{1,4}:){5}",
+            groups!($hex, "2"),
+            "|([",
+            $hex,
+            "]{1,4}:){4}",
+            groups!($hex, "3"),
+            "|([",
+            $hex,
+            "]{1,4}:){3}",
+            groups!($hex, "4"),
+            "|([",
+            $hex,
+            "]{1,4}:){2}",
+            groups!($hex, "5"),
+            "|[",
+            $hex,
+            "]{1,4}:",
+            groups!($hex, "6"),
+            "|:",
+            groups!($hex, "7"),
+            "|::)"
+        )
     };
 }
 
@@ -60,7 +102,7 @@ macro_rules! port {
 
 /// Shape of a DNS name such as `db.example.org`, or of an IPv4 address.
 pub const HOSTNAME: &str = concat!("^", host!("a-z"), "$");
-/// Shape of a DNS name, or of an address of IPv4 or IPv6.
+/// Shape of a DNS name or of an address of either family, such as `fd00:10::5`.
 pub const HOST: &str = concat!("^(", host!("a-z"), "|", ipv6!("0-9a-fA-F"), ")$");
 /// Shape of the name of an object of Kubernetes, whose labels may be longer than those of DNS.
 pub const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
@@ -68,13 +110,13 @@ pub const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0
 pub const LABEL: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// Shape of a key of a Secret or ConfigMap.
 pub const DATA_KEY: &str = r"^[-._a-zA-Z0-9]+$";
-/// Shape of a base URL: no credentials, query or fragment.
+/// Shape of a base URL: no credentials, query or fragment. An IPv6 address stands in brackets.
 pub const BASE_URL: &str = concat!(
     "^https?://(",
     host!("a-zA-Z"),
-    "|\\[",
+    r"|\[",
     ipv6!("0-9a-fA-F"),
-    "\\])",
+    r"\])",
     port!(),
     "(/[-._~a-zA-Z0-9/]*)?$"
 );
@@ -98,9 +140,9 @@ pub const EMAIL: &str = concat!(
 pub const ORIGIN: &str = concat!(
     "^https?://(",
     host!("a-z"),
-    "|\\[",
+    r"|\[",
     ipv6!("0-9a-f"),
-    "\\])",
+    r"\])",
     port!(),
     "$"
 );

@@ -62,7 +62,8 @@ pub const NAME_MAX: usize = 40;
         .message("each of modelServers must have a name of its own")
 )]
 pub struct CreatorPlatformSpec {
-    /// Version of the four services and of the database schema.
+    /// Version of the four services and of the database schema, such as `0.1.0`. Images with other
+    /// tags are named in `images`.
     #[serde(default = "version")]
     #[schemars(
         length(min = 1, max = 63),

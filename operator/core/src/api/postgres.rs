@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::bounds;
 use super::pods::JobSettings;
 use super::storage::Storage;
-use super::workload::{NameRef, Resources};
+use super::workload::{KeyRef, NameRef, Resources};
 
 /// Who runs PostgreSQL.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -142,9 +142,12 @@ impl SslMode {
     }
 }
 
-/// A PostgreSQL server outside of the platform.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+/// A PostgreSQL server outside of the platform, or `PgBouncer` in session mode in front of one.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.caSecretRef) || \
+        self.sslMode == 'verify-ca' || self.sslMode == 'verify-full'")
+    .message("caSecretRef requires sslMode verify-ca or verify-full"))]
 pub struct ExternalPostgres {
     /// Host name or IP address.
     #[schemars(length(min = 1, max = 253), regex(pattern = bounds::HOST))]
@@ -153,13 +156,18 @@ pub struct ExternalPostgres {
     #[serde(default = "postgres_port")]
     #[schemars(range(min = 1, max = 65535))]
     pub port: i32,
-    /// Name of the database. It is created if it does not exist and the role may create databases.
+    /// Name of the database. If it does not exist, it is created; for this the role must be able to
+    /// create databases and to connect to the database `postgres`.
     #[serde(default = "database")]
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z_][a-z0-9_]*$"))]
     pub database: String,
     /// TLS mode of the connection.
     #[serde(default)]
     pub ssl_mode: SslMode,
+    /// Secret key with the certificates of an authority, in PEM format, that is trusted beside
+    /// those of the web. Requires `sslMode` `verify-ca` or `verify-full`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_secret_ref: Option<KeyRef>,
     /// Secret with the keys `username` and `password` of a role that can create roles and schemas.
     pub admin_secret_ref: NameRef,
 }

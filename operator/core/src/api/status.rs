@@ -35,6 +35,10 @@ pub struct PlatformStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 400))]
     pub endpoint: Option<String>,
+    /// Issuer of access tokens. It stays the same when the URL of the gateway changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 400))]
+    pub token_issuer: Option<String>,
     /// Progress of the database migrations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrations: Option<MigrationStatus>,

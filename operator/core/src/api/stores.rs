@@ -63,8 +63,10 @@ impl Default for Redis {
 }
 
 /// A Redis server outside of the platform.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.tls || !has(self.caSecretRef)")
+    .message("caSecretRef requires tls"))]
 pub struct ExternalRedis {
     /// Host name or IP address.
     #[schemars(length(min = 1, max = 253), regex(pattern = bounds::HOST))]
@@ -79,6 +81,14 @@ pub struct ExternalRedis {
     pub username: String,
     /// Secret key with the user's password.
     pub password_secret_ref: KeyRef,
+    /// Encrypts the connection (`rediss://`). The server's certificate must match the host name and
+    /// be signed by a trusted authority.
+    #[serde(default)]
+    pub tls: bool,
+    /// Secret key with the certificates of the trusted authority, in PEM format; by default those
+    /// of the web are trusted. Requires `tls`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_secret_ref: Option<KeyRef>,
 }
 
 /// Chroma, the vector index.

@@ -63,7 +63,7 @@ fn chroma_pod(sketch: &Sketch<'_>, name: &str) -> Pod {
             ],
             "ports": [{"name": "http", "containerPort": Store::Chroma.port()}],
             "resources": pod::resources(settings.resources.as_ref(), "50m", "128Mi", "1Gi"),
-            "startupProbe": beat(1, 300),
+            "startupProbe": beat(1, pod::STORE_STARTUP_SECONDS),
             "readinessProbe": beat(5, 3),
             "livenessProbe": beat(20, 6),
             "volumeMounts": [{"name": "data", "mountPath": "/data"}],

@@ -5,6 +5,7 @@ use shared_config::{Retention, Service, Store, keys, limits};
 
 use crate::api::ollama::ModelUse;
 use crate::api::services::{Embedding, Generation};
+use crate::api::stores::ExternalRedis;
 use crate::api::workload::Variable;
 use crate::plan::{chroma, foundation, model_servers, ollama, pod, postgres};
 use crate::resolve::Resolved;
@@ -40,24 +41,26 @@ fn shared(resolved: &Resolved, service: Service) -> Vec<Value> {
     let database = postgres::address(resolved);
     let secret = resolved.object_name(service.name());
     let internal = foundation::internal_secret(resolved);
-    let mut env = vec![
-        pod::variable(keys::LOG_LEVEL, "info"),
-        pod::variable(keys::DATABASE_HOST, database.host),
-        pod::variable(keys::DATABASE_PORT, database.port.to_string()),
-        pod::variable(keys::DATABASE_NAME, database.database),
+    let mut env = vec![pod::variable(keys::LOG_LEVEL, "info")];
+    env.extend(database.environment());
+    env.extend([
         pod::variable(keys::DATABASE_USER, service.database_role()),
         pod::secret_variable(keys::DATABASE_PASSWORD, &secret, keys::DATABASE_PASSWORD),
-        pod::variable(keys::DATABASE_SSL_MODE, database.ssl_mode),
-    ];
+    ]);
     env.extend(redis(resolved, service));
     let origins = &resolved.spec.gateway.cors_origins;
     if !origins.is_empty() {
         env.push(pod::variable(keys::CORS_ORIGINS, origins.join(",")));
     }
+    // A gateway's pods may have public addresses, as in most networks of IPv6.
+    let proxies = &resolved.spec.gateway.trusted_proxies;
+    if !proxies.is_empty() {
+        env.push(pod::variable(keys::TRUSTED_PROXIES, proxies.join(",")));
+    }
     env.extend([
         pod::variable(keys::AUTH_URL, url(resolved, Service::Auth)),
         pod::variable(keys::PUBLIC_URL, &resolved.public_url),
-        pod::variable(keys::TOKEN_ISSUER, &resolved.public_url),
+        pod::variable(keys::TOKEN_ISSUER, &resolved.token_issuer),
         pod::variable(keys::TOKEN_AUDIENCE, AUDIENCE),
         pod::secret_variable(
             keys::INTERNAL_TOKEN_KEY,
@@ -90,13 +93,7 @@ fn retention(resolved: &Resolved, service: Service) -> impl Iterator<Item = Valu
 
 fn redis(resolved: &Resolved, service: Service) -> Vec<Value> {
     if let Some(external) = &resolved.spec.redis.external {
-        let from = &external.password_secret_ref;
-        return vec![
-            pod::variable(keys::REDIS_HOST, &external.host),
-            pod::variable(keys::REDIS_PORT, external.port.to_string()),
-            pod::variable(keys::REDIS_USERNAME, &external.username),
-            pod::secret_variable(keys::REDIS_PASSWORD, &from.name, &from.key),
-        ];
+        return external_redis(external);
     }
     let secret = resolved.object_name(service.name());
     vec![
@@ -105,6 +102,23 @@ fn redis(resolved: &Resolved, service: Service) -> Vec<Value> {
         pod::variable(keys::REDIS_USERNAME, service.name()),
         pod::secret_variable(keys::REDIS_PASSWORD, &secret, keys::REDIS_PASSWORD),
     ]
+}
+
+fn external_redis(external: &ExternalRedis) -> Vec<Value> {
+    let from = &external.password_secret_ref;
+    let mut env = vec![
+        pod::variable(keys::REDIS_HOST, &external.host),
+        pod::variable(keys::REDIS_PORT, external.port.to_string()),
+        pod::variable(keys::REDIS_USERNAME, &external.username),
+        pod::secret_variable(keys::REDIS_PASSWORD, &from.name, &from.key),
+    ];
+    if external.tls {
+        env.push(pod::variable(keys::REDIS_TLS, "true"));
+    }
+    if let Some(ca) = &external.ca_secret_ref {
+        env.push(pod::secret_variable(keys::REDIS_CA, &ca.name, &ca.key));
+    }
+    env
 }
 
 fn auth(resolved: &Resolved) -> Vec<Value> {

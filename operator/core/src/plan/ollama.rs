@@ -57,6 +57,8 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
     let deployment = json!({
         "spec": {
             "replicas": 1,
+            // As long as the start may take; the default is ten minutes.
+            "progressDeadlineSeconds": pod::STORE_STARTUP_SECONDS + 600,
             // A second pod could neither have the volume nor the graphics processor.
             "strategy": {"type": "Recreate"},
             "selector": {"matchLabels": labels::selector(sketch.resolved, COMPONENT)},
@@ -95,7 +97,7 @@ fn server(sketch: &Sketch<'_>) -> Value {
             ],
             "ports": [{"name": "http", "containerPort": Store::Ollama.port()}],
             "resources": resources,
-            "startupProbe": answers(1, 300),
+            "startupProbe": answers(1, pod::STORE_STARTUP_SECONDS),
             "readinessProbe": answers(5, 3),
             "livenessProbe": answers(20, 6),
             "volumeMounts": [{"name": "data", "mountPath": "/data"}],

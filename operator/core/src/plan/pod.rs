@@ -20,6 +20,9 @@ pub(crate) const USER: i64 = 10_001;
 pub(crate) const MEMORY_REQUEST: &str = "64Mi";
 /// Limit of CPU of a container that runs to an end.
 const JOB_CPU: &str = "1";
+/// How long a store may take to start, seconds: a recovery after a crash, or the loading of a large
+/// append-only file, begins at its start again if it is killed.
+pub(crate) const STORE_STARTUP_SECONDS: i32 = 3600;
 
 /// What differs between pods.
 pub(crate) struct Pod {

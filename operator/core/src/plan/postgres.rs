@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use shared_config::{Store, wiring};
+use shared_config::{Store, keys, wiring};
 
 use crate::api::Quantity;
 use crate::api::pods::UserIds;
 use crate::api::postgres::{CloudnativePg, ManagedPostgres, PostgresMode};
+use crate::api::workload::KeyRef;
 use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
@@ -34,6 +35,8 @@ pub(crate) struct Address {
     pub(crate) port: i32,
     pub(crate) database: String,
     pub(crate) ssl_mode: &'static str,
+    /// The certificates of the authority that the server's is verified with.
+    pub(crate) ca: Option<KeyRef>,
     /// Secret and keys of the administrator; without a key for the name it is `postgres`.
     pub(crate) admin_secret: String,
     pub(crate) admin_user_key: Option<&'static str>,
@@ -47,6 +50,7 @@ pub(crate) fn address(resolved: &Resolved) -> Address {
         port: i32::from(Store::Postgres.port()),
         database: wiring::DATABASE_NAME.to_owned(),
         ssl_mode,
+        ca: None,
         admin_secret: name.clone(),
         admin_user_key: None,
     };
@@ -57,11 +61,28 @@ pub(crate) fn address(resolved: &Resolved) -> Address {
             port: external.port,
             database: external.database.clone(),
             ssl_mode: external.ssl_mode.name(),
+            ca: external.ca_secret_ref.clone(),
             admin_secret: external.admin_secret_ref.name.clone(),
             admin_user_key: Some("username"),
         },
         (PostgresMode::CloudnativePg, _) => own(format!("{name}-rw"), "require"),
         _ => own(name.clone(), "disable"),
+    }
+}
+
+impl Address {
+    /// What every process needs to find the database.
+    pub(crate) fn environment(&self) -> Vec<Value> {
+        let mut env = vec![
+            pod::variable(keys::DATABASE_HOST, &self.host),
+            pod::variable(keys::DATABASE_PORT, self.port.to_string()),
+            pod::variable(keys::DATABASE_NAME, &self.database),
+            pod::variable(keys::DATABASE_SSL_MODE, self.ssl_mode),
+        ];
+        if let Some(ca) = &self.ca {
+            env.push(pod::secret_variable(keys::DATABASE_CA, &ca.name, &ca.key));
+        }
+        env
     }
 }
 
@@ -158,6 +179,8 @@ fn server(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> Value 
         &sketch.resolved.spec.images.postgres,
         json!({
             "command": ["sh", "/etc/creator/start.sh"],
+            // The script says in its last lines why it does not start.
+            "terminationMessagePolicy": "FallbackToLogsOnError",
             "env": [
                 pod::variable("PGDATA", "/data/postgres"),
                 pod::variable("POSTGRES_DB", wiring::DATABASE_NAME),
@@ -166,7 +189,7 @@ fn server(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> Value 
             "ports": [{"name": "postgres", "containerPort": Store::Postgres.port()}],
             "resources":
                 pod::resources(settings.resources.as_ref(), "100m", "256Mi", DEFAULT_LIMIT),
-            "startupProbe": ready(1, 300),
+            "startupProbe": ready(1, pod::STORE_STARTUP_SECONDS),
             "readinessProbe": ready(5, 3),
             "livenessProbe": {
                 "tcpSocket": {"port": "postgres"}, "periodSeconds": 20, "failureThreshold": 6,

@@ -51,7 +51,8 @@ fn redis_pod(sketch: &Sketch<'_>, name: &str) -> Pod {
                 pod::resources(settings.resources.as_ref(), "50m", "64Mi", DEFAULT_LIMIT),
             "startupProbe": {
                 "exec": {"command": ["sh", "-c", ping]},
-                "periodSeconds": 1, "timeoutSeconds": 3, "failureThreshold": 300,
+                "periodSeconds": 1, "timeoutSeconds": 3,
+                "failureThreshold": pod::STORE_STARTUP_SECONDS,
             },
             "readinessProbe": {
                 "exec": {"command": ["sh", "-c", ping]},
@@ -89,7 +90,8 @@ fn start_script(resources: Option<&Resources>) -> String {
         let password = password_variable(service);
         let rules = redis_acl::rules(service, "");
         // Writing to a String cannot fail.
-        let _ = writeln!(users, "  echo \"user {name} on >${password} {rules}\"");
+        let hash = format!("$(password \"${password}\")");
+        let _ = writeln!(users, "  echo \"user {name} on {hash} {rules}\"");
     }
     let limits = resources.and_then(|all| all.limits.as_ref());
     let limit = limits.and_then(|most| most.memory.clone());

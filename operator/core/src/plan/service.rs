@@ -85,6 +85,8 @@ fn service_pod(
             "command": [service.binary(), "serve"],
             "env": environment::of(resolved, service),
             "ports": ports,
+            // Why a service does not start is in the last lines of its log.
+            "terminationMessagePolicy": "FallbackToLogsOnError",
             "resources": pod::resources(given, "50m", pod::MEMORY_REQUEST, limit),
             "startupProbe": probe(wiring::LIVEZ, 1, 60),
             "readinessProbe": probe(wiring::READYZ, 2, 3),

@@ -1,5 +1,6 @@
 //! Checks that span sections or look into free-form parts, beyond what the schema can say.
 
+use semver::Version;
 use shared_config::{Retention, Service, keys};
 use shared_egress::{AllowedNetworks, BadNetworks};
 
@@ -10,19 +11,23 @@ use crate::api::ollama::ModelUse;
 use crate::api::workload::Workload;
 
 /// Variables that the operator writes itself.
-const RESERVED: [&str; 55] = [
+const RESERVED: [&str; 59] = [
     keys::LISTEN_ADDR,
     keys::METRICS_ADDR,
+    keys::TRUSTED_PROXIES,
     keys::DATABASE_HOST,
     keys::DATABASE_PORT,
     keys::DATABASE_NAME,
     keys::DATABASE_USER,
     keys::DATABASE_PASSWORD,
     keys::DATABASE_SSL_MODE,
+    keys::DATABASE_CA,
     keys::REDIS_HOST,
     keys::REDIS_PORT,
     keys::REDIS_USERNAME,
     keys::REDIS_PASSWORD,
+    keys::REDIS_TLS,
+    keys::REDIS_CA,
     keys::AUTH_URL,
     keys::CREATOR_HUB_URL,
     keys::AI_ENGINE_URL,
@@ -99,19 +104,25 @@ pub(super) fn problems(platform: &CreatorPlatform) -> Vec<Problem> {
     found
 }
 
+/// Compared as versions, not as texts: `0.1.0-rc.1` is one of ours, `0.2.0-rc.1` and `0.10.0` are
+/// not, and `latest` is none at all.
 fn version(version: &str, found: &mut Vec<Problem>) {
-    let numeric = version
-        .split('.')
-        .take(3)
-        .all(|part| part.parse::<u32>().is_ok());
-    if numeric && version.split('.').count() == 3 && !version.starts_with(SUPPORTED) {
-        found.push(Problem {
-            path: "spec.version".to_owned(),
-            wrong: format!("this operator manages versions {SUPPORTED}x, not {version}"),
-            remedy: "set a version that it manages, or install an operator of that version"
-                .to_owned(),
-        });
-    }
+    let (major, minor) = SUPPORTED;
+    let wrong = match Version::parse(version) {
+        Ok(given) if (given.major, given.minor) == SUPPORTED => return,
+        Ok(_) => format!("this operator manages versions {major}.{minor}.x, not {version}"),
+        Err(error) => format!(
+            "{version} is not a version such as {major}.{minor}.0 ({error}), and this operator \
+             manages versions {major}.{minor}.x"
+        ),
+    };
+    found.push(Problem {
+        path: "spec.version".to_owned(),
+        wrong,
+        remedy: "set a version that it manages, or install an operator of that version; \
+                 spec.images takes images of any tag"
+            .to_owned(),
+    });
 }
 
 /// The networks that the spec lists.

@@ -82,6 +82,7 @@ pub(super) fn fill(status: &mut PlatformStatus, planned: &Planned<'_>) {
         target: target.clone(),
     });
     status.endpoint = Some(resolved.public_url.clone());
+    status.token_issuer = Some(resolved.token_issuer.clone());
     status.tenants = Some(observed.tenants);
     let before = status
         .migrations

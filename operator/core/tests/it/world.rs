@@ -44,7 +44,9 @@ impl World {
         world.observed.operator_namespace = Some("creator-system".to_owned());
         for (secret, keys) in [
             ("database-admin", vec!["username", "password"]),
+            ("database-ca", vec!["ca.crt"]),
             ("cache", vec!["password"]),
+            ("cache-ca", vec!["ca.crt"]),
             ("academy-smtp", vec!["SMTP_HOST", "SMTP_FROM"]),
             ("model-servers", vec!["hosted", "ca.crt"]),
         ] {

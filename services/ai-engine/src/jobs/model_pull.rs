@@ -2,6 +2,7 @@
 //! runs it as a Job.
 
 mod progress;
+mod retry;
 mod settings;
 
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ use progress::ProgressLog;
 const STARTUP_TIMEOUT: Duration = Duration::from_mins(5);
 /// Between two attempts to reach Ollama.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// How long an unavailable registry or host of a file is waited for, from the first failure on.
+const RETRY_TIMEOUT: Duration = Duration::from_hours(1);
 /// Kubernetes keeps so many bytes of the termination message.
 const MAX_TERMINATION_MESSAGE: usize = 4096;
 
@@ -113,7 +116,7 @@ pub async fn main() -> ExitCode {
     let termination_log = settings::termination_log(&reader);
     telemetry::start_logs(&settings::log_level(&mut reader));
     let outcome = match Settings::from_reader(reader) {
-        Ok(settings) => run(&settings).await,
+        Ok(settings) => run_patiently(&settings, RETRY_TIMEOUT).await,
         Err(problems) => Err(problems.into()),
     };
     let (code, message) = match outcome {
@@ -133,6 +136,27 @@ pub async fn main() -> ExitCode {
         tracing::warn!(%error, path = termination_log, "termination message not written");
     }
     code
+}
+
+/// Runs [`run`] until it succeeds. What ends by itself, such as a registry that does not answer, is
+/// waited for until `patience` has passed; other failures end it at once.
+pub async fn run_patiently(settings: &Settings, patience: Duration) -> Result<Report, Error> {
+    let started = Instant::now();
+    let mut failures = 0;
+    loop {
+        let error = match run(settings).await {
+            Ok(report) => return Ok(report),
+            Err(error) => error,
+        };
+        failures += 1;
+        let backoff = retry::backoff(failures);
+        if !retry::is_transient(&error) || started.elapsed() + backoff > patience {
+            return Err(error);
+        }
+        let seconds = backoff.as_secs();
+        tracing::warn!(%error, failures, seconds, "models not available yet; retrying");
+        tokio::time::sleep(backoff).await;
+    }
 }
 
 /// Makes every model available and proves that the two models in use work.

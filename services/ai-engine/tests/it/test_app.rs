@@ -84,6 +84,7 @@ impl TestApp {
                 metrics: any,
                 log_level: "warn".to_owned(),
                 cors: CorsOrigins::default(),
+                proxies: shared_web::TrustedProxies::default(),
             },
             database: database.settings(Service::AiEngine),
             retention: RetentionSettings::defaults(Service::AiEngine),

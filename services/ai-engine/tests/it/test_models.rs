@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use ai_engine_service::Caller;
-use ai_engine_service::model_pull::{Error, ModelSettings, ModelSource, ModelUse, Settings, run};
+use ai_engine_service::model_pull::{
+    Error, ModelSettings, ModelSource, ModelUse, Settings, run, run_patiently,
+};
 use ai_engine_service::ollama::Ollama;
 use axum::Router;
 use axum::http::StatusCode;
@@ -115,9 +118,8 @@ async fn a_model_that_cannot_chat_is_not_accepted_as_chat_model() {
     assert!(failure.to_string().contains("absent"), "{failure}");
 }
 
-#[tokio::test]
-async fn a_model_file_at_a_url_is_imported() {
-    let name = format!("t{}", Uuid::new_v4().simple());
+/// A small model file with random weights.
+fn model_file(name: &str) -> Vec<u8> {
     let file = std::env::temp_dir().join(format!("{name}.gguf"));
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     let written = Command::new("python3")
@@ -127,6 +129,50 @@ async fn a_model_file_at_a_url_is_imported() {
     assert!(written.unwrap().success());
     let bytes = std::fs::read(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn a_host_of_a_file_that_is_not_there_is_waited_for() {
+    let name = format!("t{}", Uuid::new_v4().simple());
+    let bytes = model_file(&name);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let url = format!("http://{address}/tiny.gguf");
+    let settings = settings(vec![model(&name, ModelSource::Url(url))]);
+    let patience = Duration::from_secs(60);
+    let run = tokio::spawn(async move { run_patiently(&settings, patience).await });
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!run.is_finished(), "a refused connection is not the end");
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    let serve = move || async move { bytes };
+    let router = Router::new().route("/tiny.gguf", axum::routing::get(serve));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let report = run.await.unwrap().unwrap();
+    assert_eq!(report.models[0].name, name);
+    let ollama = Ollama::new(&Stores::from_env().ollama).unwrap();
+    ollama.delete_model(&name).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_no_wait_mends_fails_at_once() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/none.gguf", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new()).await });
+    let started = Instant::now();
+    for source in [ModelSource::Url(url), ModelSource::Image] {
+        let settings = settings(vec![model("absent", source)]);
+        let failure = run_patiently(&settings, Duration::from_secs(600)).await;
+        assert!(failure.is_err());
+    }
+    assert!(started.elapsed() < Duration::from_secs(30));
+}
+
+#[tokio::test]
+async fn a_model_file_at_a_url_is_imported() {
+    let name = format!("t{}", Uuid::new_v4().simple());
+    let bytes = model_file(&name);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/tiny.gguf", listener.local_addr().unwrap());
     let serve = move || async move { bytes };

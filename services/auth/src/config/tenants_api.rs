@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use shared_config::{Reader, Secret, keys, wiring};
+use shared_web::listen::every_address;
 
 /// Settings of the tenants API.
 #[derive(Debug, Clone)]
@@ -16,7 +17,7 @@ pub struct TenantsApiSettings {
 impl TenantsApiSettings {
     /// Reads the settings; without a token the API is not served.
     pub(super) fn from_reader(reader: &mut Reader) -> Option<Self> {
-        let default = SocketAddr::from(([0, 0, 0, 0], wiring::AUTH_INTERNAL_PORT));
+        let default = every_address(wiring::AUTH_INTERNAL_PORT);
         let listen = reader.parsed(keys::INTERNAL_LISTEN_ADDR, default);
         if reader.optional(keys::PROVISIONING_TOKEN, "").is_empty() {
             return None;

@@ -27,6 +27,10 @@ pub fn tenants_api(state: AppState, token: Secret<String>) -> Router {
         .route("/internal/v1/tenants", get(tenants::list))
         .route("/internal/v1/tenants/{uid}", one)
         .layer(guard)
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            crate::require_keys,
+        ))
         .fallback(unknown_path)
         .with_state(state);
     shared_web::app::with_default_layers(routes)

@@ -77,6 +77,56 @@ fn serving(app: &TestApp, listen: &str) -> Command {
     command
 }
 
+/// Of a Secret that was lost and made again beside existing data.
+const OTHER_DATA_KEY: &str = "AB4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=";
+
+#[tokio::test]
+async fn another_data_key_ends_the_process_and_says_what_to_restore() {
+    let app = TestApp::new().await;
+    let admin = app.database.admin().await;
+    // The first process of a platform stores the first secret.
+    let mut first = serving(&app, "127.0.0.1:0").spawn().unwrap();
+    let sealed = "select count(*) from auth.signing_keys";
+    let mut keys_before = 0;
+    for _ in 0..100 {
+        keys_before = sqlx::query_scalar::<_, i64>(sealed)
+            .fetch_one(&admin)
+            .await
+            .unwrap();
+        if keys_before > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(keys_before, 1);
+    first.kill().unwrap();
+    first.wait().unwrap();
+
+    let mut command = serving(&app, "127.0.0.1:0");
+    command.env(keys::DATA_KEY, OTHER_DATA_KEY);
+    command.stdout(Stdio::piped());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    for words in [
+        "DataKeyMismatch",
+        "Restore the Secret",
+        "cannot set up DATA_KEY",
+    ] {
+        assert!(said(&output).contains(words), "{words}: {}", said(&output));
+    }
+    let keys_after: i64 = sqlx::query_scalar(sealed).fetch_one(&admin).await.unwrap();
+    assert_eq!(keys_after, 1, "nothing was encrypted with another key");
+
+    // With the lost one as the previous key it is a rotation.
+    let before = "Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=";
+    command.env(keys::DATA_KEY_PREVIOUS, before);
+    let mut rotating = command.spawn().unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(rotating.try_wait().unwrap().is_none(), "it serves");
+    rotating.kill().unwrap();
+    rotating.wait().unwrap();
+}
+
 #[tokio::test]
 async fn the_binary_serves_is_healthy_and_stops_on_sigterm() {
     let app = TestApp::new().await;

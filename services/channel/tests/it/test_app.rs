@@ -74,6 +74,7 @@ impl TestApp {
                 metrics: any_port,
                 log_level: "info".to_owned(),
                 cors: CorsOrigins::default(),
+                proxies: shared_web::TrustedProxies::default(),
             },
             database: database.settings(Service::Channel),
             retention: RetentionSettings::defaults(Service::Channel),

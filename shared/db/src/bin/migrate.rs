@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use shared_config::{Reader, keys};
-use shared_db::migrate::{self, Settings};
+use shared_db::migrate::{self, Migrated, Settings};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main(flavor = "current_thread")]
@@ -20,12 +20,23 @@ async fn main() -> ExitCode {
     // Dependencies may bring a second TLS provider; ours is ring.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match work(reader).await {
-        Ok(number) => {
-            tracing::info!(migration = number, "database migrated");
-            say(
-                &last_words,
-                &serde_json::json!({ "migration": number }).to_string(),
-            );
+        Ok(migrated) => {
+            let Migrated {
+                migration,
+                by_newer_version,
+            } = migrated;
+            if by_newer_version {
+                tracing::info!(
+                    migration,
+                    "a newer version has migrated the database; only roles and passwords were set"
+                );
+            } else {
+                tracing::info!(migration, "database migrated");
+            }
+            let report = serde_json::json!({
+                "migration": migration, "by_newer_version": by_newer_version,
+            });
+            say(&last_words, &report.to_string());
             ExitCode::SUCCESS
         }
         Err(message) => {
@@ -36,9 +47,9 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn work(reader: Reader) -> Result<i64, String> {
+async fn work(reader: Reader) -> Result<Migrated, String> {
     let settings = Settings::from_reader(reader).map_err(|error| error.to_string())?;
-    migrate::run(&settings)
+    migrate::run_patiently(&settings, migrate::RETRY_TIMEOUT)
         .await
         .map_err(|error| error.to_string())
 }

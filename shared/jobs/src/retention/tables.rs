@@ -94,6 +94,11 @@ pub const TABLES: &[Table] = &[
         kept: Kept::Bounded("one row for each migration"),
     },
     Table {
+        name: "platform.schema_compatibility",
+        owner: Owner::Migrations,
+        kept: Kept::Bounded("one row"),
+    },
+    Table {
         name: "platform.retention_rules",
         owner: Owner::Migrations,
         kept: Kept::Bounded("one row for each rule of a migration"),

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use shared_auth::{RevocationPublisher, Subject, TokenVerifier};
 use shared_cache::{Cache, Key};
 use shared_config::Secret;
-use shared_crypto::Encryptor;
+use shared_crypto::{EncryptionError, Encryptor};
 use shared_db::{Db, SystemTx};
 use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,17 @@ const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(2);
 /// Wait before another attempt to subscribe to notifications.
 const SUBSCRIBE_BACKOFF: Duration = Duration::from_secs(1);
 
+/// Between two tries to read the keys for the first time.
+const OPENING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// `DATA_KEY` is not the key that the secrets of this database are encrypted with.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "DataKeyMismatch: {0}. Nothing was encrypted with another key. Restore the Secret with \
+     DATA_KEY and SIGNING_SEED from a backup; the runbook says what to do if they are lost"
+)]
+pub(crate) struct DataKeyMismatch(EncryptionError);
+
 /// The signing keys of this process.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyRing {
@@ -54,6 +65,21 @@ impl KeyRing {
     pub(crate) async fn ready(&self) -> Result<(), Error> {
         self.loaded.get_or_try_init(|| self.reload()).await?;
         Ok(())
+    }
+
+    /// Waits until the keys were read once. They are the first secrets that a platform stores, and
+    /// one is always there, so they also tell whether `DATA_KEY` is the one of this database.
+    pub(crate) async fn opened(&self) -> Result<(), DataKeyMismatch> {
+        loop {
+            match self.ready().await {
+                Ok(()) => return Ok(()),
+                Err(Error::Encryption(cause @ EncryptionError::UnknownKey(_))) => {
+                    return Err(DataKeyMismatch(cause));
+                }
+                Err(error) => tracing::debug!(%error, "signing keys not read yet"),
+            }
+            tokio::time::sleep(OPENING_INTERVAL).await;
+        }
     }
 
     /// Adds a key that signs within a second, and returns its id.

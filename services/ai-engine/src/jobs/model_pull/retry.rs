@@ -1,0 +1,106 @@
+//! Which failures of the Job end by themselves, and how long they are waited for.
+
+use std::time::Duration;
+
+use crate::clients::model_error::ModelError;
+
+use super::Error;
+
+/// First wait after a failure; it doubles up to [`MAX_BACKOFF`].
+const MIN_BACKOFF: Duration = Duration::from_secs(5);
+const MAX_BACKOFF: Duration = Duration::from_secs(60);
+
+/// What Ollama says of a registry that it cannot reach or that is overloaded. It reports every
+/// failure of a pull as a text.
+const NETWORK: [&str; 14] = [
+    "dial tcp",
+    "no such host",
+    "server misbehaving",
+    "connection refused",
+    "connection reset",
+    "network is unreachable",
+    "no route to host",
+    "i/o timeout",
+    "tls handshake timeout",
+    "deadline exceeded",
+    "unexpected eof",
+    "max retries exceeded",
+    "temporarily unavailable",
+    "too many requests",
+];
+
+/// Whether the same attempt may succeed later.
+pub(super) fn is_transient(error: &Error) -> bool {
+    match error {
+        Error::Unavailable { .. } => true,
+        Error::Fetch { cause, .. } => is_transient_pull(cause),
+        Error::Broken { cause, .. } => cause.is_transient(),
+        Error::Download { cause, .. } => is_transient_download(cause),
+        Error::Settings(_) | Error::NotCopied(_) | Error::Calibrate { .. } => false,
+    }
+}
+
+fn is_transient_pull(cause: &ModelError) -> bool {
+    match cause {
+        ModelError::ModelFailed(text) => {
+            let text = text.to_lowercase();
+            NETWORK.iter().any(|words| text.contains(words))
+        }
+        ModelError::Truncated => true,
+        other => other.is_transient(),
+    }
+}
+
+fn is_transient_download(cause: &reqwest::Error) -> bool {
+    match cause.status() {
+        Some(status) => status.is_server_error() || status.as_u16() == 429,
+        None => !cause.is_builder() && !cause.is_redirect(),
+    }
+}
+
+/// The wait after so many failures in a row.
+pub(super) fn backoff(failures: u32) -> Duration {
+    let factor = 2_u32.saturating_pow(failures.saturating_sub(1).min(16));
+    MIN_BACKOFF.saturating_mul(factor).min(MAX_BACKOFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pull(text: &str) -> Error {
+        let (model, cause) = ("m".to_owned(), ModelError::ModelFailed(text.to_owned()));
+        Error::Fetch { model, cause }
+    }
+
+    #[test]
+    fn a_registry_that_cannot_be_reached_is_waited_for() {
+        let host = "pull model manifest: Get \"https://registry.example/v2/\": ";
+        for text in [
+            "dial tcp: lookup registry.example on 10.96.0.10:53: no such host",
+            "dial tcp 198.51.100.7:443: connect: connection refused",
+            "net/http: TLS handshake timeout",
+            "read tcp 10.0.0.1:5->1.2.3.4:443: read: connection reset by peer",
+        ] {
+            assert!(is_transient(&pull(&format!("{host}{text}"))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_model_that_does_not_exist_is_not() {
+        for text in [
+            "pull model manifest: file does not exist",
+            "invalid model name",
+            "write /data/models/blobs/x: no space left on device",
+        ] {
+            assert!(!is_transient(&pull(text)), "{text}");
+        }
+        assert!(!is_transient(&Error::NotCopied("m".to_owned())));
+    }
+
+    #[test]
+    fn waits_double_and_have_a_bound() {
+        let seconds: Vec<u64> = (1..7).map(|n| backoff(n).as_secs()).collect();
+        assert_eq!(seconds, [5, 10, 20, 40, 60, 60]);
+    }
+}
