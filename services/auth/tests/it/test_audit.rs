@@ -192,6 +192,31 @@ async fn verify(app: &TestApp, account: &Account) -> Value {
 }
 
 #[tokio::test]
+async fn an_account_has_one_verification_at_a_time() {
+    let app = TestApp::new().await;
+    let (ana, ben) = (
+        app.register("ana@example.com").await,
+        app.register("ben@example.com").await,
+    );
+    // As another verification does while it reads a segment.
+    let admin = app.admin().await;
+    let mut other = admin.begin().await.unwrap();
+    let lock = "select pg_advisory_xact_lock(hashtextextended('audit verification ' || $1, 0))";
+    let lock = sqlx::query(lock).bind(ana.creator.to_string());
+    lock.execute(&mut *other).await.unwrap();
+    let path = format!("{AUDIT}/verification");
+    let refused = app.client.with_token(&ana.access).get(&path).await;
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (StatusCode::CONFLICT, "request_in_progress")
+    );
+    assert!(refused.headers.contains_key("retry-after"));
+    assert_eq!(verify(&app, &ben).await, intact(1), "another account's");
+    other.rollback().await.unwrap();
+    assert_eq!(verify(&app, &ana).await, intact(1));
+}
+
+#[tokio::test]
 async fn a_long_log_is_verified_in_segments_and_from_any_entry() {
     let app = TestApp::new().await;
     let ana = app.register("ana@example.com").await;
