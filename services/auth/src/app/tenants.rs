@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::audit;
 use super::privacy::{self, Erasure};
+use super::security::password_hasher::Requester;
 use super::team::members;
 use crate::domain::audit::Action;
 use crate::domain::owner_invitation;
@@ -232,7 +233,9 @@ async fn dummy_hash(app: &AppState) -> Result<String, Error> {
             .iter()
             .map(|byte| char::from(b'a' + byte % 26))
             .collect();
-        Ok::<_, Error>(app.password_hasher.hash(Secret::new(password)).await?)
+        let hasher = &app.password_hasher;
+        let hash = hasher.hash(Requester::Platform, Secret::new(password));
+        Ok::<_, Error>(hash.await?)
     };
     app.tenants
         .dummy_hash

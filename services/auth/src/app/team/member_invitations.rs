@@ -139,7 +139,10 @@ pub(crate) async fn accept(
     drop(reading);
     let email = pending.ok_or(Error::InvalidInvitation)?.email;
     password::enforce_policy(app, &password, &[&email, full_name.as_str()]).await?;
-    let password_hash = app.password_hasher.hash(password.into_secret()).await?;
+    let password_hash = app
+        .password_hasher
+        .hash(device.ip, password.into_secret())
+        .await?;
     create_member(app, invitation, &full_name, &password_hash, device).await
 }
 
