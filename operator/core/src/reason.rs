@@ -83,6 +83,8 @@ reasons! {
     OwnerEmailInUse,
     /// `spec.suspend` of the Tenant is true: its account is suspended.
     TenantSuspended,
+    /// The account has used all of a quota.
+    QuotaReached,
     /// The auth service was not reachable, or could not do what was asked.
     ProvisioningFailed,
     /// The auth service rejected the Tenant as invalid.
@@ -115,6 +117,7 @@ impl Reason {
             | Self::ModelPullFailed
             | Self::NotCalibrated
             | Self::NoTrustedProxies
+            | Self::QuotaReached
             | Self::InvalidSpec
             | Self::NotOwned
             | Self::ApplyFailed

@@ -2,6 +2,7 @@
 
 pub mod facts;
 pub mod plan;
+mod quotas;
 pub mod status;
 pub mod wire;
 pub mod wish;

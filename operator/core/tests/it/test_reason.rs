@@ -40,6 +40,7 @@ fn exactly_these_reasons_are_reported_as_warnings() {
         "ModelPullFailed",
         "NotCalibrated",
         "NoTrustedProxies",
+        "QuotaReached",
         "InvalidSpec",
         "NotOwned",
         "ApplyFailed",
