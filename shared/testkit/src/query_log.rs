@@ -27,7 +27,7 @@ impl QueryLog {
             trips: Arc::default(),
         };
         let (target, own) = ((database.host.clone(), database.port), log.clone());
-        database.host = "127.0.0.1".to_owned();
+        "127.0.0.1".clone_into(&mut database.host);
         database.port = listener.local_addr().expect("its address").port();
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {

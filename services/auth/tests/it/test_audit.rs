@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use http::StatusCode;
 use serde_json::{Value, json};
+use shared_config::Service;
 use shared_models::Role;
 use sqlx::AssertSqlSafe;
 
@@ -199,11 +200,11 @@ async fn an_account_has_one_verification_at_a_time() {
         app.register("ben@example.com").await,
     );
     // As another verification does while it reads a segment.
-    let admin = app.admin().await;
-    let mut other = admin.begin().await.unwrap();
+    let db = app.database.as_service(Service::Auth);
+    let mut other = db.tenant(ana.creator).await.unwrap();
     let lock = "select pg_advisory_xact_lock(hashtextextended('audit verification ' || $1, 0))";
     let lock = sqlx::query(lock).bind(ana.creator.to_string());
-    lock.execute(&mut *other).await.unwrap();
+    lock.execute(other.conn()).await.unwrap();
     let path = format!("{AUDIT}/verification");
     let refused = app.client.with_token(&ana.access).get(&path).await;
     assert_eq!(
@@ -212,7 +213,7 @@ async fn an_account_has_one_verification_at_a_time() {
     );
     assert!(refused.headers.contains_key("retry-after"));
     assert_eq!(verify(&app, &ben).await, intact(1), "another account's");
-    other.rollback().await.unwrap();
+    other.commit().await.unwrap();
     assert_eq!(verify(&app, &ana).await, intact(1));
 }
 

@@ -163,8 +163,8 @@ async fn one_network_has_its_share_of_the_queue_and_delays_another_by_one_hash_o
     let start = |of: Requester| {
         let (hasher, order) = (hasher.clone(), order.clone());
         tokio::spawn(async move {
-            let hashed = hasher.hash(of, set("Correct-Horse-9")).await;
-            order.send((of, hashed.is_ok())).unwrap();
+            let result = hasher.hash(of, set("Correct-Horse-9")).await;
+            order.send((of, result.is_ok())).unwrap();
         })
     };
     let share = SEATS * MAX_QUEUED_PER_NETWORK_AND_LANE;
