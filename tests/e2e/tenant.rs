@@ -61,7 +61,8 @@ async fn is_bounded(namespace: &str, api: &Api) {
     let changed = Instant::now();
     loop {
         let (_, usage) = api.get("/auth/v1/usage").await.unwrap();
-        let documents = json!({"name": "documents", "used": 1, "limit": 1});
+        let documents = json!({"name": "documents", "used": 1, "limit": 1,
+            "state": "reached"});
         if usage["quotas"].as_array().unwrap().contains(&documents) {
             break;
         }

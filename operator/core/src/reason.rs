@@ -91,6 +91,8 @@ reasons! {
     OwnerEmailInUse,
     /// `spec.suspend` of the Tenant is true: its account is suspended.
     TenantSuspended,
+    /// The account has used all of a quota.
+    QuotaReached,
     /// The auth service was not reachable, or could not do what was asked.
     ProvisioningFailed,
     /// The auth service rejected the Tenant as invalid.
@@ -126,6 +128,7 @@ impl Reason {
             | Self::NoTrustedProxies
             | Self::VolumeDiffers
             | Self::SecondOperator
+            | Self::QuotaReached
             | Self::InvalidSpec
             | Self::NotOwned
             | Self::ApplyFailed

@@ -3,6 +3,7 @@
 pub mod facts;
 mod goodbye;
 pub mod plan;
+mod quotas;
 pub mod status;
 pub mod wire;
 pub mod wish;

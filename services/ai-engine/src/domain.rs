@@ -1,9 +1,9 @@
 //! Pure rules: no async, no clock, no client, no SQL.
 
 pub(crate) mod answer;
+pub(crate) mod caller;
 pub(crate) mod circuit_breaker;
 pub(crate) mod failover;
-pub(crate) mod fair_queue;
 pub(crate) mod index;
 pub(crate) mod models;
 pub(crate) mod tokenizer;

@@ -67,12 +67,8 @@ impl From<Error> for ApiError {
                 "the events of an answer are kept for two minutes, if it was asked for with \
                  resumable",
             ),
-            Error::Outdated => Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed")
-                .detail("it has changed since you read it; read it again"),
-            Error::NoPrecondition => {
-                Self::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required")
-                    .detail("send If-Match with the ETag that you read")
-            }
+            Error::Outdated => Self::precondition_failed(),
+            Error::NoPrecondition => Self::precondition_required(),
             Error::InvalidField { field, message } => {
                 Self::unprocessable("invalid_fields").field(field, message)
             }

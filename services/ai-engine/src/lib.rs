@@ -28,7 +28,7 @@ pub use clients::{chat_stream, chroma, ollama};
 pub use config::{Config, Engines, ModelServerSettings, Queues, ServerKind};
 /// What decides about answers and their sentences, for `tests/quality`, which measures it.
 pub use domain::answer::{answerability, grounding, prompt, qa_match};
-pub use domain::fair_queue::Caller;
+pub use domain::caller::Caller;
 /// For tests, which calibrate a model once for all.
 pub use domain::index::calibration::Calibration;
 /// For tests of the vector store.

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use shared_config::Store;
 use shared_crypto::EncryptionError;
 use shared_models::page::BadPage;
+use shared_quota::ChargeError;
 use shared_web::ApiError;
 
 pub(crate) use self::denied::Denied;
@@ -58,6 +59,9 @@ pub(crate) enum Error {
     Field(&'static str, &'static str),
     #[error(transparent)]
     Invitation(#[from] InvitationRefused),
+    /// A quota of the account does not allow it.
+    #[error(transparent)]
+    Quota(#[from] ChargeError),
     #[error("no such API key")]
     UnknownApiKey,
     #[error("the account has too many API keys")]
@@ -123,6 +127,7 @@ impl From<Error> for ApiError {
                 Self::unprocessable("invalid_fields").field(field, message)
             }
             Error::Invitation(refused) => refused.into(),
+            Error::Quota(refused) => refused.into(),
             Error::UnknownApiKey => {
                 Self::not_found("unknown_api_key").detail("this account has no such API key")
             }
@@ -131,7 +136,7 @@ impl From<Error> for ApiError {
             Error::Denied(denied) => denied.into(),
             Error::Totp(cause) => Self::internal(cause),
             Error::Encryption(cause) => Self::internal(cause),
-            Error::LimitExceeded(exceeded) => Self::too_many(exceeded.retry_after),
+            Error::LimitExceeded(exceeded) => exceeded.problem(),
             Error::Redis(cause) => Self::unavailable(Store::Redis.name(), cause),
             Error::TenantData(service, cause) => Self::unavailable(service.name(), cause),
             Error::Hash(HashError::Busy) => overloaded(),
@@ -161,7 +166,7 @@ fn weak_password(violations: &[Violation]) -> ApiError {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         if let Self::LimitExceeded(exceeded) = self {
-            let mut response = ApiError::too_many(exceeded.retry_after).into_response();
+            let mut response = exceeded.problem().into_response();
             exceeded.write_headers(response.headers_mut());
             return response;
         }

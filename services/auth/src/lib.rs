@@ -34,7 +34,7 @@ pub use config::{
 pub use domain::registration::Registration;
 pub use routes::internal::tenants_api;
 pub use state::AppState;
-pub use subscriptions::{dispatcher, subscribe};
+pub use subscriptions::dispatcher;
 
 /// The description in the OpenAPI document.
 const SUMMARY: &str = "Accounts and tokens. Access tokens are EdDSA JWTs that are valid for \

@@ -17,9 +17,7 @@ const COMMANDS: [Command; 6] = [
     },
     Command {
         name: "events",
-        run: |reader, arguments| {
-            shared_events::commands::main(reader, arguments, auth_service::subscribe)
-        },
+        run: |reader, arguments| Box::pin(async { print(events(reader, arguments).await) }),
     },
     Command {
         name: "outbox",
@@ -46,6 +44,11 @@ async fn main() -> ExitCode {
 }
 
 type Output = Result<String, Box<dyn std::error::Error>>;
+
+/// With all settings: what handles an event may send an email.
+async fn events(reader: Reader, arguments: Vec<String>) -> Output {
+    Ok(commands::events(&Config::from_reader(reader)?, &arguments).await?)
+}
 
 async fn outbox(reader: Reader) -> Output {
     Ok(commands::outbox(&Config::from_reader(reader)?).await?)

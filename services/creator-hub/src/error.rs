@@ -226,13 +226,9 @@ impl From<Error> for ApiError {
             Error::ComparisonFailed => Self::internal("a comparison of texts failed"),
             Error::AlreadyProcessing => Self::conflict("already_processing")
                 .detail("the document is being processed; wait until it is ready or failed"),
-            Error::Outdated => Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed")
-                .detail("it has changed since you read it; read it again"),
+            Error::Outdated => Self::precondition_failed(),
             Error::Quota(error) => error.into(),
-            Error::NoPrecondition => {
-                Self::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required")
-                    .detail("send If-Match with the ETag that you read")
-            }
+            Error::NoPrecondition => Self::precondition_required(),
             Error::NotAForm => unsupported().detail("send the body as multipart/form-data"),
             Error::UnsupportedMediaType => {
                 unsupported().detail(format!("accepted are {ACCEPTED_EXTENSIONS}"))

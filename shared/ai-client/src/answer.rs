@@ -331,6 +331,23 @@ pub enum FellBackReason {
 }
 
 impl FellBackReason {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Overloaded,
+        Self::Unavailable,
+        Self::Slow,
+        Self::Failed,
+        Self::Unsupported,
+        Self::Other,
+    ];
+
+    /// The reason of that text; `Other` for one that is not known.
+    pub fn of_code(code: &str) -> Self {
+        let mut all = Self::ALL.into_iter();
+        all.find(|reason| reason.as_str() == code)
+            .unwrap_or(Self::Other)
+    }
+
     /// The serialised text.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -457,6 +474,10 @@ mod tests {
             let fell_back = format!("{known},\"fell_back_reason\":\"{text}\"}}");
             let done: Done = serde_json::from_str(&fell_back).unwrap();
             assert_eq!(done.fell_back_reason, Some(reason));
+        }
+        for reason in FellBackReason::ALL {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+            assert_eq!(FellBackReason::of_code(reason.as_str()), reason);
         }
         for reason in FallbackReason::ALL {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());

@@ -30,11 +30,6 @@ impl Key {
         Self(format!("{{{creator}}}:export-download"))
     }
 
-    /// Held while the audit log of an account is verified: one verification at a time.
-    pub fn audit_verification(creator: CreatorId) -> Self {
-        Self(format!("{{{creator}}}:audit-verification"))
-    }
-
     /// When a subject was revoked; kept for the lifetime of an access token.
     pub fn revoked(kind: &str, id: Uuid) -> Self {
         Self(format!("{{{id}}}:revoked:{kind}"))

@@ -87,8 +87,9 @@ impl Db {
         system::begin(self).await
     }
 
-    /// Calls a read-only definer function before a tenant is known. It sees no tenant row, like
-    /// [`Db::system`], and takes one round trip instead of two.
+    /// Calls a read-only function: a definer function before a tenant is known, or one that is
+    /// given the tenant. The statement itself sees no tenant row, like [`Db::system`], and takes
+    /// one round trip instead of two.
     pub async fn look_up<'q>(
         &self,
         query: impl Fn() -> Query<'q, Postgres, PgArguments>,

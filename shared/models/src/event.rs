@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ChannelId, ConversationId, DocumentId, MessageId, Role, UsageKind, UserId};
+use crate::{ChannelId, ConversationId, DocumentId, MessageId, Quota, Role, UsageKind, UserId};
 
 /// Declares the types of events. A name and a version are stored and never change their meaning.
 macro_rules! catalogue {
@@ -94,6 +94,8 @@ catalogue! {
     MessageReceived = "message.received", version 1;
     /// A message of an end user was answered.
     MessageAnswered = "message.answered", version 1;
+    /// An account has come near to one of its quotas, or has reached it.
+    QuotaReached = "quota.reached", version 1;
 }
 
 /// See [`EventType::DocumentUploaded`].
@@ -177,6 +179,19 @@ pub struct MessageAnswered {
     pub message: MessageId,
     /// The number within the conversation of the message that is answered.
     pub reply_to: i64,
+}
+
+/// See [`EventType::QuotaReached`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaReached {
+    /// Which one.
+    pub quota: Quota,
+    /// Percent of it: 80 or 100.
+    pub percent: u8,
+    /// What the account uses, with the addition that was made.
+    pub used: u64,
+    /// What it may use.
+    pub limit: u64,
 }
 
 impl UsageRecorded {

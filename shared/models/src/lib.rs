@@ -9,6 +9,7 @@ pub mod id;
 pub mod limits;
 pub mod page;
 pub mod permission;
+pub mod quota;
 pub mod retry;
 pub mod role;
 pub mod tenant_data;
@@ -27,6 +28,7 @@ pub use id::{
 };
 pub use page::{Cursor, Page, PageRequest};
 pub use permission::Permission;
+pub use quota::Quota;
 pub use retry::Retry;
 pub use role::Role;
 pub use tenant_data::{ExportFailure, ExportFailureCode, ExportRecord, FilePiece, RowCounts};

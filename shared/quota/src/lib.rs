@@ -1,48 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod guard;
+mod state;
 
-pub use guard::{ChargeError, Exceeded, QuotaGuard, QuotaUse, used};
+pub use guard::{ChargeError, Exceeded, LockedQuota, QuotaGuard, QuotaUse, Uses, uses};
+pub use shared_models::Quota;
+pub use state::QuotaState;
 
 use serde::{Deserialize, Serialize};
-
-/// What an account has a quota of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Quota {
-    /// Documents that are not deleted, of uploads and of sites.
-    Documents,
-    /// Bytes of the files of documents, with their earlier versions.
-    StorageBytes,
-    /// Channels that are not deleted.
-    Channels,
-    /// Messages of visitors in a calendar month (UTC).
-    MessagesPerMonth,
-}
-
-impl Quota {
-    /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::Documents,
-        Self::StorageBytes,
-        Self::Channels,
-        Self::MessagesPerMonth,
-    ];
-
-    /// The name in the database and in responses.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Documents => "documents",
-            Self::StorageBytes => "storage_bytes",
-            Self::Channels => "channels",
-            Self::MessagesPerMonth => "messages_per_month",
-        }
-    }
-
-    /// Whether the use of each month is counted by itself.
-    pub const fn is_monthly(self) -> bool {
-        matches!(self, Self::MessagesPerMonth)
-    }
-}
 
 /// How much an account may use. What is absent is unlimited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +21,9 @@ pub struct Quotas {
     /// Of [`Quota::Channels`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<u32>,
+    /// Of [`Quota::Members`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<u32>,
     /// Of [`Quota::MessagesPerMonth`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages_per_month: Option<u32>,
@@ -81,6 +49,7 @@ impl Quotas {
             Quota::Documents => self.documents.map(u64::from),
             Quota::StorageBytes => self.storage_bytes,
             Quota::Channels => self.channels.map(u64::from),
+            Quota::Members => self.members.map(u64::from),
             Quota::MessagesPerMonth => self.messages_per_month.map(u64::from),
         }
     }

@@ -109,7 +109,16 @@ impl ApiError {
 
     /// 429 with the time to wait.
     pub fn too_many(wait: Duration) -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited").retry_after(wait)
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited")
+            .detail("too many requests; wait as long as Retry-After says")
+            .retry_after(wait)
+    }
+
+    /// 429 of the limit with that name, with the time to wait.
+    pub fn limit_used_up(name: &str, wait: Duration) -> Self {
+        Self::too_many(wait).detail(format!(
+            "the limit \"{name}\" is used up; wait as long as Retry-After says"
+        ))
     }
 
     /// 503: a dependency is unavailable; the response has its name, the log has its error.
@@ -154,6 +163,18 @@ impl ApiError {
             .field(name, format!("at most {limit}; {used} are used"));
         error.retry_after = resets_in;
         error
+    }
+
+    /// 412: the `If-Match` names an earlier state.
+    pub fn precondition_failed() -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed")
+            .detail("it has changed since you read it; read it again")
+    }
+
+    /// 428: `If-Match` is missing.
+    pub fn precondition_required() -> Self {
+        Self::new(StatusCode::PRECONDITION_REQUIRED, "precondition_required")
+            .detail("send If-Match with the ETag that you read")
     }
 
     /// Sets the explanation for a person.

@@ -178,11 +178,7 @@ pub async fn enforce(State(limiter): State<Limiter>, request: Request, next: Nex
 fn refuse(rules: &[Rule], by: usize, retry_after: Duration) -> Response {
     let name = rules.get(by).map_or("", |rule| rule.name);
     metrics::counter!("http_limited_total", "limit" => name).increment(1);
-    let mut response = ApiError::too_many(retry_after)
-        .detail(format!(
-            "the limit \"{name}\" is used up; wait as long as Retry-After says"
-        ))
-        .into_response();
+    let mut response = ApiError::limit_used_up(name, retry_after).into_response();
     describe(response.headers_mut(), rules, by, 0, retry_after);
     response
 }

@@ -130,7 +130,7 @@ pub struct TenantStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
-    /// Conditions: `Ready`, `Reconciling`, `Stalled` and `Provisioned`.
+    /// Conditions: `Ready`, `Reconciling`, `Stalled`, `Provisioned` and `WithinQuotas`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -142,9 +142,12 @@ pub struct TenantStatus {
     /// Secret with the owner's one-time invitation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner_secret_ref: Option<NameRef>,
-    /// Current usage of the account.
+    /// Usage of the account when the operator last asked for it, every few minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// Quotas that the account has: those of its plan, with those of the spec in their place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// When the account was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 40))]
@@ -201,4 +204,38 @@ pub struct Usage {
     /// Total size of the uploaded files, in bytes.
     #[schemars(range(min = 0))]
     pub storage_bytes: i64,
+    /// Number of channels. Absent while the platform has an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub channels: Option<i64>,
+    /// Number of members, with the owners. Absent while the platform has an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub members: Option<i64>,
+}
+
+/// Quotas of an account. What is absent is unlimited.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Maximum number of documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub documents: Option<i64>,
+    /// Maximum number of messages per month.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub messages_per_month: Option<i64>,
+    /// Maximum total size of the uploaded files, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub storage_bytes: Option<i64>,
+    /// Maximum number of channels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub channels: Option<i64>,
+    /// Maximum number of members.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub members: Option<i64>,
 }

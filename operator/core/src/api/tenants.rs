@@ -91,6 +91,10 @@ pub struct Quotas {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000))]
     pub channels: Option<i32>,
+    /// Maximum number of members, with the owners. A pending invitation holds a place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub members: Option<i32>,
     /// Maximum number of messages per month.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000_000))]
@@ -100,23 +104,32 @@ pub struct Quotas {
     pub storage: Option<Quantity>,
 }
 
-fn quotas(documents: i32, channels: i32, messages: i32, storage: &str) -> Quotas {
+fn free() -> Quotas {
     Quotas {
-        documents: Some(documents),
-        channels: Some(channels),
-        messages_per_month: Some(messages),
-        storage: Some(Quantity::from(storage)),
+        documents: Some(20),
+        channels: Some(3),
+        members: Some(3),
+        messages_per_month: Some(1000),
+        storage: Some(Quantity::from("200Mi")),
     }
 }
 
-fn free() -> Quotas {
-    quotas(20, 3, 1000, "200Mi")
-}
-
 fn pro() -> Quotas {
-    quotas(500, 20, 50_000, "10Gi")
+    Quotas {
+        documents: Some(500),
+        channels: Some(20),
+        members: Some(20),
+        messages_per_month: Some(50_000),
+        storage: Some(Quantity::from("10Gi")),
+    }
 }
 
 fn enterprise() -> Quotas {
-    quotas(10_000, 50, 1_000_000, "200Gi")
+    Quotas {
+        documents: Some(10_000),
+        channels: Some(50),
+        members: Some(200),
+        messages_per_month: Some(1_000_000),
+        storage: Some(Quantity::from("200Gi")),
+    }
 }

@@ -239,6 +239,7 @@ fn exceeded(own: &Quotas, most: &Quotas) -> Option<&'static str> {
     [
         ("documents", count(own.documents), count(most.documents)),
         ("channels", count(own.channels), count(most.channels)),
+        ("members", count(own.members), count(most.members)),
         (
             "messages",
             count(own.messages_per_month),

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::facts::OwnerSecret;
 use super::plan::{Verdict, VerdictKind, owner_not_accepted, owner_taken};
+use super::quotas;
 use super::wire::Account;
 use super::{Facts, owner_secret};
 use crate::api::condition::ConditionStatus;
@@ -68,6 +69,9 @@ pub fn status(
             status.creator_id = Some(account.creator_id.clone());
             status.provisioned_at = Some(account.provisioned_at.clone());
             status.usage = Some(account.usage);
+            // Those that the account has, not those that it shall have.
+            let limits = account.observed.quotas.as_ref().map(quotas::limits);
+            status.limits = limits.or(status.limits);
         }
         let there = applied.owner_secret || facts.owner_secret == OwnerSecret::Ours;
         status.owner_secret_ref = there.then(|| NameRef {
@@ -78,7 +82,8 @@ pub fn status(
         }
     }
     let known = previous.map_or(&[][..], |status| &status.conditions);
-    let findings = findings(outcome, status.creator_id.is_some());
+    let mut findings = findings(outcome, status.creator_id.is_some());
+    findings.extend(quotas::within_quotas(&status));
     status.conditions = dated(known, findings, generation, now);
     status
 }

@@ -44,6 +44,9 @@ pub struct Quotas {
     /// Channels. An auth of an earlier release refuses the field, so it is left out where not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<i32>,
+    /// Members. Left out where not set, like the channels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<i32>,
     /// Messages of the audience each month.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages_per_month: Option<i32>,
@@ -138,6 +141,11 @@ mod usage {
         documents: i64,
         messages_this_month: i64,
         storage_bytes: i64,
+        // An auth of an earlier release does not report these.
+        #[serde(default)]
+        channels: Option<i64>,
+        #[serde(default)]
+        members: Option<i64>,
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(reader: D) -> Result<Usage, D::Error> {
@@ -145,11 +153,15 @@ mod usage {
             documents,
             messages_this_month,
             storage_bytes,
+            channels,
+            members,
         } = OnTheWire::deserialize(reader)?;
         Ok(Usage {
             documents,
             messages_this_month,
             storage_bytes,
+            channels,
+            members,
         })
     }
 }

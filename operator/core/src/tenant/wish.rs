@@ -67,6 +67,7 @@ fn merged(own: Option<&tenants::Quotas>, plan: &tenants::Quotas) -> Quotas {
     Quotas {
         documents: own.documents.or(plan.documents),
         channels: own.channels.or(plan.channels),
+        members: own.members.or(plan.members),
         messages_per_month: own.messages_per_month.or(plan.messages_per_month),
         storage_bytes: storage.map(crate::api::quantity::Quantity::units),
     }

@@ -54,6 +54,30 @@ fn walk(schema: &Value, path: &str, unbounded: &mut Vec<String>) {
 }
 
 #[test]
+fn an_optional_field_is_described_by_its_own_words() {
+    for (at, kind, path, words) in [
+        (1, "Plan", "/spec/properties/plan", "Pricing plan."),
+        (
+            0,
+            "Plan",
+            "/spec/properties/tenants/properties/highestPlan",
+            "Highest plan of Tenants",
+        ),
+    ] {
+        let crd = serde_json::to_value(&crds()[at]).unwrap();
+        let path = path.replacen(
+            "/spec",
+            "/spec/versions/0/schema/openAPIV3Schema/properties/spec",
+            1,
+        );
+        let field = crd.pointer(&path).unwrap();
+        let description = field["description"].as_str().unwrap();
+        assert!(description.starts_with(words), "{kind}: {description}");
+        assert_eq!(field["enum"][0], "free", "{path}");
+    }
+}
+
+#[test]
 fn nothing_in_the_definitions_is_null_empty_or_unsigned() {
     let text = crds_yaml().expect("YAML");
     for word in ["null", "[]", "{}", "format: uint", "nullable"] {

@@ -43,6 +43,7 @@ fn exactly_these_reasons_are_reported_as_warnings() {
         "NoTrustedProxies",
         "VolumeDiffers",
         "SecondOperator",
+        "QuotaReached",
         "InvalidSpec",
         "NotOwned",
         "ApplyFailed",

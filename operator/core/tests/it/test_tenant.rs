@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use operator_core::Reason;
+use operator_core::api::condition::ConditionStatus;
 use operator_core::api::tenant::{DeletionPolicy, Erasure, Tenant, TenantStatus, Usage};
 use operator_core::api::tenants::{Plan, Tenants};
 use operator_core::resolve::resolve_tenant;
@@ -88,6 +89,7 @@ fn account() -> Account {
             quotas: Some(Quotas {
                 documents: Some(1000),
                 channels: Some(20),
+                members: Some(20),
                 messages_per_month: Some(50_000),
                 storage_bytes: Some(10 << 30),
             }),
@@ -252,6 +254,8 @@ fn a_namespace_grants_itself_no_more_than_the_platform_allows() {
         ),
         (None, None, serde_json::json!({"documents": 21}), false),
         (None, None, serde_json::json!({"channels": 4}), false),
+        (None, None, serde_json::json!({"members": 3}), true),
+        (None, None, serde_json::json!({"members": 4}), false),
         (
             None,
             None,
@@ -293,6 +297,60 @@ fn a_namespace_grants_itself_no_more_than_the_platform_allows() {
     assert_eq!(names(&plan(&kept(), &account)), Vec::<&str>::new());
     let leaving = plan(&deleted(DeletionPolicy::Retain), &account);
     assert_eq!(names(&leaving).last(), Some(&"remove finalizer"));
+}
+
+#[test]
+fn a_status_has_usage_and_limits_and_a_condition_that_moves_only_at_a_limit() {
+    let now = "2026-11-24T10:00:00Z".parse().unwrap();
+    let look = |previous: Option<&TenantStatus>, messages: i64, members: Option<i64>| {
+        let mut facts = settled();
+        let account = facts.account.as_mut().unwrap();
+        account.usage.messages_this_month = messages;
+        account.usage.members = members;
+        let verdict = plan(&kept(), &facts).verdict;
+        let applied = Applied::default();
+        let outcome = Outcome::Applied(&facts, &verdict, &applied);
+        status("ada", previous, 1, &outcome, now)
+    };
+    let quotas = |status: &TenantStatus| {
+        let mut all = status.conditions.iter();
+        all.find(|one| one.kind == "WithinQuotas").unwrap().clone()
+    };
+    let first = look(None, 49_999, Some(3));
+    let limits = first.limits.unwrap();
+    assert_eq!(
+        (
+            limits.messages_per_month,
+            limits.members,
+            limits.storage_bytes
+        ),
+        (Some(50_000), Some(20), Some(10 << 30))
+    );
+    assert_eq!(first.usage.unwrap().members, Some(3));
+    assert_eq!(quotas(&first).status, ConditionStatus::True);
+    let full = look(Some(&first), 50_000, Some(20));
+    let said = quotas(&full);
+    assert_eq!(
+        (said.status, said.reason.as_str()),
+        (ConditionStatus::False, "QuotaReached")
+    );
+    for part in ["members (20)", "messages of this month (50000)"] {
+        assert!(said.message.contains(part), "{part}: {}", said.message);
+    }
+    assert!(!said.message.contains("documents"), "{}", said.message);
+    let more = look(Some(&full), 50_007, Some(20));
+    assert_eq!(quotas(&more), said, "usage alone does not move it");
+    // An auth of an earlier release does not count members; a failed look forgets nothing.
+    let older = look(Some(&full), 1, None);
+    assert_eq!(quotas(&older).status, ConditionStatus::True);
+    let unobserved = status("ada", Some(&full), 1, &Outcome::Unobserved("timeout"), now);
+    assert_eq!(quotas(&unobserved), said);
+    let ready = &full.conditions[0];
+    assert_eq!(
+        (ready.kind.as_str(), ready.status),
+        ("Ready", ConditionStatus::True),
+        "an account at its quota is as asked"
+    );
 }
 
 #[test]

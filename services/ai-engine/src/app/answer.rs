@@ -32,7 +32,7 @@ use crate::domain::answer::canned_replies::replies;
 use crate::domain::answer::language::Language;
 use crate::domain::answer::settings::AnswerSettings;
 use crate::domain::answer::{answerability, conversation, small_talk};
-use crate::domain::fair_queue::Caller;
+use crate::domain::caller::Caller;
 use crate::domain::index::scope::Scope;
 use crate::error::Error;
 use crate::state::AppState;

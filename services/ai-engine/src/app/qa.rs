@@ -4,7 +4,7 @@ use shared_ai_client::QaPairChanges;
 use shared_models::CreatorId;
 
 use super::index::embed::{BATCH_SIZE, EmbedError};
-use crate::domain::fair_queue::Caller;
+use crate::domain::caller::Caller;
 use crate::domain::index::packed_vector;
 use crate::error::Error;
 use crate::jobs::embed_questions::EmbedQuestionsJob;

@@ -1,20 +1,16 @@
 //! A bulkhead for one model: bounded concurrency, a bounded queue that is fair between tenants, and
 //! a circuit breaker.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use shared_fair_queue::{NotEntered, Place, QueueFull, QueueLimits, Turns};
 use shared_models::CreatorId;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::model_error::ModelError;
+use crate::domain::caller::{Caller, Class};
 use crate::domain::circuit_breaker::CircuitBreaker;
-use crate::domain::fair_queue::{
-    Arrival, Caller, Class, FairQueue, Held, QueueFull, QueueLimits, Ticket,
-};
 
 /// How long a refused caller should wait while it is not known how long calls take.
 const UNKNOWN_WAIT_BACKOFF: Duration = Duration::from_secs(2);
@@ -69,11 +65,12 @@ impl Refusal {
     }
 }
 
-impl From<QueueFull> for Refusal {
-    fn from(full: QueueFull) -> Self {
-        match full {
-            QueueFull::OfTenant => Self::TenantFull,
-            QueueFull::OfAll => Self::Full,
+impl From<NotEntered> for Refusal {
+    fn from(cause: NotEntered) -> Self {
+        match cause {
+            NotEntered::Full(QueueFull::OfTenant) => Self::TenantFull,
+            NotEntered::Full(QueueFull::OfAll) => Self::Full,
+            NotEntered::ExpectedTooLong => Self::ExpectedTooLong,
         }
     }
 }
@@ -93,6 +90,13 @@ impl Patience {
             Self::AtMost(longest) | Self::IfExpectedWithin(longest) => longest,
         }
     }
+
+    const fn longest_expected(self) -> Option<Duration> {
+        match self {
+            Self::AtMost(_) => None,
+            Self::IfExpectedWithin(longest) => Some(longest),
+        }
+    }
 }
 
 /// Limits the calls for one use of a model. Clones share the limits.
@@ -103,28 +107,15 @@ pub struct Bulkhead(Arc<Inner>);
 struct Inner {
     /// The queue's name in metrics.
     name: &'static str,
-    state: Mutex<State>,
+    turns: Turns<Option<CreatorId>, Class>,
     breaker: Mutex<CircuitBreaker>,
-}
-
-#[derive(Debug)]
-struct State {
-    queue: FairQueue<Option<CreatorId>>,
-    /// Wakes a waiting call when its turn comes; dropped when it loses its place.
-    waiting: HashMap<Ticket, oneshot::Sender<()>>,
 }
 
 /// The right to one call, returned when it is dropped.
 #[derive(Debug)]
-pub struct BulkheadPermit(Place);
-
-/// A running or waiting call. It leaves when this is dropped, so also when its caller does.
-#[derive(Debug)]
-struct Place {
+pub struct BulkheadPermit {
     bulkhead: Bulkhead,
-    ticket: Ticket,
-    /// Whether it says how long calls take.
-    is_typical: AtomicBool,
+    place: Place<Option<CreatorId>, Class>,
 }
 
 /// Counts a waiting call in a gauge until it is dropped.
@@ -148,32 +139,11 @@ impl Drop for CountedWait {
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let held = if self.is_typical.load(Ordering::Acquire) {
-            Held::Typical
-        } else {
-            Held::Untypical
-        };
-        let mut state = self.bulkhead.state();
-        state.waiting.remove(&self.ticket);
-        if let Some(next) = state.queue.end(self.ticket, Instant::now(), held)
-            && let Some(turn) = state.waiting.remove(&next)
-        {
-            // If its caller leaves at this moment, its place is dropped and ends there.
-            let _ = turn.send(());
-        }
-    }
-}
-
 impl Bulkhead {
     pub(crate) fn new(name: &'static str, limits: QueueLimits) -> Self {
         Self(Arc::new(Inner {
             name,
-            state: Mutex::new(State {
-                queue: FairQueue::new(limits),
-                waiting: HashMap::new(),
-            }),
+            turns: Turns::new(limits),
             breaker: Mutex::default(),
         }))
     }
@@ -205,94 +175,51 @@ impl Bulkhead {
             metrics::counter!("ai_engine_queue_refusals_total", &labels).increment(1);
         }
         let place = permitted?;
-        place.is_typical.store(true, Ordering::Release);
-        Ok(BulkheadPermit(place))
+        place.set_typical(true);
+        Ok(BulkheadPermit {
+            bulkhead: self.clone(),
+            place,
+        })
     }
 
     /// Whether there is no call and none is waited for.
     pub(crate) fn is_idle(&self) -> bool {
-        self.state().queue.is_idle()
+        self.0.turns.is_idle()
     }
 
     /// Calls that wait.
     pub fn waiting(&self) -> usize {
-        self.state().waiting.len()
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        let state = self.0.state.lock();
-        state.unwrap_or_else(PoisonError::into_inner)
+        self.0.turns.waiting()
     }
 
     async fn wait_for_place(
         &self,
         caller: Caller,
         patience: Patience,
-    ) -> Result<Place, Overloaded> {
+    ) -> Result<Place<Option<CreatorId>, Class>, Overloaded> {
         let started = Instant::now();
-        let (place, turn) = self.enter(caller, patience)?;
-        if let Some(turn) = turn {
-            let _counted = CountedWait::of(self.0.name, caller.class);
-            match timeout(patience.longest(), turn).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => return Err(self.overloaded(caller, Refusal::Displaced)),
-                Err(_) => return Err(self.overloaded(caller, Refusal::TimedOut)),
-            }
-        }
-        let labels = [("queue", self.0.name), ("class", caller.class.as_str())];
+        let Caller { tenant, class } = caller;
+        let turns = &self.0.turns;
+        let entered = turns.enter(tenant, class, patience.longest_expected());
+        let entered = entered.map_err(|cause| self.overloaded(caller, cause.into()))?;
+        let counted = entered
+            .is_waiting()
+            .then(|| CountedWait::of(self.0.name, class));
+        let place = match timeout(patience.longest(), entered.turn()).await {
+            Ok(Ok(place)) => place,
+            Ok(Err(_)) => return Err(self.overloaded(caller, Refusal::Displaced)),
+            Err(_) => return Err(self.overloaded(caller, Refusal::TimedOut)),
+        };
+        drop(counted);
+        let labels = [("queue", self.0.name), ("class", class.as_str())];
         metrics::histogram!("ai_engine_queue_seconds", &labels)
             .record(started.elapsed().as_secs_f64());
         Ok(place)
     }
 
-    /// A place among the running calls, or one in the queue and what tells that its turn has come.
-    fn enter(
-        &self,
-        caller: Caller,
-        patience: Patience,
-    ) -> Result<(Place, Option<oneshot::Receiver<()>>), Overloaded> {
-        let Caller { tenant, class } = caller;
-        let mut state = self.state();
-        if let Patience::IfExpectedWithin(longest) = patience
-            && state.queue.expected_wait(tenant, class) > Some(longest)
-        {
-            drop(state);
-            return Err(self.overloaded(caller, Refusal::ExpectedTooLong));
-        }
-        let arrived = state.queue.arrive(tenant, class, Instant::now());
-        let Arrival {
-            ticket,
-            is_running,
-            displaced,
-        } = match arrived {
-            Ok(arrival) => arrival,
-            Err(full) => {
-                drop(state);
-                return Err(self.overloaded(caller, full.into()));
-            }
-        };
-        if let Some(displaced) = displaced {
-            state.waiting.remove(&displaced);
-        }
-        let turn = if is_running {
-            None
-        } else {
-            let (sender, turn) = oneshot::channel();
-            state.waiting.insert(ticket, sender);
-            Some(turn)
-        };
-        drop(state);
-        let place = Place {
-            bulkhead: self.clone(),
-            ticket,
-            is_typical: AtomicBool::new(false),
-        };
-        Ok((place, turn))
-    }
-
     fn overloaded(&self, caller: Caller, cause: Refusal) -> Overloaded {
         let Caller { tenant, class } = caller;
-        let expected = self.state().queue.expected_wait(tenant, class);
+        let expected = self.0.turns.expected_wait(tenant, class);
         let retry_after = expected.map_or(UNKNOWN_WAIT_BACKOFF, |wait| {
             wait.clamp(MIN_BACKOFF, MAX_BACKOFF)
         });
@@ -303,9 +230,8 @@ impl Bulkhead {
 impl BulkheadPermit {
     /// Reports to the circuit breaker how the call ended.
     pub(crate) fn report(&self, error: Option<&ModelError>) {
-        let place = &self.0;
-        place.is_typical.store(error.is_none(), Ordering::Release);
-        let Ok(mut breaker) = place.bulkhead.0.breaker.lock() else {
+        self.place.set_typical(error.is_none());
+        let Ok(mut breaker) = self.bulkhead.0.breaker.lock() else {
             return;
         };
         match error {

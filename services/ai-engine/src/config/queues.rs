@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use shared_config::{Reader, keys, limits};
-
-use crate::domain::fair_queue::QueueLimits;
+use shared_fair_queue::QueueLimits;
 
 /// The largest number of calls that run at the same time, and of documents.
 const MAX_SLOTS: u32 = 64;

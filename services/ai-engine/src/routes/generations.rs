@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared_ai_client::{AnswerFailure, FallbackReason, PolicyKind, Usage};
+use shared_ai_client::{AnswerFailure, FallbackReason, FellBackReason, PolicyKind, Usage};
 use shared_config::Service;
 use shared_models::{GenerationId, Page, PageRequest};
 use shared_web::{Id, Paging, Permit, Problem, Query, permit};
@@ -26,6 +26,9 @@ pub(super) struct Generation {
     /// Whether a generative answer was wanted, but the chat model was unavailable or slow, or wrote
     /// nothing that the sources support.
     fell_back: bool,
+    /// Why it fell back. Absent if it did not, and in records of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fell_back_reason: Option<FellBackReason>,
     /// Whether the answer reached the limit of its length.
     truncated: bool,
     /// How it ended.
@@ -68,6 +71,7 @@ impl From<GenerationRow> for Generation {
             id,
             mode,
             fell_back,
+            fell_back_reason,
             truncated,
             state,
             error_code,
@@ -87,6 +91,7 @@ impl From<GenerationRow> for Generation {
             id,
             mode: mode.as_str(),
             fell_back,
+            fell_back_reason,
             truncated,
             state,
             error_code,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff_sqlx::{Timestamp as SqlTimestamp, ToSqlx as _};
 use serde::{Deserialize, Serialize};
-use shared_ai_client::{AnswerFailure, AnswerMode, FallbackReason, PolicyKind};
+use shared_ai_client::{AnswerFailure, AnswerMode, FallbackReason, FellBackReason, PolicyKind};
 use shared_db::TenantTx;
 use shared_models::GenerationId;
 use sqlx::Row as _;
@@ -18,6 +18,8 @@ pub(crate) struct GenerationRow {
     pub(crate) mode: GenerationMode,
     /// Whether a generative answer was wanted, but the chat model was unavailable.
     pub(crate) fell_back: bool,
+    /// Why; none of a record of an earlier version.
+    pub(crate) fell_back_reason: Option<FellBackReason>,
     /// Whether the model reached the limit of its answer's length.
     pub(crate) truncated: bool,
     pub(crate) state: GenerationState,
@@ -114,6 +116,7 @@ pub(crate) async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Resu
         id,
         mode,
         fell_back,
+        fell_back_reason,
         truncated,
         state,
         error_code,
@@ -133,8 +136,9 @@ pub(crate) async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Resu
         "insert into ai.generations
            (creator_id, id, mode, fell_back, state, error_code, model, sources, citations,
             prompt_tokens, completion_tokens, milliseconds, created_at, truncated, server,
-            fallback_reason, policy, topic)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+            fallback_reason, policy, topic, fell_back_reason)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                 $19)",
     )
     .bind(tenant)
     .bind(id)
@@ -154,6 +158,7 @@ pub(crate) async fn insert(tx: &mut TenantTx, row: &GenerationRow) -> sqlx::Resu
     .bind(fallback_reason.map(FallbackReason::as_str))
     .bind(policy.map(PolicyKind::as_str))
     .bind(topic)
+    .bind(fell_back_reason.map(FellBackReason::as_str))
     .execute(tx.conn())
     .await
     .map(|_| ())
@@ -166,7 +171,7 @@ pub(crate) async fn find(
     let row = sqlx::query(
         "select id, mode, fell_back, state, error_code, model, sources, citations, prompt_tokens,
                 completion_tokens, milliseconds, created_at, truncated, server, fallback_reason,
-                policy, topic
+                policy, topic, fell_back_reason
          from ai.generations where id = $1",
     )
     .bind(id)
@@ -185,7 +190,7 @@ pub(crate) async fn list(
     let rows = sqlx::query(
         "select id, mode, fell_back, state, error_code, model, sources, citations, prompt_tokens,
                 completion_tokens, milliseconds, created_at, truncated, server, fallback_reason,
-                policy, topic
+                policy, topic, fell_back_reason
          from ai.generations
          where ($1::text is null or state = $1) and ($2::uuid is null or id < $2)
          order by id desc limit $3",
@@ -202,12 +207,14 @@ fn parse(row: &PgRow) -> sqlx::Result<GenerationRow> {
     let created_at: SqlTimestamp = row.try_get("created_at")?;
     let error_code: Option<&str> = row.try_get("error_code")?;
     let fallback_reason: Option<&str> = row.try_get("fallback_reason")?;
+    let fell_back_reason: Option<&str> = row.try_get("fell_back_reason")?;
     let policy: Option<&str> = row.try_get("policy")?;
     let policy = policy.map(|name| name.parse().map_err(|_| unknown_value("policy", name)));
     Ok(GenerationRow {
         id: row.try_get("id")?,
         mode: GenerationMode::parse(row.try_get("mode")?)?,
         fell_back: row.try_get("fell_back")?,
+        fell_back_reason: fell_back_reason.map(FellBackReason::of_code),
         truncated: row.try_get("truncated")?,
         state: GenerationState::parse(row.try_get("state")?)?,
         error_code: error_code.map(AnswerFailure::of_code),

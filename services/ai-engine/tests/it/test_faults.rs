@@ -16,6 +16,7 @@ use tower::ServiceExt as _;
 
 use crate::fake_ollama::{ChatScript, FakeOllama, delta, done_line};
 use crate::test_app::{HANDBOOK, TestApp, done, proxy_before, proxy_url, sources, text};
+use crate::test_model_servers::record;
 
 const COLD: &str = "How cold should my bedroom be?";
 
@@ -136,6 +137,8 @@ async fn if_the_chat_model_fails_auto_becomes_extractive_and_generative_fails() 
         let done = done(&events);
         assert_eq!((done.mode, done.fell_back), (AnswerMode::Extractive, true));
         assert_eq!(done.fell_back_reason, Some(reason));
+        let stored = record(&app, &done).await;
+        assert_eq!(stored["fell_back_reason"], reason.as_str());
         assert!(text(&events).contains("between 16 and 18 degrees"));
         let events = app.events(app.tenant, &question("generative")).await;
         assert_eq!(error_code(&events), code);

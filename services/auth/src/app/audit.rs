@@ -27,8 +27,8 @@ pub(crate) fn event(actor: impl Into<Actor>, action: Action, ip: ClientIp) -> Au
     }
 }
 
-/// An event that the operator has caused.
-pub(crate) fn operator_event(action: Action) -> AuditEvent {
+/// An event that the operator or another service has caused.
+pub(crate) fn service_event(action: Action) -> AuditEvent {
     event_without_ip(Actor::Service, action)
 }
 

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::domain::login_address::LoginAddress;
 use crate::state::AppState;
 use crate::store::mail_outbox::{self, UnsentEmail};
+use crate::subscriptions;
 
 /// A failed command.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,13 @@ pub enum CommandError {
     /// The command itself failed.
     #[error("{0}")]
     Failed(String),
+}
+
+/// Lists the events that a subscription has set aside, or delivers one of them again.
+pub async fn events(config: &Config, arguments: &[String]) -> Result<String, CommandError> {
+    let dispatcher = subscriptions::dispatcher(&AppState::new(config)?);
+    let output = shared_events::commands::run(&dispatcher, arguments).await;
+    output.map_err(failed)
 }
 
 /// Lists the emails that are queued or dead, newest first. Their texts are shown only when no mail

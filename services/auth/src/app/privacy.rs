@@ -39,7 +39,7 @@ pub(crate) async fn request_export<B: Serialize + Sync>(
     to_body: impl FnOnce(PrivacyRow) -> B + Send,
 ) -> Result<Execution<B>, Error> {
     let (user, _, _) = caller.user()?;
-    password::reauthenticate(app, caller.tenant, user, password).await?;
+    password::reauthenticate(app, caller.tenant, user, ip, password).await?;
     let audit_event = audit::event(&caller.principal, Action::ExportRequested, ip);
     let new = NewRequest {
         kind: Kind::Export,
@@ -83,7 +83,7 @@ pub(crate) async fn request_erasure<B: Serialize + Sync>(
         let message = "must be the account's name or its id";
         return Err(Error::Field("confirmation", message));
     }
-    password::reauthenticate(app, caller.tenant, user, password).await?;
+    password::reauthenticate(app, caller.tenant, user, ip, password).await?;
     let audit_event = audit::event(&caller.principal, Action::ErasureRequested, ip);
     let new = NewRequest {
         kind: Kind::Erasure,

@@ -6,13 +6,13 @@ use shared_auth::Subject;
 use shared_cache::{Key, RowCache};
 use shared_config::Secret;
 use shared_db::TenantTx;
-use shared_models::{CreatorId, Role, UserId};
-use shared_quota::Quota;
+use shared_models::{CreatorId, Quota, Role, UserId};
 use shared_web::ApiError;
 use uuid::Uuid;
 
 use super::audit;
 use super::privacy::{self, Erasure};
+use super::security::password_hasher::Requester;
 use super::team::members;
 use crate::domain::audit::Action;
 use crate::domain::owner_invitation;
@@ -65,7 +65,7 @@ pub(crate) async fn provision(
     let mut tenant = describe(&mut tx, uid).await?.ok_or(Error::Inconsistent)?;
     let was_suspended = before.as_ref().is_some_and(|before| before.suspended);
     if let Some(action) = before.and_then(|before| change(&before, &tenant.settings)) {
-        audit::append(&mut tx, audit::operator_event(action)).await?;
+        audit::append(&mut tx, audit::service_event(action)).await?;
     }
     tenant.invitation = invitation;
     if was_suspended != desired.suspended {
@@ -188,10 +188,13 @@ async fn describe(tx: &mut TenantTx, uid: Uuid) -> Result<Option<Tenant>, Error>
 }
 
 async fn usage(tx: &mut TenantTx) -> sqlx::Result<TenantUsage> {
+    let uses = shared_quota::uses(tx).await?;
     Ok(TenantUsage {
-        documents: shared_quota::used(tx, Quota::Documents).await?,
-        storage_bytes: shared_quota::used(tx, Quota::StorageBytes).await?,
-        messages_this_month: shared_quota::used(tx, Quota::MessagesPerMonth).await?,
+        documents: uses.of(Quota::Documents),
+        storage_bytes: uses.of(Quota::StorageBytes),
+        channels: uses.of(Quota::Channels),
+        members: uses.of(Quota::Members),
+        messages_this_month: uses.of(Quota::MessagesPerMonth),
     })
 }
 
@@ -213,7 +216,7 @@ async fn create(
         return Err(Error::EmailTaken);
     }
     members::add(app, &mut tx, user, Role::Owner).await?;
-    audit::append(&mut tx, audit::operator_event(Action::Provisioned)).await?;
+    audit::append(&mut tx, audit::service_event(Action::Provisioned)).await?;
     invite(app, &mut tx, user).await?;
     let creator = tx.creator();
     tx.commit().await?;
@@ -232,7 +235,9 @@ async fn dummy_hash(app: &AppState) -> Result<String, Error> {
             .iter()
             .map(|byte| char::from(b'a' + byte % 26))
             .collect();
-        Ok::<_, Error>(app.password_hasher.hash(Secret::new(password)).await?)
+        let hasher = &app.password_hasher;
+        let hash = hasher.hash(Requester::Platform, Secret::new(password));
+        Ok::<_, Error>(hash.await?)
     };
     app.tenants
         .dummy_hash

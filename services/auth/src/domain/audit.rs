@@ -76,6 +76,8 @@ actions! {
     Adjusted = "tenant.adjusted";
     Suspended = "tenant.suspended";
     Resumed = "tenant.resumed";
+    QuotaNear = "quota.near";
+    QuotaReached = "quota.reached";
 }
 
 /// Who acts.

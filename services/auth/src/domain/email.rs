@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use shared_models::Email;
+use shared_models::event::QuotaReached;
 use shared_models::words::is_word;
+use shared_models::{Email, Quota};
 
 /// How long a password reset code is valid.
 pub(crate) const RESET_TTL: Duration = Duration::from_hours(1);
@@ -173,6 +174,40 @@ pub(crate) fn signup_invitation(links: &EmailLinks, to: &Email, token: &str) -> 
          It works for this address, for seven days.\n"
     );
     queued(to.as_str(), "You are invited", text, INVITATION_TTL)
+}
+
+/// Says that an account has come near to a quota, or has reached it.
+pub(crate) fn quota_reached(to: &str, reached: &QuotaReached) -> QueuedEmail {
+    let QuotaReached {
+        quota,
+        percent: _,
+        used,
+        limit,
+    } = *reached;
+    let what = match quota {
+        Quota::Documents => "documents",
+        Quota::StorageBytes => "bytes of files",
+        Quota::Channels => "channels",
+        Quota::Members => "members",
+        Quota::MessagesPerMonth => "messages of visitors this month",
+    };
+    let remedy = if quota.is_monthly() {
+        "Messages are counted from nothing again when the month ends (UTC)."
+    } else {
+        "Delete what you no longer need to make room."
+    };
+    let (subject, state) = if used >= limit {
+        let state = "Nothing more can be added. All that is there stays as it is.";
+        ("A limit of your account is reached", state)
+    } else {
+        let state = "When all of it is used, nothing more can be added.";
+        ("A limit of your account is nearly reached", state)
+    };
+    let text = format!(
+        "Hello,\n\nyour account uses {used} of its {limit} {what}. {state}\n\n{remedy} The \
+         people who run this platform can raise the limit.\n"
+    );
+    queued(to, subject, text, NOTIFICATION_TTL)
 }
 
 fn queued(to: &str, subject: &str, text: String, ttl: Duration) -> QueuedEmail {

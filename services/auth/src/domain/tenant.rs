@@ -85,7 +85,9 @@ impl TryFrom<Vec<SingleLine<300>>> for AllowedOrigins {
 /// What a tenant uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct TenantUsage {
-    pub(crate) documents: i64,
-    pub(crate) messages_this_month: i64,
-    pub(crate) storage_bytes: i64,
+    pub(crate) documents: u64,
+    pub(crate) messages_this_month: u64,
+    pub(crate) storage_bytes: u64,
+    pub(crate) channels: u64,
+    pub(crate) members: u64,
 }

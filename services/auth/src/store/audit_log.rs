@@ -156,6 +156,14 @@ pub(crate) struct SegmentCheck {
     pub(crate) last_hash: Option<Vec<u8>>,
 }
 
+/// Keeps other verifications of this account out until the transaction ends; false if there is one.
+pub(crate) async fn try_lock_verification(tx: &mut TenantTx) -> sqlx::Result<bool> {
+    let sql = "select pg_try_advisory_xact_lock(hashtextextended('audit verification ' || $1, 0))";
+    let tenant = tx.creator().to_string();
+    let row = sqlx::query(sql).bind(tenant).fetch_one(tx.conn()).await?;
+    row.try_get(0)
+}
+
 /// Verifies up to `limit` entries after that one, whose stored hash is trusted. The chain alone
 /// does not show that entries were removed at its end: the checkpoints do.
 pub(crate) async fn verify_segment(

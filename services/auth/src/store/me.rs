@@ -1,7 +1,7 @@
 //! A user and the account of the user, read in one round trip.
 
-use shared_db::TenantTx;
-use shared_models::{SessionId, UserId};
+use shared_db::{Db, TenantTx};
+use shared_models::{CreatorId, SessionId, UserId};
 use sqlx::postgres::PgRow;
 
 use super::creators::CreatorRow;
@@ -36,6 +36,20 @@ pub(crate) async fn find_signed_in(
     session: SessionId,
 ) -> sqlx::Result<Option<MeRow>> {
     read(tx, id, Some(session)).await
+}
+
+/// Reads a user whose session is still open, without a transaction around it. The function runs as
+/// its caller and sees what a transaction of the tenant would see.
+pub(crate) async fn look_up_signed_in(
+    db: &Db,
+    tenant: CreatorId,
+    id: UserId,
+    session: SessionId,
+) -> sqlx::Result<Option<MeRow>> {
+    let sql = "select * from auth.read_signed_in($1, $2, $3)";
+    let query = || sqlx::query(sql).bind(tenant).bind(id).bind(session);
+    let row = db.look_up(query).await?;
+    row.map(TryInto::try_into).transpose()
 }
 
 async fn read(

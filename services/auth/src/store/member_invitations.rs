@@ -96,6 +96,19 @@ pub(crate) async fn insert(
     row.map(TryInto::try_into).transpose()
 }
 
+/// The number of invitations that wait to be accepted.
+pub(crate) async fn count_pending(tx: &mut TenantTx) -> sqlx::Result<i64> {
+    sqlx::query(
+        "select count(*) from auth.invites
+         where creator_id = $1 and accepted_at is null and revoked_at is null
+           and expires_at > now()",
+    )
+    .bind(tx.creator())
+    .fetch_one(tx.conn())
+    .await?
+    .try_get(0)
+}
+
 /// Lists invitations, newest first.
 pub(crate) async fn list(
     tx: &mut TenantTx,

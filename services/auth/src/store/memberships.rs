@@ -39,6 +39,20 @@ pub(crate) async fn list(
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
+/// The verified email addresses of the owners.
+pub(crate) async fn verified_owners(tx: &mut TenantTx) -> sqlx::Result<Vec<String>> {
+    let rows = sqlx::query(
+        "select u.email from auth.memberships m
+         join auth.users u on u.creator_id = m.creator_id and u.id = m.user_id
+         where m.creator_id = $1 and m.role = 'owner' and u.email_verified_at is not null
+         order by m.user_id",
+    )
+    .bind(tx.creator())
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
+}
+
 /// The outcome of a change of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MemberChange {

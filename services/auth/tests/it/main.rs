@@ -28,6 +28,7 @@ mod test_password;
 mod test_password_change;
 mod test_password_spellings;
 mod test_privacy;
+mod test_quotas;
 mod test_registration;
 mod test_revocations;
 mod test_row_level_security;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use http::StatusCode;
 use serde_json::{Value, json};
+use shared_config::Service;
 use shared_models::Role;
 use sqlx::AssertSqlSafe;
 
@@ -189,6 +190,31 @@ async fn verify(app: &TestApp, account: &Account) -> Value {
     assert_eq!(hash.as_str().map_or(0, str::len), 64, "{found}");
     found.as_object_mut().unwrap().remove("last_hash");
     found
+}
+
+#[tokio::test]
+async fn an_account_has_one_verification_at_a_time() {
+    let app = TestApp::new().await;
+    let (ana, ben) = (
+        app.register("ana@example.com").await,
+        app.register("ben@example.com").await,
+    );
+    // As another verification does while it reads a segment.
+    let db = app.database.as_service(Service::Auth);
+    let mut other = db.tenant(ana.creator).await.unwrap();
+    let lock = "select pg_advisory_xact_lock(hashtextextended('audit verification ' || $1, 0))";
+    let lock = sqlx::query(lock).bind(ana.creator.to_string());
+    lock.execute(other.conn()).await.unwrap();
+    let path = format!("{AUDIT}/verification");
+    let refused = app.client.with_token(&ana.access).get(&path).await;
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (StatusCode::CONFLICT, "request_in_progress")
+    );
+    assert!(refused.headers.contains_key("retry-after"));
+    assert_eq!(verify(&app, &ben).await, intact(1), "another account's");
+    other.commit().await.unwrap();
+    assert_eq!(verify(&app, &ana).await, intact(1));
 }
 
 #[tokio::test]

@@ -1,14 +1,16 @@
 //! The signed-in user, and requests without a valid session.
 
+use std::time::Duration;
+
 use http::{Method, StatusCode, header};
 use serde_json::json;
 use shared_auth::TokenVerifier;
 use shared_config::Service;
 use shared_models::SessionId;
 use shared_rpc::http_client;
-use shared_testkit::TokenMint;
+use shared_testkit::{QueryLog, Revoker, TokenMint};
 
-use crate::test_app::{TestApp, without_trace};
+use crate::test_app::{TestApp, client, without_trace};
 
 const PATH: &str = "/auth/v1/me";
 
@@ -24,6 +26,45 @@ async fn a_user_changes_the_name_and_reads_it_back() {
     assert_eq!(client.get(PATH).await.expect(StatusCode::OK), changed);
     let unchanged = client.json(Method::PATCH, PATH, &json!({})).await;
     assert_eq!(unchanged.expect(StatusCode::OK), changed);
+}
+
+#[tokio::test]
+async fn reading_the_signed_in_user_asks_postgresql_once() {
+    let app = TestApp::new().await;
+    let account = app.register("ana@example.com").await;
+    let _epoch = Revoker::new(&app.database, &app.config.cache).run();
+    let mut config = app.config.clone();
+    // One connection, so that a statement is prepared once.
+    config.database.max_connections = 1;
+    let log = QueryLog::before(&mut config.database).await;
+    let client = client(&config).with_token(&account.access);
+    // Until the keys are loaded, the statement is prepared and the token is cached.
+    for _ in 0..3 {
+        client.get(PATH).await.expect(StatusCode::OK);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    log.take();
+    let me = client.get(PATH).await.expect(StatusCode::OK);
+    let trips = log.take();
+    assert_eq!(trips.len(), 1, "{trips:#?}");
+    assert!(trips[0].contains("auth.read_signed_in"), "{trips:?}");
+    assert_eq!(me["user"]["email"], "ana@example.com");
+}
+
+#[tokio::test]
+async fn what_reads_the_signed_in_user_leaves_no_tenant_behind() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let db = app.database.as_service(Service::Auth);
+    let mut tx = db.system().await.unwrap();
+    let read = "select email from auth.read_signed_in($1, $2, $3)";
+    let read = sqlx::query_scalar::<_, String>(read);
+    let read = read.bind(ana.creator).bind(ana.user).bind(ana.session);
+    let email = read.fetch_one(tx.conn()).await.unwrap();
+    assert_eq!(email, "ana@example.com");
+    let seen = "select count(*) from auth.users";
+    let seen: i64 = sqlx::query_scalar(seen).fetch_one(tx.conn()).await.unwrap();
+    assert_eq!(seen, 0, "the transaction sees no tenant afterwards");
 }
 
 #[tokio::test]

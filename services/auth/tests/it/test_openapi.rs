@@ -33,6 +33,35 @@ async fn the_served_document_is_the_committed_one() {
 }
 
 #[test]
+fn a_response_of_an_endpoint_is_not_replaced_by_one_that_many_share() {
+    let document: Value = serde_json::from_str(&auth_service::openapi()).unwrap();
+    for (path, method, code) in [
+        ("/me/email", "post", "wrong_password"),
+        ("/password/change", "post", "wrong_password"),
+        ("/totp", "post", "wrong_password"),
+        ("/totp/confirm", "post", "wrong_code"),
+        ("/totp/disable", "post", "wrong_code"),
+        ("/totp/recovery-codes", "post", "wrong_code"),
+        ("/invites", "post", "quota_exceeded"),
+        ("/keys", "get", "platform_admins_only"),
+        ("/keys/rotate", "post", "platform_admins_only"),
+        ("/registration-invitations", "post", "platform_admins_only"),
+        ("/registration-invitations", "get", "platform_admins_only"),
+        (
+            "/registration-invitations/{id}",
+            "delete",
+            "platform_admins_only",
+        ),
+    ] {
+        let response = &document["paths"][format!("/auth/v1{path}")][method]["responses"]["403"];
+        let description = response["description"].as_str().unwrap();
+        for word in [code, "users_only", "tenant_suspended"] {
+            assert!(description.contains(word), "{path}: {description}");
+        }
+    }
+}
+
+#[test]
 fn every_reference_of_the_document_resolves() {
     let text = auth_service::openapi();
     let document: Value = serde_json::from_str(&text).unwrap();

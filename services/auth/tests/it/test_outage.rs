@@ -5,7 +5,7 @@ use serde_json::json;
 use shared_config::Service;
 use shared_testkit::{Answer, Stores, TcpProxy, TestDatabase};
 
-use crate::test_app::{PASSWORD, TestApp};
+use crate::test_app::{PASSWORD, TestApp, client};
 
 const EMAIL: &str = "ana@example.com";
 
@@ -107,4 +107,19 @@ async fn without_redis_sign_in_is_refused_and_sessions_continue() {
     }
     answer.expect(StatusCode::OK);
     assert!(readiness(&app.client.get("/readyz").await, "redis"));
+}
+
+#[tokio::test]
+async fn the_audit_log_is_verified_without_redis() {
+    let app = TestApp::new().await;
+    let ana = app.register("ana@example.com").await;
+    let mut config = app.config.clone();
+    config.cache.port = TcpProxy::closed(("127.0.0.1".to_owned(), 1)).port;
+    let client = client(&config).with_token(&ana.access);
+    let found = client.get("/auth/v1/audit/verification").await;
+    let found = found.expect(StatusCode::OK);
+    assert_eq!(
+        (&found["intact"], &found["complete"]),
+        (&json!(true), &json!(true))
+    );
 }

@@ -418,7 +418,8 @@ async fn usage_counts_documents_bytes_and_the_messages_of_this_month() {
     let operator = Operator::new().await;
     let uid = Uuid::new_v4();
     let made = operator.put(uid, &wish()).await.expect(StatusCode::CREATED);
-    let nothing = json!({"documents": 0, "messages_this_month": 0, "storage_bytes": 0});
+    let nothing = json!({"documents": 0, "messages_this_month": 0, "storage_bytes": 0,
+        "channels": 0, "members": 1});
     assert_eq!(made["usage"], nothing);
     let admin = operator.app.admin().await;
     let sql = format!(
@@ -438,7 +439,8 @@ async fn usage_counts_documents_bytes_and_the_messages_of_this_month() {
         .await
         .unwrap();
     let usage = &operator.get(uid).await.expect(StatusCode::OK)["usage"];
-    let counted = json!({"documents": 2, "messages_this_month": 1, "storage_bytes": 200});
+    let counted = json!({"documents": 2, "messages_this_month": 1, "storage_bytes": 200,
+        "channels": 0, "members": 1});
     assert_eq!(
         *usage, counted,
         "neither what is being erased nor another month's messages"

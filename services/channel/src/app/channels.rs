@@ -64,7 +64,9 @@ pub(crate) async fn create<B: From<ChannelRow> + Serialize + Sync>(
         return Ok(Creation::Replayed(replayed));
     }
     check_origins(&mut tx, widget).await?;
-    app.quotas.charge(&mut tx, Quota::Channels, 1).await?;
+    let announce = |reached| app.events.publication(reached);
+    let charged = app.quotas.charge(&mut tx, Quota::Channels, 1, announce);
+    charged.await?;
     let row = channels::insert(&mut tx, name.as_str(), widget, MAX_CHANNELS).await?;
     let row = row.ok_or(Error::TooManyChannels)?;
     let location = format!("/channels/v1/channels/{}", row.id);

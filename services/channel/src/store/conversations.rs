@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use shared_ai_client::PolicyKind;
-use shared_db::TenantTx;
-use shared_models::{ChannelId, ConversationId, VisitorId};
+use shared_db::{Db, TenantTx};
+use shared_models::{ChannelId, ConversationId, CreatorId, VisitorId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -81,6 +81,20 @@ pub(crate) async fn find(
     .await?
     .map(|row| read(&row))
     .transpose()
+}
+
+/// Whether a conversation is closed, without a transaction around it. The function runs as its
+/// caller and sees what a transaction of the tenant would see.
+pub(crate) async fn is_closed(
+    db: &Db,
+    tenant: CreatorId,
+    id: ConversationId,
+) -> sqlx::Result<bool> {
+    let sql = "select channel.is_conversation_closed($1, $2)";
+    let row = db
+        .look_up(|| sqlx::query(sql).bind(tenant).bind(id))
+        .await?;
+    row.map_or(Ok(false), |row| row.try_get(0))
 }
 
 /// Gives a conversation that waits for a person back to the assistant. Returns false if it does not

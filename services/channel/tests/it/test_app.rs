@@ -115,6 +115,11 @@ impl TestApp {
         self.replica = Replica::with_verifier(&self.config, verifier).await;
     }
 
+    /// Replaces the replica by one with another configuration.
+    pub(crate) async fn use_config(&mut self, config: &Config) {
+        self.replica = Replica::start(config, &self.mint).await;
+    }
+
     /// A client of the account's owner.
     pub(crate) fn owner(&self) -> TestClient {
         self.replica

@@ -3,7 +3,7 @@
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 use shared_quota::QuotaGuard;
-use shared_testkit::TokenMint;
+use shared_testkit::{TokenMint, published_events};
 
 use crate::fake_ai_engine::FakeAiEngine;
 use crate::test_app::{PAGE, TestApp};
@@ -71,6 +71,13 @@ async fn messages_beyond_the_quota_of_a_month_are_refused_in_every_conversation(
         );
     }
     assert_eq!(app.ai_engine.questions().len(), 2);
+    let events = published_events(&app.admin().await, app.creator).await;
+    let reached = events.iter().filter(|(name, _)| name == "quota.reached");
+    let payload = json!({"quota": "messages_per_month", "percent": 100, "used": 2, "limit": 2});
+    assert_eq!(
+        reached.map(|(_, said)| said).collect::<Vec<_>>(),
+        [&payload]
+    );
     // Reading goes on, and the next month counts from nothing.
     let list = app.owner().get("/channels/v1/conversations").await;
     assert_eq!(list.status, StatusCode::OK);

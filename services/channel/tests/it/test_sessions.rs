@@ -1,10 +1,12 @@
 //! Sessions of visitors: the claims of their tokens, and where tokens are refused.
 
+use std::time::{Duration, Instant};
+
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Value, json};
-use shared_testkit::Answer;
+use shared_testkit::{Answer, QueryLog};
 
 use crate::test_app::{PAGE, TestApp, WIDGET_KEY};
 use crate::widget_client::WidgetClient;
@@ -195,6 +197,55 @@ async fn a_socket_is_closed_when_its_token_expires() {
         .unwrap();
     assert_eq!(client.next().await["type"], "status");
     assert_eq!(client.close_code().await, 4401);
+}
+
+#[tokio::test]
+async fn the_admission_of_a_page_asks_postgresql_at_most_once() {
+    let mut app = TestApp::new().await;
+    let (first, second) = (app.create_widget().await, app.create_widget().await);
+    let mut config = app.config.clone();
+    // One connection, so that a statement is prepared once.
+    config.database.max_connections = 1;
+    let log = QueryLog::before(&mut config.database).await;
+    app.use_config(&config).await;
+    app.start_session(&first).await;
+    log.take();
+    app.start_session(&second).await;
+    let trips = log.take();
+    // Without what jobs ask for in the background.
+    let creator = app.creator.to_string();
+    let of_admission = |trips: &[String]| {
+        let is_its_own = |text: &&String| text.contains("channel.") || text.contains(&creator);
+        trips.iter().filter(is_its_own).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(of_admission(&trips).len(), 1, "{trips:#?}");
+    assert!(
+        trips
+            .iter()
+            .any(|text| text.contains("find_widget_with_account"))
+    );
+    // Copies of the rows are written in the background.
+    let began = Instant::now();
+    loop {
+        app.start_session(&second).await;
+        let trips = of_admission(&log.take());
+        if trips.is_empty() {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "{trips:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // A visitor who comes back: the conversation may be closed by now.
+    let visitor = app.start_session(&second).await["visitor_token"].clone();
+    let known = json!({ "visitor_token": visitor });
+    for _ in 0..2 {
+        log.take();
+        let again = app.request_session(&second, PAGE, &known).await;
+        again.expect(StatusCode::CREATED);
+    }
+    let trips = of_admission(&log.take());
+    assert_eq!(trips.len(), 1, "{trips:#?}");
+    assert!(trips[0].contains("is_conversation_closed"), "{trips:?}");
 }
 
 async fn history(

@@ -12,7 +12,7 @@ pub(crate) async fn charge_document(
     tx: &mut TenantTx,
     file: &NewFile,
 ) -> Result<(), ChargeError> {
-    app.quotas.charge(tx, Quota::Documents, 1).await?;
+    charge(app, tx, Quota::Documents, 1).await?;
     charge_version(app, tx, file).await
 }
 
@@ -23,5 +23,15 @@ pub(crate) async fn charge_version(
     file: &NewFile,
 ) -> Result<(), ChargeError> {
     let bytes = file.file_size.unsigned_abs();
-    app.quotas.charge(tx, Quota::StorageBytes, bytes).await
+    charge(app, tx, Quota::StorageBytes, bytes).await
+}
+
+async fn charge(
+    app: &AppState,
+    tx: &mut TenantTx,
+    quota: Quota,
+    amount: u64,
+) -> Result<(), ChargeError> {
+    let announce = |reached| app.events.publication(reached);
+    app.quotas.charge(tx, quota, amount, announce).await
 }

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use http::StatusCode;
 use serde_json::{Value, json};
 use shared_quota::QuotaGuard;
-use shared_testkit::Answer;
+use shared_testkit::{Answer, published_events};
 
 use crate::site::Site;
 use crate::test_app::{DOCUMENTS, TestApp, upload, upload_version};
@@ -62,6 +62,13 @@ async fn parallel_uploads_get_no_more_than_the_quota() {
     let refused = answers.iter().filter(|a| is_refused(a, "documents"));
     assert_eq!(refused.count(), 9);
     assert_eq!(used(&app).await.0, 3);
+    let events = published_events(&app.admin().await, app.creator).await;
+    let reached = events.iter().filter(|(name, _)| name == "quota.reached");
+    let payload = json!({"quota": "documents", "percent": 100, "used": 3, "limit": 3});
+    assert_eq!(
+        reached.map(|(_, said)| said).collect::<Vec<_>>(),
+        [&payload]
+    );
     // Another account has a quota of its own.
     let other = upload(&app.ben, "other.txt", b"Other").await;
     assert_eq!(other.status, StatusCode::ACCEPTED);

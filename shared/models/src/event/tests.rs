@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     ChannelId, ConversationId, DocumentDeleted, DocumentId, DocumentIndexed, DocumentUploaded,
     Event, EventType, MemberJoined, MemberRemoved, MemberRoleChanged, MessageAnswered, MessageId,
-    MessageReceived, Role, UnreadableEvent, UsageKind, UsageRecorded, UserId,
+    MessageReceived, Quota, QuotaReached, Role, UnreadableEvent, UsageKind, UsageRecorded, UserId,
 };
 
 const ID: &str = "0193a000-0000-7000-8000-000000000001";
@@ -73,6 +73,12 @@ fn usage_and_messages() -> Vec<(Event, Value)> {
         message,
         reply_to: 3,
     };
+    let reached = QuotaReached {
+        quota: Quota::StorageBytes,
+        percent: 80,
+        used: 85,
+        limit: 100,
+    };
     vec![
         (
             recorded.into(),
@@ -85,6 +91,10 @@ fn usage_and_messages() -> Vec<(Event, Value)> {
         (
             answered.into(),
             json!({"conversation": ID, "message": ID, "reply_to": 3}),
+        ),
+        (
+            reached.into(),
+            json!({"quota": "storage_bytes", "percent": 80, "used": 85, "limit": 100}),
         ),
     ]
 }

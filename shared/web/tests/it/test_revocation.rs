@@ -176,6 +176,53 @@ impl ResolveKey for OneKey {
     }
 }
 
+/// Resolves a key until it ends, and counts the calls.
+#[derive(Debug)]
+struct EndingKey(OneKey);
+
+impl ResolveKey for EndingKey {
+    fn resolve(&self, hash: [u8; 32]) -> BoxFuture<'_, Result<Option<KeyIdentity>, AuthError>> {
+        let resolved = self.0.resolve(hash);
+        let now = jsonwebtoken::get_current_timestamp().cast_signed();
+        let has_ended = self.0.identity.expires_at.is_some_and(|end| end <= now);
+        Box::pin(async move { Ok(resolved.await?.filter(|_| !has_ended)) })
+    }
+}
+
+#[tokio::test]
+async fn a_cached_api_key_ends_at_its_own_end() {
+    let platform = Platform::new().await;
+    let _running = platform.auth.run();
+    let verifier = platform.verifier(Service::Auth);
+    let revocations = verifier.revocations().unwrap().clone();
+    let mut changes = revocations.changes();
+    let caching = changes.wait_for(|_| revocations.is_caching());
+    let caching = tokio::time::timeout(Duration::from_secs(5), caching).await;
+    drop(caching.expect("it caches").unwrap());
+    let end = jsonwebtoken::get_current_timestamp().cast_signed() + 2;
+    let keys = Arc::new(EndingKey(OneKey {
+        identity: KeyIdentity {
+            creator_id: CreatorId::new(),
+            id: ApiKeyId::new(),
+            scopes: vec![Permission::DocumentsRead],
+            created_by: None,
+            read_at: None,
+            expires_at: Some(end),
+        },
+        asked: AtomicUsize::new(0),
+    }));
+    let resolver = Arc::clone(&keys) as Arc<dyn ResolveKey>;
+    let verifier = verifier.with_api_key_resolver(resolver);
+    for _ in 0..3 {
+        verifier.verify(ONE_KEY).await.unwrap();
+    }
+    assert_eq!(keys.0.asked.load(Ordering::Relaxed), 1, "out of the memory");
+    // Fails after 5 seconds; a key that is trusted for its whole minute lasts longer.
+    until(&verifier, ONE_KEY, Some("invalid_token")).await;
+    let now = jsonwebtoken::get_current_timestamp().cast_signed();
+    assert!(now >= end, "not before its end");
+}
+
 #[tokio::test]
 async fn an_api_key_is_resolved_once_and_again_when_its_creator_changes() {
     let platform = Platform::new().await;

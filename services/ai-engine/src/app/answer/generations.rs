@@ -70,6 +70,7 @@ pub(super) fn row(
         id,
         mode: outcome.mode(),
         fell_back: outcome.fell_back.is_some(),
+        fell_back_reason: outcome.fell_back,
         truncated: outcome.truncated,
         state: outcome.state(),
         error_code: outcome.failure.as_ref().map(|failure| failure.code),

@@ -5,7 +5,7 @@ use shared_ai_client::{AnswerMode, FellBackReason};
 use super::Strategy;
 use crate::clients::bulkhead::{BulkheadPermit, Overloaded, Patience, Refusal};
 use crate::clients::model_error::ModelError;
-use crate::domain::fair_queue::Caller;
+use crate::domain::caller::Caller;
 use crate::error::Error;
 use crate::state::AppState;
 

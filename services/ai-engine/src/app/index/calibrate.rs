@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::embed::{BATCH_SIZE, EmbedError, Embedder};
-use crate::domain::fair_queue::Caller;
+use crate::domain::caller::Caller;
 use crate::domain::index::calibration::{self, Calibration, PairVectors};
 
 /// Between two attempts while Ollama or the model is unavailable.

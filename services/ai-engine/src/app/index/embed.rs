@@ -12,7 +12,7 @@ use crate::clients::model_error::ModelError;
 use crate::clients::model_servers::{EmbedTimeouts, EmbeddingServers};
 use crate::clients::vectors::normalised;
 use crate::config::Queues;
-use crate::domain::fair_queue::Caller;
+use crate::domain::caller::Caller;
 use crate::domain::index::calibration::Calibration;
 use crate::domain::index::embedding_model::EmbeddingModel;
 

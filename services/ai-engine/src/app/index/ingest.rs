@@ -17,7 +17,7 @@ use crate::app::index::embed::BATCH_SIZE;
 use crate::app::index::ingest_error::IngestError;
 use crate::app::index::text_source::TextSource;
 use crate::clients::chroma::ChromaError;
-use crate::domain::fair_queue::Caller;
+use crate::domain::caller::Caller;
 use crate::domain::index::chunk_ids::{ChunkIds, ChunkNamespace};
 use crate::domain::index::chunking::{Passage, Splitter};
 use crate::domain::index::document_language::DocumentLanguage;

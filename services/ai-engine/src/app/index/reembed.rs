@@ -16,7 +16,7 @@ use super::ingest_error::IngestError;
 use super::{languages, leftovers};
 use crate::app::qa;
 use crate::clients::chroma::ChromaError;
-use crate::domain::fair_queue::Caller;
+use crate::domain::caller::Caller;
 use crate::domain::index::chunking::Passage;
 use crate::domain::index::document_language::DocumentLanguage;
 use crate::domain::index::model_change::{self, ChangeStep, CurrentProcess};

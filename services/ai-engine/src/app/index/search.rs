@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::vector_space::VectorSpace;
 use crate::app::settings;
 use crate::domain::answer::settings::Relevance;
-use crate::domain::fair_queue::Caller;
+use crate::domain::caller::Caller;
 use crate::domain::index::calibration::Calibration;
 use crate::domain::index::duplicates::{self, Text};
 use crate::domain::index::fusion::{

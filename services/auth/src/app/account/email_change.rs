@@ -1,10 +1,10 @@
 //! Change of the signed-in user's email address, by proof of the new one.
 
-use shared_auth::Subject;
 use shared_db::on_constraint;
 use shared_models::Email;
 use shared_web::{Caller, ClientIp};
 
+use crate::app::security::credential_change::{self, CredentialChange};
 use crate::app::security::password;
 use crate::app::{audit, limits};
 use crate::domain::audit::Action;
@@ -13,8 +13,8 @@ use crate::domain::email;
 use crate::domain::email_token::{EmailToken, Purpose};
 use crate::error::{Denied, Error};
 use crate::state::AppState;
-use crate::store::sessions::{self, RevocationReason};
-use crate::store::{email_tokens, login_lookup, me, users};
+use crate::store::sessions::RevocationReason;
+use crate::store::{email_tokens, login_lookup, users};
 
 /// Sends a code to the new address and a notice to the current one. Whether the new address has an
 /// account is said in the email only, to a reader who has the address.
@@ -25,15 +25,14 @@ pub(crate) async fn request(
     address: &Email,
     password: PasswordText,
 ) -> Result<(), Error> {
-    let (user, _, session) = caller.user()?;
-    password::reauthenticate(app, caller.tenant, user, password).await?;
+    let (user, _, _) = caller.user()?;
+    password::reauthenticate(app, caller.tenant, user, ip, password).await?;
     limits::enforce(&app.cache, limits::EMAIL_CHANGE, &user.to_string()).await?;
     let recipient = limits::by_account(address.as_str());
     limits::enforce(&app.cache, limits::EMAIL_CHANGE_BY_RECIPIENT, &recipient).await?;
     let in_use = login_lookup::find_login(&app.db, address).await?.is_some();
     let mut tx = app.db.tenant(caller.tenant).await?;
-    let found = me::find_signed_in(&mut tx, user, session).await?;
-    let known = found.ok_or(Error::SessionEnded)?.user;
+    let known = credential_change::read_user(&mut tx, caller).await?;
     if known.email == address.as_str() {
         return Err(Error::Field("email", "is your address already"));
     }
@@ -63,11 +62,10 @@ pub(crate) async fn confirm(
     token: String,
 ) -> Result<(), Error> {
     limits::enforce(&app.cache, limits::EMAIL_CODE, &limits::by_ip(ip)).await?;
-    let (user, _, session) = caller.user()?;
+    let (user, _, _) = caller.user()?;
     let hash = EmailToken::received(token).hash();
     let mut tx = app.db.tenant(caller.tenant).await?;
-    let found = me::find_signed_in(&mut tx, user, session).await?;
-    let known = found.ok_or(Error::SessionEnded)?.user;
+    let known = credential_change::read_user(&mut tx, caller).await?;
     let consumed = email_tokens::consume_change(&mut tx, user, &hash).await?;
     let address = consumed.ok_or(Denied::InvalidCode)?;
     if !login_lookup::change_login(&mut tx, &address, user).await? {
@@ -81,16 +79,10 @@ pub(crate) async fn confirm(
     // What was sent to the address before must not open the account any more.
     email_tokens::remove(&mut tx, user, Purpose::PasswordReset).await?;
     email_tokens::remove(&mut tx, user, Purpose::EmailVerification).await?;
-    let reason = RevocationReason::EmailChanged;
-    let ended = sessions::revoke_all(&mut tx, user, Some(session), reason).await?;
-    let audit_event = audit::event(&caller.principal, Action::EmailChanged, ip).on(user);
-    audit::append(&mut tx, audit_event).await?;
-    let notice = email::address_changed(&known.email);
-    app.mailer.enqueue(&mut tx, &notice).await?;
-    let revoked = app
-        .revocations
-        .revoke(ended.into_iter().map(Subject::Session));
-    tx.apply(revoked).await?;
-    tx.commit().await?;
-    Ok(())
+    let change = CredentialChange {
+        reason: RevocationReason::EmailChanged,
+        action: Action::EmailChanged,
+        notice: email::address_changed(&known.email),
+    };
+    credential_change::finish(app, tx, caller, ip, change).await
 }

@@ -14,8 +14,7 @@ pub(crate) use crate::store::me::MeRow;
 /// Reads the signed-in user and the account.
 pub(crate) async fn read(app: &AppState, caller: &Caller) -> Result<MeRow, Error> {
     let (user, _, session) = caller.user()?;
-    let mut tx = app.db.tenant_read(caller.tenant).await?;
-    let found = me::find_signed_in(&mut tx, user, session).await?;
+    let found = me::look_up_signed_in(&app.db, caller.tenant, user, session).await?;
     found.ok_or(Error::SessionEnded)
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use shared_cache::{Key, Lock};
 use shared_models::CreatorId;
 use shared_web::ApiError;
 
@@ -15,8 +14,6 @@ use crate::store::audit_log::{self, SegmentCheck};
 const SEGMENT_SIZE: i64 = 5_000;
 /// After this time a verification answers with what it has verified, and where to go on.
 const VERIFICATION_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long another verification is refused after the process that made one has died.
-const LOCK_TTL: Duration = Duration::from_secs(40);
 /// `Retry-After` while another verification is running.
 const RETRY_BACKOFF: Duration = Duration::from_secs(5);
 
@@ -82,46 +79,61 @@ impl ChainCheck {
     }
 }
 
+/// Whether an account may have other verifications at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Overlap {
+    /// Those of its members wait for each other.
+    Refused,
+    /// The platform's own work is one round at a time anyway.
+    Allowed,
+}
+
 /// Verifies entries until the end or for [`VERIFICATION_TIMEOUT`]. Each segment has a connection
-/// of its own, and an account one verification at a time: a long log must not keep the pool from
-/// others.
+/// of its own, and an account one segment at a time: a long log must not keep the pool from others.
 pub(crate) async fn verify(
     app: &AppState,
     tenant: CreatorId,
     start: Start,
 ) -> Result<ChainCheck, Error> {
-    let lock = Lock::acquire(&app.cache, Key::audit_verification(tenant), LOCK_TTL).await;
-    let lock = lock.map_err(|cause| Error::Redis(Box::new(cause)))?;
-    let lock = lock.ok_or_else(|| {
-        ApiError::conflict("request_in_progress")
-            .detail("the audit log of this account is being verified; wait until that has ended")
-            .retry_after(RETRY_BACKOFF)
-    })?;
-    let checked = verify_segments(app, tenant, start).await;
-    if let Err(error) = lock.release().await {
-        tracing::warn!(%error, "verification lock not released; it expires");
-    }
-    checked
+    verify_segments(app, tenant, start, Overlap::Refused).await
 }
 
+/// Verifies segment by segment. One that meets another verification at its first segment is
+/// refused; later it ends there, as after its time.
 pub(super) async fn verify_segments(
     app: &AppState,
     tenant: CreatorId,
     start: Start,
+    overlap: Overlap,
 ) -> Result<ChainCheck, Error> {
     let started = Instant::now();
     let mut tx = app.db.tenant_read(tenant).await?;
     let checkpoint = checkpoints::newest(app, &mut tx).await?;
     drop(tx);
     let mut check = ChainCheck::new(start, checkpoint);
+    let mut is_first = true;
     while !check.is_complete && started.elapsed() < VERIFICATION_TIMEOUT {
         let after = check.last_seq;
         let mut tx = app.db.tenant_read(tenant).await?;
+        if overlap == Overlap::Refused && !audit_log::try_lock_verification(&mut tx).await? {
+            if is_first {
+                return Err(in_progress().into());
+            }
+            break;
+        }
+        is_first = false;
         let segment = audit_log::verify_segment(&mut tx, after, SEGMENT_SIZE).await?;
         let last = segment.last_seq;
         let different = checkpoints::first_difference(app, &mut tx, after, last).await?;
-        drop(tx);
+        // Ends the lock before the next segment takes it on another connection.
+        tx.commit().await?;
         check.add(segment, different);
     }
     Ok(check)
+}
+
+fn in_progress() -> ApiError {
+    ApiError::conflict("request_in_progress")
+        .detail("the audit log of this account is being verified; wait until that has ended")
+        .retry_after(RETRY_BACKOFF)
 }

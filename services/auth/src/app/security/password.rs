@@ -6,6 +6,7 @@ use shared_models::{CreatorId, UserId};
 use shared_web::{Caller, ClientIp};
 use uuid::Uuid;
 
+use super::credential_change::{self, CredentialChange};
 use super::password_hasher::PasswordCheck;
 use crate::app::{audit, limits, mailer};
 use crate::domain::audit::{Action, Actor};
@@ -18,7 +19,7 @@ use crate::error::{Denied, Error};
 use crate::state::AppState;
 use crate::store::login_lookup::{self, Login};
 use crate::store::sessions::{self, RevocationReason};
-use crate::store::{email_tokens, known_networks, me, reset_requests, users};
+use crate::store::{email_tokens, known_networks, reset_requests, users};
 
 /// Texts about the owner that a rating accepts.
 const MAX_PERSONAL_INFO: usize = 20;
@@ -62,6 +63,7 @@ pub(crate) async fn reauthenticate(
     app: &AppState,
     tenant: CreatorId,
     user: UserId,
+    ip: ClientIp,
     password: PasswordText,
 ) -> Result<(), Error> {
     let limit_subject = user.to_string();
@@ -70,7 +72,7 @@ pub(crate) async fn reauthenticate(
     let stored_hash = users::password_hash(&mut tx, user).await?;
     drop(tx);
     let hasher = &app.password_hasher;
-    match hasher.verify(password, stored_hash).await? {
+    match hasher.verify(ip, password, stored_hash).await? {
         PasswordCheck::Match { .. } => {
             limits::reset(&app.cache, limits::REAUTHENTICATE, &limit_subject);
             Ok(())
@@ -87,33 +89,26 @@ pub(crate) async fn change(
     current: PasswordText,
     new: NewPassword,
 ) -> Result<(), Error> {
-    let (user, _, session) = caller.user()?;
+    let (user, _, _) = caller.user()?;
     let mut reading = app.db.tenant_read(caller.tenant).await?;
-    let found = me::find_signed_in(&mut reading, user, session).await?;
-    let known = found.ok_or(Error::SessionEnded)?.user;
+    let known = credential_change::read_user(&mut reading, caller).await?;
     drop(reading);
     let is_same = current.prepared().expose() == new.as_str();
-    reauthenticate(app, caller.tenant, user, current).await?;
+    reauthenticate(app, caller.tenant, user, ip, current).await?;
     if is_same {
         return Err(Denied::SamePassword.into());
     }
     enforce_policy(app, &new, &[&known.email, &known.full_name]).await?;
-    let hash = app.password_hasher.hash(new.into_secret()).await?;
+    let hash = app.password_hasher.hash(ip, new.into_secret()).await?;
     let mut tx = app.db.tenant(caller.tenant).await?;
     users::set_password(&mut tx, user, &hash).await?;
     email_tokens::remove(&mut tx, user, Purpose::PasswordReset).await?;
-    let reason = RevocationReason::PasswordChanged;
-    let ended = sessions::revoke_all(&mut tx, user, Some(session), reason).await?;
-    let audit_event = audit::event(&caller.principal, Action::PasswordChanged, ip).on(user);
-    audit::append(&mut tx, audit_event).await?;
-    let message = email::password_changed(&known.email);
-    app.mailer.enqueue(&mut tx, &message).await?;
-    let revoked = app
-        .revocations
-        .revoke(ended.into_iter().map(Subject::Session));
-    tx.apply(revoked).await?;
-    tx.commit().await?;
-    Ok(())
+    let change = CredentialChange {
+        reason: RevocationReason::PasswordChanged,
+        action: Action::PasswordChanged,
+        notice: email::password_changed(&known.email),
+    };
+    credential_change::finish(app, tx, caller, ip, change).await
 }
 
 /// Records a reset request. A job looks up the account and sends the email, so that the time of the
@@ -174,7 +169,8 @@ pub(crate) async fn confirm_reset(
     let known = found.ok_or(Denied::InvalidCode)?;
     drop(reading);
     enforce_policy(app, &password, &[&known.email, &known.full_name]).await?;
-    let hash = app.password_hasher.hash(password.into_secret()).await?;
+    let hasher = &app.password_hasher;
+    let hash = hasher.hash(ip, password.into_secret()).await?;
     let mut tx = app.db.tenant(creator).await?;
     if !email_tokens::consume(&mut tx, purpose, &token_hash).await? {
         return Err(Denied::InvalidCode.into());

@@ -1,18 +1,25 @@
-//! Hashes passwords off the request threads, with bounded concurrency and a bounded queue.
+//! Hashes passwords off the request threads, with bounded concurrency and a bounded queue, in which
+//! networks take turns.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use shared_config::Secret;
-use tokio::sync::Semaphore;
+use shared_fair_queue::{QueueLimits, Turns};
+use shared_web::ClientIp;
 
 use crate::config::HashingSettings;
 use crate::domain::credentials::PasswordText;
 
 /// Queued hashes per running one: at 20 ms a hash (the minimum cost), well below a second.
 const MAX_QUEUED_PER_LANE: usize = 32;
+
+/// Those of them that one network may have. A network of which more are queued than of any other
+/// makes room for others when the queue is full.
+const MAX_QUEUED_PER_NETWORK_AND_LANE: usize = 24;
 
 /// `Retry-After` of a request that finds the queue full.
 pub(crate) const BUSY_BACKOFF: Duration = Duration::from_secs(1);
@@ -21,10 +28,23 @@ pub(crate) const BUSY_BACKOFF: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub(crate) struct PasswordHasher {
     argon2: Argon2<'static>,
-    running: Arc<Semaphore>,
-    /// Permits of running and queued hashes together.
-    admitted: Arc<Semaphore>,
+    turns: Turns<Requester, ()>,
     memory_pool: Arc<Mutex<Vec<Memory>>>,
+}
+
+/// Who has a password hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Requester {
+    /// The platform itself.
+    Platform,
+    /// A client of that network, as rate limits count it.
+    Network(IpAddr),
+}
+
+impl From<ClientIp> for Requester {
+    fn from(ip: ClientIp) -> Self {
+        Self::Network(ip.network())
+    }
 }
 
 /// The working memory of one hash. It is pooled: the allocator would otherwise keep a copy for each
@@ -34,7 +54,7 @@ type Memory = Vec<Block>;
 /// A password was not hashed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HashError {
-    /// The queue is full.
+    /// The queue is full, or has no more room for this network.
     #[error("too many passwords are being hashed")]
     Busy,
     /// A stored hash is damaged, or the system failed.
@@ -58,19 +78,24 @@ impl PasswordHasher {
         let params = Params::new(settings.memory_kib, settings.iterations, 1, None)?;
         Ok(Self {
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
-            running: Arc::new(Semaphore::new(settings.concurrency)),
-            admitted: Arc::new(Semaphore::new(
-                settings.concurrency * (1 + MAX_QUEUED_PER_LANE),
-            )),
+            turns: Turns::new(QueueLimits {
+                slots: settings.concurrency,
+                queue: settings.concurrency * MAX_QUEUED_PER_LANE,
+                queue_per_tenant: settings.concurrency * MAX_QUEUED_PER_NETWORK_AND_LANE,
+            }),
             memory_pool: Arc::default(),
         })
     }
 
     /// Hashes a new password, in the PHC format.
-    pub(crate) async fn hash(&self, password: Secret<String>) -> Result<String, HashError> {
+    pub(crate) async fn hash(
+        &self,
+        requester: impl Into<Requester> + Send,
+        password: Secret<String>,
+    ) -> Result<String, HashError> {
         let argon2 = self.argon2.clone();
-        self.run(move |memory| hash(&argon2, password.expose(), memory))
-            .await
+        let work = move |memory: &mut Memory| hash(&argon2, password.expose(), memory);
+        self.run(requester.into(), work).await
     }
 
     /// Compares a password with a stored hash, and then its raw spelling where that differs.
@@ -78,11 +103,12 @@ impl PasswordHasher {
     /// exist.
     pub(crate) async fn verify(
         &self,
+        requester: impl Into<Requester> + Send,
         password: PasswordText,
         stored: Option<String>,
     ) -> Result<PasswordCheck, HashError> {
         let argon2 = self.argon2.clone();
-        self.run(move |memory| {
+        let work = move |memory: &mut Memory| {
             if let Some(stored) = stored {
                 return compare_spellings(&argon2, &password, &stored, memory);
             }
@@ -93,18 +119,18 @@ impl PasswordHasher {
                 hash(&argon2, text.expose(), memory)?;
             }
             Ok(PasswordCheck::Mismatch)
-        })
-        .await
+        };
+        self.run(requester.into(), work).await
     }
 
     async fn run<T: Send + 'static>(
         &self,
+        requester: Requester,
         work: impl FnOnce(&mut Memory) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let admission = Arc::clone(&self.admitted)
-            .try_acquire_owned()
-            .map_err(|_| HashError::Busy)?;
-        let slot = Arc::clone(&self.running).acquire_owned().await;
+        let entered = self.turns.enter(requester, (), None);
+        let entered = entered.map_err(|_| HashError::Busy)?;
+        let place = entered.turn().await.map_err(|_| HashError::Busy)?;
         let pool = Arc::clone(&self.memory_pool);
         let task = move || {
             let started = Instant::now();
@@ -114,8 +140,8 @@ impl PasswordHasher {
             if let Ok(mut memories) = pool.lock() {
                 memories.push(memory);
             }
-            // The permits last until the hash is computed, even when the caller is gone.
-            drop((admission, slot));
+            // The place lasts until the hash is computed, even when the caller is gone.
+            drop(place);
             metrics::histogram!("auth_password_hash_seconds").record(started.elapsed());
             result
         };

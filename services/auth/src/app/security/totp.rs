@@ -5,14 +5,14 @@ use shared_db::TenantTx;
 use shared_models::{CreatorId, UserId};
 use shared_web::{Caller, ClientIp};
 
-use super::password;
+use super::{credential_change, password};
 use crate::app::{audit, limits};
 use crate::domain::audit::Action;
 use crate::domain::credentials::PasswordText;
 use crate::domain::totp::{self as domain, Enrolment, RECOVERY_CODES, RecoveryCode, SECRET_LENGTH};
 use crate::error::{Denied, Error};
 use crate::state::AppState;
-use crate::store::{me, totp};
+use crate::store::totp;
 
 /// What a user proves the second factor with.
 #[derive(Debug)]
@@ -64,16 +64,16 @@ pub(crate) async fn read(app: &AppState, caller: &Caller) -> Result<TotpStatus, 
 pub(crate) async fn enrol(
     app: &AppState,
     caller: &Caller,
+    ip: ClientIp,
     password: PasswordText,
 ) -> Result<Enrolment, Error> {
-    let (user, _, session) = caller.user()?;
-    password::reauthenticate(app, caller.tenant, user, password).await?;
+    let (user, _, _) = caller.user()?;
+    password::reauthenticate(app, caller.tenant, user, ip, password).await?;
     let mut secret = [0_u8; SECRET_LENGTH];
     getrandom::fill(&mut secret)?;
     let encrypted = app.encryptor.encrypt(&context(user), &secret)?;
     let mut tx = app.db.tenant(caller.tenant).await?;
-    let found = me::find_signed_in(&mut tx, user, session).await?;
-    let known = found.ok_or(Error::SessionEnded)?.user;
+    let known = credential_change::read_user(&mut tx, caller).await?;
     if !totp::offer(&mut tx, user, &encrypted).await? {
         return Err(Denied::TotpEnabled.into());
     }
@@ -116,7 +116,7 @@ pub(crate) async fn disable(
     factors: BothFactors,
 ) -> Result<(), Error> {
     let (user, _, _) = caller.user()?;
-    let mut tx = verify_both(app, caller.tenant, user, factors).await?;
+    let mut tx = verify_both(app, caller.tenant, user, ip, factors).await?;
     totp::remove(&mut tx, user).await?;
     let audit_event = audit::event(&caller.principal, Action::TotpDisabled, ip);
     audit::append(&mut tx, audit_event).await?;
@@ -132,7 +132,7 @@ pub(crate) async fn regenerate_recovery_codes(
     factors: BothFactors,
 ) -> Result<Vec<String>, Error> {
     let (user, _, _) = caller.user()?;
-    let mut tx = verify_both(app, caller.tenant, user, factors).await?;
+    let mut tx = verify_both(app, caller.tenant, user, ip, factors).await?;
     let codes = replace_recovery_codes(&mut tx, user).await?;
     let audit_event = audit::event(&caller.principal, Action::RecoveryCodesRegenerated, ip);
     audit::append(&mut tx, audit_event).await?;
@@ -145,9 +145,10 @@ async fn verify_both(
     app: &AppState,
     tenant: CreatorId,
     user: UserId,
+    ip: ClientIp,
     factors: BothFactors,
 ) -> Result<TenantTx, Error> {
-    password::reauthenticate(app, tenant, user, factors.password).await?;
+    password::reauthenticate(app, tenant, user, ip, factors.password).await?;
     let limit_subject = user.to_string();
     limits::enforce(&app.cache, limits::SECOND_FACTOR, &limit_subject).await?;
     let mut tx = app.db.tenant(tenant).await?;

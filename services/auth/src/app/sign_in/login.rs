@@ -84,7 +84,7 @@ async fn verify_password(
     let (login, stored_hash) = login_lookup::find_credentials(&app.db, address).await?;
     let check = app
         .password_hasher
-        .verify(password, stored_hash.clone())
+        .verify(device.ip, password, stored_hash.clone())
         .await?;
     let PasswordCheck::Match { rehashed } = check else {
         return Err(reject(app, login, device.ip).await?);

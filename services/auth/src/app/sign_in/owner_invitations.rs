@@ -26,7 +26,8 @@ pub(crate) async fn accept(
         creator,
         invitation,
     } = found.ok_or(Error::InvalidInvitation)?;
-    let hash = app.password_hasher.hash(password.into_secret()).await?;
+    let hasher = &app.password_hasher;
+    let hash = hasher.hash(device.ip, password.into_secret()).await?;
     let mut tx = app.db.tenant(creator).await?;
     if tenants::is_suspended(&mut tx).await? {
         return Err(Error::TenantSuspended);

@@ -56,7 +56,7 @@ pub(crate) async fn register(
     password::enforce_policy(app, &account.password, &account.personal()).await?;
     limits::enforce(&app.cache, limits::REGISTER, &limits::by_ip(device.ip)).await?;
     let password = account.password.clone().into_secret();
-    let hash = app.password_hasher.hash(password).await?;
+    let hash = app.password_hasher.hash(device.ip, password).await?;
     let signed_in = create(app, account, invitation, &hash, device).await?;
     metrics::counter!("auth_registrations_total").increment(1);
     Ok(signed_in)

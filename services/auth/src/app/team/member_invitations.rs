@@ -2,8 +2,9 @@
 
 use axum::http::StatusCode;
 use serde::Serialize;
-use shared_db::on_constraint;
-use shared_models::{Email, Page, PageRequest, Permission, Role, UserId};
+use shared_db::{TenantTx, on_constraint};
+use shared_models::{Email, Page, PageRequest, Permission, Quota, Role, UserId};
+use shared_quota::{ChargeError, LockedQuota};
 use shared_web::{Caller, ClientIp, Idempotent, Paging};
 use uuid::Uuid;
 
@@ -59,9 +60,12 @@ pub(crate) async fn create<B: Serialize + Sync>(
     let recipient = limits::by_account(email.as_str());
     limits::enforce(&app.cache, limits::INVITE_BY_RECIPIENT, &recipient).await?;
     let token = EmailToken::random()?;
+    // Before the insertion: invitations of other requests wait here.
+    let members = app.quotas.lock(&mut tx, Quota::Members).await?;
     let inserted = member_invitations::insert(&mut tx, email, role, user, &token.hash()).await?;
     // First: an account with as many invitations as it may have learns nothing about addresses.
     let row = inserted.ok_or(InvitationRefused::TooMany)?;
+    check_places(&mut tx, members).await?;
     if login.is_some() {
         return Err(Error::EmailTaken);
     }
@@ -79,6 +83,18 @@ pub(crate) async fn create<B: Serialize + Sync>(
     let created = idempotency::store_encrypted(app, &mut tx, &request, status, body).await?;
     tx.commit().await?;
     Ok(created)
+}
+
+/// Each pending invitation holds a place in the quota of members, so that its recipient gets
+/// in. The new one is among them already; a refusal takes it back with the transaction.
+async fn check_places(tx: &mut TenantTx, members: LockedQuota) -> Result<(), Error> {
+    let pending = member_invitations::count_pending(tx).await?;
+    let earlier = pending.saturating_sub(1).unsigned_abs();
+    members
+        .with_reserved(earlier)
+        .check(1)
+        .map_err(ChargeError::from)?;
+    Ok(())
 }
 
 /// Lists invitations, newest first.
@@ -139,7 +155,10 @@ pub(crate) async fn accept(
     drop(reading);
     let email = pending.ok_or(Error::InvalidInvitation)?.email;
     password::enforce_policy(app, &password, &[&email, full_name.as_str()]).await?;
-    let password_hash = app.password_hasher.hash(password.into_secret()).await?;
+    let password_hash = app
+        .password_hasher
+        .hash(device.ip, password.into_secret())
+        .await?;
     create_member(app, invitation, &full_name, &password_hash, device).await
 }
 
@@ -158,6 +177,11 @@ async fn create_member(
     }
     let pending = member_invitations::find_acceptable(&mut tx, id).await?;
     let row = pending.ok_or(Error::InvalidInvitation)?;
+    // The invitation has held a place, unless the quota was lowered since. Charged before its row
+    // is locked, in the order of `create`.
+    let announce = |reached| app.events.publication(reached);
+    let charged = app.quotas.charge(&mut tx, Quota::Members, 1, announce);
+    charged.await?;
     if !member_invitations::accept(&mut tx, id).await? {
         return Err(Error::InvalidInvitation);
     }

@@ -27,7 +27,8 @@ pub(crate) async fn list(
     Ok(paging.page(rows, window, |row| row.id.as_uuid()))
 }
 
-/// Makes a user a member, in the transaction that creates the user.
+/// Makes a user a member, in the transaction that creates the user. An invited one is charged
+/// before; the first owner of an account is not, since an account needs one.
 pub(crate) async fn add(
     app: &AppState,
     tx: &mut TenantTx,

@@ -35,10 +35,11 @@ pub(crate) struct EmailChangeProof {
 #[utoipa::path(post, path = "/me/email", tag = "me", request_body = EmailChange,
     security(("bearer" = [])),
     responses(
+        TokenErrors,
         (status = 202, description = "Emails will be sent; the code of an older one is invalid"),
-        (status = 403, description = "wrong_password, or users_only", body = Problem,
-            content_type = "application/problem+json"),
-        TokenErrors, BodyErrors, LimitErrors, UnavailableErrors))]
+        (status = 403, description = "wrong_password, users_only or tenant_suspended",
+            body = Problem, content_type = "application/problem+json"),
+        BodyErrors, LimitErrors, UnavailableErrors))]
 pub(crate) async fn request_email_change(
     State(app): State<AppState>,
     caller: Caller,

@@ -6,7 +6,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
 use serde::{Deserialize, Serialize};
-use shared_models::UsageKind;
+use shared_models::{Quota, UsageKind};
+use shared_quota::QuotaState;
 use shared_web::{ApiError, Permit, Problem, Query, permit};
 use utoipa::ToSchema;
 
@@ -68,14 +69,15 @@ pub(crate) struct UsageReport {
 /// What the account uses of a quota.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct QuotaReport {
-    /// `documents`, `storage_bytes`, `channels` or `messages_per_month`.
-    #[schema(value_type = String)]
-    name: &'static str,
+    name: Quota,
     /// What it uses, of a monthly quota in this month.
     used: u64,
     /// What it may use; absent if that is unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u64>,
+    /// `available`; `near` from 80 percent on; `reached` when nothing can be added.
+    #[schema(value_type = String)]
+    state: &'static str,
     /// When the use of a monthly quota is counted from nothing again.
     #[serde(skip_serializing_if = "Option::is_none")]
     resets_at: Option<Timestamp>,
@@ -90,9 +92,10 @@ impl From<QuotaUse> for QuotaReport {
             resets_at,
         } = usage;
         Self {
-            name: quota.as_str(),
+            name: quota,
             used,
             limit,
+            state: QuotaState::of(used, limit).as_str(),
             resets_at,
         }
     }

@@ -62,9 +62,11 @@ struct Invitation {
 /// What the account uses.
 #[derive(Debug, Serialize)]
 struct Usage {
-    documents: i64,
-    messages_this_month: i64,
-    storage_bytes: i64,
+    documents: u64,
+    messages_this_month: u64,
+    storage_bytes: u64,
+    channels: u64,
+    members: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -110,10 +112,19 @@ impl From<OpenInvitation> for Invitation {
 
 impl From<TenantUsage> for Usage {
     fn from(usage: TenantUsage) -> Self {
+        let TenantUsage {
+            documents,
+            messages_this_month,
+            storage_bytes,
+            channels,
+            members,
+        } = usage;
         Self {
-            documents: usage.documents,
-            messages_this_month: usage.messages_this_month,
-            storage_bytes: usage.storage_bytes,
+            documents,
+            messages_this_month,
+            storage_bytes,
+            channels,
+            members,
         }
     }
 }

@@ -138,10 +138,11 @@ pub(crate) struct Reset {
 #[utoipa::path(post, path = "/password/change", tag = "password",
     request_body = PasswordChange, security(("bearer" = [])),
     responses(
+        TokenErrors,
         (status = 204, description = "The password is changed"),
-        (status = 403, description = "wrong_password, or users_only", body = Problem,
-            content_type = "application/problem+json"),
-        TokenErrors, BodyErrors, LimitErrors, UnavailableErrors))]
+        (status = 403, description = "wrong_password, users_only or tenant_suspended",
+            body = Problem, content_type = "application/problem+json"),
+        BodyErrors, LimitErrors, UnavailableErrors))]
 pub(crate) async fn change_password(
     State(app): State<AppState>,
     caller: Caller,

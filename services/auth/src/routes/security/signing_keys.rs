@@ -96,10 +96,11 @@ pub(crate) struct Rotation {
 /// List the keys that sign access tokens.
 #[utoipa::path(get, path = "/keys", tag = "platform", security(("bearer" = [])),
     responses(
+        TokenErrors,
         (status = 200, description = "The published keys", body = PublishedKeys),
-        (status = 403, description = "platform_admins_only", body = Problem,
-            content_type = "application/problem+json"),
-        TokenErrors, UnavailableErrors))]
+        (status = 403, description = "platform_admins_only, users_only or tenant_suspended",
+            body = Problem, content_type = "application/problem+json"),
+        UnavailableErrors))]
 pub(crate) async fn list_keys(
     State(app): State<AppState>,
     caller: Caller,
@@ -116,11 +117,12 @@ pub(crate) async fn list_keys(
 #[utoipa::path(post, path = "/keys/rotate", tag = "platform", request_body = Option<Rotation>,
     security(("bearer" = [])),
     responses(
+        TokenErrors,
         (status = 202, description = "The published keys, with the next one",
             body = PublishedKeys),
-        (status = 403, description = "platform_admins_only", body = Problem,
-            content_type = "application/problem+json"),
-        BodyErrors, TokenErrors, UnavailableErrors))]
+        (status = 403, description = "platform_admins_only, users_only or tenant_suspended",
+            body = Problem, content_type = "application/problem+json"),
+        BodyErrors, UnavailableErrors))]
 pub(crate) async fn rotate_keys(
     State(app): State<AppState>,
     caller: Caller,

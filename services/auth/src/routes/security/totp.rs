@@ -94,18 +94,20 @@ pub(crate) async fn read_totp(
 #[utoipa::path(post, path = "/totp", tag = "second factor", request_body = PasswordProof,
     security(("bearer" = [])),
     responses(
+        TokenErrors,
         (status = 201, description = "The secret, for the app", body = TotpSecret),
-        (status = 403, description = "wrong_password, or users_only", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 403, description = "wrong_password, users_only or tenant_suspended",
+            body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "totp_enabled: disable it first", body = Problem,
             content_type = "application/problem+json"),
-        TokenErrors, BodyErrors, LimitErrors, UnavailableErrors))]
+        BodyErrors, LimitErrors, UnavailableErrors))]
 pub(crate) async fn enrol_totp(
     State(app): State<AppState>,
     caller: Caller,
+    ip: ClientIp,
     Body(PasswordProof { password }): Body<PasswordProof>,
 ) -> Result<NoStore<TotpSecret>, Error> {
-    let enrolment = totp::enrol(&app, &caller, password).await?;
+    let enrolment = totp::enrol(&app, &caller, ip, password).await?;
     let secret = TotpSecret {
         secret: enrolment.secret,
         otpauth_uri: enrolment.uri,
@@ -119,12 +121,13 @@ pub(crate) async fn enrol_totp(
 #[utoipa::path(post, path = "/totp/confirm", tag = "second factor", request_body = AppCode,
     security(("bearer" = [])),
     responses(
+        TokenErrors,
         (status = 200, description = "The second factor is enabled", body = RecoveryCodes),
-        (status = 403, description = "wrong_code, or users_only", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 403, description = "wrong_code, users_only or tenant_suspended",
+            body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "totp_enabled, or totp_not_offered", body = Problem,
             content_type = "application/problem+json"),
-        TokenErrors, BodyErrors, LimitErrors, UnavailableErrors))]
+        BodyErrors, LimitErrors, UnavailableErrors))]
 pub(crate) async fn confirm_totp(
     State(app): State<AppState>,
     caller: Caller,
@@ -139,12 +142,13 @@ pub(crate) async fn confirm_totp(
 #[utoipa::path(post, path = "/totp/disable", tag = "second factor", request_body = BothFactors,
     security(("bearer" = [])),
     responses(
+        TokenErrors,
         (status = 204, description = "Sign-in requires the password only"),
-        (status = 403, description = "wrong_password, wrong_code, or users_only",
+        (status = 403, description = "wrong_password, wrong_code, users_only or tenant_suspended",
             body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "totp_not_enabled", body = Problem,
             content_type = "application/problem+json"),
-        TokenErrors, BodyErrors, LimitErrors, UnavailableErrors))]
+        BodyErrors, LimitErrors, UnavailableErrors))]
 pub(crate) async fn disable_totp(
     State(app): State<AppState>,
     caller: Caller,
@@ -161,12 +165,13 @@ pub(crate) async fn disable_totp(
 #[utoipa::path(post, path = "/totp/recovery-codes", tag = "second factor",
     request_body = BothFactors, security(("bearer" = [])),
     responses(
+        TokenErrors,
         (status = 200, description = "The new codes, shown once", body = RecoveryCodes),
-        (status = 403, description = "wrong_password, wrong_code, or users_only",
+        (status = 403, description = "wrong_password, wrong_code, users_only or tenant_suspended",
             body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "totp_not_enabled", body = Problem,
             content_type = "application/problem+json"),
-        TokenErrors, BodyErrors, LimitErrors, UnavailableErrors))]
+        BodyErrors, LimitErrors, UnavailableErrors))]
 pub(crate) async fn renew_recovery_codes(
     State(app): State<AppState>,
     caller: Caller,

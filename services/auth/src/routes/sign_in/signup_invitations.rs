@@ -86,13 +86,14 @@ impl From<NewSignupInvitation> for MadeRegistrationInvitation {
 #[utoipa::path(post, path = "/registration-invitations", tag = "platform",
     request_body = RegistrationInvitee, params(IdempotencyHeader), security(("bearer" = [])),
     responses(
+        TokenErrors,
         (status = 201, description = "The invitation, and its token",
             body = MadeRegistrationInvitation),
-        (status = 403, description = "platform_admins_only", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 403, description = "platform_admins_only, users_only or tenant_suspended",
+            body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "email_taken or request_in_progress", body = Problem,
             content_type = "application/problem+json"),
-        BodyErrors, IdempotencyErrors, TokenErrors, UnavailableErrors))]
+        BodyErrors, IdempotencyErrors, UnavailableErrors))]
 pub(crate) async fn invite_to_register(
     State(app): State<AppState>,
     caller: Caller,
@@ -108,13 +109,14 @@ pub(crate) async fn invite_to_register(
 #[utoipa::path(get, path = "/registration-invitations", tag = "platform", params(PageRequest),
     security(("bearer" = [])),
     responses(
+        TokenErrors,
         (status = 200, description = "A page of invitations",
             body = Page<RegistrationInvitation>),
-        (status = 403, description = "platform_admins_only", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 403, description = "platform_admins_only, users_only or tenant_suspended",
+            body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "invalid_query", body = Problem,
             content_type = "application/problem+json"),
-        TokenErrors, UnavailableErrors))]
+        UnavailableErrors))]
 pub(crate) async fn list_registration_invitations(
     State(app): State<AppState>,
     caller: Caller,
@@ -129,14 +131,15 @@ pub(crate) async fn list_registration_invitations(
 #[utoipa::path(delete, path = "/registration-invitations/{id}", tag = "platform",
     params(("id" = Uuid, Path)), security(("bearer" = [])),
     responses(
+        TokenErrors,
         (status = 204, description = "The invitation is revoked"),
         (status = 400, description = "malformed_id", body = Problem,
             content_type = "application/problem+json"),
-        (status = 403, description = "platform_admins_only", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 403, description = "platform_admins_only, users_only or tenant_suspended",
+            body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "unknown_invite: there is none, or it was used",
             body = Problem, content_type = "application/problem+json"),
-        TokenErrors, UnavailableErrors))]
+        UnavailableErrors))]
 pub(crate) async fn revoke_registration_invitation(
     State(app): State<AppState>,
     caller: Caller,

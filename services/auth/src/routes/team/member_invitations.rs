@@ -108,10 +108,14 @@ impl From<NewMemberInvitation> for MadeInvite {
 #[utoipa::path(post, path = "/invites", tag = "members", request_body = InviteRequest,
     params(IdempotencyHeader), security(("bearer" = [])),
     responses(
+        TokenErrors,
         (status = 201, description = "The invitation, and its token", body = MadeInvite),
+        (status = 403, description = "quota_exceeded: members and pending invitations take up \
+            the quota of members; users_only or tenant_suspended",
+            body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "email_taken, too_many_invites or request_in_progress",
             body = Problem, content_type = "application/problem+json"),
-        BodyErrors, IdempotencyErrors, LimitErrors, TokenErrors, UnavailableErrors))]
+        BodyErrors, IdempotencyErrors, LimitErrors, UnavailableErrors))]
 pub(crate) async fn create_invite(
     State(app): State<AppState>,
     caller: Permit<permit::InvitesManage>,
@@ -170,8 +174,8 @@ pub(crate) async fn revoke_invite(
             body = SignedIn),
         (status = 401, description = "invalid_invitation", body = Problem,
             content_type = "application/problem+json"),
-        (status = 403, description = "tenant_suspended", body = Problem,
-            content_type = "application/problem+json"),
+        (status = 403, description = "tenant_suspended; or quota_exceeded: the quota of members \
+            was lowered since", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "email_taken: the address has an account by now",
             body = Problem, content_type = "application/problem+json"),
         BodyErrors, LimitErrors, UnavailableErrors))]

@@ -52,7 +52,10 @@ pub(crate) async fn receive_message(
         return Ok(Outcome::RateLimited(wait));
     }
     let mut tx = app.db.tenant(session.creator).await?;
-    match app.quotas.charge(&mut tx, Quota::MessagesPerMonth, 1).await {
+    let announce = |reached| app.events.publication(reached);
+    let quota = Quota::MessagesPerMonth;
+    let charged = app.quotas.charge(&mut tx, quota, 1, announce);
+    match charged.await {
         Ok(()) => {}
         Err(ChargeError::Exceeded(exceeded)) => return Ok(Outcome::QuotaExceeded(exceeded)),
         Err(ChargeError::Database(error)) => return Err(error),

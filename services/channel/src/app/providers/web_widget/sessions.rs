@@ -7,7 +7,6 @@ use shared_models::{ConversationId, VisitorId};
 
 use super::admission::Admitted;
 use crate::app::limits;
-use crate::domain::conversation::HandledBy;
 use crate::domain::visitor_token::{BadToken, IssuedTokens, VisitorClaims};
 use crate::error::Error;
 use crate::state::AppState;
@@ -56,9 +55,8 @@ async fn resume(
     if claims.channel != admitted.channel || claims.origin != origin {
         return Err(Error::Visitor(BadToken::Invalid));
     }
-    let mut tx = app.db.tenant_read(admitted.widget.creator).await?;
-    let conversation = conversations::find(&mut tx, claims.conversation).await?;
-    if conversation.is_some_and(|row| row.handled_by == HandledBy::Closed) {
+    let tenant = admitted.widget.creator;
+    if conversations::is_closed(&app.db, tenant, claims.conversation).await? {
         claims.conversation = ConversationId::new();
     }
     Ok(claims)

@@ -7,6 +7,14 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// The most urgent first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Visitor,
+    Member,
+    Ingestion,
+}
+
 const LIMITS: QueueLimits = QueueLimits {
     slots: 1,
     queue: 16,
@@ -25,7 +33,7 @@ enum Step {
 
 /// The queue, and what a reader of its promises knows of it.
 struct Watched {
-    queue: FairQueue<u8>,
+    queue: FairQueue<u8, Class>,
     limits: QueueLimits,
     now: Instant,
     running: Vec<(Ticket, u8)>,

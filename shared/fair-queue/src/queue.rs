@@ -1,76 +1,15 @@
-//! Who is served next where calls of a model wait: fair between tenants, and within bounds.
+//! Who is served next where calls wait: fair between tenants, and within bounds.
 //!
-//! The tenant with the fewest running calls is served next, then the one that was served longest
-//! ago. So however many calls a tenant sends, another tenant that has no running one waits for at
-//! most one call of each tenant that waits as well.
+//! A tenant is whatever takes turns: an account, or a network. The one with the fewest running
+//! calls is served next, then the one that was served longest ago. So however many calls a tenant
+//! sends, another tenant that has no running one waits for at most one call of each tenant that
+//! waits as well. Among the calls of one tenant the class decides: the smallest is the most urgent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use shared_models::CreatorId;
-
 /// How much a new measurement counts: one part in so many.
 const MEASUREMENT_SHARE: u32 = 4;
-
-/// Whom a call is for; the most urgent first. It decides only among the calls of one tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
-    /// A visitor of a channel.
-    Visitor,
-    /// A member of the account, or its software.
-    Member,
-    /// A document or a pair that becomes searchable.
-    Ingestion,
-}
-
-impl Class {
-    /// The label of metrics.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Visitor => "visitor",
-            Self::Member => "member",
-            Self::Ingestion => "ingestion",
-        }
-    }
-}
-
-/// For whom a model is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Caller {
-    /// None: for the platform itself.
-    pub tenant: Option<CreatorId>,
-    /// How urgent it is.
-    pub class: Class,
-}
-
-impl Caller {
-    /// The platform itself, which measures a model.
-    pub const PLATFORM: Self = Self {
-        tenant: None,
-        class: Class::Ingestion,
-    };
-
-    /// A question to a tenant's assistant.
-    pub const fn asking(tenant: CreatorId, is_visitor: bool) -> Self {
-        let class = if is_visitor {
-            Class::Visitor
-        } else {
-            Class::Member
-        };
-        Self {
-            tenant: Some(tenant),
-            class,
-        }
-    }
-
-    /// What a tenant makes searchable.
-    pub(crate) const fn ingesting(tenant: CreatorId) -> Self {
-        Self {
-            tenant: Some(tenant),
-            class: Class::Ingestion,
-        }
-    }
-}
 
 /// The bounds of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,21 +24,22 @@ pub struct QueueLimits {
 
 /// A call that runs or waits. Earlier calls have smaller tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Ticket(u64);
+pub struct Ticket(u64);
 
 /// A call that was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Arrival {
-    pub(crate) ticket: Ticket,
+pub struct Arrival {
+    /// Which one.
+    pub ticket: Ticket,
     /// Whether it runs already.
-    pub(crate) is_running: bool,
+    pub is_running: bool,
     /// A waiting call that lost its place to this one.
-    pub(crate) displaced: Option<Ticket>,
+    pub displaced: Option<Ticket>,
 }
 
 /// Why a call was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum QueueFull {
+pub enum QueueFull {
     /// The tenant has as many waiting calls as it may have.
     OfTenant,
     /// The queue is full, and no other tenant has more of it.
@@ -108,7 +48,8 @@ pub(crate) enum QueueFull {
 
 /// Whether a call says how long calls take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Held {
+pub enum Held {
+    /// It does.
     Typical,
     /// It failed, or did not begin.
     Untypical,
@@ -116,12 +57,12 @@ pub(crate) enum Held {
 
 /// The running and waiting calls of one model. Callers pass the time, so that this stays pure.
 #[derive(Debug)]
-pub(crate) struct FairQueue<T> {
+pub struct FairQueue<T, C> {
     limits: QueueLimits,
     /// Those with a running or waiting call, and those that were served after one of them.
-    tenants: BTreeMap<T, Tenant>,
+    tenants: BTreeMap<T, Tenant<C>>,
     running: BTreeMap<Ticket, (T, Instant)>,
-    waiting: BTreeMap<Ticket, (T, Class)>,
+    waiting: BTreeMap<Ticket, (T, C)>,
     next_ticket: u64,
     /// Calls that have started so far.
     started: u64,
@@ -129,15 +70,25 @@ pub(crate) struct FairQueue<T> {
     length: Option<Duration>,
 }
 
-#[derive(Debug, Default)]
-struct Tenant {
+#[derive(Debug)]
+struct Tenant<C> {
     running: usize,
     /// The number of its last start among all starts; 0 if it is forgotten or new.
     served: u64,
-    waiting: BTreeSet<(Class, Ticket)>,
+    waiting: BTreeSet<(C, Ticket)>,
 }
 
-impl Tenant {
+impl<C> Default for Tenant<C> {
+    fn default() -> Self {
+        Self {
+            running: 0,
+            served: 0,
+            waiting: BTreeSet::new(),
+        }
+    }
+}
+
+impl<C: Copy + Ord> Tenant<C> {
     /// The smallest one is served next.
     const fn turn(&self) -> (usize, u64) {
         (self.running, self.served)
@@ -148,14 +99,15 @@ impl Tenant {
     }
 
     /// The waiting calls that come before a new one of that class.
-    fn before(&self, class: Class) -> usize {
+    fn before(&self, class: C) -> usize {
         let waiting = self.waiting.iter();
         waiting.take_while(|(other, _)| *other <= class).count()
     }
 }
 
-impl<T: Copy + Ord> FairQueue<T> {
-    pub(crate) const fn new(limits: QueueLimits) -> Self {
+impl<T: Copy + Ord, C: Copy + Ord> FairQueue<T, C> {
+    /// An empty queue.
+    pub const fn new(limits: QueueLimits) -> Self {
         Self {
             limits,
             tenants: BTreeMap::new(),
@@ -168,12 +120,7 @@ impl<T: Copy + Ord> FairQueue<T> {
     }
 
     /// Accepts a call: it runs at once if a slot is free, or waits.
-    pub(crate) fn arrive(
-        &mut self,
-        tenant: T,
-        class: Class,
-        now: Instant,
-    ) -> Result<Arrival, QueueFull> {
+    pub fn arrive(&mut self, tenant: T, class: C, now: Instant) -> Result<Arrival, QueueFull> {
         let is_running = self.has_free_slot();
         let displaced = if is_running {
             None
@@ -200,7 +147,7 @@ impl<T: Copy + Ord> FairQueue<T> {
     }
 
     /// Ends a call, whether it runs, waits or was displaced; the call that runs in its place.
-    pub(crate) fn end(&mut self, ticket: Ticket, now: Instant, held: Held) -> Option<Ticket> {
+    pub fn end(&mut self, ticket: Ticket, now: Instant, held: Held) -> Option<Ticket> {
         let Some((tenant, since)) = self.running.remove(&ticket) else {
             self.remove(ticket);
             self.forget_idle();
@@ -223,7 +170,7 @@ impl<T: Copy + Ord> FairQueue<T> {
 
     /// How long a call that arrives now would probably wait. None if calls wait but none has been
     /// measured yet.
-    pub(crate) fn expected_wait(&self, tenant: T, class: Class) -> Option<Duration> {
+    pub fn expected_wait(&self, tenant: T, class: C) -> Option<Duration> {
         if self.has_free_slot() {
             return Some(Duration::ZERO);
         }
@@ -234,7 +181,7 @@ impl<T: Copy + Ord> FairQueue<T> {
     }
 
     /// Whether no call runs or waits.
-    pub(crate) fn is_idle(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         self.running.is_empty() && self.waiting.is_empty()
     }
 
@@ -244,10 +191,10 @@ impl<T: Copy + Ord> FairQueue<T> {
 
     /// The place of a call that arrives now, from 1: after those of its tenant, and after as many
     /// calls of each other tenant as are served in the same rounds.
-    fn position(&self, tenant: T, class: Class) -> usize {
+    fn position(&self, tenant: T, class: C) -> usize {
         let own = self.tenants.get(&tenant);
         let before = own.map_or(0, |own| own.before(class));
-        let turn = own.map_or((0, 0), Tenant::turn);
+        let turn = own.map_or((0, 0), Tenant::<C>::turn);
         let others = self.tenants.iter().filter(|(other, _)| **other != tenant);
         let of_others = others.map(|(_, other)| {
             let rounds = before + usize::from(other.turn() < turn);
@@ -258,7 +205,7 @@ impl<T: Copy + Ord> FairQueue<T> {
 
     /// Room in the queue for a call, and which waiting call makes room if there is none: one of the
     /// same tenant that is less urgent, or the last one of the tenant that has most of the queue.
-    fn room_for(&self, tenant: T, class: Class) -> Result<Option<Ticket>, QueueFull> {
+    fn room_for(&self, tenant: T, class: C) -> Result<Option<Ticket>, QueueFull> {
         let own = self.tenants.get(&tenant);
         let waiting = own.map_or(0, |own| own.waiting.len());
         let less_urgent = own
