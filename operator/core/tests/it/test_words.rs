@@ -195,7 +195,7 @@ fn the_words_are_in_the_message_of_the_gate() {
         let words = format!("FailedCreate: exceeded quota of {name}");
         world.observed.words.insert(key, words.clone());
         let plan = world.plan(&platform);
-        let waits = format!("{:?}", plan.blocked_at().expect("a stage that waits").gate);
+        let waits = format!("{:?}", plan.waits());
         assert!(waits.contains(&words), "{waits}");
         world = at_rest(&platform);
     }
