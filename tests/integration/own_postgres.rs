@@ -18,7 +18,7 @@ use crate::ports;
 /// The password of the administrator.
 pub(crate) const ADMIN_PASSWORD: &str = "postgres-on-loopback";
 /// Longest wait until a server answers.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A server on the loopback.
 pub(crate) struct OwnPostgres {

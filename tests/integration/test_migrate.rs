@@ -208,7 +208,7 @@ async fn the_statement_of_a_killed_migration_does_not_hold_up_the_next_one() {
     let _ = run.await;
     let quick = and_later(&[(LATER, "select 1")]);
     let settings = server.migration(FIRST);
-    let next = tokio::time::timeout(Duration::from_secs(60), run_list(&settings, quick)).await;
+    let next = tokio::time::timeout(Duration::from_mins(1), run_list(&settings, quick)).await;
     assert_eq!(next.unwrap().unwrap().migration, LATER);
 }
 
@@ -216,7 +216,7 @@ async fn the_statement_of_a_killed_migration_does_not_hold_up_the_next_one() {
 async fn a_database_that_is_not_there_is_waited_for() {
     let port = ports::listen().local_addr().unwrap().port();
     let settings = migration(port, FIRST);
-    let patience = Duration::from_secs(60);
+    let patience = Duration::from_mins(1);
     let run = tokio::spawn(async move { run_patiently(&settings, patience).await });
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(!run.is_finished(), "a refused connection is not the end");
@@ -231,7 +231,7 @@ async fn what_no_wait_mends_fails_at_once() {
     let mut settings = server.migration(FIRST);
     settings.admin.password = shared_config::Secret::new("another-password".to_owned());
     let started = Instant::now();
-    let error = run_patiently(&settings, Duration::from_secs(600)).await;
+    let error = run_patiently(&settings, Duration::from_mins(10)).await;
     let message = error.unwrap_err().to_string();
     assert!(message.contains("password authentication"), "{message}");
     assert!(started.elapsed() < Duration::from_secs(10));

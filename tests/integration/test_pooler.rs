@@ -12,7 +12,7 @@ use sqlx::Row as _;
 use tempfile::TempDir;
 
 use crate::own_postgres::{
-    ADMIN_PASSWORD, OwnPostgres, as_postgres, folder, login, migration, stop, wait_until_ready,
+    ADMIN_PASSWORD, OwnPostgres, as_postgres, folder, login, migration, wait_until_ready,
 };
 use crate::ports;
 
@@ -38,7 +38,7 @@ impl Pooler {
         let settings = format!(
             "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
              listen_port = {port}\nunix_socket_dir =\nauth_type = scram-sha-256\n\
-             auth_file = {}\npool_mode = session\n",
+             auth_file = {}\npool_mode = session\nserver_login_retry = 1\n",
             server.port,
             list.display(),
         );
@@ -62,7 +62,9 @@ impl Pooler {
 
 impl Drop for Pooler {
     fn drop(&mut self) {
-        stop(&mut self.process);
+        // Told to stop, it waits for its clients.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

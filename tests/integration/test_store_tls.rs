@@ -199,7 +199,7 @@ async fn commands_and_subscriptions_go_by_tls() {
     let _subscription = cache.subscribe(&key).await.unwrap();
     cache.publish(&key, "hello").await.unwrap();
     cache
-        .write(&key, &"value", Duration::from_secs(60))
+        .write(&key, &"value", Duration::from_mins(1))
         .await
         .unwrap();
     let read: Option<String> = cache.read(&key).await.unwrap();

@@ -226,9 +226,20 @@ async fn connect_or_create(settings: &Settings) -> Result<PgConnection, sqlx::Er
     }
 }
 
+/// `PgBouncer` passes the server's message on under a code of its own.
 fn is_unknown_database(error: &sqlx::Error) -> bool {
-    let cause = error.as_database_error();
-    cause.is_some_and(|cause| cause.code().as_deref() == Some("3D000"))
+    let Some(cause) = error.as_database_error() else {
+        return false;
+    };
+    match cause.code().as_deref() {
+        Some("3D000") => true,
+        Some("08P01") => {
+            let message = cause.message();
+            message.starts_with("database ") && message.ends_with(" does not exist")
+                || message.starts_with("no such database")
+        }
+        _ => false,
+    }
 }
 
 /// `CREATE DATABASE` cannot run in the database that it creates.

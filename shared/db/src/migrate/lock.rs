@@ -47,16 +47,17 @@ async fn is_acquired(connection: &mut PgConnection, key: i64) -> sqlx::Result<bo
 }
 
 fn log(holder: Option<&Holder>) {
-    match holder {
-        Some(holder) => tracing::info!(
+    if let Some(holder) = holder {
+        tracing::info!(
             pid = holder.pid,
             role = holder.role,
             address = holder.address,
             connected_seconds = holder.seconds,
             "waiting for another migration of this database"
-        ),
+        );
+    } else {
         // It ended between the two statements.
-        None => tracing::info!("waiting for another migration of this database, which just ended"),
+        tracing::info!("waiting for another migration of this database, which just ended");
     }
 }
 

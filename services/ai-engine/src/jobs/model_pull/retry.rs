@@ -8,7 +8,7 @@ use super::Error;
 
 /// First wait after a failure; it doubles up to [`MAX_BACKOFF`].
 const MIN_BACKOFF: Duration = Duration::from_secs(5);
-const MAX_BACKOFF: Duration = Duration::from_secs(60);
+const MAX_BACKOFF: Duration = Duration::from_mins(1);
 
 /// What Ollama says of a registry that it cannot reach or that is overloaded. It reports every
 /// failure of a pull as a text.
