@@ -57,7 +57,8 @@ impl PendingSocket {
     pub(crate) async fn serve(self, since: i64, socket: WebSocket) {
         let _slot = self.slot;
         match self.session {
-            Ok(session) => socket::run(self.app, session, since, socket).await,
+            // Boxed: a connection to Redis by TLS has made it large.
+            Ok(session) => Box::pin(socket::run(self.app, session, since, socket)).await,
             Err(close) => socket::reject(socket, close).await,
         }
     }
