@@ -48,7 +48,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
     if arguments.diff {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = connect(Config::infer().await?)?;
-        let (plan, observed) = against_cluster(client, platform).await?;
+        let (plan, observed) = Box::pin(against_cluster(client, platform)).await?;
         return print(&differences(&plan, &observed)?);
     }
     let observed = Observed::default();
