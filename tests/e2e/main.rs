@@ -19,6 +19,7 @@ mod cluster;
 mod platform;
 mod tenant;
 mod test_chaos;
+mod test_day_two;
 mod test_first_day;
 mod test_formats;
 mod test_visitors;

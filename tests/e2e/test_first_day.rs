@@ -9,6 +9,7 @@ use crate::by_hand;
 use crate::cluster::{Namespace, get, kubectl, operator, script, wait};
 use crate::platform::{Api, bring_up, condition, explain, left_over};
 use crate::tenant;
+use crate::test_day_two;
 use crate::test_formats::every_kind_of_file_answers_with_its_position;
 use crate::test_visitors::a_visitor_collects_no_more_of_a_book_than_its_bound;
 
@@ -43,6 +44,7 @@ async fn the_platform_comes_up_answers_and_goes() {
     a_visitor_collects_no_more_of_a_book_than_its_bound(&api).await;
     tenant::lives_and_is_erased(&namespace.0, &api).await;
     services_are_small();
+    test_day_two::survives_what_others_do(&namespace.0, &api).await;
     let by_hand = by_hand::seconds_to_ready(&namespace.0);
     println!(
         "measured: the same objects by hand {:.1} s, the operator took {:.2} times as long",

@@ -13,9 +13,7 @@ use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
 use crate::plan::draft::Sketch;
 use crate::plan::pod::{self, Pod};
-use crate::plan::{
-    Generate, foundation, merge, network, placement, stateful_set, volume,
-};
+use crate::plan::{Generate, foundation, merge, network, placement, stateful_set, volume};
 use crate::resolve::Resolved;
 
 pub(crate) mod backup;

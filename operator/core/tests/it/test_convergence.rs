@@ -166,7 +166,7 @@ fn a_value_that_others_change_is_put_right_also_beside_additions() {
 }
 
 /// Policies of a cluster that change whatever is written.
-fn policies() -> Vec<(&'static str, Admission)> {
+pub(crate) fn policies() -> Vec<(&'static str, Admission)> {
     fn each_container(object: &mut Value, change: impl Fn(&mut Value)) {
         let containers = object.pointer_mut("/spec/template/spec/containers");
         let containers = containers.and_then(Value::as_array_mut);

@@ -111,8 +111,8 @@ fn a_changed_field_changes_exactly_what_it_should() {
         changed("minimal", networks),
         [
             "NetworkPolicy demo-creator-hub",
-            "NetworkPolicy demo-channel",
-            "Deployment demo-creator-hub"
+            "Deployment demo-creator-hub",
+            "NetworkPolicy demo-channel"
         ]
     );
     let larger = |p: &mut CreatorPlatform| p.spec.chroma.storage.size = Quantity::from("40Gi");

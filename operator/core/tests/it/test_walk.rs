@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use operator_core::api::gateway::Ingress;
+use operator_core::api::policy::Drift;
 use operator_core::api::postgres::Backup;
 use operator_core::api::services::AnswerMode;
 use operator_core::api::workload::Autoscaling;
 use operator_core::api::{CreatorPlatform, Quantity};
 use operator_core::object::{Kind, ObjectKey};
+use operator_core::observed::View;
 use operator_core::resolve;
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::fixtures::sample;
+use crate::test_convergence::policies;
 use crate::world::{World, at_rest};
 
 /// One step of a person who edits a platform.
@@ -33,8 +36,15 @@ enum Edit {
     Monitoring(bool),
     Registry(u8),
     Annotation(u8),
-    /// Somebody deletes the n-th object behind the operator's back.
+    /// A person deletes the n-th object behind the operator's back.
     Lose(usize),
+    /// A person or a policy adds a variable to the n-th object that runs pods.
+    Add(usize),
+    /// A pod of the n-th object that runs pods is lost, or does not start.
+    Unready(usize),
+    Drift(bool),
+    HubImage(u8),
+    Keepalive(u8),
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
@@ -55,6 +65,11 @@ fn edit() -> impl Strategy<Value = Edit> {
         (0u8..3).prop_map(Edit::Registry),
         (0u8..3).prop_map(Edit::Annotation),
         (0usize..80).prop_map(Edit::Lose),
+        (0usize..16).prop_map(Edit::Add),
+        (0usize..16).prop_map(Edit::Unready),
+        any::<bool>().prop_map(Edit::Drift),
+        (0u8..3).prop_map(Edit::HubImage),
+        (1u8..4).prop_map(Edit::Keepalive),
     ]
 }
 
@@ -111,6 +126,28 @@ fn apply(edit: &Edit, platform: &mut CreatorPlatform, world: &mut World) {
             let retry = ("creatorplatform.io/retry".to_owned(), value.to_string());
             platform.metadata.annotations = Some([retry].into());
         }
+        Edit::Drift(on) => {
+            spec.drift = if *on { Drift::Repair } else { Drift::Tolerate };
+        }
+        Edit::HubImage(number) => {
+            spec.images.creator_hub = Some(format!("registry.example.org/hub:{number}"));
+        }
+        Edit::Keepalive(minutes) => spec.ollama.keep_alive = format!("{minutes}m").as_str().into(),
+        Edit::Add(index) => {
+            let body = running(world, *index).and_then(|body| {
+                body.pointer_mut("/spec/template/spec/containers/0/env")?
+                    .as_array_mut()
+            });
+            if let Some(list) = body {
+                list.insert(0, json!({"name": "ADDED", "value": "1"}));
+            }
+        }
+        Edit::Unready(index) => {
+            if let Some(body) = running(world, *index) {
+                body["status"]["readyReplicas"] = json!(0);
+                body["status"]["availableReplicas"] = json!(0);
+            }
+        }
         Edit::Lose(index) => {
             let lost = world.bodies.keys().nth(*index).cloned();
             if let Some(key) = lost {
@@ -118,6 +155,17 @@ fn apply(edit: &Edit, platform: &mut CreatorPlatform, world: &mut World) {
                 world.bodies.remove(&key);
             }
         }
+    }
+}
+
+/// The live body of the n-th workload.
+fn running(world: &mut World, index: usize) -> Option<&mut Value> {
+    let objects = world.observed.objects.iter_mut();
+    let mut workloads =
+        objects.filter(|(key, _)| matches!(key.kind, Kind::Deployment | Kind::StatefulSet));
+    match &mut workloads.nth(index)?.1.view {
+        View::Body(body) => Some(body),
+        _ => None,
     }
 }
 
@@ -158,9 +206,11 @@ proptest! {
     #[test]
     fn every_walk_ends_where_a_fresh_install_does(
         edits in proptest::collection::vec((edit(), 0usize..4), 1..8),
+        policies in proptest::sample::subsequence(policies(), 0..3),
     ) {
         let mut platform = sample("minimal");
         let mut world = World::rich();
+        world.admission.extend(policies.iter().map(|(_, policy)| *policy));
         for (edit, looks) in &edits {
             apply(edit, &mut platform, &mut world);
             prop_assert!(resolve(&platform, &world.observed).is_ok(), "{edit:?}");
