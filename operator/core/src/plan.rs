@@ -115,23 +115,19 @@ fn drafted<'a>(resolved: &'a Resolved, observed: &'a Observed) -> Sketch<'a> {
 }
 
 fn item(draft: Draft, resolved: &Resolved, observed: &Observed, holds_data: bool) -> Item {
-    let Draft {
-        component,
-        key,
-        desired,
-    } = draft;
-    let drift = resolved.spec.drift;
+    let (key, desired) = (draft.key, draft.desired);
+    let policy = resolved.spec.drift;
     let Compared {
         change,
         tolerated,
         removal,
         keep_replicas,
-    } = compare::compare(&key, &desired, observed, drift, holds_data);
+    } = compare::compare(&key, &desired, observed, policy, holds_data);
     Item {
         key,
         desired,
         change,
-        component,
+        component: draft.component,
         tolerated,
         removal,
         keep_replicas,

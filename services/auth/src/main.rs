@@ -40,7 +40,13 @@ const COMMANDS: [Command; 6] = [
 #[tokio::main]
 async fn main() -> ExitCode {
     let document = auth_service::DOCUMENT;
-    service::main(Service::Auth, document, &COMMANDS, auth_service::run).await
+    Box::pin(service::main(
+        Service::Auth,
+        document,
+        &COMMANDS,
+        auth_service::run,
+    ))
+    .await
 }
 
 type Output = Result<String, Box<dyn std::error::Error>>;

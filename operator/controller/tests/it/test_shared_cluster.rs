@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use kube::api::{DynamicObject, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
+use kube::api::{
+    ApiResource, DynamicObject, Patch, PatchParams, PostParams, WatchEvent, WatchParams,
+};
 use kube::{Api, ResourceExt};
 use operator_core::object::Kind;
 use serde_json::{Value, json};
@@ -45,37 +47,60 @@ const POLICIES: [(&str, &str); 4] = [
 /// Makes a policy for the workloads of the world's namespace and waits until it is in force.
 async fn enforce(world: &World, name: &str, expression: &str) {
     let name = format!("{name}-{}", world.namespace);
-    let resource = |kind: &str, plural: &str| kube::api::ApiResource {
-        group: "admissionregistration.k8s.io".to_owned(),
-        version: "v1".to_owned(),
-        api_version: "admissionregistration.k8s.io/v1".to_owned(),
-        kind: kind.to_owned(),
-        plural: plural.to_owned(),
+    let apply = PatchParams::apply("test").force();
+    for (kind, plural, spec) in policy(&world.namespace, &name, expression) {
+        let version = "admissionregistration.k8s.io/v1";
+        let resource = ApiResource {
+            group: "admissionregistration.k8s.io".to_owned(),
+            version: "v1".to_owned(),
+            api_version: version.to_owned(),
+            kind: kind.to_owned(),
+            plural: plural.to_owned(),
+        };
+        let api: Api<DynamicObject> = Api::all_with(world.client.clone(), &resource);
+        let metadata = json!({"name": name});
+        let body = json!({"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec});
+        let patch = Patch::Apply(&body);
+        api.patch(&name, &apply, &patch).await.unwrap();
+    }
+    let is_in_force = async || {
+        let body = probe();
+        let deployments = world.api(Kind::Deployment);
+        let params = PatchParams {
+            dry_run: true,
+            ..PatchParams::apply("probe")
+        };
+        let patch = Patch::Apply(&body);
+        let seen = deployments.patch("probe", &params, &patch).await.ok()?;
+        let changed = seen.data["spec"]["template"] != body["spec"]["template"]
+            || seen.labels()["app.kubernetes.io/part-of"] != "probe";
+        changed.then_some(())
     };
+    world.until_some("the policy in force", is_in_force).await;
+}
+
+/// Kind, plural and spec of a policy and of its binding to a namespace.
+fn policy(
+    namespace: &str,
+    name: &str,
+    expression: &str,
+) -> [(&'static str, &'static str, Value); 2] {
     let policy = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingAdmissionPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "failurePolicy": "Fail",
-            "reinvocationPolicy": "Never",
-            "matchConstraints": {"resourceRules": [{
-                "apiGroups": ["apps"], "apiVersions": ["v1"],
-                "operations": ["CREATE", "UPDATE"],
-                "resources": ["deployments", "statefulsets"],
-            }]},
-            "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": expression}}],
-        },
+        "failurePolicy": "Fail",
+        "reinvocationPolicy": "Never",
+        "matchConstraints": {"resourceRules": [{
+            "apiGroups": ["apps"], "apiVersions": ["v1"],
+            "operations": ["CREATE", "UPDATE"],
+            "resources": ["deployments", "statefulsets"],
+        }]},
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": expression}}],
     });
     let binding = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingAdmissionPolicyBinding",
-        "metadata": {"name": name},
-        "spec": {"policyName": name, "matchResources": {"namespaceSelector": {"matchLabels":
-            {"kubernetes.io/metadata.name": world.namespace}}}},
+        "policyName": name,
+        "matchResources": {"namespaceSelector": {"matchLabels":
+            {"kubernetes.io/metadata.name": namespace}}},
     });
-    let apply = PatchParams::apply("test").force();
-    for (kind, plural, body) in [
+    [
         (
             "MutatingAdmissionPolicy",
             "mutatingadmissionpolicies",
@@ -86,29 +111,7 @@ async fn enforce(world: &World, name: &str, expression: &str) {
             "mutatingadmissionpolicybindings",
             binding,
         ),
-    ] {
-        let api: Api<DynamicObject> = Api::all_with(world.client.clone(), &resource(kind, plural));
-        api.patch(&name, &apply, &Patch::Apply(&body))
-            .await
-            .unwrap();
-    }
-    world
-        .until_some("the policy in force", async || {
-            let body = probe();
-            let deployments = world.api(Kind::Deployment);
-            let params = PatchParams {
-                dry_run: true,
-                ..PatchParams::apply("probe")
-            };
-            let seen = deployments
-                .patch("probe", &params, &Patch::Apply(&body))
-                .await
-                .ok()?;
-            (seen.data["spec"]["template"] != body["spec"]["template"]
-                || seen.labels()["app.kubernetes.io/part-of"] != "probe")
-                .then_some(())
-        })
-        .await;
+    ]
 }
 
 /// A Deployment that is never stored.
@@ -260,6 +263,24 @@ async fn values_that_the_server_writes_in_another_way_are_no_difference() {
     operator.stop().await;
 }
 
+/// The field managers of the number of replicas.
+fn owners_of_replicas(deployment: &DynamicObject) -> Vec<&str> {
+    let entries = deployment.managed_fields().iter().filter(|entry| {
+        let fields = entry.fields_v1.as_ref();
+        fields.is_some_and(|fields| !fields.0["f:spec"]["f:replicas"].is_null())
+    });
+    entries
+        .filter_map(|entry| entry.manager.as_deref())
+        .collect()
+}
+
+fn replicas_in(event: &WatchEvent<DynamicObject>) -> Option<i64> {
+    match event {
+        WatchEvent::Modified(changed) => changed.data["spec"]["replicas"].as_i64(),
+        _ => None,
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Kubernetes API: make test"]
 async fn replicas_pass_to_an_autoscaler_without_falling_to_one() {
@@ -275,12 +296,8 @@ async fn replicas_pass_to_an_autoscaler_without_falling_to_one() {
     let deployments = world.api(Kind::Deployment);
     let selector = format!("metadata.name={channel}");
     let params = WatchParams::default().fields(&selector);
-    let version = deployments
-        .get(&channel)
-        .await
-        .unwrap()
-        .resource_version()
-        .unwrap();
+    let before = deployments.get(&channel).await.unwrap();
+    let version = before.resource_version().unwrap();
     let changes = deployments.watch(&params, &version).await.unwrap();
     let scaling = json!({"spec": {"services": {"channel":
         {"replicas": null, "autoscaling": {"min": 3, "max": 8}}}}});
@@ -292,48 +309,30 @@ async fn replicas_pass_to_an_autoscaler_without_falling_to_one() {
     rests(&world, &operator, name).await;
     let after = deployments.get(&channel).await.unwrap();
     assert_eq!(after.data["spec"]["replicas"], 5);
-    let owners: Vec<&str> = after
-        .managed_fields()
-        .iter()
-        .filter(|entry| {
-            let fields = entry.fields_v1.as_ref();
-            fields.is_some_and(|fields| !fields.0["f:spec"]["f:replicas"].is_null())
-        })
-        .filter_map(|entry| entry.manager.as_deref())
-        .collect();
-    assert_eq!(
-        owners,
-        ["creator-operator-replicas"],
-        "no longer the operator's"
-    );
+    let owners = owners_of_replicas(&after);
+    assert_eq!(owners, ["creator-operator-replicas"], "no longer ours");
     // Every state that the Deployment had in between.
-    let replicas = changes
+    let observed: Vec<i64> = changes
         .take_until(sleep(Duration::from_secs(1)))
-        .filter_map(async |event| match event {
-            Ok(WatchEvent::Modified(changed)) => changed.data["spec"]["replicas"].as_i64(),
-            _ => None,
-        });
-    let replicas: Vec<i64> = replicas.collect().await;
-    assert!(
-        !replicas.is_empty() && replicas.iter().all(|number| *number == 5),
-        "{replicas:?}"
-    );
+        .filter_map(async |event| replicas_in(&event.ok()?))
+        .collect()
+        .await;
+    let all_five = observed.iter().all(|number| *number == 5);
+    assert!(!observed.is_empty() && all_five, "{observed:?}");
 
     // The autoscaler scales, and later the number is the spec's again.
     let scale = json!({"spec": {"replicas": 7}});
-    let scaler = PatchParams {
+    let controller = PatchParams {
         field_manager: Some("kube-controller-manager".to_owned()),
         ..Default::default()
     };
     deployments
-        .patch_scale(&channel, &scaler, &Patch::Merge(&scale))
+        .patch_scale(&channel, &controller, &Patch::Merge(&scale))
         .await
         .unwrap();
     rests(&world, &operator, name).await;
-    assert_eq!(
-        deployments.get(&channel).await.unwrap().data["spec"]["replicas"],
-        7
-    );
+    let found = deployments.get(&channel).await.unwrap();
+    assert_eq!(found.data["spec"]["replicas"], 7);
     let fixed = json!({"spec": {"services": {"channel": {"replicas": 2, "autoscaling": null}}}});
     world.merge(name, fixed).await;
     world

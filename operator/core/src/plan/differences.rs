@@ -52,6 +52,16 @@ struct Removal {
     conflicts: Option<Value>,
 }
 
+/// A patch that changes something.
+fn unless_empty(patch: Value) -> Option<Value> {
+    let is_empty = match &patch {
+        Value::Object(fields) => fields.is_empty(),
+        Value::Array(elements) => elements.is_empty(),
+        _ => true,
+    };
+    (!is_empty).then_some(patch)
+}
+
 struct Comparison<'a> {
     kind: Kind,
     accepted: &'a BTreeMap<String, Value>,
@@ -62,13 +72,13 @@ impl Comparison<'_> {
     fn value(&mut self, desired: &Value, live: &Value, path: &str) -> Removal {
         match (desired, live) {
             (Value::Object(ours), Value::Object(theirs)) => self.object(ours, theirs, path),
-            (Value::Array(ours), Value::Array(theirs)) => match self.key_of(path) {
-                Some(key) => self.keyed(&key, ours, theirs, path),
-                None => {
-                    self.atomic(ours, theirs, path);
-                    Removal::default()
+            (Value::Array(ours), Value::Array(theirs)) => {
+                if let Some(key) = self.key_of(path) {
+                    return self.keyed(&key, ours, theirs, path);
                 }
-            },
+                self.atomic(ours, theirs, path);
+                Removal::default()
+            }
             (ours, theirs) => {
                 if ours != theirs {
                     self.differs(path, theirs);
@@ -99,11 +109,9 @@ impl Comparison<'_> {
             all.extend(removal.all.map(|patch| (field.clone(), patch)));
             conflicts.extend(removal.conflicts.map(|patch| (field.clone(), patch)));
         }
-        let patch =
-            |fields: Map<String, Value>| (!fields.is_empty()).then(|| Value::Object(fields));
         Removal {
-            all: patch(all),
-            conflicts: patch(conflicts),
+            all: unless_empty(Value::Object(all)),
+            conflicts: unless_empty(Value::Object(conflicts)),
         }
     }
 
@@ -142,10 +150,9 @@ impl Comparison<'_> {
             }
             all.push(delete);
         }
-        let patch = |elements: Vec<Value>| (!elements.is_empty()).then(|| Value::Array(elements));
         Removal {
-            all: patch(all),
-            conflicts: patch(conflicts),
+            all: unless_empty(Value::Array(all)),
+            conflicts: unless_empty(Value::Array(conflicts)),
         }
     }
 

@@ -39,10 +39,9 @@ pub(crate) fn gate(
     let is_held = !blocked.is_empty() || !unready.is_empty();
     for item in items {
         match verdict(item, is_held, unready, sketch.observed) {
-            Verdict::Open => {}
-            // That a part is blocked says why nothing of it moves.
             Verdict::Waits(wait) if blocked.is_empty() => waits.push(wait),
-            Verdict::Waits(_) => {}
+            // That a part is blocked says why nothing of it moves.
+            Verdict::Open | Verdict::Waits(_) => {}
             Verdict::Fails(wait) => failures.push(wait),
         }
     }

@@ -47,9 +47,9 @@ pub(super) fn shortfall(planned: &Planned<'_>, component: Component) -> Option<S
     let said = words
         .filter(|(key, _)| of_component(key))
         .map(|(_, said)| said);
-    let said: String = said
-        .map(|said| format!(" {}.", said.trim_end_matches('.')))
-        .collect();
+    let said = said.fold(String::new(), |text, said| {
+        text + " " + said.trim_end_matches('.') + "."
+    });
     Some(format!(
         "{} of {} replicas are ready.{said}",
         rollout.ready, rollout.desired

@@ -55,7 +55,7 @@ fn change(platform: &mut CreatorPlatform, component: Component) {
         Component::Store(Store::Chroma) => spec.chroma.resources = more(),
         Component::Store(Store::Ollama) => spec.ollama.resources = more(),
         Component::Migration => spec.images.migrate = Some("new/migrate:1".to_owned()),
-        Component::Models => spec.ollama.models[0].name = "another-model".to_owned(),
+        Component::Models => "another-model".clone_into(&mut spec.ollama.models[0].name),
         Component::Service(Service::Auth) => spec.images.auth = Some("new/auth:1".to_owned()),
         Component::Service(Service::CreatorHub) => {
             spec.images.creator_hub = Some("new/hub:1".to_owned());
@@ -120,6 +120,7 @@ fn needs(component: Component) -> Vec<Component> {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the table is a result to read")]
 fn with_any_component_broken_for_good_every_change_that_does_not_need_it_arrives() {
     let platform = sample("minimal");
     let rest = at_rest(&platform);
@@ -238,7 +239,7 @@ fn what_leads_to_the_services_is_made_while_one_of_them_does_not_start() {
 fn migrating(to: &str) -> (CreatorPlatform, World, ObjectKey) {
     let mut platform = sample("minimal");
     let mut world = at_rest(&platform);
-    platform.spec.version = to.to_owned();
+    to.clone_into(&mut platform.spec.version);
     world.step(&platform);
     let job = workload(&world, &platform, Component::Migration);
     world.set_status(&job, json!({"active": 1, "ready": 1}));
@@ -249,7 +250,7 @@ fn migrating(to: &str) -> (CreatorPlatform, World, ObjectKey) {
 fn one_migration_runs_at_a_time_and_a_running_one_is_never_deleted() {
     let (mut platform, mut world, running) = migrating("0.1.1");
     for to in ["0.1.2", "0.1.0"] {
-        platform.spec.version = to.to_owned();
+        to.clone_into(&mut platform.spec.version);
         for _ in 0..3 {
             world.step(&platform);
             world.set_status(&running, json!({"active": 1, "ready": 1}));

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use crate::fixtures::{resolved, sample};
 use crate::world::{World, at_rest};
 
+type Edit = fn(&mut CreatorPlatform);
+
 fn claim(name: &str) -> ObjectKey {
     ObjectKey::new(Kind::PersistentVolumeClaim, name)
 }
@@ -52,7 +54,7 @@ fn condition(status: &PlatformStatus) -> (ConditionStatus, String) {
 #[test]
 fn a_smaller_size_or_another_class_leaves_a_bound_volume_alone_and_is_reported() {
     let world = bound("8Gi", "Bound");
-    let edits: [(&str, fn(&mut CreatorPlatform), &str); 2] = [
+    let edits: [(&str, Edit, &str); 2] = [
         (
             "size",
             |platform| platform.spec.redis.storage.size = Quantity::from("2Gi"),
@@ -126,7 +128,7 @@ fn a_volume_that_grows_says_how_far_it_is() {
 
 #[test]
 fn a_claim_without_a_volume_stops_nothing_and_the_status_names_what_to_delete() {
-    let edits: [fn(&mut CreatorPlatform); 3] = [
+    let edits: [Edit; 3] = [
         |platform| platform.spec.redis.storage.class_name = Some("fast".to_owned()),
         |platform| platform.spec.redis.storage.size = Quantity::from("1Mi"),
         |platform| platform.spec.redis.storage.size = Quantity::from("900Gi"),

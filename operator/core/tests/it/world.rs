@@ -149,7 +149,7 @@ impl World {
         if desired["spec"].get("replicas").is_none() && replicas.is_i64() {
             // A field that only the operator set falls back to its default when it is left out.
             let kept = item.keep_replicas.map(Value::from);
-            let kept = kept.unwrap_or(if owned_replicas { json!(1) } else { replicas });
+            let kept = kept.unwrap_or_else(|| if owned_replicas { json!(1) } else { replicas });
             merged["spec"]["replicas"] = kept;
         }
         self.admit(key, merged, desired.clone(), item.removal.is_some());
