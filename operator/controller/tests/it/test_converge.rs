@@ -6,7 +6,7 @@ use operator_core::object::Kind;
 use serde_json::json;
 
 use crate::wire::Call;
-use crate::world::{World, files, sample};
+use crate::world::{World, files, sample, secret_names};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Kubernetes API: make test"]
@@ -46,7 +46,9 @@ async fn every_sample_becomes_ready_and_then_nothing_is_written() {
             "measured: {file}: {} reads of a look that finds nothing to do",
             reads.len()
         );
-        assert!(reads.len() <= 3, "{file}: {reads:#?}");
+        // What moved, and each Secret of others, since no watch shows those.
+        let most = 1 + secret_names(&spec).len();
+        assert!(reads.len() <= most, "{file}: {reads:#?}");
         assert_no_writes(&file, "a second look", &operator.calls.writes());
         operator.stop().await;
 

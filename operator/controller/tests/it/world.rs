@@ -1,5 +1,6 @@
 //! A namespace of one scenario, the operators that run in it, and what the test asks of it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -150,9 +151,7 @@ impl World {
     }
 
     async fn apply_with_secrets(&self, platform: &Value) -> String {
-        let mut names = Vec::new();
-        secret_names(platform, &mut names);
-        for name in names {
+        for name in secret_names(platform) {
             self.create_secret(&name).await;
         }
         self.apply(platform).await;
@@ -376,18 +375,27 @@ pub(crate) fn sample(file: &str) -> Value {
     platform
 }
 
-/// The Secrets that a spec refers to: by whatever ends in `SecretRef`.
-fn secret_names(spec: &Value, names: &mut Vec<String>) {
+/// The Secrets that a spec refers to.
+pub(crate) fn secret_names(spec: &Value) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    collect_secret_names(spec, &mut names);
+    names
+}
+
+/// By whatever ends in `SecretRef`.
+fn collect_secret_names(spec: &Value, names: &mut BTreeSet<String>) {
     match spec {
         Value::Object(fields) => {
             for (field, value) in fields {
                 if field.to_lowercase().ends_with("secretref") {
                     names.extend(value["name"].as_str().map(str::to_owned));
                 }
-                secret_names(value, names);
+                collect_secret_names(value, names);
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| secret_names(item, names)),
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| collect_secret_names(item, names)),
         _ => {}
     }
 }
