@@ -17,7 +17,7 @@ use operator_core::tenant::{
 
 use crate::fixtures::root;
 
-const ID: &str = "0190a5e0-0000-7000-8000-000000000001";
+pub(crate) const ID: &str = "0190a5e0-0000-7000-8000-000000000001";
 
 fn tenant() -> Tenant {
     let path = root().join("crds/samples/tenant.yaml");
@@ -35,7 +35,7 @@ fn kept() -> Tenant {
     tenant
 }
 
-fn deleted(policy: DeletionPolicy) -> Tenant {
+pub(crate) fn deleted(policy: DeletionPolicy) -> Tenant {
     let mut tenant = kept();
     tenant.metadata.deletion_timestamp = Some(Time("2026-11-24T10:00:00Z".parse().unwrap()));
     tenant.spec.deletion_policy = policy;
@@ -46,7 +46,7 @@ fn deleted(policy: DeletionPolicy) -> Tenant {
     tenant
 }
 
-fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     Facts {
         platform: PlatformFact::Ready {
             public_url: "https://demo.example.org".to_owned(),
@@ -78,7 +78,7 @@ fn guest(allowed: Option<Plan>) -> Facts {
 }
 
 /// The account as it is when the sample is provisioned.
-fn account() -> Account {
+pub(crate) fn account() -> Account {
     Account {
         uid: "b6e6b0d8-0000-4000-8000-000000000001".to_owned(),
         creator_id: ID.to_owned(),
@@ -103,7 +103,7 @@ fn account() -> Account {
     }
 }
 
-fn settled() -> Facts {
+pub(crate) fn settled() -> Facts {
     Facts {
         account: Some(account()),
         owner_secret: OwnerSecret::Ours,
@@ -111,7 +111,7 @@ fn settled() -> Facts {
     }
 }
 
-fn names(plan: &TenantPlan) -> Vec<&'static str> {
+pub(crate) fn names(plan: &TenantPlan) -> Vec<&'static str> {
     let name = |step: &Step| match step {
         Step::AddFinalizer => "add finalizer",
         Step::Provision(wish) if wish.suspended => "suspend",
@@ -444,105 +444,6 @@ fn a_platform_that_cannot_be_asked_keeps_only_what_would_be_lost() {
     let escape = [(ABANDON_ANNOTATION.to_owned(), "true".to_owned())];
     delete.metadata.annotations = Some(escape.into());
     assert_eq!(names(&plan(&delete, &gone)), ["remove finalizer"]);
-}
-
-/// All of it goes at once, and there is nothing left to ask.
-#[test]
-fn a_namespace_that_is_deleted_with_its_platform_is_not_held_up() {
-    for policy in [DeletionPolicy::Retain, DeletionPolicy::Delete] {
-        for platform in [
-            facts().platform,
-            PlatformFact::Missing,
-            PlatformFact::NotReady,
-        ] {
-            let facts = Facts {
-                platform,
-                namespace_ends: true,
-                ..settled()
-            };
-            let plan = plan(&deleted(policy), &facts);
-            assert_eq!(names(&plan), ["remove finalizer"], "{policy:?} {facts:?}");
-        }
-    }
-    // A Tenant of a namespace that stays waits, as ever.
-    let facts = Facts {
-        platform: PlatformFact::NotReady,
-        ..settled()
-    };
-    let plan = plan(&deleted(DeletionPolicy::Retain), &facts);
-    assert_eq!(names(&plan), Vec::<&str>::new());
-}
-
-/// The platform lives on in its own namespace: the account is shut, and nothing is erased that
-/// was not confirmed.
-#[test]
-fn a_guests_namespace_that_is_deleted_is_not_held_up_either() {
-    let ends = |platform: PlatformFact| Facts {
-        platform,
-        guest: true,
-        namespace_ends: true,
-        ..settled()
-    };
-    let retain = deleted(DeletionPolicy::Retain);
-    let mut delete = deleted(DeletionPolicy::Delete);
-    let shut = ["suspend", "remove finalizer"];
-    let served = ends(facts().platform);
-    assert_eq!(names(&plan(&retain, &served)), shut);
-    assert_eq!(names(&plan(&delete, &served)), shut, "unconfirmed");
-    for gone in [PlatformFact::Missing, PlatformFact::NotAllowing] {
-        let plan = plan(&delete, &ends(gone));
-        assert_eq!(names(&plan), ["remove finalizer"]);
-    }
-    delete.spec.confirm_deletion = Some(ID.to_owned());
-    assert_eq!(names(&plan(&delete, &served)), ["erase"]);
-    let withdrawn = Facts {
-        withdrawn: true,
-        ..ends(facts().platform)
-    };
-    assert_eq!(names(&plan(&delete, &withdrawn)), ["erase"]);
-}
-
-#[test]
-fn an_account_is_shut_also_after_the_consent_was_withdrawn() {
-    let withdrawn = |account| Facts {
-        guest: true,
-        withdrawn: true,
-        account,
-        ..facts()
-    };
-    let retain = deleted(DeletionPolicy::Retain);
-    let shut = ["suspend", "remove finalizer"];
-    let open = withdrawn(Some(account()));
-    assert_eq!(names(&plan(&retain, &open)), shut);
-    let delete = plan(&deleted(DeletionPolicy::Delete), &open);
-    assert_eq!(
-        names(&delete),
-        ["suspend"],
-        "shut now; its data needs a decision"
-    );
-    assert_eq!(delete.verdict.reason, Reason::PlatformNotFound);
-    let mut closed = account();
-    closed.observed.suspended = true;
-    let closed = plan(&retain, &withdrawn(Some(closed)));
-    assert_eq!(names(&closed), ["remove finalizer"]);
-}
-
-/// The same words for a platform that does not exist and for one that never let the Tenant in.
-#[test]
-fn who_was_never_let_in_does_not_learn_whether_the_platform_exists() {
-    let mut stranger = deleted(DeletionPolicy::Retain);
-    stranger.status = None;
-    let at = |platform, withdrawn| Facts {
-        platform,
-        guest: true,
-        withdrawn,
-        ..facts()
-    };
-    let none = plan(&stranger, &at(PlatformFact::NotAllowing, false));
-    assert_eq!(names(&none), ["remove finalizer"]);
-    for there in [facts().platform, PlatformFact::NotReady] {
-        assert_eq!(plan(&stranger, &at(there, true)), none);
-    }
 }
 
 #[test]
