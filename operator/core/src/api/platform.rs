@@ -123,7 +123,7 @@ pub struct CreatorPlatformSpec {
     pub monitoring: Monitoring,
     /// What happens to elements that others add to lists of the platform's objects, such as
     /// containers, environment variables and volumes. Values that the platform sets are always
-    /// put right.
+    /// restored.
     #[serde(default)]
     pub drift: Drift,
     /// Stops all changes by the operator; `status.pendingPlan` lists what it would change.

@@ -250,7 +250,7 @@ impl ListKey {
 
     /// Whether an element that others added stands in the way of ours: a port of a Service with
     /// the name of ours is refused, and a container with the image of ours, as it is left after
-    /// somebody renamed it, would take its port.
+    /// it was renamed, would take its port.
     fn conflicts(&self, ours: &[Value], element: &Value) -> bool {
         let shares = |field: &str| {
             let value = &element[field];
