@@ -1,7 +1,7 @@
 # The entry point for developers: `make` without a target lists the targets.
 .DEFAULT_GOAL := help
 .PHONY: help setup up down dev stores format lint test test-fast test-e2e test-exhaustive exhaustive-summary fuzz quality bench generate check-generated \
-        db-migrate images health outbox jobs events db-shell redis-shell chart
+        db-migrate images release health outbox jobs events db-shell redis-shell chart
 SHELL := /bin/bash
 NAMESPACE ?= creator
 PLATFORM  ?= demo
@@ -75,6 +75,9 @@ check-generated: ## fail if a generated file is out of date
 
 db-migrate: ## migrate the database of `make dev`, or the one in DATABASE_* and ADMIN_*
 	tests/stores/migrate
+
+release: ## push images and chart to REGISTRY by digest, with a folder of what users need: make release REGISTRY=registry.example.com/creator
+	tests/cluster/release $(REGISTRY)
 
 images: ## build one image for each binary, with or without Docker
 	tests/cluster/service-images

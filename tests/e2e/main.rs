@@ -16,8 +16,10 @@
 mod browser;
 mod by_hand;
 mod cluster;
+mod load;
 mod platform;
 mod tenant;
+mod test_changes_under_load;
 mod test_chaos;
 mod test_day_two;
 mod test_first_day;

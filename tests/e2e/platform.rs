@@ -9,6 +9,7 @@ use shared_rpc::http_client;
 use uuid::Uuid;
 
 use crate::cluster::{apply, get, kubectl, script, wait};
+use crate::load::Creator;
 
 /// The sample that the node can run.
 pub(crate) fn sample() -> String {
@@ -108,6 +109,17 @@ impl Api {
     /// The address of the gateway.
     pub(crate) fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Who is signed in, for requests that may fail.
+    pub(crate) fn creator(&self, email: &str, password: &str) -> Creator {
+        Creator {
+            http: self.http.clone(),
+            base: self.base.clone(),
+            token: self.token.clone().unwrap(),
+            email: email.to_owned(),
+            password: password.to_owned(),
+        }
     }
 
     /// GET.

@@ -3,6 +3,7 @@
 use std::io::{Write, stderr, stdout};
 
 pub mod gateway_config;
+pub mod images;
 pub mod plan;
 pub mod run;
 
@@ -27,6 +28,15 @@ pub enum Error {
     /// There is no usable kubeconfig.
     #[error("no usable cluster configuration: {0}")]
     Config(#[from] kube::config::InferConfigError),
+    /// The kubeconfig lacks the context that was named.
+    #[error("no usable kubeconfig: {0}")]
+    Kubeconfig(#[from] kube::config::KubeconfigError),
+    /// Not the JSON of a platform.
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    /// The arguments do not say what is meant, or ask for what is not there.
+    #[error("{0}")]
+    Choice(String),
     /// The API server answered with an error.
     #[error("{}", crate::error::describe(.0))]
     Api(#[from] kube::Error),
@@ -44,9 +54,9 @@ pub fn crds() -> Result<(), Error> {
 }
 
 /// Prints an error to standard error.
-pub fn complain(error: &Error) {
+pub fn complain(program: &str, error: &Error) {
     // If standard error is closed, there is nowhere left to report to.
-    let _ = writeln!(stderr(), "operator: {error}");
+    let _ = writeln!(stderr(), "{program}: {error}");
 }
 
 /// A closed pipe, as by `head`, is not an error.

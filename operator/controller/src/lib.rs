@@ -10,6 +10,7 @@ pub mod controller;
 pub mod error;
 pub mod memory;
 pub mod observe;
+pub mod plugin;
 pub mod random;
 pub mod reconcile;
 pub mod report;

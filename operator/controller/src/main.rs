@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use operator::command::{self, gateway_config, plan, run};
+use operator::command::{self, gateway_config, images, plan, run};
 
 /// Installs, upgrades and repairs Creator Platforms on Kubernetes.
 #[derive(Parser)]
@@ -21,6 +21,8 @@ enum Command {
     Crds,
     /// Print the objects that the operator would apply for a platform; changes nothing.
     Plan(plan::Arguments),
+    /// Print the container images that the pods of a platform need; changes nothing.
+    Images(images::Arguments),
     /// Print the gateway's nginx.conf for services that run on this machine.
     GatewayConfig(gateway_config::Arguments),
 }
@@ -32,12 +34,13 @@ async fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments).await,
         Command::Crds => command::crds(),
         Command::Plan(arguments) => Box::pin(plan::run(arguments)).await,
+        Command::Images(arguments) => Box::pin(images::run(arguments)).await,
         Command::GatewayConfig(arguments) => gateway_config::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            command::complain(&error);
+            command::complain("operator", &error);
             ExitCode::FAILURE
         }
     }

@@ -20,6 +20,7 @@ mod draft;
 mod environment;
 mod foundation;
 pub mod gateway;
+mod images;
 mod job;
 pub mod labels;
 mod merge;
@@ -43,6 +44,7 @@ pub(crate) mod volume;
 pub use compare::UNREAD;
 pub use differences::{Differences, between as differences};
 pub use foundation::provisioning_secret;
+pub use images::images;
 pub use model::{Change, Desired, Gate, Generate, Item, Part, Plan, Pruned, Step, Volume, Wait};
 
 /// Annotation with the hash of an applied body.

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Event, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
 
+use crate::api::images::NO_REGISTRY;
 use crate::object::Kind;
 use crate::rollout::{self, JobState, Rollout};
 
@@ -115,10 +116,25 @@ fn container_words(container: &ContainerStatus) -> Option<String> {
             .as_deref()
             .filter(|reason| !is_ordinary(reason))?;
         let message = last.or_else(|| waiting.message.clone()).unwrap_or_default();
-        return Some(format!("container {}: {reason}: {message}", container.name));
+        let advice = advice(container, reason);
+        return Some(format!(
+            "container {}: {reason}: {message}{advice}",
+            container.name
+        ));
     }
     let last = now.and_then(last_words).or(last)?;
     Some(format!("container {}: {last}", container.name))
+}
+
+/// What to do about an image that no registry has.
+fn advice(container: &ContainerStatus, reason: &str) -> &'static str {
+    let unset = container.image.starts_with(NO_REGISTRY);
+    match reason {
+        "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" if unset => {
+            " Set spec.images.registry to the registry that has the platform's images."
+        }
+        _ => "",
+    }
 }
 
 /// The termination message of a container that failed.

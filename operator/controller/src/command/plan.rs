@@ -48,15 +48,20 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
     if arguments.diff {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = connect(Config::infer().await?)?;
-        let (plan, observed) = Box::pin(against_cluster(client, platform)).await?;
-        return print(&differences(&plan, &observed)?);
+        return print(&changes(client, platform).await?);
     }
     let observed = Observed::default();
     let resolved = resolve(&platform, &observed).map_err(|bad| Error::Invalid(listed(&bad)))?;
     print(&documents(&plan(&resolved, &observed))?)
 }
 
-fn read(file: &Path) -> Result<CreatorPlatform, Error> {
+/// What applying the platform would change in the cluster.
+pub(crate) async fn changes(client: Client, platform: CreatorPlatform) -> Result<String, Error> {
+    let (plan, observed) = Box::pin(against_cluster(client, platform)).await?;
+    differences(&plan, &observed)
+}
+
+pub(crate) fn read(file: &Path) -> Result<CreatorPlatform, Error> {
     let text = read_to_string(file).map_err(|error| Error::File(file.to_owned(), error))?;
     for document in serde_yaml_ng::Deserializer::from_str(&text) {
         let value = serde_yaml_ng::Value::deserialize(document)?;
@@ -67,7 +72,7 @@ fn read(file: &Path) -> Result<CreatorPlatform, Error> {
     Err(Error::NoPlatform(file.to_owned()))
 }
 
-fn listed(bad: &operator_core::Invalid) -> String {
+pub(super) fn listed(bad: &operator_core::Invalid) -> String {
     bad.problems
         .iter()
         .fold(String::new(), |mut text, problem| {

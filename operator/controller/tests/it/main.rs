@@ -28,6 +28,7 @@ mod test_footprint;
 mod test_invalid;
 mod test_lost_event;
 mod test_namespaces;
+mod test_plugin;
 mod test_rights;
 mod test_seen;
 mod test_shared_cluster;

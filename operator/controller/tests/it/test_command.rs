@@ -207,3 +207,34 @@ async fn the_diff_against_the_cluster_shows_what_an_apply_would_change() {
     );
     controller.stop().await;
 }
+
+#[test]
+fn the_images_of_a_file_are_those_of_every_pod_and_each_has_a_name_in_the_mirror() {
+    let file = format!("{SAMPLES}/full.yaml");
+    let images = text(&operator().args(["images", "-f", &file]).output().unwrap());
+    let plan = text(&operator().args(["plan", "-f", &file]).output().unwrap());
+    let used: std::collections::BTreeSet<&str> = plan
+        .lines()
+        .filter_map(|line| line.trim_start_matches([' ', '-']).strip_prefix("image: "))
+        .map(|image| image.trim_matches(['\'', '"']))
+        .collect();
+    let listed: std::collections::BTreeSet<&str> = images.lines().collect();
+    assert_eq!(listed, used);
+    assert_eq!(listed.len(), images.lines().count(), "one is printed twice");
+    assert!(listed.len() >= 8, "{images}");
+    let mirror = [
+        "images",
+        "--mirror",
+        "registry.internal/creator",
+        "-f",
+        &file,
+    ];
+    let mirrored = text(&operator().args(mirror).output().unwrap());
+    for line in mirrored.lines() {
+        let (from, to) = line.split_once(' ').unwrap();
+        assert!(listed.contains(from), "{line}");
+        let path = to.strip_prefix("registry.internal/creator/").unwrap();
+        assert!(from.ends_with(path), "{line}");
+    }
+    assert_eq!(mirrored.lines().count(), listed.len());
+}

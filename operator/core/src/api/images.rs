@@ -35,7 +35,8 @@ impl PullPolicy {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Images {
-    /// Registry and path of the platform's own images.
+    /// Registry and path of the platform's own images, to which `make release` has pushed them. The
+    /// default is for nodes into which the images were loaded: nothing can be pulled from it.
     #[serde(default = "registry")]
     #[schemars(
         length(min = 1, max = 200),
@@ -112,8 +113,12 @@ impl Default for Images {
     }
 }
 
+/// Where the platform's own images are while nothing says where: on nodes into which they were
+/// loaded. No registry has this name, so that nothing is ever pulled from a stranger's.
+pub const NO_REGISTRY: &str = "localhost/creator-platform";
+
 fn registry() -> String {
-    "ghcr.io/creator-platform".to_owned()
+    NO_REGISTRY.to_owned()
 }
 
 fn postgres() -> String {

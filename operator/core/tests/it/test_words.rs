@@ -200,3 +200,32 @@ fn the_words_are_in_the_message_of_the_gate() {
         world = at_rest(&platform);
     }
 }
+
+#[test]
+fn an_image_of_ours_that_no_registry_has_comes_with_the_field_to_set() {
+    for (image, reason, advised) in [
+        ("localhost/creator-platform/auth:1", "ErrImagePull", true),
+        (
+            "localhost/creator-platform/auth:1",
+            "ImagePullBackOff",
+            true,
+        ),
+        (
+            "localhost/creator-platform/auth:1",
+            "CrashLoopBackOff",
+            false,
+        ),
+        ("registry.example.com/creator/auth:1", "ErrImagePull", false),
+        ("localhost/redis:7", "ErrImagePull", false),
+    ] {
+        let state = json!({"state": {"waiting": {"reason": reason, "message": "not found"}}});
+        let mut pod = pod("new", 1, false, state);
+        pod["status"]["containerStatuses"][0]["image"] = json!(image);
+        let words = of_pods(&parsed(vec![pod])).expect("words");
+        assert_eq!(
+            words.contains("spec.images.registry"),
+            advised,
+            "{image}: {words}"
+        );
+    }
+}
