@@ -50,7 +50,6 @@ fn screen(platform: &CreatorPlatform, now: Timestamp) -> String {
         conditions(status, now),
         components(status),
         volumes(status),
-        backups(status),
     ] {
         if !section.is_empty() {
             let _ = write!(text, "\n{section}");
@@ -107,7 +106,7 @@ fn good(condition: &Condition) -> bool {
 }
 
 fn conditions(status: &PlatformStatus, now: Timestamp) -> String {
-    let rows: Vec<_> = status.conditions.iter().map(|one| {
+    let rows = status.conditions.iter().map(|one| {
         let since = now.duration_since(one.last_transition_time);
         [
             one.kind.clone(),
@@ -123,7 +122,7 @@ fn conditions(status: &PlatformStatus, now: Timestamp) -> String {
 }
 
 fn components(status: &PlatformStatus) -> String {
-    let rows: Vec<_> = status.components.iter().map(|one| {
+    let rows = status.components.iter().map(|one| {
         [
             one.name.clone(),
             format!("{}/{}", one.ready, one.desired),
@@ -134,7 +133,7 @@ fn components(status: &PlatformStatus) -> String {
 }
 
 fn volumes(status: &PlatformStatus) -> String {
-    let rows: Vec<_> = status.volumes.iter().map(|one| {
+    let rows = status.volumes.iter().map(|one| {
         [
             one.name.clone(),
             one.size.clone(),
@@ -146,26 +145,6 @@ fn volumes(status: &PlatformStatus) -> String {
         ["VOLUME", "SIZE", "CAPACITY", "NOTE"],
         &rows.collect::<Vec<_>>(),
     )
-}
-
-fn backups(status: &PlatformStatus) -> String {
-    let rows: Vec<_> = status.backups.iter().map(|one| {
-        [
-            one.name.clone(),
-            one.version.clone(),
-            format!("{:.1} MiB", mebibytes(one.size_bytes)),
-            one.verified.clone().unwrap_or_else(|| "never".to_owned()),
-        ]
-    });
-    table(
-        ["BACKUP", "VERSION", "SIZE", "VERIFIED"],
-        &rows.collect::<Vec<_>>(),
-    )
-}
-
-#[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
-fn mebibytes(bytes: i64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }
 
 /// As kubectl prints ages: the largest unit.
