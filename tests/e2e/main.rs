@@ -18,6 +18,7 @@ mod by_hand;
 mod cluster;
 mod platform;
 mod tenant;
+mod test_backup;
 mod test_chaos;
 mod test_day_two;
 mod test_first_day;
