@@ -11,7 +11,7 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
     cargo build --release --locked --workspace --bins \
-    && for bin in operator migrate auth-service creator-hub-service ai-engine-service channel-service; do \
+    && for bin in operator migrate backup auth-service creator-hub-service ai-engine-service channel-service; do \
          install -D target/release/$bin /out/$bin/usr/local/bin/$bin \
          && ln -s $bin /out/$bin/usr/local/bin/entrypoint || exit 1; \
        done

@@ -19,6 +19,7 @@ mod cluster;
 mod load;
 mod platform;
 mod tenant;
+mod test_backup;
 mod test_changes_under_load;
 mod test_chaos;
 mod test_day_two;

@@ -83,11 +83,14 @@ pub(crate) struct Api {
 impl Api {
     /// Opens the way to the gateway of the platform `demo` at that port of loopback.
     pub(crate) async fn open(namespace: &str, port: u16) -> Self {
+        Self::open_platform(namespace, "demo", port).await
+    }
+
+    /// Opens the way to the gateway of a platform at that port of loopback.
+    pub(crate) async fn open_platform(namespace: &str, name: &str, port: u16) -> Self {
         let listen = format!("127.0.0.1:{port}");
-        script(
-            "forward",
-            &["start", namespace, "demo-gateway", "80", &listen],
-        );
+        let gateway = format!("{name}-gateway");
+        script("forward", &["start", namespace, &gateway, "80", &listen]);
         let api = Self {
             base: format!("http://{listen}"),
             http: http_client::new().unwrap(),
@@ -143,6 +146,13 @@ impl Api {
     pub(crate) async fn anonymous(&self, path: &str) -> (StatusCode, String) {
         let response = self.http.get(self.url(path)).send().await.unwrap();
         (response.status(), response.text().await.unwrap())
+    }
+
+    /// GET of a file.
+    pub(crate) async fn download(&self, path: &str) -> (StatusCode, Vec<u8>) {
+        let request = self.with_token(self.http.get(self.url(path)));
+        let response = request.send().await.unwrap();
+        (response.status(), response.bytes().await.unwrap().to_vec())
     }
 
     /// Any method with JSON.

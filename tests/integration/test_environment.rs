@@ -124,8 +124,10 @@ fn every_service_accepts_what_the_operator_writes() {
 #[test]
 fn every_variable_that_the_operator_writes_is_one_of_the_contract() {
     let keys = include_str!("../../shared/config/src/keys.rs");
+    let of_backups = include_str!("../../shared/config/src/backup.rs");
     let known: BTreeSet<&str> = keys
         .lines()
+        .chain(of_backups.lines())
         .filter_map(|line| {
             line.split_once("&str = \"")
                 .map(|(_, rest)| rest.trim_end_matches("\";"))
@@ -136,7 +138,8 @@ fn every_variable_that_the_operator_writes_is_one_of_the_contract() {
             let ours = Service::ALL
                 .iter()
                 .any(|service| command.starts_with(service.binary()));
-            if ours || command.starts_with("migrate") {
+            let others = ["migrate", "backup"].contains(&command.as_str());
+            if ours || others {
                 // `env` of the spec is the platform engineer's own; the samples set one variable.
                 for name in environment.keys().filter(|name| *name != "TZ") {
                     let is_known = known.contains(name.as_str()) || keys::is_of_model_server(name);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use operator_core::Observed;
 use operator_core::component::Component;
+use operator_core::hash;
 use operator_core::object::{Kind, ObjectKey};
 use operator_core::observed::View;
 use operator_core::plan::{APPLIED_HASH, Change, Desired, FIELD_MANAGER, Generate, differences};
@@ -115,7 +116,10 @@ impl Hand<'_> {
             Change::Secret(missing) => Written::of(self.fill_secret(item, missing).await?),
         };
         self.applied.written.push(key.clone());
-        self.remember(key, written, item.desired.body());
+        match &item.change {
+            Change::Secret(_) => self.remember(key, written, &without_owners(item.desired.body())),
+            _ => self.remember(key, written, item.desired.body()),
+        }
         Ok(())
     }
 
@@ -202,7 +206,7 @@ impl Hand<'_> {
         };
         let values = values(generate, missing)?;
         let Some(live) = self.observed.live(&item.key) else {
-            let mut body = body.clone();
+            let mut body = without_owners(body);
             body["stringData"] = Value::Object(values);
             return self.create(&item.key, body).await;
         };
@@ -282,12 +286,15 @@ impl Hand<'_> {
         let Some(version) = written.version else {
             return;
         };
-        let hash = body["metadata"]["annotations"][APPLIED_HASH]
-            .as_str()
-            .unwrap_or_default();
+        let hash = if key.kind.is_secret() {
+            hash::of_value(body)
+        } else {
+            let hash = body["metadata"]["annotations"][APPLIED_HASH].as_str();
+            hash.unwrap_or_default().to_owned()
+        };
         let applied = memory::Applied {
             version,
-            hash: hash.to_owned(),
+            hash,
             state: written.state,
             accepted: written.accepted,
             tolerated: written.tolerated,
@@ -322,6 +329,16 @@ impl Written {
             ..Self::default()
         }
     }
+}
+
+/// A Secret as it is created. Its owner is added by an apply of its own: what was set by another
+/// kind of write, an apply cannot take away again.
+fn without_owners(secret: &Value) -> Value {
+    let mut body = secret.clone();
+    if let Some(metadata) = body["metadata"].as_object_mut() {
+        metadata.remove("ownerReferences");
+    }
+    body
 }
 
 /// The metadata of a Secret: applying it leaves the values alone.

@@ -28,6 +28,8 @@ pub struct Memory {
     pub rival: Option<(OperatorStatus, Instant)>,
     /// The models Job whose report was read, and the report if it had one.
     pub models_report: Option<(ObjectKey, Option<String>)>,
+    /// Jobs of backups that have ended, by UID, with what their pods said if they said anything.
+    pub backup_reports: BTreeMap<String, Option<String>>,
 }
 
 /// An object that is as planned.

@@ -79,6 +79,7 @@ pub async fn observe(context: &Context, platform: &CreatorPlatform) -> Result<Ob
     secrets::hash(context, &subject, platform, &memory, &mut observed).await?;
     pods::listen(&context.client, &subject, &mut observed).await?;
     pods::read_report(context, &subject, &memory, &mut observed).await?;
+    pods::read_backup_reports(context, &subject, &memory, &mut observed).await?;
     Ok(observed)
 }
 

@@ -9,8 +9,10 @@ use operator_core::api::CreatorPlatform;
 use crate::client::connect;
 use crate::command::Error;
 
+pub mod backup;
 pub mod plan;
 pub mod report;
+pub mod restore;
 pub mod status;
 mod table;
 

@@ -5,6 +5,7 @@
 )]
 
 pub mod auth;
+pub mod backup;
 pub mod bounds;
 pub mod condition;
 pub mod egress;

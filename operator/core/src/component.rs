@@ -9,6 +9,8 @@ pub enum Component {
     Platform,
     /// One of the stores.
     Store(Store),
+    /// The backup that a new platform begins with.
+    Restore,
     /// Roles, schema and grants.
     Migration,
     /// Models that must be there before anybody asks.
@@ -17,6 +19,8 @@ pub enum Component {
     Service(Service),
     /// The one door.
     Gateway,
+    /// Backups of the whole platform, and their checks.
+    Backups,
 }
 
 impl Component {
@@ -24,9 +28,9 @@ impl Component {
     pub fn all() -> Vec<Self> {
         let mut all = vec![Self::Platform];
         all.extend(Store::ALL.map(Self::Store));
-        all.extend([Self::Migration, Self::Models]);
+        all.extend([Self::Restore, Self::Migration, Self::Models]);
         all.extend(Service::ALL.map(Self::Service));
-        all.push(Self::Gateway);
+        all.extend([Self::Gateway, Self::Backups]);
         all
     }
 
@@ -35,10 +39,12 @@ impl Component {
         match self {
             Self::Platform => "platform",
             Self::Store(store) => store.name(),
+            Self::Restore => "restore",
             Self::Migration => "migrate",
             Self::Models => "models",
             Self::Service(service) => service.name(),
             Self::Gateway => "gateway",
+            Self::Backups => "backups",
         }
     }
 
@@ -50,6 +56,7 @@ impl Component {
             Self::Store(Store::Redis) => "RedisReady",
             Self::Store(Store::Chroma) => "ChromaReady",
             Self::Store(Store::Ollama) => "OllamaReady",
+            Self::Restore => "Restored",
             Self::Migration => "MigrationsApplied",
             Self::Models => "ModelsReady",
             Self::Service(Service::Auth) => "AuthReady",
@@ -57,6 +64,7 @@ impl Component {
             Self::Service(Service::AiEngine) => "AiEngineReady",
             Self::Service(Service::Channel) => "ChannelReady",
             Self::Gateway => "GatewayReady",
+            Self::Backups => "BackupCurrent",
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod reference;
 pub mod resolve;
 pub mod rollout;
 pub mod status;
+pub mod store_version;
 pub mod tenant;
 pub mod words;
 

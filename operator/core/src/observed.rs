@@ -22,6 +22,8 @@ pub struct Observed {
     pub words: BTreeMap<ObjectKey, String>,
     /// What the pod of the models Job that succeeded said at its end, if it was read in this look.
     pub models_report: Option<String>,
+    /// What the pods of Jobs that make, check or restore backups said at their end, by Job.
+    pub backup_reports: BTreeMap<ObjectKey, String>,
     /// Tenants of the platform.
     pub tenants: TenantCount,
     /// The namespace of the operator's own pod; unknown where it runs outside of the cluster.

@@ -13,6 +13,7 @@ use compare::Compared;
 use draft::{Draft, Sketch};
 
 mod availability;
+pub(crate) mod backups;
 mod chroma;
 mod compare;
 mod differences;
@@ -37,10 +38,13 @@ mod postgres;
 mod prune;
 pub(crate) mod readiness;
 mod redis;
+pub(crate) mod restore;
 mod service;
 mod stateful_set;
+pub(crate) mod stores;
 pub(crate) mod volume;
 
+pub use backups::is_backup_job;
 pub use compare::UNREAD;
 pub use differences::{Differences, between as differences};
 pub use foundation::provisioning_secret;
@@ -100,12 +104,14 @@ fn drafted<'a>(resolved: &'a Resolved, observed: &'a Observed) -> Sketch<'a> {
     redis::draft(&mut sketch);
     chroma::draft(&mut sketch);
     ollama::draft(&mut sketch);
+    restore::draft(&mut sketch);
     migration::draft(&mut sketch);
     ollama::models(&mut sketch);
     for service in Service::ALL {
         service::draft(&mut sketch, service);
     }
     gateway::draft(&mut sketch);
+    backups::draft(&mut sketch);
     monitoring::draft(&mut sketch);
     sketch.generated = sketch
         .drafts

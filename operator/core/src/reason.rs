@@ -51,6 +51,30 @@ reasons! {
     MigrationFailed,
     /// The migrations of this version are applied.
     MigrationsApplied,
+    /// A backup is being restored into the platform.
+    RestoreRunning,
+    /// The backup could not be restored.
+    RestoreFailed,
+    /// The platform began with a backup.
+    Restored,
+    /// The newest backup is recent enough.
+    BackupMade,
+    /// There is no backup yet.
+    BackupPending,
+    /// The newest backup is older than `spec.backup.maxAge`.
+    BackupTooOld,
+    /// The last attempt to make a backup failed.
+    BackupFailed,
+    /// The newest check has restored a backup.
+    BackupVerified,
+    /// No backup was restored as a check yet.
+    VerificationPending,
+    /// The last check could not restore a backup.
+    VerificationFailed,
+    /// The image of a store is of a version that cannot read the data.
+    StoreVersionRefused,
+    /// The deletion of the data with the platform is confirmed.
+    DeletionConfirmed,
     /// The models are being pulled.
     PullingModels,
     /// A model could not be pulled, or does not work.
@@ -97,7 +121,7 @@ reasons! {
     ProvisioningFailed,
     /// The auth service rejected the Tenant as invalid.
     TenantRejected,
-    /// The deletion would erase data, and `spec.confirmDeletion` is not set.
+    /// The deletion would erase data, and it is not confirmed.
     DeletionNotConfirmed,
     /// The data of the Tenant is being erased.
     Erasing,
@@ -123,6 +147,11 @@ impl Reason {
             | Self::SecretLost
             | Self::DependencyNotInstalled
             | Self::MigrationFailed
+            | Self::RestoreFailed
+            | Self::BackupTooOld
+            | Self::BackupFailed
+            | Self::VerificationFailed
+            | Self::StoreVersionRefused
             | Self::ModelPullFailed
             | Self::NotCalibrated
             | Self::NoTrustedProxies
@@ -145,6 +174,13 @@ impl Reason {
             | Self::GeneratingSecrets
             | Self::MigrationRunning
             | Self::MigrationsApplied
+            | Self::RestoreRunning
+            | Self::Restored
+            | Self::BackupMade
+            | Self::BackupPending
+            | Self::BackupVerified
+            | Self::VerificationPending
+            | Self::DeletionConfirmed
             | Self::PullingModels
             | Self::Calibrated
             | Self::ProxiesTrusted

@@ -1,18 +1,23 @@
 //! From a spec to a platform that can be planned: rules, cross-checks, defaults, addresses.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use kube_cel::CompiledSchema;
 use serde::Serialize;
 use serde_json::Value;
-use shared_config::Service;
+use shared_config::{Service, Store};
 use shared_egress::AllowedNetworks;
 
+use crate::api::backup::DataPolicy;
 use crate::api::ollama::ModelUse;
-use crate::api::{CreatorPlatform, CreatorPlatformSpec, Tenant};
+use crate::api::{ConditionStatus, CreatorPlatform, CreatorPlatformSpec, Tenant};
+use crate::component::Component;
 use crate::observed::Observed;
+use crate::store_version::StoreVersion;
 
 mod addresses;
+mod backups;
 mod checks;
 mod pod_template;
 mod pods;
@@ -21,6 +26,10 @@ mod shape;
 
 /// Annotation whose change runs failed migrations and models again.
 pub const RETRY_ANNOTATION: &str = "creatorplatform.io/retry";
+/// Annotation whose change asks for a backup.
+pub const BACKUP_ANNOTATION: &str = "creatorplatform.io/backup";
+/// Annotation with the name of a platform whose data is to be deleted with it.
+pub const CONFIRM_DELETION_ANNOTATION: &str = "creatorplatform.io/confirm-deletion";
 /// Major and minor version of the platforms that this operator manages: the others are left alone.
 pub const SUPPORTED: (u64, u64) = (0, 1);
 
@@ -45,6 +54,14 @@ pub struct Resolved {
     pub allowed_networks: AllowedNetworks,
     /// Value of the retry annotation.
     pub retry: Option<String>,
+    /// Value of the annotation that asks for a backup.
+    pub backup_request: Option<String>,
+    /// Whether the platform has begun with the backup that its spec names.
+    pub restored: bool,
+    /// Whether volumes and Secrets go with the platform.
+    pub deletes_data: bool,
+    /// Versions that the data of the stores belongs to, as far as they are known.
+    pub data_versions: BTreeMap<Store, StoreVersion>,
 }
 
 /// What is wrong with a spec.
@@ -110,6 +127,12 @@ impl Resolved {
             .unwrap_or_else(|| self.own_image("migrate"))
     }
 
+    /// The image of the program that makes and restores backups.
+    pub fn backup_image(&self) -> String {
+        let own = self.spec.images.backup.clone();
+        own.unwrap_or_else(|| self.own_image("backup"))
+    }
+
     /// The model of a purpose.
     pub fn model(&self, purpose: ModelUse) -> &str {
         self.spec.ollama.model(purpose)
@@ -148,12 +171,41 @@ pub fn resolve(platform: &CreatorPlatform, _observed: &Observed) -> Result<Resol
         generation: metadata.generation.unwrap_or_default(),
         allowed_networks: checks::allowed_networks(platform).unwrap_or_default(),
         spec: platform.spec.clone(),
-        retry: metadata
-            .annotations
-            .as_ref()
-            .and_then(|all| all.get(RETRY_ANNOTATION))
-            .cloned(),
+        retry: annotation(platform, RETRY_ANNOTATION),
+        backup_request: annotation(platform, BACKUP_ANNOTATION),
+        restored: is_restored(platform),
+        deletes_data: deletes_data(platform),
+        data_versions: data_versions(platform),
     })
+}
+
+fn annotation(platform: &CreatorPlatform, name: &str) -> Option<String> {
+    let all = platform.metadata.annotations.as_ref()?;
+    all.get(name).cloned()
+}
+
+/// Once a backup was restored, it is not restored again, whatever becomes of its Job.
+fn is_restored(platform: &CreatorPlatform) -> bool {
+    let conditions = platform.status.iter().flat_map(|status| &status.conditions);
+    let mut restored = conditions.filter(|one| one.kind == Component::Restore.condition());
+    platform.spec.restore_from.is_some() && restored.any(|one| one.status == ConditionStatus::True)
+}
+
+/// Whether the deletion of data is asked for and confirmed by name.
+fn deletes_data(platform: &CreatorPlatform) -> bool {
+    platform.spec.deletion_policy == DataPolicy::Delete
+        && annotation(platform, CONFIRM_DELETION_ANNOTATION) == platform.metadata.name
+}
+
+fn data_versions(platform: &CreatorPlatform) -> BTreeMap<Store, StoreVersion> {
+    let stores = platform.status.iter().flat_map(|status| &status.stores);
+    let known = stores.filter_map(|known| {
+        let store = Store::ALL
+            .into_iter()
+            .find(|store| store.name() == known.name)?;
+        Some((store, StoreVersion::parse(&known.version)?))
+    });
+    known.collect()
 }
 
 /// Checks a Tenant's spec by the rules of its schema: an older schema may have let it in.

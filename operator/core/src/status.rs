@@ -11,7 +11,9 @@ use crate::plan::{Plan, Wait};
 use crate::reason::Reason;
 use crate::resolve::{Invalid, Resolved};
 
+mod backups;
 mod calibration;
+mod deletion;
 mod facts;
 pub mod operators;
 pub mod pending;
@@ -87,11 +89,14 @@ pub fn status(
     let mut findings = summary(outcome);
     match outcome {
         Outcome::Suspended(planned) | Outcome::Applied(planned, _) => {
-            findings.extend(components(planned));
+            findings.extend(components(planned, known_of(previous)));
             findings.extend(calibration::finding(planned, known_of(previous)));
             findings.extend(proxies::finding(planned.resolved));
             findings.extend(volumes::finding(planned));
+            findings.extend(deletion::finding(planned));
             facts::fill(&mut status, planned);
+            status.backups = backups::list(&status.backups, planned);
+            findings.extend(backups::findings(planned, &status.backups, previous, now));
             if matches!(outcome, Outcome::Suspended(_)) {
                 status.pending_plan = pending::lines(planned.plan);
             }
@@ -114,6 +119,17 @@ pub fn status(
 
 fn known_of(previous: Option<&PlatformStatus>) -> &[Condition] {
     previous.map_or(&[], |status| &status.conditions)
+}
+
+/// A condition as it is known already.
+fn remembered(kind: &'static str, known: &[Condition]) -> Option<Finding> {
+    let known = known.iter().find(|condition| condition.kind == kind)?;
+    Some(Finding {
+        kind,
+        status: known.status,
+        reason: Reason::from_name(&known.reason)?,
+        message: known.message.clone(),
+    })
 }
 
 fn is_summary(kind: &str) -> bool {
@@ -235,10 +251,15 @@ fn planned_verdict(planned: &Planned<'_>) -> (Verdict, Reason, String) {
 }
 
 /// One condition per component.
-fn components(planned: &Planned<'_>) -> Vec<Finding> {
+fn components(planned: &Planned<'_>, known: &[Condition]) -> Vec<Finding> {
     let finding = |component: Component| {
         let waits = planned.plan.part(component).map(|part| part.gate.waits());
         let wait = waits.and_then(<[Wait]>::first);
+        match component {
+            Component::Backups => return None,
+            Component::Restore => return backups::restored(planned, wait, known),
+            _ => {}
+        }
         if !facts::has_workload(planned.plan, component) && wait.is_none() {
             return external(component);
         }

@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Event, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::api::images::NO_REGISTRY;
@@ -18,6 +19,13 @@ pub const FAILED_CREATE: &str = "FailedCreate";
 const REPLICA_FAILURE: &str = "ReplicaFailure";
 /// As much as fits into a condition together with what is to be done.
 const WORDS_MAX: usize = 800;
+
+/// The end of a program of ours that failed.
+#[derive(Deserialize)]
+struct FailureReport {
+    code: String,
+    detail: String,
+}
 
 /// Whether an object is not as it shall be, so that its pods are worth asking. A new pod that does
 /// not start counts although the old one still serves.
@@ -145,10 +153,17 @@ fn last_words(state: &ContainerState) -> Option<String> {
         .filter(|ended| ended.exit_code != 0)?;
     let reason = ended.reason.as_deref().unwrap_or("Error");
     let message = ended.message.as_deref().unwrap_or_default().trim();
+    let message = of_report(message).unwrap_or_else(|| message.to_owned());
     Some(format!(
         "{reason}, exit code {}: {message}",
         ended.exit_code
     ))
+}
+
+/// What a program of ours reports of its failure, as a sentence.
+fn of_report(message: &str) -> Option<String> {
+    let report: FailureReport = serde_json::from_str(message).ok()?;
+    Some(format!("{}: {}", report.code, report.detail))
 }
 
 fn is_ordinary(reason: &str) -> bool {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod backup;
 pub mod keys;
 pub mod limits;
 pub mod reader;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use operator::command;
-use operator::plugin::{plan, report, status};
+use operator::plugin::{backup, plan, report, restore, status};
 
 /// Shows and operates Creator Platforms from a terminal.
 #[derive(Parser)]
@@ -22,6 +22,10 @@ enum Command {
     Status(status::Arguments),
     /// Print what an edited platform would change in the cluster; changes nothing.
     Plan(plan::Arguments),
+    /// Take a backup now and wait until it is complete.
+    Backup(backup::Arguments),
+    /// Create a new platform from a backup.
+    Restore(restore::Arguments),
     /// Write what a support request needs into a folder, without any Secret.
     Report(report::Arguments),
 }
@@ -31,6 +35,8 @@ async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Status(arguments) => status::run(arguments).await,
         Command::Plan(arguments) => Box::pin(plan::run(arguments)).await,
+        Command::Backup(arguments) => backup::run(arguments).await,
+        Command::Restore(arguments) => restore::run(arguments).await,
         Command::Report(arguments) => report::run(arguments).await,
     };
     match result {

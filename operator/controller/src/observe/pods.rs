@@ -1,11 +1,15 @@
 //! What the pods of a workload that is not well say: why it does not start, or its last words.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::Client;
 use kube::api::{Api, ListParams};
 use operator_core::component::Component;
 use operator_core::object::{Kind, ObjectKey};
 use operator_core::observed::Live;
+use operator_core::plan::is_backup_job;
+use operator_core::rollout::{self, JobState};
 use operator_core::{Observed, words};
 use serde_json::Value;
 
@@ -126,18 +130,71 @@ pub(super) async fn read_report(
         observed.models_report.clone_from(report);
         return Ok(());
     }
-    let pods: Api<Pod> = Api::namespaced(context.client.clone(), &subject.name.namespace);
-    let params = ListParams::default().labels(&selector).limit(PODS);
-    let list = pods.list(&params).await.map_err(|source| Error::Read {
-        what: format!("pods of {key}"),
-        source,
-    })?;
-    let report = list.iter().find_map(report);
+    let pods = list(context, subject, &key, &selector).await?;
+    let report = pods.iter().find_map(report);
     observed.models_report.clone_from(&report);
     context.memories.change(&subject.uid, |memory| {
         memory.models_report = Some((key, report));
     });
     Ok(())
+}
+
+/// Adds what the Jobs of backups that have ended said. Each is asked once: its pods say nothing
+/// else later, and may be gone.
+pub(super) async fn read_backup_reports(
+    context: &Context,
+    subject: &Subject,
+    memory: &Memory,
+    observed: &mut Observed,
+) -> Result<(), Error> {
+    let platform = &subject.name.name;
+    let jobs = observed.objects.iter();
+    let jobs = jobs.filter(|(key, _)| is_backup_job(platform, key));
+    let ended: Vec<(ObjectKey, String, JobState, Option<String>)> = jobs
+        .filter_map(|(key, live)| {
+            let body = observed.body(key)?;
+            let state = rollout::job(body);
+            let is_over = state != JobState::Running;
+            is_over.then(|| (key.clone(), live.uid.clone(), state, selector(body)))
+        })
+        .collect();
+    let mut read = BTreeMap::new();
+    for (key, uid, state, selector) in ended {
+        let report = match (memory.backup_reports.get(&uid), &selector) {
+            (Some(known), _) => known.clone(),
+            (None, None) => None,
+            (None, Some(selector)) => {
+                let pods = list(context, subject, &key, selector).await?;
+                match state {
+                    JobState::Failed => words::of_pods(&pods),
+                    _ => pods.iter().find_map(report),
+                }
+            }
+        };
+        if let Some(text) = &report {
+            observed.backup_reports.insert(key, text.clone());
+        }
+        read.insert(uid, report);
+    }
+    context
+        .memories
+        .change(&subject.uid, |memory| memory.backup_reports = read);
+    Ok(())
+}
+
+async fn list(
+    context: &Context,
+    subject: &Subject,
+    key: &ObjectKey,
+    selector: &str,
+) -> Result<Vec<Pod>, Error> {
+    let pods: Api<Pod> = Api::namespaced(context.client.clone(), &subject.name.namespace);
+    let params = ListParams::default().labels(selector).limit(PODS);
+    let found = pods.list(&params).await.map_err(|source| Error::Read {
+        what: format!("pods of {key}"),
+        source,
+    })?;
+    Ok(found.items)
 }
 
 /// The termination message of a container that succeeded.

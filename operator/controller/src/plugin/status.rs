@@ -50,6 +50,7 @@ fn screen(platform: &CreatorPlatform, now: Timestamp) -> String {
         conditions(status, now),
         components(status),
         volumes(status),
+        backups(status),
     ] {
         if !section.is_empty() {
             let _ = write!(text, "\n{section}");
@@ -145,6 +146,27 @@ fn volumes(status: &PlatformStatus) -> String {
         ["VOLUME", "SIZE", "CAPACITY", "NOTE"],
         &rows.collect::<Vec<_>>(),
     )
+}
+
+fn backups(status: &PlatformStatus) -> String {
+    let rows = status.backups.iter().map(|one| {
+        [
+            one.name.clone(),
+            one.version.clone(),
+            format!("{:.1} MiB", mebibytes(one.size_bytes)),
+            one.verified
+                .map_or_else(|| "never".to_owned(), |time| time.to_string()),
+        ]
+    });
+    table(
+        ["BACKUP", "VERSION", "SIZE", "VERIFIED"],
+        &rows.collect::<Vec<_>>(),
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+fn mebibytes(bytes: i64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 /// As kubectl prints ages: the largest unit.

@@ -14,6 +14,7 @@ mod tenants;
 mod wire;
 mod world;
 
+mod test_backups;
 mod test_chart;
 mod test_command;
 mod test_conflict;

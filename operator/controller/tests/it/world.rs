@@ -168,6 +168,7 @@ impl World {
                 "username": "admin", "password": "a-password-of-somebody-else",
                 "SMTP_HOST": "mail.example.org", "SMTP_FROM": "platform@example.org",
                 "hosted": "the-key-of-a-model-server", "ca.crt": "a certificate",
+                "identity": "a private key", "accessKeyId": "key", "secretAccessKey": "secret",
             },
         });
         let apply = PatchParams::apply("test").force();

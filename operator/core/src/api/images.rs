@@ -71,6 +71,11 @@ pub struct Images {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 300), regex(pattern = IMAGE))]
     pub migrate: Option<String>,
+    /// Image of the program that makes and restores backups. Defaults to
+    /// `<registry>/backup:<version>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 300), regex(pattern = IMAGE))]
+    pub backup: Option<String>,
     /// Image of PostgreSQL 15.
     #[serde(default = "postgres")]
     #[schemars(length(min = 1, max = 300), regex(pattern = IMAGE))]
@@ -104,6 +109,7 @@ impl Default for Images {
             ai_engine: None,
             channel: None,
             migrate: None,
+            backup: None,
             postgres: postgres(),
             redis: redis(),
             chroma: chroma(),

@@ -4,6 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::auth::Auth;
+use super::backup::{DataPolicy, PlatformBackup, RestoreFrom};
 use super::egress::Egress;
 use super::gateway::Gateway;
 use super::images::Images;
@@ -59,7 +60,10 @@ pub const NAME_MAX: usize = 40;
         .message("migrations.requireBackup requires postgres.managed.backup"),
     validation = Rule::new("!has(self.modelServers) || self.modelServers.all(one, \
         self.modelServers.exists_one(other, other.name == one.name))")
-        .message("each of modelServers must have a name of its own")
+        .message("each of modelServers must have a name of its own"),
+    validation = Rule::new("has(self.restoreFrom) == has(oldSelf.restoreFrom) && \
+        (!has(self.restoreFrom) || self.restoreFrom == oldSelf.restoreFrom)")
+        .message("restoreFrom cannot change: only a new platform begins with a backup")
 )]
 pub struct CreatorPlatformSpec {
     /// Version of the four services and of the database schema, such as `0.1.0`. Images with other
@@ -112,6 +116,15 @@ pub struct CreatorPlatformSpec {
     /// How database migrations run.
     #[serde(default)]
     pub migrations: Migrations,
+    /// Backups of the whole platform; none by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<PlatformBackup>,
+    /// A backup that the platform begins with. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_from: Option<RestoreFrom>,
+    /// What happens to volumes and generated Secrets when the platform is deleted.
+    #[serde(default)]
+    pub deletion_policy: DataPolicy,
     /// Where the platform may connect to when a creator names the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub egress: Option<Egress>,

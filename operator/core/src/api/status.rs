@@ -1,5 +1,6 @@
 //! Status of a platform.
 
+use jiff::Timestamp;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,9 @@ use super::condition::Condition;
 
 /// Most lines of a pending plan.
 pub const PENDING_PLAN_MAX: usize = 100;
+
+/// Most backups that are listed.
+pub const BACKUPS_MAX: usize = 20;
 
 /// Most lines of additions.
 pub const ADDITIONS_MAX: usize = 50;
@@ -22,8 +26,10 @@ pub struct PlatformStatus {
     pub observed_generation: Option<i64>,
     /// Conditions: `Ready`, `Reconciling` and `Stalled`, one for each component, and
     /// `RetrievalCalibrated`: whether the embedding model can be relied on. With an ingress or a
-    /// route, `ClientAddressesKnown`: whether the gateway can tell visitors apart. `SoleOperator`
-    /// is there, and False, while two operators manage the platform.
+    /// route, `ClientAddressesKnown`: whether the gateway can tell visitors apart. With backups,
+    /// `BackupCurrent` and `BackupVerified`; of a restored platform, `Restored`; with
+    /// `deletionPolicy: Delete`, `DeletesData`. `SoleOperator` is there, and False, while two
+    /// operators manage the platform.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -52,6 +58,17 @@ pub struct PlatformStatus {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub volumes: Vec<VolumeStatus>,
+    /// Complete backups of the platform, newest first, as the last backup found them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub backups: Vec<BackupStatus>,
+    /// Versions of the programs that the data of the stores belongs to, as far as the tags of
+    /// their images tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub stores: Vec<StoreStatus>,
     /// What others added to lists of the platform's objects and is left there, one per line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 1024)))]
@@ -131,6 +148,40 @@ pub struct VolumeStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub message: Option<String>,
+}
+
+/// A backup of the platform.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupStatus {
+    /// Name of the backup, for `restoreFrom.backup`.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// When it was made.
+    #[schemars(with = "String", extend("format" = "date-time"), length(max = 40))]
+    pub time: Timestamp,
+    /// Its size.
+    #[schemars(range(min = 0))]
+    pub size_bytes: i64,
+    /// Version of the platform that it was made of.
+    #[schemars(length(max = 64))]
+    pub version: String,
+    /// When it was last restored as a check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"), length(max = 40))]
+    pub verified: Option<Timestamp>,
+}
+
+/// A store whose data belongs to a version.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct StoreStatus {
+    /// Name of the store.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// Version of the program, as in the tag of its image.
+    #[schemars(length(max = 64))]
+    pub version: String,
 }
 
 /// A workload.

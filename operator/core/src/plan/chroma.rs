@@ -53,6 +53,8 @@ fn chroma_pod(sketch: &Sketch<'_>, name: &str) -> Pod {
         &sketch.resolved.spec.images.chroma,
         json!({
             "command": ["sh", "-c", START],
+            // Why it does not load its data is in the last lines of its log.
+            "terminationMessagePolicy": "FallbackToLogsOnError",
             "env": [
                 pod::variable("HOME", "/tmp"),
                 pod::variable("ANONYMIZED_TELEMETRY", "False"),

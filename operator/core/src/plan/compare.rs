@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::api::policy::Drift;
+use crate::hash;
 use crate::object::{Kind, ObjectKey};
 use crate::observed::{Live, Observed, View};
 use crate::plan::differences::{self, Differences};
@@ -84,14 +85,35 @@ fn names(keys: &[&(String, Generate)]) -> Vec<String> {
     keys.iter().map(|(name, _)| name.clone()).collect()
 }
 
-/// Of a Secret only the metadata is compared: its values are nobody's to put right.
+/// Of a Secret only the metadata is compared: its values are nobody's to put right. It carries no
+/// hash; what was applied is known to the process that applied it.
 fn metadata_change(desired: &Value, live: &Live) -> Change {
-    let View::Body(body) = &live.view else {
-        return Change::None;
+    let body = match &live.view {
+        View::Body(body) => body,
+        View::Unmoved { applied } | View::Settled { applied, .. } => {
+            let same = *applied == hash::of_value(desired);
+            return update(if same {
+                Vec::new()
+            } else {
+                vec![UNREAD.to_owned()]
+            });
+        }
     };
     let (ours, theirs) = (&desired["metadata"], &body["metadata"]);
     let found = differences::between(Kind::Secret, "metadata", ours, theirs, &live.accepted);
-    update(found.paths)
+    let mut paths = found.paths;
+    // The platform as an owner that the spec no longer asks for: an apply takes it away.
+    if ours["ownerReferences"].is_null() && has_controller(theirs) {
+        paths.push("metadata.ownerReferences".to_owned());
+    }
+    update(paths)
+}
+
+/// Whether an object of ours has a controller, which can only be the platform.
+fn has_controller(metadata: &Value) -> bool {
+    let owners = metadata["ownerReferences"].as_array();
+    let mut owners = owners.into_iter().flatten();
+    owners.any(|owner| owner["controller"] == true)
 }
 
 fn update(mut paths: Vec<String>) -> Change {

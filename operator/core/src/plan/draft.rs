@@ -74,9 +74,25 @@ impl<'a> Sketch<'a> {
         });
     }
 
-    /// An object that outlives the platform, since it holds data.
+    /// An object with data: it outlives the platform, unless its deletion is confirmed.
     pub(crate) fn retain(&mut self, component: Component, key: ObjectKey, rest: Value) {
-        let body = self.body(component, &key, labels::kept(rest), None);
+        let owner = self.owner_of_data();
+        self.lasting(component, key, rest, owner);
+    }
+
+    /// An object that outlives the platform whatever happens to its data.
+    pub(crate) fn keep(&mut self, component: Component, key: ObjectKey, rest: Value) {
+        self.lasting(component, key, rest, None);
+    }
+
+    /// The platform, once it is confirmed that its data goes with it.
+    fn owner_of_data(&self) -> Option<Value> {
+        let deletes = self.resolved.deletes_data;
+        labels::owner(self.resolved).filter(|_| deletes)
+    }
+
+    fn lasting(&mut self, component: Component, key: ObjectKey, rest: Value, owner: Option<Value>) {
+        let body = self.body(component, &key, labels::kept(rest), owner);
         let desired = Desired::Apply(hashed(body));
         self.drafts.push(Draft {
             component,
@@ -101,7 +117,8 @@ impl<'a> Sketch<'a> {
         generate: &[(&str, Generate)],
     ) {
         let key = ObjectKey::new(Kind::Secret, name);
-        let body = self.body(component, &key, labels::kept(rest), None);
+        let owner = self.owner_of_data();
+        let body = self.body(component, &key, labels::kept(rest), owner);
         let generate = generate
             .iter()
             .map(|(key, how)| ((*key).to_owned(), *how))

@@ -9,6 +9,7 @@ use crate::plan::compare::applied_hash;
 use crate::plan::draft::Sketch;
 use crate::plan::foundation;
 use crate::plan::pod::{self, Pod};
+use crate::resolve::Resolved;
 use crate::rollout::{self, JobState};
 
 /// Where a Job leaves its last words.
@@ -27,6 +28,18 @@ pub(crate) struct Run {
     pub(crate) facts: Vec<String>,
 }
 
+/// A Job that runs once for an input, whatever image or credentials it begins with.
+pub(crate) fn once(sketch: &mut Sketch<'_>, pod: Pod, backoff_limit: i32, input: &Value) {
+    let name = name(sketch.resolved, pod.component, input);
+    apply(sketch, &name, pod, backoff_limit);
+}
+
+/// The name of a Job of a component, from what makes it another run.
+pub(crate) fn name(resolved: &Resolved, component: Component, input: &Value) -> String {
+    let hash = hash::of_value(input);
+    resolved.object_name(&format!("{}-{}", component.name(), &hash[..8]))
+}
+
 /// A Job. It is kept when it is done: that it is there says that it need not run.
 pub(crate) fn draft(sketch: &mut Sketch<'_>, run: Run) {
     let resolved = sketch.resolved;
@@ -43,18 +56,22 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>, run: Run) {
         runs_once: true,
         overrides: Some(run.overrides),
     };
-    let mut template = pod::template(sketch, pod);
-    template["spec"]["restartPolicy"] = json!("Never");
     let input = json!({
         "image": image,
         "credentials": credentials,
         "facts": run.facts,
         "retry": resolved.retry,
     });
-    let hash = hash::of_value(&input);
-    let name = resolved.object_name(&format!("{}-{}", run.component.name(), &hash[..8]));
+    let name = name(resolved, run.component, &input);
+    apply(sketch, &name, pod, run.backoff_limit);
+}
+
+fn apply(sketch: &mut Sketch<'_>, name: &str, pod: Pod, backoff_limit: i32) {
+    let component = pod.component;
+    let mut template = pod::template(sketch, pod);
+    template["spec"]["restartPolicy"] = json!("Never");
     let spec = json!({
-        "backoffLimit": run.backoff_limit,
+        "backoffLimit": backoff_limit,
         // A pod that a drained node took along is no failure of the Job.
         "podFailurePolicy": {"rules": [{
             "action": "Ignore",
@@ -63,7 +80,7 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>, run: Run) {
         "template": template,
     });
     let key = ObjectKey::new(Kind::Job, name);
-    sketch.apply(run.component, key, json!({"spec": spec}));
+    sketch.apply(component, key, json!({"spec": spec}));
 }
 
 /// Whether a Job that still waits for a node or for its quota is of an earlier template: nothing is

@@ -52,14 +52,12 @@ fn environment(resolved: &Resolved, address: &Address) -> Vec<Value> {
     let statement = settings.statement_timeout.seconds().to_string();
     let mut env = vec![pod::variable(keys::LOG_LEVEL, "info")];
     env.extend(address.environment());
-    env.extend([
-        address.admin_user_key.map_or_else(
-            || pod::variable(keys::ADMIN_USER, "postgres"),
-            |key| pod::secret_variable(keys::ADMIN_USER, &address.admin_secret, key),
-        ),
-        pod::secret_variable(keys::ADMIN_PASSWORD, &address.admin_secret, "password"),
-        pod::secret_variable(keys::MIGRATOR_PASSWORD, &migrator, "password"),
-    ]);
+    env.extend(address.admin());
+    env.push(pod::secret_variable(
+        keys::MIGRATOR_PASSWORD,
+        &migrator,
+        "password",
+    ));
     env.extend(Service::ALL.map(|service| {
         let secret = resolved.object_name(service.name());
         let variable = keys::database_password_of(service);

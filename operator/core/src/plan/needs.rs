@@ -2,7 +2,7 @@
 
 use shared_config::{Service, Store};
 
-use crate::component::Component::{self, Gateway, Migration, Models, Platform};
+use crate::component::Component::{self, Backups, Gateway, Migration, Models, Platform, Restore};
 
 const POSTGRES: Component = Component::Store(Store::Postgres);
 const REDIS: Component = Component::Store(Store::Redis);
@@ -17,7 +17,9 @@ const OLLAMA: Component = Component::Store(Store::Ollama);
 pub(crate) const fn of(component: Component) -> &'static [Component] {
     match component {
         Platform | Component::Store(_) | Gateway => &[],
-        Migration => &[POSTGRES],
+        Restore => &[POSTGRES],
+        // A backup is taken whatever state the schema is in, but not of a half-restored database.
+        Migration | Backups => &[POSTGRES, Restore],
         Models => &[OLLAMA],
         Component::Service(Service::AiEngine) => {
             &[POSTGRES, REDIS, CHROMA, OLLAMA, Migration, Models]

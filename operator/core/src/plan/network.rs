@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use shared_config::{Service, Store, wiring};
 use shared_egress::{Block, Reach};
 
+use crate::api::backup::S3;
 use crate::api::ollama::ModelSource;
 use crate::api::postgres::PostgresMode;
 use crate::api::stores::StoreMode;
@@ -126,8 +127,22 @@ fn named_by_users(resolved: &Resolved, component: Component) -> Vec<Value> {
         Component::Service(Service::Channel) => public_hosts(resolved, &[443]),
         Component::Service(Service::AiEngine) => model_servers::egress(resolved),
         Component::Models => model_files(resolved),
+        Component::Backups => {
+            let target = resolved.spec.backup.as_ref().map(|backup| &backup.target);
+            bucket(resolved, target.and_then(|target| target.s3.as_ref()))
+        }
+        Component::Restore => {
+            let from = resolved.spec.restore_from.as_ref();
+            bucket(resolved, from.and_then(|from| from.s3.as_ref()))
+        }
         _ => Vec::new(),
     }
+}
+
+/// The storage that backups are in.
+fn bucket(resolved: &Resolved, s3: Option<&S3>) -> Vec<Value> {
+    let rule = s3.and_then(|s3| model_servers::rule_for(resolved, &s3.endpoint));
+    rule.into_iter().collect()
 }
 
 /// Where the models Job downloads files from: it does that itself, and Ollama gets them from it.
@@ -211,6 +226,8 @@ fn has_pods(resolved: &Resolved, component: Component) -> bool {
     let spec = &resolved.spec;
     match component {
         Component::Platform => false,
+        Component::Backups => spec.backup.is_some(),
+        Component::Restore => spec.restore_from.is_some() && !resolved.restored,
         Component::Store(Store::Postgres) => spec.postgres.mode == PostgresMode::Managed,
         Component::Store(Store::Redis) => spec.redis.mode == StoreMode::Managed,
         Component::Store(Store::Chroma) => spec.chroma.mode == StoreMode::Managed,
@@ -221,7 +238,7 @@ fn has_pods(resolved: &Resolved, component: Component) -> bool {
 
 /// Every connection that is allowed, in one place.
 fn table(resolved: &Resolved) -> Vec<Allowed> {
-    use Component::{Gateway, Migration, Models};
+    use Component::{Backups, Gateway, Migration, Models, Restore};
     let gateway_port = wiring::GATEWAY_CONTAINER_PORT;
     let (database, database_port) = database(resolved);
     let (models, models_port) = by_url(resolved, Store::Ollama);
@@ -229,7 +246,7 @@ fn table(resolved: &Resolved) -> Vec<Allowed> {
     let ai_engine = part(Service::AiEngine);
     let mut rows = vec![
         allowed(End::Anybody, End::Part(Gateway), gateway_port),
-        allowed(End::Part(Migration), database, database_port),
+        allowed(End::Part(Migration), database.clone(), database_port),
         allowed(End::Part(Models), models.clone(), models_port),
         allowed(ai_engine.clone(), models, models_port),
         allowed(ai_engine.clone(), index, index_port),
@@ -239,6 +256,15 @@ fn table(resolved: &Resolved) -> Vec<Allowed> {
             wiring::AUTH_INTERNAL_PORT,
         ),
     ];
+    for component in [Restore, Backups] {
+        if has_pods(resolved, component) {
+            rows.push(allowed(
+                End::Part(component),
+                database.clone(),
+                database_port,
+            ));
+        }
+    }
     for caller in [Service::CreatorHub, Service::Channel] {
         rows.push(allowed(
             part(caller),

@@ -20,7 +20,9 @@ pub(crate) mod backup;
 
 pub(crate) const COMPONENT: Component = Component::Store(Store::Postgres);
 const START: &str = include_str!("assets/postgres.sh");
-const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\npostgres:x:10001:10001::/tmp:/bin/sh\n";
+/// The users of a container whose id is ours.
+pub(crate) const PASSWD: &str =
+    "root:x:0:0:root:/root:/bin/sh\npostgres:x:10001:10001::/tmp:/bin/sh\n";
 /// The group is 0 on OpenShift; what it is changes nothing here.
 const WRITE_PASSWD: &str = "printf 'root:x:0:0:root:/root:/bin/sh\\n\
     postgres:x:%s:%s::/tmp:/bin/sh\\n' \"$(id -u)\" \"$(id -g)\" > /tmp/passwd";
@@ -82,6 +84,55 @@ impl Address {
         }
         env
     }
+
+    /// What a process needs besides to sign in as the administrator.
+    pub(crate) fn admin(&self) -> [Value; 2] {
+        [
+            self.admin_user(keys::ADMIN_USER),
+            pod::secret_variable(keys::ADMIN_PASSWORD, &self.admin_secret, "password"),
+        ]
+    }
+
+    /// What the programs of PostgreSQL itself need to sign in as the administrator.
+    pub(crate) fn libpq(&self) -> Vec<Value> {
+        let mut env = vec![
+            pod::variable("PGHOST", &self.host),
+            pod::variable("PGPORT", self.port.to_string()),
+            pod::variable("PGDATABASE", &self.database),
+            pod::variable("PGSSLMODE", self.ssl_mode),
+            self.admin_user("PGUSER"),
+            pod::secret_variable("PGPASSWORD", &self.admin_secret, "password"),
+        ];
+        if self.ca.is_some() {
+            env.push(pod::variable("PGSSLROOTCERT", "/etc/database/ca.crt"));
+        } else if self.ssl_mode.starts_with("verify") {
+            // Those programs know no authorities of their own.
+            let of_the_image = "/etc/ssl/certs/ca-certificates.crt";
+            env.push(pod::variable("PGSSLROOTCERT", of_the_image));
+        }
+        env
+    }
+
+    /// The certificates of the authority as a volume, for those programs.
+    pub(crate) fn ca_volume(&self) -> Option<Value> {
+        let ca = self.ca.as_ref()?;
+        Some(json!({"name": "database-ca", "secret": {
+            "secretName": ca.name, "items": [{"key": ca.key, "path": "ca.crt"}],
+        }}))
+    }
+
+    /// Where a container has them.
+    pub(crate) fn ca_mount(&self) -> Option<Value> {
+        let mount = json!({"name": "database-ca", "mountPath": "/etc/database", "readOnly": true});
+        self.ca.is_some().then_some(mount)
+    }
+
+    fn admin_user(&self, variable: &str) -> Value {
+        self.admin_user_key.map_or_else(
+            || pod::variable(variable, "postgres"),
+            |key| pod::secret_variable(variable, &self.admin_secret, key),
+        )
+    }
 }
 
 /// The objects of the database.
@@ -127,7 +178,10 @@ fn postgres_pod(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> 
     Pod {
         component: COMPONENT,
         service_account: foundation::service_account(sketch.resolved),
-        init_containers: own_passwd(sketch, settings),
+        init_containers: write_passwd(
+            sketch,
+            pod::resources(settings.resources.as_ref(), "10m", "64Mi", "64Mi"),
+        ),
         containers: vec![container],
         volumes: vec![
             json!({"name": "data", "persistentVolumeClaim": {"claimName": name}}),
@@ -142,7 +196,7 @@ fn postgres_pod(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> 
 
 /// PostgreSQL asks for the name of its user. With an id of the namespace, that name is written
 /// when the pod starts; a file of the volume is mounted like one of the `ConfigMap`.
-fn own_passwd(sketch: &Sketch<'_>, settings: &ManagedPostgres) -> Vec<Value> {
+pub(crate) fn write_passwd(sketch: &Sketch<'_>, resources: Value) -> Vec<Value> {
     if placement::user_ids(sketch.resolved) == UserIds::Fixed {
         return Vec::new();
     }
@@ -150,12 +204,18 @@ fn own_passwd(sketch: &Sketch<'_>, settings: &ManagedPostgres) -> Vec<Value> {
         sketch,
         "passwd",
         &sketch.resolved.spec.images.postgres,
-        json!({
-            "command": ["sh", "-c", WRITE_PASSWD],
-            "resources": pod::resources(settings.resources.as_ref(), "10m", "64Mi", "64Mi"),
-        }),
+        json!({"command": ["sh", "-c", WRITE_PASSWD], "resources": resources}),
     );
     vec![container]
+}
+
+/// Where a container has that name; `config` is the volume of a `ConfigMap` with [`PASSWD`].
+pub(crate) fn passwd_mount(resolved: &Resolved, config: &str) -> Value {
+    let volume = match placement::user_ids(resolved) {
+        UserIds::Fixed => config,
+        UserIds::FromNamespace => "tmp",
+    };
+    json!({"name": volume, "mountPath": "/etc/passwd", "subPath": "passwd"})
 }
 
 fn server(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> Value {
@@ -166,10 +226,6 @@ fn server(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> Value 
             "timeoutSeconds": 3,
             "failureThreshold": failures,
         })
-    };
-    let passwd = match placement::user_ids(sketch.resolved) {
-        UserIds::Fixed => "config",
-        UserIds::FromNamespace => "tmp",
     };
     pod::container(
         sketch,
@@ -199,7 +255,7 @@ fn server(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> Value 
             "volumeMounts": [
                 {"name": "data", "mountPath": "/data"},
                 {"name": "config", "mountPath": "/etc/creator"},
-                {"name": passwd, "mountPath": "/etc/passwd", "subPath": "passwd"},
+                passwd_mount(sketch.resolved, "config"),
             ],
         }),
     )

@@ -5,7 +5,7 @@ use crate::component::Component;
 use crate::object::Kind;
 use crate::observed::Observed;
 use crate::plan::draft::Sketch;
-use crate::plan::{Change, Desired, Gate, Item, Wait, model_servers};
+use crate::plan::{Change, Desired, Gate, Item, Wait, model_servers, stores};
 use crate::reason::Reason;
 use crate::rollout::{self, JobState, Rollout};
 
@@ -65,7 +65,10 @@ pub(crate) fn gate(
 
 /// Whether only a person can end the wait, and the platform is damaged until then.
 const fn is_fatal(reason: Reason) -> bool {
-    matches!(reason, Reason::NotOwned | Reason::SecretLost)
+    matches!(
+        reason,
+        Reason::NotOwned | Reason::SecretLost | Reason::StoreVersionRefused
+    )
 }
 
 /// Why the workloads and Jobs of a part must not be written, besides the parts that it needs.
@@ -100,6 +103,7 @@ pub(crate) fn blocked(component: Component, items: &[Item], sketch: &Sketch<'_>)
         }
     }));
     waits.extend(other_job(items, sketch));
+    waits.extend(stores::refused(component, items, sketch));
     waits.extend(missing_kinds(component, sketch, Kind::runs_pods));
     waits
 }
@@ -147,7 +151,9 @@ fn blocks(item: &Item) -> Option<Wait> {
 /// An unfinished Job of the part under another name: two migrations at once would wait for each
 /// other, and a part has one Job at a time.
 fn other_job(items: &[Item], sketch: &Sketch<'_>) -> Option<Wait> {
-    let job = items.iter().find(|item| item.key.kind == Kind::Job)?;
+    let mut jobs = items.iter().filter(|item| item.key.kind == Kind::Job);
+    // Two backups do not disturb each other.
+    let job = jobs.find(|item| item.component != Component::Backups)?;
     let prefix = sketch.resolved.object_name(job.component.name());
     let mut others = sketch.observed.objects.iter().filter(|(key, live)| {
         let is_other = key.kind == Kind::Job
@@ -221,6 +227,9 @@ fn verdict(item: &Item, is_held: bool, unready: &[Component], observed: &Observe
         return Verdict::waits(component, Reason::DependencyNotReady, message);
     }
     match item.key.kind {
+        // A platform is as the spec asks without the backup that somebody has asked for; a
+        // condition of its own tells how that went.
+        Kind::Job if component == Component::Backups => Verdict::Open,
         Kind::Job => job(item, observed),
         _ => workload(item, observed),
     }
@@ -283,6 +292,7 @@ pub(crate) fn progress(item: &Item, observed: &Observed) -> Option<Rollout> {
 const fn running(component: Component) -> Reason {
     match component {
         Component::Models => Reason::PullingModels,
+        Component::Restore => Reason::RestoreRunning,
         _ => Reason::MigrationRunning,
     }
 }
@@ -290,6 +300,7 @@ const fn running(component: Component) -> Reason {
 fn job(item: &Item, observed: &Observed) -> Verdict {
     let failed = match item.component {
         Component::Models => Reason::ModelPullFailed,
+        Component::Restore => Reason::RestoreFailed,
         _ => Reason::MigrationFailed,
     };
     let state = match item.change {

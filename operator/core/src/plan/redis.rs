@@ -46,6 +46,8 @@ fn redis_pod(sketch: &Sketch<'_>, name: &str) -> Pod {
         json!({
             "command": ["sh", "/etc/creator/start.sh"],
             "env": passwords,
+            // Why it does not load its data, as that of a newer version, is in its last lines.
+            "terminationMessagePolicy": "FallbackToLogsOnError",
             "ports": [{"name": "redis", "containerPort": Store::Redis.port()}],
             "resources":
                 pod::resources(settings.resources.as_ref(), "50m", "64Mi", DEFAULT_LIMIT),

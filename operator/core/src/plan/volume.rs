@@ -9,10 +9,22 @@ use crate::object::{Kind, ObjectKey};
 use crate::plan::Volume;
 use crate::plan::draft::Sketch;
 
-/// A claim that outlives the platform. It never asks for less than it has: a claim that was kept
-/// from an earlier platform, or grown by hand, stays as large as it is. Neither can a claim change
-/// its class or access mode, so that it keeps those, too, and one without a volume its size. The
-/// operator has no right to delete claims: the status says when a person has to.
+/// A claim with backups: it outlives the platform whatever happens to its data.
+pub(crate) fn backup_claim(
+    sketch: &mut Sketch<'_>,
+    component: Component,
+    name: &str,
+    storage: &Storage,
+) {
+    let rest = asked(sketch, name, storage, "ReadWriteOnce");
+    sketch.keep(
+        component,
+        ObjectKey::new(Kind::PersistentVolumeClaim, name),
+        rest,
+    );
+}
+
+/// A claim that outlives the platform, unless its deletion with the platform is confirmed.
 pub(crate) fn claim(
     sketch: &mut Sketch<'_>,
     component: Component,
@@ -20,6 +32,19 @@ pub(crate) fn claim(
     storage: &Storage,
     access_mode: &str,
 ) {
+    let rest = asked(sketch, name, storage, access_mode);
+    sketch.retain(
+        component,
+        ObjectKey::new(Kind::PersistentVolumeClaim, name),
+        rest,
+    );
+}
+
+/// What a claim asks for. It never asks for less than it has: a claim that was kept from an earlier
+/// platform, or grown by hand, stays as large as it is. Neither can a claim change its class or
+/// access mode, so that it keeps those, too, and one without a volume its size. The operator has no
+/// right to delete claims: the status says when a person has to.
+fn asked(sketch: &mut Sketch<'_>, name: &str, storage: &Storage, access_mode: &str) -> Value {
     sketch.volumes.push(Volume {
         name: name.to_owned(),
         size: storage.size.clone(),
@@ -45,7 +70,7 @@ pub(crate) fn claim(
             *ours = kept.clone();
         }
     }
-    sketch.retain(component, key, json!({"spec": spec}));
+    json!({"spec": spec})
 }
 
 /// The size that a claim requests.

@@ -4,7 +4,7 @@ use semver::Version;
 use shared_config::{Retention, Service, keys};
 use shared_egress::{AllowedNetworks, BadNetworks};
 
-use super::{Problem, SUPPORTED, addresses, pods};
+use super::{Problem, SUPPORTED, addresses, backups, pods};
 use crate::api::CreatorPlatform;
 use crate::api::model_servers::ServedUse;
 use crate::api::ollama::ModelUse;
@@ -91,6 +91,7 @@ pub(super) fn problems(platform: &CreatorPlatform) -> Vec<Problem> {
     embeddings(platform, &mut found);
     pods::problems(platform, &mut found);
     addresses::problems(platform, &mut found);
+    backups::problems(platform, &mut found);
     for service in Service::ALL {
         let path = format!("spec.services.{}", section(service));
         let mail = platform.spec.auth.smtp_secret_ref.is_some();

@@ -64,6 +64,16 @@ fn templates(spec: &CreatorPlatformSpec) -> Vec<(String, &Map<String, Value>)> {
             "postgres.managed.backup.job",
             backup.and_then(|backup| backup.job.as_ref()),
         ),
+        (
+            "backup.job",
+            spec.backup.as_ref().and_then(|backup| backup.job.as_ref()),
+        ),
+        (
+            "restoreFrom.job",
+            spec.restore_from
+                .as_ref()
+                .and_then(|from| from.job.as_ref()),
+        ),
     ];
     let mut all = vec![
         (

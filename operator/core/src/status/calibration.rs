@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Finding, Planned};
+use super::{Finding, Planned, remembered};
 use crate::api::condition::{Condition, ConditionStatus};
 use crate::reason::Reason;
 
@@ -20,7 +20,8 @@ struct Report {
 /// What the Job reports; if it was not read in this look, what is known already.
 pub(super) fn finding(planned: &Planned<'_>, known: &[Condition]) -> Option<Finding> {
     let report = planned.observed.models_report.as_deref();
-    report.and_then(reported).or_else(|| remembered(known))
+    let reported = report.and_then(reported);
+    reported.or_else(|| remembered(CONDITION, known))
 }
 
 fn reported(report: &str) -> Option<Finding> {
@@ -47,15 +48,5 @@ fn reported(report: &str) -> Option<Finding> {
         status,
         reason,
         message,
-    })
-}
-
-fn remembered(known: &[Condition]) -> Option<Finding> {
-    let known = known.iter().find(|condition| condition.kind == CONDITION)?;
-    Some(Finding {
-        kind: CONDITION,
-        status: known.status,
-        reason: Reason::from_name(&known.reason)?,
-        message: known.message.clone(),
     })
 }

@@ -1,11 +1,13 @@
 //! Versions, endpoint, migrations and components, as the plan and the look show them.
 
+use shared_config::Store;
+
 use crate::api::status::{
-    ADDITIONS_MAX, ComponentStatus, MigrationStatus, PlatformStatus, VersionStatus,
+    ADDITIONS_MAX, ComponentStatus, MigrationStatus, PlatformStatus, StoreStatus, VersionStatus,
 };
 use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
-use crate::plan::{Change, Item, Plan, readiness};
+use crate::plan::{Change, Item, Plan, readiness, stores};
 use crate::rollout::{self, JobState, Rollout};
 use crate::status::{Planned, volumes};
 
@@ -99,10 +101,37 @@ pub(super) fn fill(status: &mut PlatformStatus, planned: &Planned<'_>) {
     });
     status.additions = additions(plan);
     status.volumes = volumes::of(planned);
+    status.stores = stores(&status.stores, planned);
     status.components = plan
         .items()
         .filter_map(|item| component(planned, item))
         .collect();
+}
+
+/// The versions that the data of the stores belongs to: those of the programs that serve it. What
+/// a tag does not tell stays as it was for PostgreSQL, which starts on data of its own version
+/// only, and is unknown for the others.
+fn stores(known: &[StoreStatus], planned: &Planned<'_>) -> Vec<StoreStatus> {
+    let of_store = |store: Store| {
+        let known = known.iter().find(|one| one.name == store.name()).cloned();
+        let mut items = planned.plan.items();
+        let workload = items.find(|item| {
+            item.component == Component::Store(store) && item.key.kind == Kind::StatefulSet
+        })?;
+        let serves = workload.change == Change::None
+            && progress(planned, workload).is_some_and(|rollout| rollout.rolled_out);
+        if !serves {
+            return known;
+        }
+        match stores::version(store, workload) {
+            Some(version) => Some(StoreStatus {
+                name: store.name().to_owned(),
+                version: version.to_string(),
+            }),
+            None => known.filter(|_| store == Store::Postgres),
+        }
+    };
+    Store::ALL.into_iter().filter_map(of_store).collect()
 }
 
 /// What others added to objects and is left there, one line each.

@@ -11,7 +11,7 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// Names of all samples that are platforms.
-pub(crate) const SAMPLES: [&str; 7] = [
+pub(crate) const SAMPLES: [&str; 9] = [
     "minimal",
     "docker-free",
     "full",
@@ -19,6 +19,8 @@ pub(crate) const SAMPLES: [&str; 7] = [
     "cloudnative-pg",
     "suspended",
     "model-servers",
+    "backup",
+    "restore",
 ];
 
 /// A sample, as the API server would hand it out.

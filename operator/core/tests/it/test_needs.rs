@@ -14,10 +14,11 @@ use shared_config::{Service, Store};
 use crate::fixtures::sample;
 use crate::world::{World, at_rest};
 
-/// Components with a workload or Job.
+/// Components with a workload or Job in the smallest platform.
 fn components() -> Vec<Component> {
+    let without = [Component::Platform, Component::Restore, Component::Backups];
     let all = Component::all().into_iter();
-    all.filter(|component| *component != Component::Platform)
+    all.filter(|component| !without.contains(component))
         .collect()
 }
 
@@ -44,7 +45,7 @@ fn change(platform: &mut CreatorPlatform, component: Component) {
         })
     };
     match component {
-        Component::Platform => {}
+        Component::Platform | Component::Restore | Component::Backups => {}
         Component::Store(Store::Postgres) => {
             let managed = spec.postgres.managed.get_or_insert_default();
             managed

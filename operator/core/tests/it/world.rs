@@ -7,7 +7,7 @@ use operator_core::api::CreatorPlatform;
 use operator_core::object::{Kind, ObjectKey};
 use operator_core::observed::{Live, SecretFacts, View};
 use operator_core::plan::{APPLIED_HASH, Change, Desired, Item, Step, differences};
-use operator_core::{Observed, Plan, Resolved, plan};
+use operator_core::{Observed, Plan, Resolved, hash, plan};
 use serde_json::{Value, json};
 
 use crate::fixtures::resolved;
@@ -49,6 +49,11 @@ impl World {
             ("cache-ca", vec!["ca.crt"]),
             ("academy-smtp", vec!["SMTP_HOST", "SMTP_FROM"]),
             ("model-servers", vec!["hosted", "ca.crt"]),
+            ("backup-keys", vec!["identity"]),
+            (
+                "backup-storage",
+                vec!["accessKeyId", "secretAccessKey", "ca.crt"],
+            ),
         ] {
             let keys = keys
                 .into_iter()
@@ -119,6 +124,11 @@ impl World {
                     facts.keys.insert(key.clone(), format!("hash-of-{key}"));
                 }
                 self.observed.hash_key_present |= missing.iter().any(|key| key == "hash-key");
+                // The edge adds an owner by an apply of its own.
+                let mut body = item.desired.body().clone();
+                let metadata = body["metadata"].as_object_mut().expect("metadata");
+                metadata.remove("ownerReferences");
+                self.put(&item.key, body);
             }
             (_, Change::Replace(_)) => {
                 self.observed.objects.remove(&item.key);
@@ -171,6 +181,10 @@ impl World {
         let view = if key.kind.needs_body() {
             object["metadata"]["generation"] = json!(self.version);
             View::Body(object)
+        } else if key.kind.is_secret() {
+            View::Unmoved {
+                applied: hash::of_value(&applied),
+            }
         } else {
             let applied = applied["metadata"]["annotations"][APPLIED_HASH].as_str();
             View::Unmoved {

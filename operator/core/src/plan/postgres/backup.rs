@@ -23,7 +23,7 @@ pub(crate) fn name(resolved: &Resolved) -> String {
 pub(crate) fn draft(sketch: &mut Sketch<'_>, settings: &Backup) {
     let name = name(sketch.resolved);
     sketch.config_map(COMPONENT, &name, &json!({"backup.sh": SCRIPT}));
-    volume::claim(sketch, COMPONENT, &name, &settings.storage, "ReadWriteOnce");
+    volume::backup_claim(sketch, COMPONENT, &name, &settings.storage);
     let container = container(sketch, "backup", "scheduled", settings);
     let pod = Pod {
         component: Component::Migration,
