@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::context::Context;
 use crate::error::{code, describe};
+use crate::fence::Permit;
 use crate::memory;
 use crate::observe::{Subject, state};
 use crate::seen::Version;
@@ -26,12 +27,14 @@ use crate::{api, random};
 /// break each of them count on.
 pub async fn apply(
     context: &Context,
+    permit: &Permit<'_>,
     subject: &Subject,
     plan: &Plan,
     observed: &Observed,
 ) -> Applied {
     let mut hand = Hand {
         context,
+        _permit: permit,
         subject,
         observed,
         applied: Applied::default(),
@@ -84,6 +87,8 @@ enum Refused {
 
 struct Hand<'a> {
     context: &'a Context,
+    /// Whoever writes has one; the client checks each request once more.
+    _permit: &'a Permit<'a>,
     subject: &'a Subject,
     observed: &'a Observed,
     applied: Applied,

@@ -10,13 +10,17 @@
 
 mod fixtures;
 mod golden;
+mod lease_model;
 mod nginx;
+mod schema_values;
+mod schema_walk;
 mod server_model;
 mod test_convergence;
 mod test_crds;
 mod test_gateway;
 mod test_goodbye;
 mod test_issuer;
+mod test_lease;
 mod test_model_servers;
 mod test_needs;
 mod test_network;
@@ -29,6 +33,7 @@ mod test_reference;
 mod test_refusals;
 mod test_rules;
 mod test_samples;
+mod test_schema_walk;
 mod test_start;
 mod test_status;
 mod test_stores;
