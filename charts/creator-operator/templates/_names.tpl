@@ -17,6 +17,10 @@
 {{- if .Values.watchNamespaces }}{{ join "," .Values.watchNamespaces }}{{ else }}{{ .Release.Namespace }}{{ end }}
 {{- end }}
 
+{{- define "creator-operator.listed" -}}
+{{- if not (or .Values.clusterWide .Values.namespaceSelector) }}true{{ end }}
+{{- end }}
+
 {{- define "creator-operator.selector" -}}
 app.kubernetes.io/name: creator-operator
 app.kubernetes.io/instance: {{ .Release.Name }}

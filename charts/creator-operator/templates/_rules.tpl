@@ -17,6 +17,13 @@ No bind, no escalate, no roles: the pods of a platform have no access to the Kub
 - apiGroups: [creatorplatform.io] # tenant/report.rs: server-side apply of the status
   resources: [tenants/status]
   verbs: [patch]
+- apiGroups: [coordination.k8s.io] # claims.rs: creates the lease by which operators exclude each other
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io] # claims.rs: reads and renews it
+  resources: [leases]
+  resourceNames: [creator-platforms]
+  verbs: [get, update]
 - apiGroups: [events.k8s.io] # report.rs: creates events and counts repeated ones
   resources: [events]
   verbs: [create, patch]

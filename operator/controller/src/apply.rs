@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::context::Context;
 use crate::error::{code, describe};
+use crate::fence::Permit;
 use crate::memory;
 use crate::observe::{Subject, state};
 use crate::seen::Version;
@@ -27,12 +28,14 @@ use crate::{api, random};
 /// break each of them count on.
 pub async fn apply(
     context: &Context,
+    permit: &Permit<'_>,
     subject: &Subject,
     plan: &Plan,
     observed: &Observed,
 ) -> Applied {
     let mut hand = Hand {
         context,
+        _permit: permit,
         subject,
         observed,
         applied: Applied::default(),
@@ -85,6 +88,8 @@ enum Refused {
 
 struct Hand<'a> {
     context: &'a Context,
+    /// Whoever writes has one; the client checks each request once more.
+    _permit: &'a Permit<'a>,
     subject: &'a Subject,
     observed: &'a Observed,
     applied: Applied,

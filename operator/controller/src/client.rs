@@ -12,6 +12,8 @@ use hyper_util::rt::TokioExecutor;
 use kube::client::retry::RetryPolicy;
 use kube::client::{Body, ConfigExt};
 use kube::{Client, Config};
+#[cfg(target_os = "linux")]
+use operator_core::lease::TRANSIT_TIMEOUT;
 use tower::retry::RetryLayer;
 use tower::timeout::TimeoutLayer;
 use tower::util::BoxCloneSyncService;
@@ -38,10 +40,35 @@ pub fn connect_through(
     config: Config,
     middle: impl FnOnce(Wire) -> Wire,
 ) -> Result<Client, kube::Error> {
+    connect_by(connector(), config, middle)
+}
+
+/// Connects through `middle`, which refuses writes, by connections that are dropped when what was
+/// sent is not acknowledged: it must not arrive when another operator writes already, even if this
+/// process stands still meanwhile.
+pub fn connect_fenced(
+    config: Config,
+    middle: impl FnOnce(Wire) -> Wire,
+) -> Result<Client, kube::Error> {
+    let mut connector = connector();
+    #[cfg(target_os = "linux")]
+    connector.set_tcp_user_timeout(Some(TRANSIT_TIMEOUT));
+    connect_by(connector, config, middle)
+}
+
+fn connector() -> HttpConnector {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(CONNECT_DEADLINE));
+    connector
+}
+
+fn connect_by(
+    connector: HttpConnector,
+    config: Config,
+    middle: impl FnOnce(Wire) -> Wire,
+) -> Result<Client, kube::Error> {
     let https = config.rustls_https_connector_with_connector(connector)?;
     let hyper = HyperClient::builder(TokioExecutor::new()).build::<_, Body>(https);
     let wire = ServiceBuilder::new()

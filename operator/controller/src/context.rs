@@ -11,9 +11,11 @@ use operator_core::object::Kind;
 use operator_core::plan::FIELD_MANAGER;
 
 use crate::backoff::Backoff;
+use crate::claims::{Claims, Refused};
+use crate::fence::{Fence, Permit};
 use crate::memory::Memories;
 use crate::seen::Seen;
-use crate::tenant::{AuthApi, Census, Directory};
+use crate::tenant::{AuthApi, Census, Directory, Place};
 
 /// How often what happens by itself. Tests have no ten minutes.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +74,8 @@ pub struct Context {
     pub namespace: Option<String>,
     /// Who this operator is, as far as that is known.
     pub identity: Option<OperatorStatus>,
+    fence: Fence,
+    claims: Option<Arc<Claims>>,
     optional: Mutex<BTreeSet<Kind>>,
 }
 
@@ -93,6 +97,8 @@ impl Context {
             recorder: Recorder::new(client.clone(), reporter),
             namespace: None,
             identity: None,
+            fence: Fence::open(),
+            claims: None,
             optional: Mutex::default(),
             client,
         }
@@ -122,6 +128,33 @@ impl Context {
     pub const fn with_pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
         self
+    }
+
+    /// Writing only while leases are held; `client` has to be behind the same fence.
+    #[must_use]
+    pub fn fenced(mut self, fence: Fence, claims: Arc<Claims>) -> Self {
+        self.fence = fence;
+        self.claims = Some(claims);
+        self
+    }
+
+    /// A permit to write in a namespace, which is claimed if it is not yet.
+    pub async fn permit(&self, namespace: &str) -> Result<Permit<'_>, Refused> {
+        if let Some(claims) = &self.claims {
+            claims.acquire(namespace).await?;
+        }
+        let permit = self.fence.permit(namespace);
+        permit.map_err(|_| Refused::Unavailable)
+    }
+
+    /// A place is not served any more: what was seen in it is forgotten, and another operator may
+    /// have it.
+    pub async fn leave(&self, place: &Place) {
+        self.seen.leave(place);
+        self.directory.leave(place);
+        if let (Some(claims), Some(namespace)) = (&self.claims, place) {
+            claims.release(namespace).await;
+        }
     }
 
     /// A platform or Tenant is gone, by UID.

@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use kube::api::Api;
 use kube::core::DeserializeGuard;
@@ -24,15 +24,16 @@ use operator_core::api::status::TenantCount;
 use operator_core::resolve::RETRY_ANNOTATION;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::context::Context;
 use crate::error::Error;
 use crate::reconcile::{error_policy, reconcile};
+pub use crate::scope::Scope;
 use crate::seen::PlatformName;
-use crate::tenant;
+use crate::tenant::{self, Place};
 use crate::watch::{Watches, relisting};
 
 /// A platform as it is watched: one that cannot be parsed stops nobody else.
@@ -48,49 +49,58 @@ const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks at which namespaces are not served.
 const UNSERVED_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Where the operator works.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    /// In these namespaces; it sees nothing else.
-    Namespaces(Vec<String>),
-    /// Everywhere.
-    Cluster,
-}
-
-impl Scope {
-    /// What is watched by itself, once each.
-    fn places(self) -> Vec<Option<String>> {
-        match self {
-            Self::Cluster => vec![None],
-            Self::Namespaces(namespaces) => {
-                let once: BTreeSet<String> = namespaces.into_iter().collect();
-                once.into_iter().map(Some).collect()
+/// Runs until `stop`, then lets running looks finish. Namespaces may come and go meanwhile.
+pub async fn run(context: Arc<Context>, scope: Scope, stop: CancellationToken) {
+    let mut places = scope.follow(context.client.clone());
+    let unserved = watch_unserved(Arc::clone(&context));
+    let _unserved = AbortOnDropHandle::new(tokio::spawn(unserved));
+    let mut serving = FuturesUnordered::new();
+    let mut served: BTreeMap<Place, CancellationToken> = BTreeMap::new();
+    while !stop.is_cancelled() {
+        let wanted = places.now.borrow_and_update().clone();
+        for (place, end) in &served {
+            if !wanted.contains(place) {
+                end.cancel();
             }
         }
+        let new: Vec<Place> = wanted
+            .into_iter()
+            .filter(|place| !served.contains_key(place))
+            .collect();
+        for place in &new {
+            context.directory.announce(place);
+        }
+        for place in new {
+            let end = stop.child_token();
+            served.insert(place.clone(), end.clone());
+            serving.push(serve(Arc::clone(&context), place, end));
+        }
+        tokio::select! {
+            Some(place) = serving.next() => {
+                served.remove(&place);
+                if !stop.is_cancelled() {
+                    context.leave(&place).await;
+                }
+            }
+            // Whoever follows a list that cannot change has nothing more to say.
+            Ok(()) = places.now.changed() => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    let ended = timeout(SHUTDOWN_PATIENCE, async {
+        while serving.next().await.is_some() {}
+    });
+    if ended.await.is_err() {
+        tracing::warn!("shutdown timeout reached; reconciles are cancelled");
     }
 }
 
-/// Runs until `stop`, then lets running looks finish.
-pub async fn run(context: Arc<Context>, scope: Scope, stop: CancellationToken) {
-    let places = scope.places();
-    for place in &places {
-        context.directory.announce(place);
-    }
-    let all = places.into_iter().map(|place| {
-        let tenants = tenant::controller::run_in(Arc::clone(&context), place.clone(), stop.clone());
-        let platforms = run_in(Arc::clone(&context), place, stop.clone());
-        async { tokio::join!(platforms, tenants) }
-    });
-    let unserved = tokio::spawn(watch_unserved(Arc::clone(&context)));
-    let patience = async {
-        stop.cancelled().await;
-        sleep(SHUTDOWN_PATIENCE).await;
-    };
-    tokio::select! {
-        _ = join_all(all) => {}
-        () = patience => tracing::warn!("shutdown timeout reached; reconciles are cancelled"),
-    }
-    unserved.abort();
+/// Serves one place until `stop`; answers which one that was.
+async fn serve(context: Arc<Context>, place: Place, stop: CancellationToken) -> Place {
+    let tenants = tenant::controller::run_in(Arc::clone(&context), place.clone(), stop.clone());
+    let platforms = run_in(context, place.clone(), stop);
+    tokio::join!(platforms, tenants);
+    place
 }
 
 /// Reports the namespaces that are not served, since their lists are not complete: a namespace that
@@ -128,17 +138,18 @@ async fn run_in(context: Arc<Context>, namespace: Option<String>, stop: Cancella
         namespace,
         triggers,
     };
-    let counting = tokio::spawn(count_tenants(
+    let counting = count_tenants(
         Arc::clone(&context),
+        place.clone(),
         watches.triggers.clone(),
-    ));
+    );
+    let _counting = AbortOnDropHandle::new(tokio::spawn(counting));
     let started = async {
         let running = watches.start(store.clone()).await;
         context.seen.listed_in(place.as_deref()).await;
         running
     };
-    let Some(running) = stop.run_until_cancelled(started).await else {
-        counting.abort();
+    let Some(_running) = stop.run_until_cancelled(started).await else {
         return;
     };
     let served = place.as_deref().unwrap_or("all");
@@ -159,17 +170,15 @@ async fn run_in(context: Arc<Context>, namespace: Option<String>, stop: Cancella
     )
     .for_each(async |result| note(&result))
     .await;
-    running.iter().for_each(JoinHandle::abort);
-    counting.abort();
 }
 
 /// A platform's status tells the number of its Tenants, a while after it changed: a thousand that
 /// become ready one after the other are not a thousand looks.
-async fn count_tenants(context: Arc<Context>, triggers: mpsc::Sender<PlatformName>) {
+async fn count_tenants(context: Arc<Context>, place: Place, triggers: mpsc::Sender<PlatformName>) {
     let mut told = BTreeMap::new();
     context.directory.listed_or_late().await;
     loop {
-        let counts = context.directory.counts();
+        let counts = context.directory.counts(&place);
         let gone = told
             .keys()
             .filter(|platform| !counts.contains_key(platform));
@@ -227,9 +236,17 @@ fn requested(platform: &Primary) -> Option<u64> {
     Some(hasher.finish())
 }
 
-/// Nothing of this is read, and it is most of an object's size.
+/// Nothing of this is read, and it is most of an object's size. Of the plan in the status of a
+/// suspended platform its hash is enough, which the report remembers.
 fn prune(platform: &mut Primary) {
     platform.meta_mut().managed_fields = None;
+    if let Ok(CreatorPlatform {
+        status: Some(status),
+        ..
+    }) = &mut platform.0
+    {
+        status.pending_plan = Vec::new();
+    }
     platform
         .annotations_mut()
         .remove("kubectl.kubernetes.io/last-applied-configuration");

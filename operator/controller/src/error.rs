@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use operator_core::object::ObjectKey;
 
+use crate::claims::Refused;
 use crate::tenant::auth::AuthError;
 
 /// Why a reconcile failed.
@@ -32,6 +33,9 @@ pub enum Error {
     /// The reconcile took too long.
     #[error("timed out after {} s", .0.as_secs())]
     Deadline(Duration),
+    /// The lease of the namespace could not be acquired.
+    #[error(transparent)]
+    Claim(#[from] Refused),
     /// The object has no namespace or UID: it does not come from the API server.
     #[error("the object has no namespace or UID")]
     NotStored,

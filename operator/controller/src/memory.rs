@@ -26,6 +26,8 @@ pub struct Memory {
     pub signed: bool,
     /// Another operator that signed meanwhile, and when that was noticed.
     pub rival: Option<(OperatorStatus, Instant)>,
+    /// The hash of the plan in the status, which the watches do not keep.
+    pub pending_plan: Option<u64>,
     /// The models Job whose report was read, and the report if it had one.
     pub models_report: Option<(ObjectKey, Option<String>)>,
     /// Jobs of backups that have ended, by UID, with what their pods said if they said anything.

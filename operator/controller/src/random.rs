@@ -35,8 +35,13 @@ fn password() -> Result<String, getrandom::Error> {
     Ok(password)
 }
 
-fn hexadecimal(bytes: [u8; 32]) -> String {
-    let mut text = String::with_capacity(64);
+/// Eight characters that make a name unique.
+pub fn suffix() -> String {
+    bytes::<4>().map_or_else(|_| String::new(), hexadecimal)
+}
+
+fn hexadecimal<const LENGTH: usize>(bytes: [u8; LENGTH]) -> String {
+    let mut text = String::with_capacity(LENGTH * 2);
     for byte in bytes {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");

@@ -6,19 +6,23 @@ use std::time::{Duration, Instant};
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
+use operator_core::Observed;
 use operator_core::api::CreatorPlatform;
+use operator_core::lease::CLAIM;
 use operator_core::plan::{Plan, plan};
-use operator_core::resolve::{Invalid, Problem, resolve};
+use operator_core::resolve::{Invalid, Problem, Resolved, resolve};
 use operator_core::status::{Applied, Outcome, Planned};
 use tokio::time::timeout;
 
 use crate::apply::apply;
+use crate::claims::Refused;
 use crate::context::Context;
 use crate::controller::Primary;
 use crate::error::Error;
+use crate::fence::Permit;
 use crate::observe::{Subject, observe, read_before_write};
 use crate::random;
-use crate::report::report;
+use crate::report::{report, says};
 
 /// Longer than any look takes at a server that answers at all.
 const DEADLINE: Duration = Duration::from_mins(2);
@@ -49,11 +53,18 @@ pub fn error_policy(platform: Arc<Primary>, _error: &Error, context: Arc<Context
 }
 
 async fn look_at(platform: &Primary, context: &Context) -> Result<Look, Error> {
+    let namespace = platform.namespace().ok_or(Error::NotStored)?;
+    let permit = match context.permit(&namespace).await {
+        Ok(permit) => permit,
+        Err(Refused::Other(other)) => return Ok(claimed_by(&namespace, &other)),
+        Err(refused) => return Err(refused.into()),
+    };
     match &platform.0 {
-        Ok(platform) => look(platform, context).await,
+        Ok(platform) => look(platform, context, &permit).await,
         Err(bad) => {
             let invalid = unparsable(&bad.error);
-            report(context, platform, None, &Outcome::Invalid(&invalid)).await?;
+            let outcome = Outcome::Invalid(&invalid);
+            report(context, &permit, platform, None, &outcome).await?;
             Ok(Look {
                 outcome: "unparsable",
                 writes: 0,
@@ -63,7 +74,25 @@ async fn look_at(platform: &Primary, context: &Context) -> Result<Look, Error> {
     }
 }
 
-async fn look(platform: &CreatorPlatform, context: &Context) -> Result<Look, Error> {
+/// The operator that has the namespace writes the status; this one asks again.
+fn claimed_by(namespace: &str, other: &str) -> Look {
+    tracing::warn!(
+        namespace,
+        other,
+        "another operator serves the namespace; this one writes nothing in it"
+    );
+    Look {
+        outcome: "claimed",
+        writes: 0,
+        next: random::spread(CLAIM.retry),
+    }
+}
+
+async fn look(
+    platform: &CreatorPlatform,
+    context: &Context,
+    permit: &Permit<'_>,
+) -> Result<Look, Error> {
     let subject = Subject::of(platform)?;
     if platform.metadata.deletion_timestamp.is_some() {
         // Its objects go with it; whatever its own finalizers wait for, nothing is built meanwhile.
@@ -78,14 +107,15 @@ async fn look(platform: &CreatorPlatform, context: &Context) -> Result<Look, Err
         Ok(observed) => observed,
         Err(error) => {
             let outcome = Outcome::Unobserved(&error.to_string());
-            report(context, platform, previous, &outcome).await?;
+            report(context, permit, platform, previous, &outcome).await?;
             return Err(error);
         }
     };
     let resolved = match resolve(platform, &observed) {
         Ok(resolved) => resolved,
         Err(invalid) => {
-            report(context, platform, previous, &Outcome::Invalid(&invalid)).await?;
+            let outcome = Outcome::Invalid(&invalid);
+            report(context, permit, platform, previous, &outcome).await?;
             return Ok(Look {
                 outcome: "invalid",
                 writes: 0,
@@ -93,32 +123,56 @@ async fn look(platform: &CreatorPlatform, context: &Context) -> Result<Look, Err
             });
         }
     };
-    let mut plan = plan(&resolved, &observed);
-    if read_before_write(context, platform, &plan, &mut observed).await? {
-        plan = operator_core::plan(&resolved, &observed);
+    let subject = (platform, &subject);
+    carry_out(context, permit, subject, &resolved, &mut observed).await
+}
+
+/// Plans what was resolved, and applies or only reports it.
+async fn carry_out(
+    context: &Context,
+    permit: &Permit<'_>,
+    (platform, subject): (&CreatorPlatform, &Subject),
+    resolved: &Resolved,
+    observed: &mut Observed,
+) -> Result<Look, Error> {
+    let previous = platform.status.as_ref();
+    let mut plan = plan(resolved, observed);
+    if resolved.spec.suspend {
+        let outcome = Outcome::Suspended(Planned {
+            resolved,
+            observed,
+            plan: &plan,
+        });
+        // Nothing is written, so nothing is read before it, unless there is something new to say.
+        if says(context, subject, previous, &outcome).await? {
+            return Ok(suspended(context));
+        }
+    }
+    if read_before_write(context, platform, &plan, observed).await? {
+        plan = operator_core::plan(resolved, observed);
     }
     let planned = Planned {
-        resolved: &resolved,
-        observed: &observed,
+        resolved,
+        observed,
         plan: &plan,
     };
     if resolved.spec.suspend {
-        report(context, platform, previous, &Outcome::Suspended(planned)).await?;
-        return Ok(Look {
-            outcome: "suspended",
-            writes: 0,
-            next: resync(context),
-        });
+        let outcome = Outcome::Suspended(planned);
+        report(context, permit, platform, previous, &outcome).await?;
+        return Ok(suspended(context));
     }
-    let applied = apply(context, &subject, &plan, &observed).await;
-    report(
-        context,
-        platform,
-        previous,
-        &Outcome::Applied(planned, &applied),
-    )
-    .await?;
-    Ok(next_look(context, &subject, &plan, &applied))
+    let applied = apply(context, permit, subject, &plan, observed).await;
+    let outcome = Outcome::Applied(planned, &applied);
+    report(context, permit, platform, previous, &outcome).await?;
+    Ok(next_look(context, subject, &plan, &applied))
+}
+
+fn suspended(context: &Context) -> Look {
+    Look {
+        outcome: "suspended",
+        writes: 0,
+        next: resync(context),
+    }
 }
 
 fn next_look(context: &Context, subject: &Subject, plan: &Plan, applied: &Applied) -> Look {

@@ -1,5 +1,6 @@
 //! Status and events of a platform, written only when they say something new.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -17,6 +18,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::error::Error;
+use crate::fence::Permit;
 use crate::observe::Subject;
 
 /// Another operator looks at each platform at least every 12 minutes, and signs when it does.
@@ -30,6 +32,7 @@ const NOTE_MAX: usize = 1024;
 /// the watch delivered may be older than our own last write.
 pub async fn report<K>(
     context: &Context,
+    permit: &Permit<'_>,
     platform: &K,
     previous: Option<&PlatformStatus>,
     outcome: &Outcome<'_>,
@@ -38,16 +41,10 @@ where
     K: Resource<DynamicType = ()> + kube::ResourceExt,
 {
     let subject = Subject::of(platform)?;
-    let now = Timestamp::now();
     let claim = claim(context, &subject);
-    let signed = |before: Option<&PlatformStatus>| {
-        let mut next = status(before, subject.generation, outcome, now);
-        if let Some(claim) = &claim {
-            sign(&mut next, before, claim, now);
-        }
-        next
-    };
-    if previous == Some(&signed(previous)) {
+    let signed =
+        |before: Option<&PlatformStatus>| signed(before, &subject, outcome, claim.as_ref());
+    if is_known(context, &subject, previous, signed(previous)) {
         remember(context, &subject, None);
         return Ok(());
     }
@@ -55,11 +52,14 @@ where
         Api::namespaced(context.client.clone(), &subject.name.namespace);
     let present = latest(&api, &subject).await?;
     let next = signed(present.as_ref());
+    if present.as_ref() != Some(&next) {
+        write(permit, &api, &subject, &next).await?;
+    }
+    remember_plan(context, &subject, &next);
     if present.as_ref() == Some(&next) {
         remember(context, &subject, None);
         return Ok(());
     }
-    write(&api, &subject, &next).await?;
     let rival = claim.and_then(|claim| claim.rival_in(present.as_ref()));
     remember(context, &subject, rival);
     let known = present
@@ -67,6 +67,77 @@ where
         .map_or(&[][..], |status| &status.conditions);
     announce(context, &platform.object_ref(&()), known, &next.conditions).await;
     Ok(())
+}
+
+/// Whether the status says already what follows from `outcome`. After a start the plan in it is
+/// read, once.
+pub async fn says(
+    context: &Context,
+    subject: &Subject,
+    previous: Option<&PlatformStatus>,
+    outcome: &Outcome<'_>,
+) -> Result<bool, Error> {
+    let claim = claim(context, subject);
+    let next = |before| signed(before, subject, outcome, claim.as_ref());
+    let mut is_said = is_known(context, subject, previous, next(previous));
+    if !is_said && context.memories.of(&subject.uid).pending_plan.is_none() {
+        let api = Api::namespaced(context.client.clone(), &subject.name.namespace);
+        let present = latest(&api, subject).await?;
+        let fresh = next(present.as_ref());
+        is_said = present.as_ref() == Some(&fresh);
+        if is_said {
+            remember_plan(context, subject, &fresh);
+        }
+    }
+    if is_said {
+        remember(context, subject, None);
+    }
+    Ok(is_said)
+}
+
+fn remember_plan(context: &Context, subject: &Subject, status: &PlatformStatus) {
+    let pending_plan = hash(&status.pending_plan);
+    context.memories.change(&subject.uid, |memory| {
+        memory.pending_plan = pending_plan;
+    });
+}
+
+/// Whether the status that a watch delivered, and what is remembered of its plan, are the next one.
+fn is_known(
+    context: &Context,
+    subject: &Subject,
+    previous: Option<&PlatformStatus>,
+    mut next: PlatformStatus,
+) -> bool {
+    let pending_plan = hash(&next.pending_plan);
+    next.pending_plan = Vec::new();
+    let remembered = context.memories.of(&subject.uid).pending_plan;
+    previous == Some(&next) && (pending_plan.is_none() || pending_plan == remembered)
+}
+
+/// Nothing where there is no plan.
+fn hash(plan: &[String]) -> Option<u64> {
+    if plan.is_empty() {
+        return None;
+    }
+    let mut hasher = DefaultHasher::new();
+    plan.hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+/// The status that follows from `outcome` and from the present one.
+fn signed(
+    before: Option<&PlatformStatus>,
+    subject: &Subject,
+    outcome: &Outcome<'_>,
+    claim: Option<&Claim>,
+) -> PlatformStatus {
+    let now = Timestamp::now();
+    let mut next = status(before, subject.generation, outcome, now);
+    if let Some(claim) = claim {
+        sign(&mut next, before, claim, now);
+    }
+    next
 }
 
 /// What this process knows of other operators of a platform.
@@ -123,6 +194,7 @@ async fn latest(
 
 /// The UID keeps this status off a platform that was deleted and created again under its name.
 async fn write(
+    _permit: &Permit<'_>,
     api: &Api<CreatorPlatform>,
     subject: &Subject,
     status: &PlatformStatus,

@@ -4,6 +4,7 @@
 //! matter. This store also notices, after a gap in a watch, what vanished meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kube::ResourceExt;
@@ -52,7 +53,8 @@ pub struct Seen {
 
 #[derive(Default)]
 struct State {
-    objects: HashMap<PlatformName, BTreeMap<ObjectKey, Version>>,
+    /// In the order of namespaces, so that a list of one passes over its platforms only.
+    objects: BTreeMap<PlatformName, BTreeMap<ObjectKey, Version>>,
     listed: BTreeMap<Watch, bool>,
     relisting: HashMap<Watch, BTreeSet<(PlatformName, ObjectKey)>>,
 }
@@ -68,9 +70,23 @@ impl Seen {
         let mut state = self.state();
         state.listed.remove(watch);
         state.relisting.remove(watch);
-        for (platform, objects) in &mut state.objects {
-            objects.retain(|key, _| !watch.covers(platform, key));
+        for (_, objects) in state.objects.range_mut(watch.platforms()) {
+            objects.retain(|key, _| key.kind != watch.kind);
         }
+    }
+
+    /// Ends all watches of a place: what was seen there is forgotten.
+    pub fn leave(&self, place: &Option<String>) {
+        let watches: Vec<Watch> = {
+            let state = self.state();
+            let here = |watch: &&Watch| watch.namespace == *place;
+            state.listed.keys().filter(here).cloned().collect()
+        };
+        for watch in watches {
+            self.dismiss(&watch);
+        }
+        let mut state = self.state();
+        state.objects.retain(|_, objects| !objects.is_empty());
     }
 
     /// Whether a watch has listed once.
@@ -186,11 +202,11 @@ impl State {
         listed: &BTreeSet<(PlatformName, ObjectKey)>,
     ) -> Vec<PlatformName> {
         let mut gone = Vec::new();
-        for (platform, objects) in &self.objects {
+        for (platform, objects) in self.objects.range(watch.platforms()) {
             let kept = |key: &ObjectKey| listed.contains(&(platform.clone(), key.clone()));
             let vanished = objects
                 .keys()
-                .filter(|key| watch.covers(platform, key) && !kept(key));
+                .filter(|key| key.kind == watch.kind && !kept(key));
             gone.extend(vanished.map(|key| (platform.clone(), key.clone())));
         }
         gone.into_iter()
@@ -210,12 +226,21 @@ impl Version {
 }
 
 impl Watch {
-    fn covers(&self, platform: &PlatformName, key: &ObjectKey) -> bool {
-        let here = self
-            .namespace
-            .as_ref()
-            .is_none_or(|namespace| *namespace == platform.namespace);
-        here && key.kind == self.kind
+    /// The platforms whose objects it watches.
+    fn platforms(&self) -> (Bound<PlatformName>, Bound<PlatformName>) {
+        let Some(namespace) = &self.namespace else {
+            return (Bound::Unbounded, Bound::Unbounded);
+        };
+        let first = |namespace: String| PlatformName {
+            namespace,
+            name: String::new(),
+        };
+        // The least text that is greater than that of the namespace.
+        let after = format!("{namespace}\0");
+        (
+            Bound::Included(first(namespace.clone())),
+            Bound::Excluded(first(after)),
+        )
     }
 }
 

@@ -14,20 +14,20 @@ use shared_config::wiring;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::seen::Seen;
+use crate::leadership::Role;
 use crate::telemetry::LogLevel;
 
 /// Serves `/livez`, `/readyz` and `/metrics` until `stop`.
 pub async fn serve(
     port: u16,
-    seen: Arc<Seen>,
+    role: Arc<Role>,
     metrics: PrometheusHandle,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let routes = Router::new()
         .route(wiring::LIVEZ, get(async || "ok\n"))
         .route(wiring::READYZ, get(ready))
-        .with_state(seen)
+        .with_state(role)
         .route(wiring::METRICS, get(async move || metrics.render()));
     let listener = listen(port).await?;
     axum::serve(listener, routes)
@@ -60,9 +60,13 @@ pub async fn serve_admin(
         .await
 }
 
-/// Ready once some namespace is served: before every watch of it has listed what it watches,
-/// nothing is decided there. Those that are not served are named.
-async fn ready(State(seen): State<Arc<Seen>>) -> (StatusCode, String) {
+/// A replica on standby is ready to take over. The leader is ready once some namespace is served:
+/// before every watch of it has listed what it watches, nothing is decided there. Those that are
+/// not served are named.
+async fn ready(State(role): State<Arc<Role>>) -> (StatusCode, String) {
+    let Some(seen) = role.seen() else {
+        return (StatusCode::OK, "ok, on standby\n".to_owned());
+    };
     let waiting = seen.waiting();
     if waiting.is_empty() {
         return (StatusCode::OK, "ok\n".to_owned());

@@ -9,6 +9,7 @@ mod observe;
 mod reconcile;
 mod report;
 mod roll;
+mod tenant_index;
 
 pub use auth::AuthApi;
 pub use census::Census;

@@ -15,8 +15,8 @@ use kube::{Resource, ResourceExt};
 use operator_core::object::Kind;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::{interval, sleep};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::api;
 use crate::context::Context;
@@ -61,7 +61,7 @@ pub struct Watches {
 
 impl Watches {
     /// Starts to watch every kind that each cluster has, then the optional ones that this has.
-    pub async fn start(self, platforms: Store<Primary>) -> Vec<JoinHandle<()>> {
+    pub async fn start(self, platforms: Store<Primary>) -> Vec<AbortOnDropHandle<()>> {
         let always = Kind::ALL.iter().copied().filter(|kind| !kind.optional());
         let mut running: Vec<_> = always.map(|kind| self.watch(kind)).collect();
         let mut optional = Optional {
@@ -70,17 +70,19 @@ impl Watches {
             running: BTreeMap::new(),
         };
         optional.look().await;
-        running.push(tokio::spawn(optional.keep_looking()));
+        running.push(AbortOnDropHandle::new(tokio::spawn(
+            optional.keep_looking(),
+        )));
         running
     }
 
-    fn watch(&self, kind: Kind) -> JoinHandle<()> {
+    fn watch(&self, kind: Kind) -> AbortOnDropHandle<()> {
         let watch = Watch {
             kind,
             namespace: self.namespace.clone(),
         };
         self.context.seen.announce(watch.clone());
-        tokio::spawn(self.clone().follow(watch))
+        AbortOnDropHandle::new(tokio::spawn(self.clone().follow(watch)))
     }
 
     async fn follow(self, watch: Watch) {
@@ -119,7 +121,7 @@ impl Watches {
 struct Optional {
     watches: Watches,
     platforms: Store<Primary>,
-    running: BTreeMap<Kind, JoinHandle<()>>,
+    running: BTreeMap<Kind, AbortOnDropHandle<()>>,
 }
 
 impl Optional {
@@ -161,7 +163,7 @@ impl Optional {
                     context.seen.listed_in(place).await;
                 }
                 (false, Some(task)) => {
-                    task.abort();
+                    drop(task);
                     context.seen.dismiss(&Watch {
                         kind,
                         namespace: self.watches.namespace.clone(),
@@ -193,11 +195,5 @@ impl Optional {
                 return;
             }
         }
-    }
-}
-
-impl Drop for Optional {
-    fn drop(&mut self) {
-        self.running.values().for_each(JoinHandle::abort);
     }
 }

@@ -5,6 +5,7 @@ pub mod backoff;
 pub mod component;
 pub mod crds;
 pub mod hash;
+pub mod lease;
 pub mod object;
 pub mod observed;
 pub mod plan;

@@ -1,5 +1,6 @@
 //! `operator run`: the controllers, the health and metrics server, and a graceful shutdown.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -9,9 +10,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
-use crate::client::connect;
 use crate::context::Context;
-use crate::controller::{self, Scope};
+use crate::controller::Scope;
+use crate::leadership::{Candidate, Connections, Role, lead};
 use crate::{server, telemetry};
 
 /// Arguments of `operator run`.
@@ -20,8 +21,26 @@ pub struct Arguments {
     /// Namespaces to watch, separated by commas [default: the operator's own namespace].
     #[arg(long, env = "WATCH_NAMESPACE", value_delimiter = ',')]
     watch_namespace: Vec<String>,
+    /// File that lists the namespaces to watch; a change takes effect without a restart.
+    #[arg(
+        long,
+        env = "WATCH_NAMESPACES_FILE",
+        conflicts_with = "watch_namespace"
+    )]
+    watch_namespaces_file: Option<PathBuf>,
+    /// Watch the namespaces with these labels; requires the right to list namespaces.
+    #[arg(
+        long,
+        env = "NAMESPACE_SELECTOR",
+        conflicts_with_all = ["watch_namespace", "watch_namespaces_file"]
+    )]
+    namespace_selector: Option<String>,
     /// Watch all namespaces; requires a cluster role.
-    #[arg(long, env = "ALL_NAMESPACES", conflicts_with = "watch_namespace")]
+    #[arg(
+        long,
+        env = "ALL_NAMESPACES",
+        conflicts_with_all = ["watch_namespace", "watch_namespaces_file", "namespace_selector"]
+    )]
     all_namespaces: bool,
     /// Port for /livez, /readyz and /metrics.
     #[arg(long, default_value_t = OPERATOR_PORT)]
@@ -54,18 +73,12 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
     let metrics = telemetry::metrics()?;
     let config = Config::infer().await?;
     let scope = scope(&arguments, &config);
-    let context = Context::new(connect(config)?, arguments.pod_name);
-    let context = context.with_auth_at(arguments.tenants_api_url);
-    let name = arguments.operator_name.as_deref();
-    let context = Arc::new(context.in_pod_of(arguments.pod_namespace, name));
+    let candidate = candidate(&arguments, &scope, &config);
+    let connections = Connections::new(config);
+    let role = Arc::new(Role::default());
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
-    let health = server::serve(
-        arguments.port,
-        Arc::clone(&context.seen),
-        metrics,
-        stop.clone(),
-    );
+    let health = server::serve(arguments.port, Arc::clone(&role), metrics, stop.clone());
     let admin = server::serve_admin(arguments.admin_port, level, stop.clone());
     tracing::info!(
         ?scope,
@@ -73,19 +86,48 @@ pub async fn run(arguments: Arguments) -> Result<(), Error> {
         version = env!("CARGO_PKG_VERSION"),
         "operator started"
     );
-    let controller = async {
-        controller::run(context, scope, stop.clone()).await;
-        stop.cancel();
-        Ok(())
+    let context = |client| {
+        let context = Context::new(client, arguments.pod_name.clone());
+        let context = context.with_auth_at(arguments.tenants_api_url.clone());
+        let name = arguments.operator_name.as_deref();
+        context.in_pod_of(arguments.pod_namespace.clone(), name)
     };
-    tokio::try_join!(health, admin, controller)?;
+    let controller = async {
+        let ends = (&*role, &stop);
+        let result = lead(&connections, &candidate, &scope, ends, context).await;
+        stop.cancel();
+        Ok(result?)
+    };
+    tokio::try_join!(
+        async { Ok::<_, Error>(health.await?) },
+        async { Ok(admin.await?) },
+        controller
+    )?;
     tracing::info!("operator stopped");
     Ok(())
+}
+
+/// Outside of a pod the lease is where the platforms are.
+fn candidate(arguments: &Arguments, scope: &Scope, config: &Config) -> Candidate {
+    let watched = match scope {
+        Scope::Namespaces(namespaces) => namespaces.first().cloned(),
+        Scope::Cluster | Scope::File(_) | Scope::Selector(_) => None,
+    };
+    let namespace = arguments.pod_namespace.clone().or(watched);
+    let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
+    let name = arguments.operator_name.clone();
+    Candidate::new(namespace, name, arguments.pod_name.as_deref())
 }
 
 fn scope(arguments: &Arguments, config: &Config) -> Scope {
     if arguments.all_namespaces {
         return Scope::Cluster;
+    }
+    if let Some(file) = &arguments.watch_namespaces_file {
+        return Scope::File(file.clone());
+    }
+    if let Some(labels) = &arguments.namespace_selector {
+        return Scope::Selector(labels.clone());
     }
     let named = arguments
         .watch_namespace

@@ -6,6 +6,7 @@ use super::auth::AuthError;
 use super::directory::platform_name;
 use crate::context::Context;
 use crate::error::{code, describe};
+use crate::fence::{NotHeld, Permit};
 use crate::observe::Subject;
 use crate::seen::PlatformName;
 use k8s_openapi::api::core::v1::Secret;
@@ -29,12 +30,14 @@ pub(super) struct Done {
 /// Does what the plan says, up to the first step that fails.
 pub(super) async fn apply(
     context: &Context,
+    permit: &Permit<'_>,
     tenant: &Tenant,
     subject: &Subject,
     steps: &[Step],
 ) -> Done {
     let mut hand = Hand {
         context,
+        permit,
         tenant,
         subject,
         platform: platform_name(tenant),
@@ -59,6 +62,13 @@ enum Refused {
     Api(kube::Error),
     Auth(AuthError),
     Body(serde_json::Error),
+    NotHeld(NotHeld),
+}
+
+impl From<NotHeld> for Refused {
+    fn from(error: NotHeld) -> Self {
+        Self::NotHeld(error)
+    }
 }
 
 impl From<kube::Error> for Refused {
@@ -75,6 +85,7 @@ impl From<AuthError> for Refused {
 
 struct Hand<'a> {
     context: &'a Context,
+    permit: &'a Permit<'a>,
     tenant: &'a Tenant,
     subject: &'a Subject,
     platform: PlatformName,
@@ -86,6 +97,8 @@ impl Hand<'_> {
     async fn carry_out(&mut self, step: &Step) -> Result<(), Refused> {
         let (client, auth) = (&self.context.client, &self.context.auth);
         let uid = &self.subject.uid;
+        // The requests to auth pass no fence on their way.
+        self.permit.check()?;
         match step {
             Step::AddFinalizer => self.patch_finalizers(&self.adding()).await?,
             Step::Provision(wish) => {
@@ -222,6 +235,7 @@ fn failure(refused: Refused) -> (Failure, Option<Duration>) {
     match refused {
         Refused::Api(error) => (Failure::Transient(describe(&error)), None),
         Refused::Body(error) => (Failure::Transient(error.to_string()), None),
+        Refused::NotHeld(error) => (Failure::Transient(error.to_string()), None),
         Refused::Auth(AuthError::OwnerTaken) => (Failure::OwnerTaken, None),
         Refused::Auth(AuthError::Refused(text)) => (Failure::Refused(text), None),
         Refused::Auth(error) => {

@@ -19,6 +19,7 @@ use operator_core::tenant::{ABANDON_ANNOTATION, OWNER_OF};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::directory::{Directory, TenantName};
 use super::reconcile::{Primary, error_policy, reconcile};
@@ -36,7 +37,8 @@ pub(crate) async fn run_in(context: Arc<Context>, place: Place, stop: Cancellati
     let triggered = context.directory.listen();
     let (store, writer) = reflector::store();
     let primaries = primaries(Arc::clone(&context), place.clone(), writer);
-    let secrets = tokio::spawn(follow_secrets(Arc::clone(&context), place));
+    let secrets = follow_secrets(Arc::clone(&context), place);
+    let _secrets = AbortOnDropHandle::new(tokio::spawn(secrets));
     let queue = stream::select(primaries, requests(triggered)).take_until(stop.cancelled_owned());
     applier(
         |tenant, context: Arc<Context>| {
@@ -55,7 +57,6 @@ pub(crate) async fn run_in(context: Arc<Context>, place: Place, stop: Cancellati
     )
     .for_each(async |result| note(&result))
     .await;
-    secrets.abort();
 }
 
 /// The Tenants that changed in what concerns us: their status does not.

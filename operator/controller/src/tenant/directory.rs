@@ -17,7 +17,8 @@ use operator_core::tenant::PlatformFact;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
-use super::roll::{Place, Roll};
+use super::roll::{Change, InNamespace as _, Place, Roll};
+use super::tenant_index::TenantIndex;
 use crate::seen::PlatformName;
 
 /// As long as the first lists of a large cluster take on a slow API server.
@@ -72,6 +73,7 @@ impl Default for Directory {
 struct State {
     platforms: Roll<PlatformName, Known>,
     tenants: Roll<TenantName, Entry>,
+    index: TenantIndex,
     listeners: Vec<mpsc::UnboundedSender<TenantName>>,
 }
 
@@ -81,6 +83,18 @@ impl Directory {
         let mut state = self.state();
         state.platforms.listed.insert(place.clone(), false);
         state.tenants.listed.insert(place.clone(), false);
+    }
+
+    /// Forgets a place that is not watched any more.
+    pub fn leave(&self, place: &Place) {
+        let mut state = self.state();
+        state.platforms.leave(place);
+        for Change { name, before } in state.tenants.leave(place) {
+            let before = before.map(|one| (one.platform, one.email));
+            state.index.replace(&name, before, None);
+        }
+        drop(state);
+        self.lists.send_replace(());
     }
 
     /// Waits until every announced watch has listed once.
@@ -117,47 +131,51 @@ impl Directory {
 
     /// Takes in what a watch of the platforms says; one that cannot be read is not ready.
     pub fn platform_seen(&self, place: &Place, event: &Event<DeserializeGuard<CreatorPlatform>>) {
-        let changed = self.state().platforms.absorb(place, event, |platform| {
+        let mut state = self.state();
+        let changed = state.platforms.absorb(place, event, |platform| {
             let name = PlatformName {
                 namespace: platform.namespace()?,
                 name: platform.name_any(),
             };
             Some((name, known(platform.0.as_ref().ok())))
         });
-        let state = self.state();
-        for platform in changed {
+        for Change { name: platform, .. } in changed {
             let waits = match state.platforms.entries.get(&platform) {
                 Some(known) => known.fact != PlatformFact::NotReady,
                 None => true,
             };
             // Who is provisioned is looked at again in time; who waits for it is woken now.
-            let of_it = state.tenants.entries.iter();
-            for (tenant, _) in of_it.filter(|(_, one)| waits && one.platform == platform) {
-                state.trigger(tenant);
+            if waits {
+                let of_it = state.index.of_platform(&platform);
+                of_it.for_each(|tenant| state.trigger(tenant));
             }
         }
+        drop(state);
         self.lists.send_replace(());
     }
 
     /// Takes in what a watch of the Tenants says.
     pub fn tenant_seen(&self, place: &Place, event: &Event<DeserializeGuard<Tenant>>) {
         let mut state = self.state();
-        let before = match event {
-            Event::Delete(tenant) => state.tenants.entries.get(&name_of(tenant)).cloned(),
-            _ => None,
-        };
-        if let Event::Delete(tenant) = event {
+        let mut changed = match event {
             // Also one that cannot be read any more.
-            state.tenants.entries.remove(&name_of(tenant));
-        }
-        state.tenants.absorb(place, event, |tenant| {
+            Event::Delete(tenant) => state.tenants.remove(&name_of(tenant)).into_iter().collect(),
+            _ => Vec::new(),
+        };
+        changed.extend(state.tenants.absorb(place, event, |tenant| {
             Some((name_of(tenant), entry(tenant)?))
-        });
-        // An address is free again, perhaps: whoever waits for it looks.
-        if let Some(gone) = before {
-            let same = |one: &Entry| one.platform == gone.platform && one.email == gone.email;
-            let heirs = state.tenants.entries.iter().filter(|(_, one)| same(one));
-            heirs.for_each(|(tenant, _)| state.trigger(tenant));
+        }));
+        for Change { name, before } in changed {
+            let State { tenants, index, .. } = &mut *state;
+            let now = tenants.entries.get(&name);
+            let owner = |one: &Entry| (one.platform.clone(), one.email.clone());
+            index.replace(&name, before.as_ref().map(owner), now.map(owner));
+            // An address is free again, perhaps: whoever waits for it looks.
+            let is_gone = now.is_none();
+            if let Some(gone) = before.filter(|_| is_gone) {
+                let heirs = state.index.of_owner(&gone.platform, &gone.email);
+                heirs.for_each(|tenant| state.trigger(tenant));
+            }
         }
         drop(state);
         self.lists.send_replace(());
@@ -206,49 +224,39 @@ impl Directory {
             name: tenant.name_any(),
         };
         let mine = state.tenants.entries.get(&own)?;
-        let rival = |(name, one): &(&TenantName, &Entry)| {
+        let is_rival = |name: &&TenantName| {
+            let older = |one: &Entry| one.age < mine.age;
             **name != own
-                && one.platform == mine.platform
-                && one.email == mine.email
-                && one.age < mine.age
+                && state.tenants.entries.get(*name).is_some_and(older)
                 && state.admits(&mine.platform, &name.namespace)
         };
-        let mut all = state.tenants.entries.iter();
-        all.find(rival)
-            .map(|(name, _)| format!("{}/{}", name.namespace, name.name))
+        let mut same_owner = state.index.of_owner(&mine.platform, &mine.email);
+        same_owner
+            .find(is_rival)
+            .map(|name| format!("{}/{}", name.namespace, name.name))
     }
 
     /// The UIDs of a platform's Tenants.
     pub fn uids_of(&self, platform: &PlatformName) -> Vec<String> {
         let state = self.state();
-        let of_it = state.tenants.entries.values();
+        let of_it = state.index.of_platform(platform);
         of_it
-            .filter(|one| one.platform == *platform)
-            .map(|one| one.uid.clone())
+            .filter_map(|name| Some(state.tenants.entries.get(name)?.uid.clone()))
             .collect()
     }
 
     /// The Tenants of a platform that it lets in; none before all are known that can be.
     pub fn count(&self, platform: &PlatformName) -> Option<TenantCount> {
         let is_settled = self.is_complete() || Instant::now() >= self.late;
-        is_settled.then(|| {
-            let counts = self.counts();
-            counts.get(platform).copied().unwrap_or_default()
-        })
+        is_settled.then(|| self.state().count(platform))
     }
 
-    /// The Tenants of every platform.
-    pub fn counts(&self) -> BTreeMap<PlatformName, TenantCount> {
+    /// The Tenants of every platform of a place that has one.
+    pub fn counts(&self, place: &Place) -> BTreeMap<PlatformName, TenantCount> {
         let state = self.state();
-        let mut counts: BTreeMap<PlatformName, TenantCount> = BTreeMap::new();
-        for (name, one) in &state.tenants.entries {
-            if state.admits(&one.platform, &name.namespace) {
-                let count = counts.entry(one.platform.clone()).or_default();
-                count.total += 1;
-                count.ready += i32::from(one.ready);
-            }
-        }
-        counts
+        let here = state.index.platforms().filter(|name| name.is_in(place));
+        let counts = here.map(|platform| (platform.clone(), state.count(platform)));
+        counts.filter(|(_, count)| count.total > 0).collect()
     }
 
     fn is_complete(&self) -> bool {
@@ -272,6 +280,19 @@ impl State {
             // A listener that is gone has nothing to look at.
             let _ = listener.send(tenant.clone());
         }
+    }
+
+    fn count(&self, platform: &PlatformName) -> TenantCount {
+        let mut count = TenantCount::default();
+        for name in self.index.of_platform(platform) {
+            if self.admits(platform, &name.namespace)
+                && let Some(one) = self.tenants.entries.get(name)
+            {
+                count.total += 1;
+                count.ready += i32::from(one.ready);
+            }
+        }
+        count
     }
 
     fn admits(&self, platform: &PlatformName, namespace: &String) -> bool {

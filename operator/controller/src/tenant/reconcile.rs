@@ -7,6 +7,7 @@ use kube::ResourceExt as _;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use operator_core::api::Tenant;
+use operator_core::lease::CLAIM;
 use operator_core::tenant::plan::VerdictKind;
 use operator_core::tenant::status::Failure;
 use operator_core::tenant::{Facts, Outcome, TenantPlan, plan};
@@ -15,8 +16,10 @@ use tokio::time::timeout;
 use super::apply::{Done, apply, has_ended};
 use super::observe::observe;
 use super::report::report;
+use crate::claims::Refused;
 use crate::context::Context;
 use crate::error::Error;
+use crate::fence::Permit;
 use crate::observe::Subject;
 use crate::random;
 use crate::reconcile::unparsable;
@@ -60,37 +63,53 @@ pub(super) fn error_policy(tenant: Arc<Primary>, _: &Error, context: Arc<Context
 }
 
 async fn look_at(tenant: &Primary, context: &Context) -> Result<Look, Error> {
+    let namespace = tenant.namespace().ok_or(Error::NotStored)?;
+    let permit = match context.permit(&namespace).await {
+        Ok(permit) => permit,
+        Err(Refused::Other(_)) => return Ok(claimed_by_another()),
+        Err(refused) => return Err(refused.into()),
+    };
     match &tenant.0 {
-        Ok(tenant) => look(tenant, context).await,
+        Ok(tenant) => look(tenant, context, &permit).await,
         Err(bad) => {
             let invalid = unparsable(&bad.error);
-            report(context, tenant, None, &Outcome::Invalid(&invalid)).await?;
+            let outcome = Outcome::Invalid(&invalid);
+            report(context, &permit, tenant, None, &outcome).await?;
             Ok(rest(context, "unparsable", 0))
         }
     }
 }
 
-async fn look(tenant: &Tenant, context: &Context) -> Result<Look, Error> {
+fn claimed_by_another() -> Look {
+    Look {
+        outcome: "claimed",
+        writes: 0,
+        next: random::spread(CLAIM.retry),
+    }
+}
+
+async fn look(tenant: &Tenant, context: &Context, permit: &Permit<'_>) -> Result<Look, Error> {
     let subject = Subject::of(tenant)?;
     let previous = tenant.status.as_ref();
     let facts = match observe(context, tenant, &subject).await {
         Ok(facts) => facts,
         Err(error) => {
             let outcome = Outcome::Unobserved(&error.to_string());
-            report(context, tenant, previous, &outcome).await?;
+            report(context, permit, tenant, previous, &outcome).await?;
             return Err(error);
         }
     };
     if let Err(invalid) = operator_core::resolve::resolve_tenant(tenant) {
-        report(context, tenant, previous, &Outcome::Invalid(&invalid)).await?;
+        let outcome = Outcome::Invalid(&invalid);
+        report(context, permit, tenant, previous, &outcome).await?;
         return Ok(rest(context, "invalid", 0));
     }
     let plan = plan(tenant, &facts);
-    let done = apply(context, tenant, &subject, &plan.steps).await;
+    let done = apply(context, permit, tenant, &subject, &plan.steps).await;
     log_conflict(&subject, &facts, &done);
     if !done.applied.released {
         let outcome = Outcome::Applied(&facts, &plan.verdict, &done.applied);
-        report(context, tenant, previous, &outcome).await?;
+        report(context, permit, tenant, previous, &outcome).await?;
     }
     Ok(next_look(context, &subject, &plan, &done))
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::error::Error;
+use crate::fence::Permit;
 use crate::observe::Subject;
 use crate::report::announce;
 
@@ -18,6 +19,7 @@ use crate::report::announce;
 /// read when, and only when, there seems to be a difference.
 pub(super) async fn report<K>(
     context: &Context,
+    permit: &Permit<'_>,
     tenant: &K,
     previous: Option<&TenantStatus>,
     outcome: &Outcome<'_>,
@@ -43,7 +45,7 @@ where
     if present.as_ref() == Some(&next) {
         return Ok(());
     }
-    write(&api, &subject, &next).await?;
+    write(permit, &api, &subject, &next).await?;
     let known = present
         .as_ref()
         .map_or(&[][..], |status| &status.conditions);
@@ -52,7 +54,12 @@ where
 }
 
 /// The UID keeps this status off a Tenant that was made anew under the same name.
-async fn write(api: &Api<Tenant>, subject: &Subject, status: &TenantStatus) -> Result<(), Error> {
+async fn write(
+    _permit: &Permit<'_>,
+    api: &Api<Tenant>,
+    subject: &Subject,
+    status: &TenantStatus,
+) -> Result<(), Error> {
     let body = json!({
         "apiVersion": Tenant::api_version(&()),
         "kind": Tenant::kind(&()),

@@ -28,6 +28,12 @@ impl<K, V> Default for Roll<K, V> {
     }
 }
 
+/// An entry that changed, and what it was before; what it is now stands among the entries.
+pub(super) struct Change<K, V> {
+    pub(super) name: K,
+    pub(super) before: Option<V>,
+}
+
 /// Names that carry their namespace.
 pub(super) trait InNamespace {
     fn is_in(&self, place: &Place) -> bool;
@@ -54,13 +60,31 @@ impl<K: Clone + Eq + Hash + InNamespace, V: PartialEq> Roll<K, V> {
         places.all(|(place, listed)| *listed || !covers(place))
     }
 
-    /// Takes in an event; answers whose line is another one now.
+    /// Forgets a place that is not watched any more; answers what was there.
+    pub(super) fn leave(&mut self, place: &Place) -> Vec<Change<K, V>> {
+        self.listed.remove(place);
+        self.relisting.remove(place);
+        let here = self.entries.keys().filter(|name| name.is_in(place));
+        let here: Vec<K> = here.cloned().collect();
+        here.iter().filter_map(|name| self.remove(name)).collect()
+    }
+
+    /// Removes an entry by its name alone, also one that cannot be read any more.
+    pub(super) fn remove(&mut self, name: &K) -> Option<Change<K, V>> {
+        let before = self.entries.remove(name)?;
+        Some(Change {
+            name: name.clone(),
+            before: Some(before),
+        })
+    }
+
+    /// Takes in an event; answers which entries are others now.
     pub(super) fn absorb<T>(
         &mut self,
         place: &Place,
         event: &Event<T>,
         line: impl Fn(&T) -> Option<(K, V)>,
-    ) -> Vec<K> {
+    ) -> Vec<Change<K, V>> {
         match event {
             Event::Init => {
                 self.relisting.insert(place.clone(), HashSet::new());
@@ -76,25 +100,21 @@ impl<K: Clone + Eq + Hash + InNamespace, V: PartialEq> Roll<K, V> {
                 if self.entries.get(&name) == Some(&value) {
                     return Vec::new();
                 }
-                self.entries.insert(name.clone(), value);
-                vec![name]
+                let before = self.entries.insert(name.clone(), value);
+                vec![Change { name, before }]
             }
             Event::InitDone => {
                 let listed = self.relisting.remove(place).unwrap_or_default();
                 let gone = |name: &&K| name.is_in(place) && !listed.contains(*name);
                 let gone: Vec<K> = self.entries.keys().filter(gone).cloned().collect();
-                for name in &gone {
-                    self.entries.remove(name);
-                }
                 self.listed.insert(place.clone(), true);
-                gone
+                gone.iter().filter_map(|name| self.remove(name)).collect()
             }
             Event::Delete(object) => {
                 let Some((name, _)) = line(object) else {
                     return Vec::new();
                 };
-                self.entries.remove(&name);
-                vec![name]
+                self.remove(&name).into_iter().collect()
             }
         }
     }

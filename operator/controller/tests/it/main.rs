@@ -8,6 +8,9 @@
 )]
 
 mod auth;
+mod leader;
+#[path = "../../../core/tests/it/schema_values.rs"]
+mod schema_values;
 mod server;
 mod stand_in;
 mod tenants;
@@ -27,6 +30,7 @@ mod test_drift;
 mod test_faults;
 mod test_footprint;
 mod test_invalid;
+mod test_leader;
 mod test_lost_event;
 mod test_namespaces;
 mod test_plugin;
@@ -38,3 +42,4 @@ mod test_tenant_bench;
 mod test_tenant_crash;
 mod test_tenant_faults;
 mod test_tenants;
+mod test_walks;

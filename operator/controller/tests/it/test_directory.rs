@@ -1,5 +1,7 @@
 //! What a Tenant learns of its platform, by what the watches have seen.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher::Event;
 use operator::seen::PlatformName;
@@ -133,4 +135,94 @@ fn a_tenant_that_cannot_be_read_any_more_leaves_the_directory_when_it_is_deleted
     assert!(broken.0.is_err());
     directory.tenant_seen(&place(HOME), &Event::Delete(broken));
     assert_eq!(directory.uids_of(&demo), Vec::<String>::new());
+}
+
+/// A Tenant of one of two platforms, with one of three owners and one of three ages.
+fn some_tenant(name: u64, random: u64) -> DeserializeGuard<Tenant> {
+    let mut body = tenant(HOME);
+    body["metadata"]["name"] = json!(format!("tenant-{name}"));
+    body["metadata"]["uid"] = json!(format!("uid-{name}"));
+    let day = 1 + random % 3;
+    body["metadata"]["creationTimestamp"] = json!(format!("2026-01-0{day}T00:00:00Z"));
+    body["spec"]["platformRef"]["name"] = json!(format!("platform-{}", random / 3 % 2));
+    let owner = random / 6 % 3;
+    body["spec"]["owner"]["email"] = json!(format!("owner-{owner}@example.org"));
+    serde_json::from_value(body).unwrap()
+}
+
+/// What the directory should answer, by passing over all.
+fn expected_rivals(all: &BTreeMap<String, Tenant>, one: &Tenant) -> BTreeSet<String> {
+    let age = |tenant: &Tenant| {
+        let created = tenant.metadata.creation_timestamp.clone().unwrap().0;
+        (created, tenant.metadata.uid.clone().unwrap())
+    };
+    let older = all.values().filter(|other| {
+        other.spec.platform_ref.name == one.spec.platform_ref.name
+            && other.spec.owner.email == one.spec.owner.email
+            && age(other) < age(one)
+    });
+    older
+        .map(|other| format!("{HOME}/{}", other.metadata.name.clone().unwrap()))
+        .collect()
+}
+
+/// Whatever comes and goes, the indexes answer as a search through everything would.
+#[test]
+fn tenants_are_found_by_platform_and_owner_whatever_comes_and_goes() {
+    let directory = directory(Vec::new());
+    let here = place(HOME);
+    let mut all: BTreeMap<String, Tenant> = BTreeMap::new();
+    let mut random = 1_u64;
+    for _ in 0..2_000 {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let (name, drawn) = ((random >> 33) % 12, random >> 40);
+        let seen = some_tenant(name, drawn);
+        let parsed = seen.0.clone().unwrap();
+        let key = parsed.metadata.name.clone().unwrap();
+        match drawn % 7 {
+            0 => {
+                all.remove(&key);
+                directory.tenant_seen(&here, &Event::Delete(seen));
+            }
+            // A list in which only this one is left.
+            1 => {
+                all = BTreeMap::from([(key, parsed)]);
+                directory.tenant_seen(&here, &Event::Init);
+                directory.tenant_seen(&here, &Event::InitApply(seen));
+                directory.tenant_seen(&here, &Event::InitDone);
+            }
+            _ => {
+                all.insert(key, parsed);
+                directory.tenant_seen(&here, &Event::Apply(seen));
+            }
+        }
+        for number in 0..2 {
+            let platform = PlatformName {
+                namespace: HOME.to_owned(),
+                name: format!("platform-{number}"),
+            };
+            let of_it = all
+                .values()
+                .filter(|one| one.spec.platform_ref.name == platform.name);
+            let mut expected: Vec<String> =
+                of_it.filter_map(|one| one.metadata.uid.clone()).collect();
+            let counted = directory.counts(&here).get(&platform).copied();
+            let counted = counted.unwrap_or_default().total;
+            assert_eq!(usize::try_from(counted).unwrap(), expected.len());
+            let mut found = directory.uids_of(&platform);
+            found.sort();
+            expected.sort();
+            assert_eq!(found, expected);
+        }
+        for one in all.values() {
+            let expected = expected_rivals(&all, one);
+            let found = directory.rival_of(one);
+            assert_eq!(found.is_some(), !expected.is_empty());
+            assert!(found.is_none_or(|rival| expected.contains(&rival)));
+        }
+    }
+    directory.leave(&here);
+    assert!(directory.counts(&here).is_empty());
 }

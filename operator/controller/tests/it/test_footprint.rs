@@ -1,5 +1,5 @@
-//! What the operator needs of memory, idle and with many platforms: measured, then printed. A
-//! hundred platforms in `make test-exhaustive`, fewer in `make test`.
+//! What the operator needs of memory and of reads, idle and with many platforms: measured, then
+//! printed. A thousand platforms in `make test-exhaustive`, fewer in `make test`.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -8,22 +8,39 @@ use std::time::{Duration, Instant};
 use shared_testkit::Sample;
 use tokio::time::sleep;
 
+use crate::wire::Call;
 use crate::world::{PATIENCE, World, sample};
 
 /// A debug build needs more than a release build; `OPERATOR_BINARY` names one of those.
 const IDLE_MAX_MIB: f64 = 60.0;
 const FULL_MAX_MIB: f64 = 100.0;
+const LIVE_MAX_MIB: f64 = 200.0;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a Kubernetes API: make test"]
 async fn suspended_platforms_need_little_memory() {
-    let count = Sample::from_env().size(25, 100);
+    let count = Sample::from_env().size(25, 1000);
     let world = World::bare("footprint").await;
     let operator = Process::start(&world);
     let ready = operator.until_ready().await;
     sleep(Duration::from_secs(2)).await;
     let idle = operator.resident_mib();
     let began = Instant::now();
+    suspend_many(&world, count).await;
+    let took = began.elapsed();
+    sleep(Duration::from_secs(2)).await;
+    let full = operator.resident_mib();
+    println!(
+        "measured: {}: ready after {ready:?}; idle {idle:.1} MiB; \
+         {count} suspended platforms {full:.1} MiB, planned within {took:?} of the first apply",
+        operator.binary.display()
+    );
+    assert!(idle < IDLE_MAX_MIB, "{idle} MiB idle");
+    assert!(full < FULL_MAX_MIB, "{full} MiB with {count} platforms");
+}
+
+/// Applies suspended platforms, and waits until all are planned.
+async fn suspend_many(world: &World, count: usize) {
     for number in 0..count {
         let mut platform = sample("minimal");
         platform["metadata"]["name"] = format!("p{number}").into();
@@ -39,16 +56,69 @@ async fn suspended_platforms_need_little_memory() {
         };
         world.until(&format!("p{number}"), "planned", planned).await;
     }
+}
+
+/// Whether a call reads one object.
+fn reads_one(call: &Call) -> bool {
+    let parts: Vec<_> = call.path.split('/').collect();
+    let namespaced = parts.iter().position(|part| *part == "namespaces");
+    let after = namespaced.map_or(0, |place| parts.len() - place - 2);
+    call.method == http::Method::GET && after > 1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Kubernetes API: make test"]
+async fn a_restart_reads_a_suspended_platform_once_and_writes_nothing() {
+    let count = Sample::from_env().size(25, 1000);
+    let world = World::bare("restart").await;
+    let before = world.operator();
+    suspend_many(&world, count).await;
+    world.until_quiet(&before).await;
+    before.stop().await;
+    let began = Instant::now();
+    let operator = world.operator();
+    let platforms = "/creatorplatforms/";
+    let all_read = async || {
+        let calls = operator.calls.all();
+        let read = calls.iter().filter(|call| call.path.contains(platforms));
+        (read.count() >= count).then_some(())
+    };
+    world.until_some("all reconciled", all_read).await;
     let took = began.elapsed();
+    world.until_quiet(&operator).await;
+    let calls = operator.calls.all();
+    let reads = calls.iter().filter(|call| reads_one(call)).count();
+    println!(
+        "measured: {count} suspended platforms reconciled {took:?} after a start, {reads} GETs"
+    );
+    assert!(operator.calls.writes().is_empty());
+    assert!(reads <= count, "{reads} reads of {count} platforms");
+    operator.stop().await;
+}
+
+/// What a platform that is not suspended adds: each has some 60 objects.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Kubernetes API: make test"]
+async fn live_platforms_need_little_memory() {
+    let count = Sample::from_env().size(3, 200);
+    let world = World::bare("live").await;
+    let _stand_in = world.stand_in();
+    let operator = Process::start(&world);
+    operator.until_ready().await;
+    sleep(Duration::from_secs(2)).await;
+    let idle = operator.resident_mib();
+    for number in 0..count {
+        let mut platform = sample("minimal");
+        platform["metadata"]["name"] = format!("p{number}").into();
+        world.apply(&platform).await;
+    }
+    for number in 0..count {
+        world.until_ready(&format!("p{number}")).await;
+    }
     sleep(Duration::from_secs(2)).await;
     let full = operator.resident_mib();
-    println!(
-        "measured: {}: ready after {ready:?}; idle {idle:.1} MiB; \
-         {count} suspended platforms {full:.1} MiB, planned within {took:?} of the first apply",
-        operator.binary.display()
-    );
-    assert!(idle < IDLE_MAX_MIB, "{idle} MiB idle");
-    assert!(full < FULL_MAX_MIB, "{full} MiB with {count} platforms");
+    println!("measured: idle {idle:.1} MiB; {count} live platforms {full:.1} MiB");
+    assert!(full < LIVE_MAX_MIB, "{full} MiB with {count} platforms");
 }
 
 /// The operator as a process of its own.

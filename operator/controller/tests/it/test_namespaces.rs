@@ -1,13 +1,16 @@
 //! A shared cluster: namespaces that come and go, and what they refuse.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, ResourceQuota};
-use kube::api::{Api, DeleteParams, PostParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use operator::context::Context;
 use operator::controller::{Scope, run};
+use operator::seen::PlatformName;
+use operator_core::object::Kind;
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::server;
@@ -38,6 +41,82 @@ async fn a_namespace_that_is_gone_does_not_keep_another_from_being_served() {
         .await
         .expect("it did not stop")
         .unwrap();
+}
+
+/// Labels a namespace, or takes the label away.
+async fn label(world: &World, value: Option<&str>) {
+    let namespaces: Api<Namespace> = Api::all(world.client.clone());
+    let labels = json!({"metadata": {"labels": {"test/watch": value}}});
+    let merge = Patch::Merge(&labels);
+    namespaces
+        .patch(&world.namespace, &PatchParams::default(), &merge)
+        .await
+        .unwrap();
+}
+
+/// Serves the namespace, leaves it, and writes nothing in it before and after.
+async fn comes_and_goes(world: &World, scope: Scope, change: impl AsyncFn(bool)) {
+    let _stand_in = world.stand_in();
+    let context = Arc::new(Context::new(server::client(&world.config), None));
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(run(Arc::clone(&context), scope, stop.clone()));
+    let name = world.apply_sample("minimal").await;
+    sleep(Duration::from_secs(2)).await;
+    let platform = world.platforms().get(&name).await.unwrap();
+    assert!(platform.status.is_none(), "{:?}", platform.status);
+    change(true).await;
+    world.until_ready(&name).await;
+    change(false).await;
+    let platform = PlatformName {
+        namespace: world.namespace.clone(),
+        name: name.clone(),
+    };
+    let left = async || context.seen.objects(&platform).is_empty().then_some(());
+    world.until_some("the namespace left", left).await;
+    let auth = json!({"spec": {"services": {"auth": {"replicas": 3}}}});
+    world.merge(&name, auth).await;
+    sleep(Duration::from_secs(2)).await;
+    let deployments = world.api(Kind::Deployment);
+    let found = deployments.get(&format!("{name}-auth")).await.unwrap();
+    assert_ne!(found.data["spec"]["replicas"], 3);
+    // Once more, without a restart.
+    change(true).await;
+    let applied = async || {
+        let found = deployments.get(&format!("{name}-auth")).await.ok()?;
+        (found.data["spec"]["replicas"] == 3).then_some(())
+    };
+    world.until_some("the change applied", applied).await;
+    stop.cancel();
+    timeout(PATIENCE, task)
+        .await
+        .expect("it did not stop")
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Kubernetes API: make test"]
+async fn namespaces_are_served_by_their_labels_as_these_come_and_go() {
+    let world = World::bare("labelled").await;
+    let wanted = world.namespace.clone();
+    let scope = Scope::Selector(format!("test/watch={wanted}"));
+    comes_and_goes(&world, scope, async |on| {
+        label(&world, on.then_some(wanted.as_str())).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Kubernetes API: make test"]
+async fn a_changed_list_of_namespaces_needs_no_restart() {
+    let world = World::bare("listed").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("namespaces");
+    std::fs::write(&file, "").unwrap();
+    comes_and_goes(&world, Scope::File(file.clone()), async |on| {
+        let list = if on { world.namespace.as_str() } else { "" };
+        std::fs::write(&file, list).unwrap();
+    })
+    .await;
 }
 
 /// What a quota refuses never becomes a pod, so that no pod can say it.

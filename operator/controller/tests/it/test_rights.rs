@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::server;
-use crate::wire::{Call, Fault};
+use crate::wire::Call;
 use crate::world::{Operator, World};
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -28,7 +28,7 @@ async fn the_rights_that_the_chart_grants_suffice_and_none_is_left_over() {
     let mut config = world.config.clone();
     config.auth_info.impersonate = Some(account);
     until_granted(&world, &server::client(&config)).await;
-    let operator = world.operator_as(&config, Fault::None);
+    let operator = world.replica_as(&config, "creator-operator");
     let name = world.apply_everything().await;
     world.until_ready(&name).await;
     // Without these sections their objects are pruned.
@@ -130,7 +130,9 @@ async fn relabel_a_secret(world: &World, platform: &str) {
 /// A verb on a resource of a group.
 pub(crate) type Right = (String, String, &'static str);
 
-const VERBS: [&str; 6] = ["get", "list", "watch", "create", "patch", "delete"];
+const VERBS: [&str; 7] = [
+    "get", "list", "watch", "create", "update", "patch", "delete",
+];
 
 /// What only Tenants need; a test of theirs uses it.
 pub(crate) fn for_tenants() -> BTreeSet<Right> {
@@ -154,7 +156,7 @@ pub(crate) fn used(operator: &Operator) -> BTreeSet<Right> {
     operator.calls.all().iter().flat_map(used_by).collect()
 }
 
-/// What the Role of the chart grants.
+/// What the Roles of the chart grant.
 fn granted(objects: &[Value]) -> BTreeSet<Right> {
     let words = |list: &Value| -> Vec<String> {
         let words = list.as_array().unwrap().iter();
@@ -162,12 +164,9 @@ fn granted(objects: &[Value]) -> BTreeSet<Right> {
             .map(|word| word.as_str().unwrap().to_owned())
             .collect()
     };
-    let role = objects
-        .iter()
-        .find(|object| object["kind"] == "Role")
-        .unwrap();
+    let roles = objects.iter().filter(|object| object["kind"] == "Role");
     let mut rights = BTreeSet::new();
-    for rule in role["rules"].as_array().unwrap() {
+    for rule in roles.flat_map(|role| role["rules"].as_array().unwrap()) {
         for group in words(&rule["apiGroups"]) {
             for resource in words(&rule["resources"]) {
                 for verb in words(&rule["verbs"]) {
@@ -207,6 +206,7 @@ fn used_by(call: &Call) -> Vec<Right> {
         ("PATCH", _) if call.status == 201 => &["patch", "create"],
         ("PATCH", _) => &["patch"],
         ("POST", _) => &["create"],
+        ("PUT", _) => &["update"],
         ("DELETE", _) => &["delete"],
         _ => &[],
     };

@@ -271,11 +271,11 @@ impl World {
     }
 
     async fn until_silent_for(&self, operator: &Operator, span: Duration) {
-        let mut before = operator.calls.all().len();
+        let mut before = operator.work().len();
         let quiet = async {
             loop {
                 sleep(span).await;
-                let now = operator.calls.all().len();
+                let now = operator.work().len();
                 if now == before {
                     return;
                 }

@@ -10,7 +10,10 @@
 
 mod fixtures;
 mod golden;
+mod lease_model;
 mod nginx;
+mod schema_values;
+mod schema_walk;
 mod server_model;
 mod test_backups;
 mod test_convergence;
@@ -19,6 +22,7 @@ mod test_data_policy;
 mod test_gateway;
 mod test_goodbye;
 mod test_issuer;
+mod test_lease;
 mod test_model_servers;
 mod test_needs;
 mod test_network;
@@ -31,6 +35,7 @@ mod test_reference;
 mod test_refusals;
 mod test_rules;
 mod test_samples;
+mod test_schema_walk;
 mod test_start;
 mod test_status;
 mod test_store_versions;

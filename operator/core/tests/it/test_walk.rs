@@ -159,7 +159,7 @@ fn apply(edit: &Edit, platform: &mut CreatorPlatform, world: &mut World) {
 }
 
 /// The live body of the n-th workload.
-fn running(world: &mut World, index: usize) -> Option<&mut Value> {
+pub(crate) fn running(world: &mut World, index: usize) -> Option<&mut Value> {
     let objects = world.observed.objects.iter_mut();
     let mut workloads =
         objects.filter(|(key, _)| matches!(key.kind, Kind::Deployment | Kind::StatefulSet));
@@ -187,7 +187,7 @@ fn comparable(world: &World) -> BTreeMap<ObjectKey, Value> {
 }
 
 /// The objects in which two worlds differ.
-fn divergences(one: &World, other: &World) -> Vec<String> {
+pub(crate) fn divergences(one: &World, other: &World) -> Vec<String> {
     let (one, other) = (comparable(one), comparable(other));
     let keys: BTreeSet<&ObjectKey> = one.keys().chain(other.keys()).collect();
     let differing = keys
@@ -198,7 +198,7 @@ fn divergences(one: &World, other: &World) -> Vec<String> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: walks(),
+        cases: cases(12),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
@@ -227,9 +227,9 @@ proptest! {
 }
 
 /// `PROPTEST_CASES` asks for more, as the long run in CI does.
-fn walks() -> u32 {
+pub(crate) fn cases(usual: u32) -> u32 {
     let asked = std::env::vars_os().find(|(key, _)| key == "PROPTEST_CASES");
     asked
         .and_then(|(_, value)| value.to_str()?.parse().ok())
-        .unwrap_or(12)
+        .unwrap_or(usual)
 }

@@ -27,6 +27,8 @@ pub(crate) struct World {
     pub(crate) admission: Vec<Admission>,
     /// Workloads and Jobs that do not become ready, or fail, from now on.
     pub(crate) broken: BTreeSet<ObjectKey>,
+    /// Workloads and Jobs whose controllers do nothing yet, and for how many steps.
+    pub(crate) slow: BTreeMap<ObjectKey, usize>,
     /// The fewest replicas that a Deployment ever had since this was cleared.
     pub(crate) fewest: BTreeMap<ObjectKey, i64>,
     version: u64,
@@ -76,7 +78,7 @@ impl World {
         self.carry_out(&resolved(platform))
     }
 
-    fn carry_out(&mut self, resolved: &Resolved) -> Plan {
+    pub(crate) fn carry_out(&mut self, resolved: &Resolved) -> Plan {
         let planned = plan(resolved, &self.observed);
         for step in planned.steps() {
             match step {
@@ -218,6 +220,10 @@ impl World {
             let View::Body(body) = &mut live.view else {
                 continue;
             };
+            if let Some(steps) = self.slow.get_mut(key).filter(|steps| **steps > 0) {
+                *steps -= 1;
+                continue;
+            }
             if let Some(status) = settled(key, body, self.broken.contains(key)) {
                 body["status"] = status;
             }
@@ -247,6 +253,27 @@ impl World {
                 body["spec"]["replicas"] = json!(scaled);
                 live.owns_replicas = false;
             }
+        }
+    }
+
+    /// The n-th autoscaler asks for another number of replicas, within its bounds.
+    pub(crate) fn scale(&mut self, index: usize, replicas: i64) {
+        let mut scalers = self.bodies.iter();
+        let scaler = scalers
+            .by_ref()
+            .filter(|(key, _)| key.kind == Kind::HorizontalPodAutoscaler)
+            .nth(index);
+        let Some((key, scaler)) = scaler else {
+            return;
+        };
+        let bound = |field: &str| scaler["spec"][field].as_i64().unwrap_or(1);
+        let replicas = replicas.clamp(bound("minReplicas"), bound("maxReplicas"));
+        let target = ObjectKey::new(Kind::Deployment, key.name.clone());
+        if let Some(live) = self.observed.objects.get_mut(&target)
+            && let View::Body(body) = &mut live.view
+        {
+            body["spec"]["replicas"] = json!(replicas);
+            live.owns_replicas = false;
         }
     }
 
