@@ -25,6 +25,7 @@ mod test_permits;
 mod test_pool;
 mod test_pooler;
 mod test_privacy;
+mod test_restore;
 mod test_retention;
 mod test_revocation;
 mod test_revocation_loss;

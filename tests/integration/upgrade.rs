@@ -10,15 +10,16 @@ use std::str::FromStr as _;
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
-use shared_config::Service;
+use shared_config::{Service, keys};
 use shared_testkit::{Stores, TestDatabase};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+pub(crate) use self::fixture::Account;
 pub(crate) use self::fixture::DocumentState;
-use self::fixture::{Account, Fixture};
+use self::fixture::Fixture;
 pub(crate) use self::vectors::lose as lose_vectors;
 use crate::own_redis::OwnRedis;
 use crate::processes::Processes;
@@ -104,6 +105,32 @@ impl Restored {
 }
 
 impl Upgraded {
+    /// Ends the services and deletes everything that they had but the vectors; then there is an
+    /// empty platform whose secrets are encrypted with another key.
+    pub(crate) fn succeeded_by(self, database: TestDatabase, data_key: &str) -> Restored {
+        let Self {
+            mut fixture,
+            all,
+            tokens: _,
+            _redis: _,
+            _lock: lock,
+        } = self;
+        let mut stores = all.stores.clone();
+        drop(all);
+        let redis = OwnRedis::start();
+        stores.redis = ("127.0.0.1".to_owned(), redis.port);
+        let key = keys::DATA_KEY.to_owned();
+        fixture.settings.insert(key, data_key.to_owned());
+        Restored {
+            fixture,
+            database,
+            uploads: TempDir::new().unwrap(),
+            stores,
+            redis,
+            lock,
+        }
+    }
+
     /// Runs every check, since an upgrade that fails is understood by all that it broke.
     pub(crate) async fn check(&mut self) -> BTreeMap<&'static str, Check> {
         let suspension = account_checks::suspension(self).await;
@@ -135,7 +162,7 @@ impl Upgraded {
     }
 
     /// A request of an account's owner.
-    fn as_owner(
+    pub(crate) fn as_owner(
         &self,
         account: &Account,
         method: Method,

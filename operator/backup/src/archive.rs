@@ -113,6 +113,7 @@ fn check_part(what: &str, expected: &Part, found: &Part) -> Result<(), Failure> 
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn defect(error: tokio::task::JoinError) -> Failure {
     Failure::new(Code::Internal, error.to_string())
 }

@@ -181,7 +181,7 @@ fn bucket(reader: &mut Reader, path: &str) -> Target {
             reader.problem(backup::BACKUP_TARGET, &reason);
             none()
         },
-        Target::S3,
+        |bucket| Target::S3(Box::new(bucket)),
     )
 }
 

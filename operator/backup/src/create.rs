@@ -238,6 +238,7 @@ fn copying(path: PathBuf) -> impl FnOnce(&mut dyn Write) -> Result<(), Failure> 
 }
 
 /// The upload has ended early, and says why.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn interrupted(error: io::Error) -> Failure {
     Failure::new(Code::Internal, error.to_string())
 }

@@ -159,6 +159,7 @@ fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 /// The stream itself: the target or the archive is at fault, and says so elsewhere.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn broken(error: io::Error) -> Failure {
     Failure::new(
         Code::BackupAltered,

@@ -1,8 +1,8 @@
 //! What a backup consists of: names, the manifest, and how a manifest is judged.
 //!
-//! `<platform>/<backup>/` has the parts, each sealed for the user's keys, and `manifest.json`, which
-//! is written last and is readable without a key: a backup without it is not complete. The part
-//! `keys` has the same manifest inside, so that a manifest that was changed is noticed.
+//! `<platform>/<backup>/` has the parts, each sealed for the user's keys, and `manifest.json`,
+//! which is written last and is readable without a key: a backup without it is not complete. The
+//! part `keys` has the same manifest inside, so that a manifest that was changed is noticed.
 
 use std::collections::BTreeMap;
 use std::fmt;

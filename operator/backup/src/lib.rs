@@ -1,7 +1,7 @@
 //! Makes, checks and restores sealed backups of a whole platform: database, files and keys.
 //!
-//! Kubernetes runs the program in Jobs, beside init containers with PostgreSQL's own programs, which
-//! run the scripts in `assets/`. It knows no Kubernetes. What decides is pure (`format`,
+//! Kubernetes runs the program in Jobs, beside init containers with PostgreSQL's own programs,
+//! which run the scripts in `assets/`. It knows no Kubernetes. What decides is pure (`format`,
 //! `retention`); everything streams, so that memory is bounded whatever the size of the data.
 //! It is not for a dump of the database alone, which the managed PostgreSQL makes by itself.
 

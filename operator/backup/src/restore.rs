@@ -1,5 +1,5 @@
-//! Restores a backup into a new platform, in three steps: this program fetches and opens it, an init
-//! container with PostgreSQL's programs loads the dump, and this program finishes.
+//! Restores a backup into a new platform, in three steps: this program fetches and opens it, an
+//! init container with PostgreSQL's programs loads the dump, and this program finishes.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! The columns of the database that are encrypted with `DATA_KEY`: how each value is opened, and how
-//! all of them are encrypted again with the key of another platform.
+//! The columns of the database that are encrypted with `DATA_KEY`: how each value is opened, and
+//! how all of them are encrypted again with the key of another platform.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -42,7 +42,7 @@ pub enum Target {
     /// A folder.
     Volume(Volume),
     /// A bucket.
-    S3(S3),
+    S3(Box<S3>),
 }
 
 impl Target {

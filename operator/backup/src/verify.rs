@@ -1,6 +1,6 @@
-//! Checks a backup by restoring it into a server that is thrown away: this program fetches and opens
-//! it, an init container with PostgreSQL's programs loads it and reads the rows, and this program
-//! compares them and opens every encrypted value.
+//! Checks a backup by restoring it into a server that is thrown away: this program fetches and
+//! opens it, an init container with PostgreSQL's programs loads it and reads the rows, and this
+//! program compares them and opens every encrypted value.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -98,34 +98,17 @@ impl Volume {
     pub(super) async fn upload(
         &self,
         key: &str,
-        mut pieces: mpsc::Receiver<Piece>,
+        pieces: mpsc::Receiver<Piece>,
     ) -> Result<(), UploadError> {
         let path = self.root.join(key);
         let unfinished = self.root.join(format!("{key}{UNFINISHED}"));
-        let failed = |error: io::Error| UploadError::Target(Failure::of_target(key, &error));
         let folder = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(folder).await.map_err(failed)?;
-        let mut file = fs::File::create(&unfinished).await.map_err(failed)?;
-        let mut has_ended = false;
-        while let Some(piece) = pieces.recv().await {
-            match piece {
-                Piece::Data(bytes) => file.write_all(&bytes).await.map_err(failed)?,
-                Piece::End => {
-                    has_ended = true;
-                    break;
-                }
-            }
-        }
-        if !has_ended {
+        let stored = store(key, &path, &unfinished, folder, pieces).await;
+        if stored.is_err() {
             let _ = fs::remove_file(&unfinished).await;
-            return Err(UploadError::Abandoned);
+            let _ = fs::remove_dir(folder).await;
         }
-        file.flush().await.map_err(failed)?;
-        file.sync_all().await.map_err(failed)?;
-        fs::rename(&unfinished, &path).await.map_err(failed)?;
-        sync(folder).await.map_err(failed)?;
-        let parent = folder.parent().unwrap_or(&self.root);
-        sync(parent).await.map_err(failed)
+        stored
     }
 
     pub(super) async fn download(
@@ -166,6 +149,33 @@ impl Volume {
             }
         }
     }
+}
+
+/// Writes a file, and gives it its name when it is on disk.
+async fn store(
+    key: &str,
+    path: &Path,
+    unfinished: &Path,
+    folder: &Path,
+    mut pieces: mpsc::Receiver<Piece>,
+) -> Result<(), UploadError> {
+    let failed = |error: io::Error| UploadError::Target(Failure::of_target(key, &error));
+    fs::create_dir_all(folder).await.map_err(failed)?;
+    let mut file = fs::File::create(unfinished).await.map_err(failed)?;
+    loop {
+        match pieces.recv().await {
+            Some(Piece::Data(bytes)) => file.write_all(&bytes).await.map_err(failed)?,
+            Some(Piece::End) => break,
+            None => return Err(UploadError::Abandoned),
+        }
+    }
+    file.flush().await.map_err(failed)?;
+    file.sync_all().await.map_err(failed)?;
+    fs::rename(unfinished, path).await.map_err(failed)?;
+    sync(folder).await.map_err(failed)?;
+    sync(folder.parent().unwrap_or(folder))
+        .await
+        .map_err(failed)
 }
 
 /// Names in a folder, sorted; none if there is no folder.
