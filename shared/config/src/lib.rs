@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod calls;
 pub mod keys;
 pub mod limits;
 pub mod reader;
@@ -8,6 +9,7 @@ pub mod retention;
 pub mod secret;
 pub mod wiring;
 
+pub use calls::{CALLS, Call};
 pub use reader::{Problem, Problems, Reader};
 pub use retention::Retention;
 pub use secret::Secret;
