@@ -8,7 +8,7 @@ use axum::extract::FromRef as _;
 use axum::{Router, middleware};
 use shared_auth::TokenVerifier;
 use shared_cache::{Cache, CacheSettings};
-use shared_config::{Reader, Service, keys};
+use shared_config::{CALLS, Reader, Service, keys};
 use shared_db::DatabaseSettings;
 use shared_models::CreatorId;
 use shared_testkit::{Revoker, Stores, TestDatabase, TokenMint};
@@ -135,7 +135,6 @@ fn reader() -> Reader {
         (keys::AI_ENGINE_URL, "http://127.0.0.1:1"),
         (keys::TOKEN_ISSUER, "creator-platform"),
         (keys::TOKEN_AUDIENCE, "creator-platform-api"),
-        (keys::INTERNAL_TOKEN_KEY, "0123456789abcdef0123456789abcdef"),
         (keys::UPLOAD_DIR, "/set-by-the-bench"),
         (
             keys::DATA_KEY,
@@ -147,5 +146,6 @@ fn reader() -> Reader {
         ),
     ];
     let values = values.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    Reader::from_map(values.into())
+    let keys = CALLS.map(|call| (call.key.to_owned(), "0123456789abcdef".repeat(2)));
+    Reader::from_map(values.into_iter().chain(keys).collect())
 }

@@ -10,10 +10,10 @@ use base64::prelude::BASE64_STANDARD;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use shared_auth::{TokenVerifier, VerifierSettings};
-use shared_config::{Secret, Service, keys, wiring};
+use shared_config::{Service, keys, wiring};
 use shared_models::CreatorId;
 use shared_rpc::http_client;
-use shared_testkit::{Stores, TestDatabase};
+use shared_testkit::{Stores, TestDatabase, all_service_keys, service_keys};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ use crate::ports;
 
 /// A password that breaks no rule.
 pub(crate) const PASSWORD: &str = "Lantern-7-Harbour";
-const INTERNAL_KEY: &str = "kZ4mW8rT1vX6yB3nC9dF2gH7jL0pQ5sU";
+const WIDGET_KEY: &str = "kZ4mW8rT1vX6yB3nC9dF2gH7jL0pQ5sU";
 const PROVISIONING_TOKEN: &str = "T7rQ2mZ9vK4xW1cB8nL5sD3fG6hJ0pYa";
 const DATA_KEY: &str = "Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=";
 
@@ -99,6 +99,7 @@ impl Processes {
         let child = Command::new(binary(service))
             .arg("serve")
             .env_clear()
+            .envs(service_keys(service))
             .envs(self.environment(service))
             .envs(&self.settings)
             .stdout(Stdio::null())
@@ -178,12 +179,11 @@ impl Processes {
             (keys::PUBLIC_URL, text("http://127.0.0.1:1")),
             (keys::TOKEN_ISSUER, text("creator-platform")),
             (keys::TOKEN_AUDIENCE, text("creator-platform-api")),
-            (keys::INTERNAL_TOKEN_KEY, text(INTERNAL_KEY)),
             (keys::DATA_KEY, text(DATA_KEY)),
             (keys::ERASURE_GRACE_SECONDS, text("0")),
             (keys::CHAT_MODEL, text("tiny-llama")),
             (keys::EMBEDDING_MODEL, text("all-minilm")),
-            (keys::WIDGET_TOKEN_KEY, text(INTERNAL_KEY)),
+            (keys::WIDGET_TOKEN_KEY, text(WIDGET_KEY)),
             (keys::UPLOAD_DIR, self.uploads.path().display().to_string()),
         ])
     }
@@ -210,6 +210,7 @@ impl Processes {
     pub(crate) fn output(&self, service: Service, arguments: &[&str]) -> Result<String, String> {
         let mut command = Command::new(binary(service));
         let command = command.args(arguments).env_clear();
+        let command = command.envs(service_keys(service));
         let command = command.envs(self.environment(service));
         let output = command.envs(&self.settings).output();
         let output = output.map_err(|error| error.to_string())?;
@@ -227,7 +228,7 @@ impl Processes {
             issuer: "creator-platform".to_owned(),
             audience: "creator-platform-api".to_owned(),
             auth_url: self.base(Service::Auth),
-            internal_key: Secret::new(INTERNAL_KEY.to_owned()),
+            service_keys: all_service_keys(),
         };
         let auth = TokenVerifier::new(Service::Auth, settings, self.http.clone());
         auth.signer().tenant_token(target, creator).unwrap()

@@ -7,7 +7,7 @@ use operator_core::Observed;
 use operator_core::api::CreatorPlatform;
 use operator_core::plan::Desired;
 use serde_json::Value;
-use shared_config::{Reader, Service, keys};
+use shared_config::{Call, Reader, Service, keys};
 
 /// Every platform among the samples, by file name.
 pub(crate) fn samples() -> Vec<(String, CreatorPlatform)> {
@@ -157,8 +157,9 @@ fn a_missing_variable_is_found() {
     for service in Service::ALL {
         let whole = &environments[&format!("{} serve", service.binary())];
         let mut without = whole.clone();
-        without.remove(keys::INTERNAL_TOKEN_KEY);
+        let key = Call::of(service).next().unwrap().key;
+        without.remove(key);
         let problem = accept(service, Reader::from_map(without)).unwrap_err();
-        assert!(problem.contains("INTERNAL_TOKEN_KEY"), "{problem}");
+        assert!(problem.contains(key), "{problem}");
     }
 }

@@ -11,6 +11,7 @@ mod migrations;
 mod problems;
 mod requirements;
 mod sources;
+mod streams;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

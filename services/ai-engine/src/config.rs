@@ -63,7 +63,7 @@ impl Config {
             database: DatabaseSettings::from_reader(&mut reader),
             retention: RetentionSettings::from_reader(&mut reader, Service::AiEngine),
             cache: CacheSettings::from_reader(&mut reader),
-            verifier: VerifierSettings::from_reader(&mut reader),
+            verifier: VerifierSettings::from_reader(&mut reader, Service::AiEngine),
             creator_hub_url: reader.url(keys::CREATOR_HUB_URL),
             engines: Engines {
                 ollama_url: reader.url(keys::OLLAMA_URL),
@@ -94,7 +94,8 @@ mod tests {
             keys::DATABASE_HOST,
             keys::REDIS_HOST,
             keys::AUTH_URL,
-            keys::INTERNAL_TOKEN_KEY,
+            keys::AI_ENGINE_TO_CREATOR_HUB_KEY,
+            keys::CHANNEL_TO_AI_ENGINE_KEY,
             keys::CREATOR_HUB_URL,
             keys::OLLAMA_URL,
             keys::CHROMA_URL,

@@ -104,7 +104,7 @@ impl Config {
             database: DatabaseSettings::from_reader(reader_ref),
             retention: RetentionSettings::from_reader(reader_ref, Service::Auth),
             cache: CacheSettings::from_reader(reader_ref),
-            verifier: VerifierSettings::from_reader(reader_ref),
+            verifier: VerifierSettings::from_reader(reader_ref, Service::Auth),
             tokens: TokenSettings::from_reader(reader_ref),
             hashing: HashingSettings::from_reader(reader_ref),
             password_min_length: reader_ref.bounded(

@@ -52,7 +52,7 @@ impl Config {
             database: DatabaseSettings::from_reader(&mut reader),
             retention: RetentionSettings::from_reader(&mut reader, Service::Channel),
             cache: CacheSettings::from_reader(&mut reader),
-            verifier: VerifierSettings::from_reader(&mut reader),
+            verifier: VerifierSettings::from_reader(&mut reader, Service::Channel),
             ai_engine_url: reader.url(keys::AI_ENGINE_URL),
             creator_hub_url: reader.url(keys::CREATOR_HUB_URL),
             public_url: reader.url(keys::PUBLIC_URL),

@@ -8,6 +8,7 @@ pub(crate) mod frame_budget;
 pub(crate) mod origin;
 pub(crate) mod reorder_buffer;
 pub(crate) mod socket_caps;
+pub(crate) mod summary;
 pub(crate) mod visitor_token;
 pub(crate) mod widget_settings;
 

@@ -1,6 +1,7 @@
 //! Background work, and what runs it.
 
 mod answer_conversation;
+mod summarise_conversation;
 
 use shared_config::Service;
 use shared_jobs::Runner;
@@ -8,6 +9,7 @@ use shared_jobs::retention::CleanUp;
 
 use crate::state::AppState;
 use answer_conversation::AnswerConversation;
+use summarise_conversation::SummariseConversation;
 
 /// Answers that one process generates at the same time: they mostly wait for ai-engine. More
 /// conversations wait for their turn, and the tenant with the fewest answers comes first.
@@ -17,6 +19,7 @@ const ANSWER_CONCURRENCY: usize = 64;
 pub(crate) fn runner(app: &AppState) -> Runner {
     Runner::new(app.db.clone(), app.jobs.clone(), ANSWER_CONCURRENCY)
         .with(AnswerConversation::new(app.clone()))
+        .with(SummariseConversation)
         .scheduled(CleanUp::new(
             app.db.clone(),
             Service::Channel,

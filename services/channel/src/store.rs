@@ -5,6 +5,7 @@ pub(crate) mod channels;
 pub(crate) mod contacts;
 pub(crate) mod conversations;
 pub(crate) mod messages;
+pub(crate) mod summaries;
 pub(crate) mod tenants;
 
 use std::error::Error;

@@ -50,7 +50,7 @@ impl Config {
             database: DatabaseSettings::from_reader(&mut reader),
             retention: RetentionSettings::from_reader(&mut reader, Service::CreatorHub),
             cache: CacheSettings::from_reader(&mut reader),
-            verifier: VerifierSettings::from_reader(&mut reader),
+            verifier: VerifierSettings::from_reader(&mut reader, Service::CreatorHub),
             ai_engine_url: reader.url(keys::AI_ENGINE_URL),
             upload_dir: PathBuf::from(reader.required(keys::UPLOAD_DIR)),
             extractor: std::env::current_exe().unwrap_or_default(),

@@ -67,6 +67,10 @@ pub struct Question {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 100)]
     pub history: Vec<ChatTurn>,
+    /// What was said before those turns, 1 to 2000 characters. It helps to understand the question,
+    /// and is no source of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<MultiLine<2000>>,
     /// Passages to answer from, 1 to 10; 4 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 10)]

@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 use shared_models::{CreatorId, Role, SessionId, UserId};
 use uuid::Uuid;
 
-/// `kid` of service tokens, which are signed with the shared internal key.
+/// `kid` of service tokens that are signed with the key that all services had together.
 pub const INTERNAL_KID: &str = "internal";
+/// Before the name of the caller in the `kid` of service tokens that are signed with the key of a
+/// pair.
+pub const CALLER_KID_PREFIX: &str = "service-";
 
 /// Claims of an access token, close to RFC 9068.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,7 +38,7 @@ pub struct AccessClaims {
 
 /// Claims of a token between services.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct InternalClaims {
+pub struct ServiceClaims {
     /// The calling service.
     pub sub: String,
     /// The tenant on whose behalf it calls, if any.
@@ -47,4 +50,8 @@ pub struct InternalClaims {
     pub iat: i64,
     /// Expires at, seconds since the epoch.
     pub exp: i64,
+    /// In a token for services of an earlier version: the token for all others, which alone counts
+    /// there. An earlier version does not read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pair: Option<String>,
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use moka::sync::Cache;
 use sha2::{Digest as _, Sha256};
 
-use crate::identity::{Identity, Principal};
-use crate::revocation::{Revocations, Subject};
+use crate::credential::Credential;
+use crate::identity::Identity;
+use crate::revocation::Revocations;
 
 /// A credential is verified again after this time in any case.
 const CREDENTIAL_TTL: Duration = Duration::from_mins(1);
@@ -16,44 +17,6 @@ const CREDENTIAL_TTL: Duration = Duration::from_mins(1);
 const REFUSAL_TTL: Duration = Duration::from_secs(2);
 /// Most credentials cached, about 4 MB.
 const CAPACITY: u64 = 10_000;
-
-/// A verified credential.
-#[derive(Debug, Clone)]
-pub(crate) struct Credential {
-    pub(crate) identity: Identity,
-    /// A revocation of any of these may end the credential.
-    pub(crate) subjects: Vec<Subject>,
-    /// When it was signed or resolved, milliseconds since the epoch.
-    pub(crate) issued_at: i64,
-    /// When it expires, seconds since the epoch.
-    pub(crate) expires_at: i64,
-}
-
-impl Credential {
-    /// The subjects to look up in Redis. The creator of an API key is left out: auth has just
-    /// answered with what that user may do now, and a later revocation has auth asked again.
-    pub(crate) fn subjects_to_look_up(&self) -> Vec<Subject> {
-        let by_key = matches!(self.identity.principal, Principal::ApiKey { .. });
-        let answered = |subject: &Subject| by_key && matches!(subject, Subject::User(_));
-        let all = self.subjects.iter().copied();
-        all.filter(|subject| !answered(subject)).collect()
-    }
-
-    /// The subject whose revocation ends this credential, given when each was revoked.
-    pub(crate) fn ended_by(&self, revoked: &[(Subject, i64)]) -> Option<Subject> {
-        let ends = |(subject, revoked_at): &(Subject, i64)| match subject {
-            Subject::User(_) => *revoked_at >= self.issued_at,
-            Subject::Session(_)
-            | Subject::Tenant(_)
-            | Subject::ApiKey(_)
-            | Subject::SigningKey(_) => true,
-        };
-        revoked
-            .iter()
-            .find(|entry| ends(entry))
-            .map(|entry| entry.0)
-    }
-}
 
 /// The verified credentials and the refused API keys, keyed by the hash of their text: a memory
 /// dump reveals no token.
@@ -93,12 +56,9 @@ impl CredentialCache {
     ) -> Option<Identity> {
         let (generation, credential) = self.verified.get(key)?;
         let current = revocations.generation() == Some(generation) && credential.expires_at > now;
-        let received: Vec<_> = credential
-            .subjects
-            .iter()
-            .filter_map(|subject| Some((*subject, revocations.received(*subject)?)))
-            .collect();
-        (current && credential.ended_by(&received).is_none()).then_some(credential.identity)
+        let validity = &credential.identity.validity;
+        let ended = validity.ended_by(&revocations.received_of(&validity.subjects));
+        (current && ended.is_none()).then_some(credential.identity)
     }
 
     /// Caches what was verified during that generation of [`Revocations`].

@@ -1,9 +1,12 @@
-//! What a verified credential proves: the tenant, and who acts for it.
+//! What a verified credential proves: the tenant, who acts for it, and until when.
+
+use std::sync::Arc;
 
 use shared_config::Service;
 use shared_models::{ApiKeyId, CreatorId, Permission, Role, SessionId, UserId};
 
 use crate::error::AuthError;
+use crate::revocation::Subject;
 
 /// The proven tenant of a request, and who acts for it.
 #[derive(Debug, Clone)]
@@ -12,6 +15,36 @@ pub struct Identity {
     pub tenant: CreatorId,
     /// Who acts.
     pub principal: Principal,
+    /// Until when the credential holds.
+    pub(crate) validity: Validity,
+}
+
+/// Until when a credential holds, and what may end it before.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Validity {
+    /// A revocation of any of these may end the credential.
+    pub(crate) subjects: Arc<[Subject]>,
+    /// When it was signed or resolved, milliseconds since the epoch.
+    pub(crate) issued_at: i64,
+    /// Its end, seconds since the epoch, if it has one.
+    pub(crate) ends_at: Option<i64>,
+}
+
+impl Validity {
+    /// The subject whose revocation ends this credential, given when each was revoked.
+    pub(crate) fn ended_by(&self, revoked: &[(Subject, i64)]) -> Option<Subject> {
+        let ends = |(subject, revoked_at): &(Subject, i64)| match subject {
+            Subject::User(_) => *revoked_at >= self.issued_at,
+            Subject::Session(_)
+            | Subject::Tenant(_)
+            | Subject::ApiKey(_)
+            | Subject::SigningKey(_) => true,
+        };
+        revoked
+            .iter()
+            .find(|entry| ends(entry))
+            .map(|entry| entry.0)
+    }
 }
 
 /// Who acts for a tenant.
@@ -50,8 +83,8 @@ impl Identity {
         }
     }
 
-    /// Whether the caller has a permission: by role and token, or by the key's scopes. A service
-    /// acts for a caller whom it has checked itself.
+    /// Whether the caller has a permission: by role and token, by the key's scopes, or by what a
+    /// service does for callers whom it has checked itself.
     pub fn has(&self, permission: Permission) -> bool {
         match &self.principal {
             Principal::User { role, scopes, .. } => {
@@ -60,7 +93,7 @@ impl Identity {
                 in_scope && role.permits(permission)
             }
             Principal::ApiKey { scopes, .. } => scopes.contains(&permission),
-            Principal::Service(_) => true,
+            Principal::Service(service) => service_may(*service, permission),
         }
     }
 
@@ -80,4 +113,14 @@ impl Identity {
             Principal::User { .. } | Principal::ApiKey { .. } => Err(AuthError::ServicesOnly),
         }
     }
+}
+
+/// What a service may do at the public endpoints of the others. Internal endpoints name their
+/// caller themselves.
+const fn service_may(service: Service, permission: Permission) -> bool {
+    matches!(
+        (service, permission),
+        (Service::Channel, Permission::AnswersCreate)
+            | (Service::CreatorHub, Permission::KnowledgeSearch)
+    )
 }

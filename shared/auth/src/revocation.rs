@@ -210,4 +210,11 @@ impl Revocations {
     pub(crate) fn received(&self, subject: Subject) -> Option<i64> {
         self.0.received.find(subject)
     }
+
+    /// Those of the subjects that the subscription has received as revoked, and since when.
+    pub(crate) fn received_of(&self, subjects: &[Subject]) -> Vec<(Subject, i64)> {
+        let all = subjects.iter();
+        all.filter_map(|subject| Some((*subject, self.received(*subject)?)))
+            .collect()
+    }
 }

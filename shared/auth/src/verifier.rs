@@ -2,28 +2,27 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::Method;
 use jiff::Timestamp;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use shared_cache::Cache;
-use shared_config::{Reader, Secret, Service, keys};
+use shared_config::{Reader, Service, keys};
 use shared_db::Db;
-use uuid::Uuid;
 
 use crate::api_key::{self, KeyIdentity, ResolveKey};
-use crate::claims::{AccessClaims, INTERNAL_KID, InternalClaims};
-use crate::credential_cache::{Credential, CredentialCache};
+use crate::claims::{AccessClaims, CALLER_KID_PREFIX, INTERNAL_KID, ServiceClaims};
+use crate::credential::{CLOCK_LEEWAY, Credential};
+use crate::credential_cache::CredentialCache;
+use crate::ending::Ending;
 use crate::error::AuthError;
-use crate::identity::{Identity, Principal};
+use crate::identity::Identity;
 use crate::key_set::KeySet;
 use crate::revocation::{Revocations, Subject};
+use crate::service_keys::ServiceKeys;
 use crate::signer::ServiceTokenSigner;
-
-/// Tolerated clock difference between machines, seconds.
-const CLOCK_LEEWAY: u64 = 5;
-/// How long a resolved API key is trusted, seconds.
-const API_KEY_TTL: i64 = 60;
 
 /// How a service verifies its callers.
 #[derive(Debug, Clone)]
@@ -34,18 +33,18 @@ pub struct VerifierSettings {
     pub audience: String,
     /// Base URL of auth, which publishes the key set.
     pub auth_url: String,
-    /// Key of the tokens between services.
-    pub internal_key: Secret<String>,
+    /// Keys of the calls between services.
+    pub service_keys: ServiceKeys,
 }
 
 impl VerifierSettings {
-    /// Reads the settings.
-    pub fn from_reader(reader: &mut Reader) -> Self {
+    /// Reads the settings of a service.
+    pub fn from_reader(reader: &mut Reader, service: Service) -> Self {
         Self {
             issuer: reader.required(keys::TOKEN_ISSUER),
             audience: reader.required(keys::TOKEN_AUDIENCE),
             auth_url: reader.url(keys::AUTH_URL),
-            internal_key: reader.secret(keys::INTERNAL_TOKEN_KEY),
+            service_keys: ServiceKeys::from_reader(reader, service),
         }
     }
 }
@@ -75,7 +74,7 @@ impl TokenVerifier {
         let source = (service != Service::Auth).then(|| settings.auth_url.clone());
         let inner = Inner {
             service,
-            signer: ServiceTokenSigner::new(service, settings.internal_key.clone()),
+            signer: ServiceTokenSigner::new(service, settings.service_keys.clone()),
             keys: KeySet::new(source, http.clone()),
             settings,
             credentials: CredentialCache::default(),
@@ -111,6 +110,11 @@ impl TokenVerifier {
     /// Signs this service's calls to other services.
     pub fn signer(&self) -> &ServiceTokenSigner {
         &self.inner.signer
+    }
+
+    /// When a verified credential ends, for what goes on after the response has begun.
+    pub fn ending(&self, identity: &Identity) -> Ending {
+        Ending::new(identity.validity.clone(), self.revocations.clone())
     }
 
     /// Replaces the key set, as auth does with its own.
@@ -161,8 +165,7 @@ impl TokenVerifier {
 
     /// The service behind a service token, whether it acts for a tenant or for none.
     pub fn verify_service(&self, token: &str) -> Result<Service, AuthError> {
-        let claims = self.decode_service_token(token)?;
-        Service::from_name(&claims.sub).ok_or(AuthError::InvalidToken)
+        self.check_service_token(token).map(|(service, _)| service)
     }
 
     async fn check(&self, token: &str, hash: [u8; 32], now: i64) -> Result<Credential, AuthError> {
@@ -171,14 +174,15 @@ impl TokenVerifier {
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| AuthError::InvalidToken)?;
         match (header.alg, header.kid) {
-            (Algorithm::HS256, Some(kid)) if kid == INTERNAL_KID => {
-                service_credential(&self.decode_service_token(token)?)
+            (Algorithm::HS256, Some(_)) => {
+                let (service, claims) = self.check_service_token(token)?;
+                Credential::of_service(service, &claims)
             }
             (Algorithm::EdDSA, Some(kid)) => {
                 let key = self.inner.keys.find(&kid).await?;
                 let key = key.ok_or(AuthError::InvalidToken)?;
                 let claims = self.decode_access_token(token, &key)?;
-                Ok(user_credential(claims, Subject::signing_key(&kid)))
+                Ok(Credential::of_user(claims, Subject::signing_key(&kid)))
             }
             _ => Err(AuthError::InvalidToken),
         }
@@ -199,7 +203,7 @@ impl TokenVerifier {
             credentials.insert_refused(hash);
             return Err(AuthError::InvalidToken);
         };
-        Ok(key_credential(identity, asked_at, now))
+        Ok(Credential::of_key(identity, asked_at, now))
     }
 
     async fn resolve(&self, hash: [u8; 32]) -> Result<Option<KeyIdentity>, AuthError> {
@@ -229,7 +233,7 @@ impl TokenVerifier {
             return Ok(true);
         }
         let found = revocations.look_up(&subjects).await;
-        match credential.ended_by(&found.revoked) {
+        match credential.identity.validity.ended_by(&found.revoked) {
             None => found
                 .cacheable
                 .or_else(|cause| unchecked(method, cause.dependency(), cause)),
@@ -239,14 +243,46 @@ impl TokenVerifier {
         }
     }
 
-    fn decode_service_token(&self, token: &str) -> Result<InternalClaims, AuthError> {
+    /// A service token proves its caller by the key of the pair. One of an earlier version, which
+    /// any service could have signed, counts only while such calls are accepted.
+    fn check_service_token(&self, token: &str) -> Result<(Service, ServiceClaims), AuthError> {
+        let kid = key_id(token)?;
+        if kid != INTERNAL_KID {
+            return self.check_pair_token(&kid, token);
+        }
+        if let Some(pair) = pair_token(token) {
+            return self.check_pair_token(&key_id(&pair)?, &pair);
+        }
+        let former = self.inner.settings.service_keys.accepted_former();
+        let claims = self.decode_service_token(token, former.ok_or(AuthError::InvalidToken)?)?;
+        let caller = Service::from_name(&claims.sub).ok_or(AuthError::InvalidToken)?;
+        Ok((caller, claims))
+    }
+
+    fn check_pair_token(
+        &self,
+        kid: &str,
+        token: &str,
+    ) -> Result<(Service, ServiceClaims), AuthError> {
+        let caller = kid.strip_prefix(CALLER_KID_PREFIX);
+        let caller = caller
+            .and_then(Service::from_name)
+            .ok_or(AuthError::InvalidToken)?;
+        let keys = &self.inner.settings.service_keys;
+        let key = keys.of_pair(caller, self.inner.service);
+        let claims = self.decode_service_token(token, key.ok_or(AuthError::InvalidToken)?)?;
+        if claims.sub != caller.name() {
+            return Err(AuthError::InvalidToken);
+        }
+        Ok((caller, claims))
+    }
+
+    fn decode_service_token(&self, token: &str, key: &[u8]) -> Result<ServiceClaims, AuthError> {
         let mut rules = Validation::new(Algorithm::HS256);
         rules.leeway = CLOCK_LEEWAY;
         rules.set_audience(&[self.inner.service.name()]);
         rules.set_required_spec_claims(&["exp", "aud", "sub"]);
-        let secret = self.inner.settings.internal_key.expose().as_bytes();
-        let key = DecodingKey::from_secret(secret);
-        jsonwebtoken::decode::<InternalClaims>(token, &key, &rules)
+        jsonwebtoken::decode::<ServiceClaims>(token, &DecodingKey::from_secret(key), &rules)
             .map(|data| data.claims)
             .map_err(|error| token_error(&error))
     }
@@ -283,72 +319,22 @@ fn unchecked(
     Ok(false)
 }
 
-fn service_credential(claims: &InternalClaims) -> Result<Credential, AuthError> {
-    let service = Service::from_name(&claims.sub).ok_or(AuthError::InvalidToken)?;
-    let tenant = claims.creator_id.ok_or(AuthError::InvalidToken)?;
-    let principal = Principal::Service(service);
-    Ok(Credential {
-        identity: Identity { tenant, principal },
-        subjects: Vec::new(),
-        issued_at: claims.iat * 1000,
-        expires_at: claims.exp,
-    })
+/// The `kid` of a token, which is not verified yet.
+fn key_id(token: &str) -> Result<String, AuthError> {
+    let header = jsonwebtoken::decode_header(token).map_err(|_| AuthError::InvalidToken)?;
+    header.kid.ok_or(AuthError::InvalidToken)
 }
 
-fn user_credential(claims: AccessClaims, signed_with: Subject) -> Credential {
-    let subjects = vec![
-        signed_with,
-        Subject::Session(claims.sid),
-        Subject::User(claims.sub),
-        Subject::Tenant(claims.creator_id),
-    ];
-    let principal = Principal::User {
-        id: claims.sub,
-        role: claims.role,
-        session: claims.sid,
-        scopes: claims.scopes,
-    };
-    Credential {
-        identity: Identity {
-            tenant: claims.creator_id,
-            principal,
-        },
-        subjects,
-        issued_at: issued_at(claims.jti, claims.iat),
-        expires_at: claims.exp,
+/// The token of a pair within one for services of an earlier version. The outer signature says
+/// nothing, since every service has its key; the inner one is verified.
+fn pair_token(token: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Carrier {
+        pair: Option<String>,
     }
-}
-
-fn key_credential(key: KeyIdentity, asked_at: i64, now: i64) -> Credential {
-    let mut subjects = vec![Subject::ApiKey(key.id), Subject::Tenant(key.creator_id)];
-    subjects.extend(key.created_by.map(Subject::User));
-    let trusted_until = now.saturating_add(API_KEY_TTL);
-    let principal = Principal::ApiKey {
-        id: key.id,
-        scopes: key.scopes,
-    };
-    Credential {
-        identity: Identity {
-            tenant: key.creator_id,
-            principal,
-        },
-        subjects,
-        // By the clock of the database, as the revocations that it is compared with.
-        issued_at: key.read_at.unwrap_or(asked_at),
-        expires_at: key
-            .expires_at
-            .map_or(trusted_until, |end| end.min(trusted_until)),
-    }
-}
-
-/// When a token was signed, milliseconds since the epoch. `iat` has whole seconds only; the time
-/// in the UUIDv7 of `jti` is finer, and a role may change twice a second.
-fn issued_at(jti: Uuid, iat: i64) -> i64 {
-    let precise = jti.get_timestamp().map(|at| {
-        let (seconds, nanoseconds) = at.to_unix();
-        seconds.cast_signed() * 1000 + i64::from(nanoseconds / 1_000_000)
-    });
-    precise.unwrap_or(iat * 1000)
+    let claims = token.split('.').nth(1)?;
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?;
+    serde_json::from_slice::<Carrier>(&claims).ok()?.pair
 }
 
 fn token_error(error: &jsonwebtoken::errors::Error) -> AuthError {

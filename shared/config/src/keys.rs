@@ -75,8 +75,32 @@ pub const PUBLIC_URL: &str = "PUBLIC_URL";
 pub const TOKEN_ISSUER: &str = "TOKEN_ISSUER";
 /// `aud` of access tokens.
 pub const TOKEN_AUDIENCE: &str = "TOKEN_AUDIENCE";
-/// Key of the short-lived tokens between services. Secret, 32 bytes or more.
+/// Key of the calls between services in versions that had one for all of them. Secret; signs what
+/// those versions read, and is left out when none of them runs any more.
 pub const INTERNAL_TOKEN_KEY: &str = "INTERNAL_TOKEN_KEY";
+/// `true` while services of a version that had one key for all are replaced: their calls are
+/// accepted.
+pub const ACCEPT_INTERNAL_TOKEN_KEY: &str = "ACCEPT_INTERNAL_TOKEN_KEY";
+/// Key of the calls of auth to creator-hub. Secret, 32 bytes or more.
+pub const AUTH_TO_CREATOR_HUB_KEY: &str = "AUTH_TO_CREATOR_HUB_KEY";
+/// Key of the calls of auth to ai-engine. Secret, 32 bytes or more.
+pub const AUTH_TO_AI_ENGINE_KEY: &str = "AUTH_TO_AI_ENGINE_KEY";
+/// Key of the calls of auth to channel. Secret, 32 bytes or more.
+pub const AUTH_TO_CHANNEL_KEY: &str = "AUTH_TO_CHANNEL_KEY";
+/// Key of the calls of creator-hub to auth. Secret, 32 bytes or more.
+pub const CREATOR_HUB_TO_AUTH_KEY: &str = "CREATOR_HUB_TO_AUTH_KEY";
+/// Key of the calls of creator-hub to ai-engine. Secret, 32 bytes or more.
+pub const CREATOR_HUB_TO_AI_ENGINE_KEY: &str = "CREATOR_HUB_TO_AI_ENGINE_KEY";
+/// Key of the calls of ai-engine to auth. Secret, 32 bytes or more.
+pub const AI_ENGINE_TO_AUTH_KEY: &str = "AI_ENGINE_TO_AUTH_KEY";
+/// Key of the calls of ai-engine to creator-hub. Secret, 32 bytes or more.
+pub const AI_ENGINE_TO_CREATOR_HUB_KEY: &str = "AI_ENGINE_TO_CREATOR_HUB_KEY";
+/// Key of the calls of channel to auth. Secret, 32 bytes or more.
+pub const CHANNEL_TO_AUTH_KEY: &str = "CHANNEL_TO_AUTH_KEY";
+/// Key of the calls of channel to creator-hub. Secret, 32 bytes or more.
+pub const CHANNEL_TO_CREATOR_HUB_KEY: &str = "CHANNEL_TO_CREATOR_HUB_KEY";
+/// Key of the calls of channel to ai-engine. Secret, 32 bytes or more.
+pub const CHANNEL_TO_AI_ENGINE_KEY: &str = "CHANNEL_TO_AI_ENGINE_KEY";
 
 /// Bearer token of the operator for auth's tenants API. Secret; without it the API is not served.
 pub const PROVISIONING_TOKEN: &str = "PROVISIONING_TOKEN";

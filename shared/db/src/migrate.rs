@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use backon::Retryable as _;
 use shared_config::{Problems, Reader, Secret, Service, keys, wiring};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -116,21 +117,16 @@ pub struct Migrated {
 /// waited for until `patience` has passed; other failures end it at once.
 pub async fn run_patiently(settings: &Settings, patience: Duration) -> Result<Migrated, Error> {
     let started = Instant::now();
-    let mut failures = 0;
-    loop {
-        let error = match run(settings).await {
-            Ok(migrated) => return Ok(migrated),
-            Err(error) => error,
-        };
-        failures += 1;
-        let backoff = retry::backoff(failures);
-        if !retry::is_transient(&error) || started.elapsed() + backoff > patience {
-            return Err(error);
-        }
-        let seconds = backoff.as_secs();
-        tracing::warn!(%error, failures, seconds, "migration not possible yet; retrying");
-        tokio::time::sleep(backoff).await;
-    }
+    let attempt = || run(settings);
+    attempt
+        .retry(retry::BACKOFF)
+        .when(retry::is_transient)
+        .adjust(|_, wait| wait.filter(|wait| started.elapsed() + *wait <= patience))
+        .notify(|error, wait| {
+            let seconds = wait.as_secs();
+            tracing::warn!(%error, seconds, "migration not possible yet; retrying");
+        })
+        .await
 }
 
 /// Creates database and roles, sets passwords and applies pending migrations. Every step is

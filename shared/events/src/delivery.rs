@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use shared_db::{Db, TenantTx};
-use shared_models::{CreatorId, Event, Retry};
+use shared_models::{Backoff, CreatorId, Event, Retry};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -21,10 +21,10 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ATTEMPTS: i32 = 8;
 /// An event is set aside when so many processes in a row have died at it.
 const MAX_INTERRUPTIONS: i32 = 8;
-/// Longest delay after a failure that counts.
-const MAX_BACKOFF: Duration = Duration::from_mins(5);
-/// Longest delay while something that the handler needs is unavailable.
-const MAX_OUTAGE_BACKOFF: Duration = Duration::from_secs(30);
+/// Delays after failures that count.
+const FAILURE_BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(5));
+/// Delays while something that the handler needs is unavailable.
+const OUTAGE_BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
 /// What became of one event.
 enum Delivered {
@@ -245,18 +245,13 @@ impl Failures {
     /// The delay before the next attempt; none when there is no further one.
     fn backoff(self, retry: Retry) -> Option<Duration> {
         match retry {
-            Retry::UntilAvailable => Some(exponential(self.outages).min(MAX_OUTAGE_BACKOFF)),
+            Retry::UntilAvailable => Some(OUTAGE_BACKOFF.after(self.outages + 1)),
             Retry::Limited if self.attempts + 1 < MAX_ATTEMPTS => {
-                Some(exponential(self.attempts).min(MAX_BACKOFF))
+                Some(FAILURE_BACKOFF.after(self.attempts + 1))
             }
             Retry::Limited | Retry::Never => None,
         }
     }
-}
-
-/// 1, 2, 4 … seconds.
-fn exponential(before: i32) -> Duration {
-    Duration::from_secs(1 << u32::try_from(before).unwrap_or(0).min(16))
 }
 
 fn interrupted() -> EventError {

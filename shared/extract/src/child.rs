@@ -5,18 +5,23 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 
 use shared_document::{ReadFailure, Record};
 
 use crate::limits::{self, ConfineError, Role};
-use crate::pdf::{PROGRAM, PdfText};
+use crate::pdf::helper::{self, MAX_PDF, PdfHelper};
+use crate::pdf::{PROGRAM, PdfReader};
 use crate::{ExtractError, kind};
 
 /// The command of the service that is this process.
 pub const COMMAND: &str = "extract";
 /// The argument with which the process limits itself and then executes `pdftotext`.
 const BECOME_PROGRAM: &str = "--become-pdftotext";
+/// The same, for a file that is in memory only.
+const BECOME_PROGRAM_IN_MEMORY: &str = "--become-pdftotext-in-memory";
+/// The argument with which the process starts the program for files that it gets one by one.
+const SERVE_FILES: &str = "--serve-pdftotext";
 
 /// Why the process could not start to read.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +36,9 @@ enum StartError {
 /// standard output is a summary or a failure.
 pub fn main(arguments: &[String]) -> ExitCode {
     let done = match arguments {
-        [mode] if mode == BECOME_PROGRAM => become_program(),
+        [mode] if mode == BECOME_PROGRAM => become_program(false),
+        [mode] if mode == BECOME_PROGRAM_IN_MEMORY => become_program(true),
+        [mode] if mode == SERVE_FILES => serve_files(),
         [extension] => read(extension),
         _ => Err(io::Error::other("usage: extract EXTENSION < FILE").into()),
     };
@@ -47,9 +54,13 @@ pub fn main(arguments: &[String]) -> ExitCode {
 fn read(extension: &str) -> Result<(), StartError> {
     let mut input = input()?;
     // The only bytes that are read before the limits apply. A PDF needs a second process, which
-    // cannot be started afterwards.
+    // cannot be started afterwards; so may an archive, which may have some.
     let pdf = if kind::is_pdf(&mut input)? {
-        Some(start_program()?)
+        let program = start(BECOME_PROGRAM, Stdio::inherit())?;
+        Some(PdfReader::Program(program))
+    } else if kind::may_be_export(&mut input, extension)? {
+        let helper = start(SERVE_FILES, Stdio::piped())?;
+        Some(PdfReader::Helper(PdfHelper::new(helper)?))
     } else {
         None
     };
@@ -75,21 +86,33 @@ fn input() -> Result<File, io::Error> {
     Ok(File::from(input))
 }
 
-/// A second process of this program that limits itself and becomes the one that reads PDF.
-fn start_program() -> Result<PdfText, io::Error> {
-    let child = Command::new(env::current_exe()?)
-        .args([COMMAND, BECOME_PROGRAM])
+/// A second process of this program.
+fn start(mode: &str, input: Stdio) -> Result<Child, io::Error> {
+    Command::new(env::current_exe()?)
+        .args([COMMAND, mode])
         .env_clear()
-        .stdin(Stdio::inherit())
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .spawn()?;
-    Ok(PdfText(child))
+        .spawn()
 }
 
-fn become_program() -> Result<(), StartError> {
+/// Starts the program for one file after the other. It reads none of them itself.
+fn serve_files() -> Result<(), StartError> {
+    limits::limit_resources(MAX_PDF)?;
+    let begin = |file: File| start(BECOME_PROGRAM_IN_MEMORY, Stdio::from(file));
+    Ok(helper::serve(
+        io::stdin().lock(),
+        io::stdout().lock(),
+        begin,
+    )?)
+}
+
+/// Limits itself and becomes the program that reads PDF.
+fn become_program(in_memory: bool) -> Result<(), StartError> {
     let input = input()?;
-    limits::confine(Role::Program(input.as_fd()))?;
+    let file = (!in_memory).then(|| input.as_fd());
+    limits::confine(Role::Program(file))?;
     let error = Command::new(PROGRAM)
         .args([
             "-q",

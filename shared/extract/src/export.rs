@@ -1,6 +1,7 @@
 //! Exports of note-taking programs (Obsidian, Notion, Google Docs and others): a zip archive of
 //! pages and other documents, whose folders are the hierarchy.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek};
 
@@ -15,6 +16,8 @@ use crate::markdown::Markdown;
 use crate::odt::Odt;
 use crate::office::Office;
 use crate::output::Page;
+use crate::pdf::Pdf;
+use crate::pdf::helper::{MAX_PDF, PdfHelper};
 use crate::plain::Plain;
 use crate::sheets::Xlsx;
 use crate::subtitles::Subtitles;
@@ -32,32 +35,62 @@ const FOREIGN_FOLDER: &str = "__MACOSX";
 const ALL_ROWS: &str = "_all";
 
 /// An export.
-pub(crate) struct Export;
+pub(crate) struct Export {
+    /// Reads the PDF files in it; none where none can be read.
+    pdf: RefCell<Option<PdfHelper>>,
+}
+
+impl Export {
+    pub(crate) const fn new(pdf: Option<PdfHelper>) -> Self {
+        Self {
+            pdf: RefCell::new(pdf),
+        }
+    }
+}
 
 impl Extractor for Export {
     fn read(&self, input: &mut File, output: &mut Output<'_>) -> Result<(), ExtractError> {
         archive::check(input)?;
         let mut entries = open(BufReader::new(input.try_clone()?))?;
         let mut pages = Pages::of(&entries)?;
-        let mut budget = Budget(archive::MAX_INFLATED);
+        let mut means = Means {
+            bytes: archive::MAX_INFLATED,
+            pdf: self.pdf.take(),
+        };
         if pages.list.is_empty() && !pages.archives.is_empty() {
-            return read_archives(&mut entries, &pages.archives, &mut budget, output);
+            return read_archives(&mut entries, &pages.archives, &mut means, output);
         }
         pages.others.append(&mut pages.archives);
-        read_pages(&mut entries, pages, &mut budget, output)
+        read_pages(&mut entries, pages, &mut means, output)
     }
 }
 
-/// The bytes that all documents inside together may still have when they are unpacked. Each is an
-/// archive of its own, so that a bound of each would be multiplied by their number.
-struct Budget(u64);
+/// What the documents inside are read with.
+struct Means {
+    /// The bytes that they together may still have when they are unpacked. Each is an archive of
+    /// its own, so that a bound of each would be multiplied by their number.
+    bytes: u64,
+    pdf: Option<PdfHelper>,
+}
 
-impl Budget {
+impl Means {
     /// Takes what a document needs; fails if that is more than there is.
     fn spend(&mut self, document: &mut Cursor<Vec<u8>>) -> Result<(), ExtractError> {
-        let contents = archive::check_within(document, self.0)?;
-        self.0 -= contents.inflated;
+        let contents = archive::check_within(document, self.bytes)?;
+        self.bytes -= contents.inflated;
         Ok(())
+    }
+
+    fn read_pdf(&mut self, pdf: &[u8], output: &mut Output<'_>) -> Result<(), ExtractError> {
+        let mut helper = self.pdf.take().ok_or(ReadFailure::Unsupported)?;
+        match Pdf::read_within(&mut helper, pdf, output) {
+            // What it would say next may belong to this file.
+            Err(ExtractError::Io(_)) => Err(ReadFailure::ReaderFailed.into()),
+            read => {
+                self.pdf = Some(helper);
+                read
+            }
+        }
     }
 }
 
@@ -69,7 +102,7 @@ fn open<R: Read + Seek>(input: R) -> Result<ZipArchive<R>, ExtractError> {
 fn read_archives<R: Read + Seek>(
     entries: &mut ZipArchive<R>,
     inner: &[String],
-    budget: &mut Budget,
+    means: &mut Means,
     output: &mut Output<'_>,
 ) -> Result<(), ExtractError> {
     for name in inner {
@@ -83,7 +116,7 @@ fn read_archives<R: Read + Seek>(
         let mut pages = Pages::of(&entries)?;
         // Archives are opened one within another, and no deeper.
         pages.others.append(&mut pages.archives);
-        read_pages(&mut entries, pages, budget, output)?;
+        read_pages(&mut entries, pages, means, output)?;
     }
     Ok(())
 }
@@ -91,7 +124,7 @@ fn read_archives<R: Read + Seek>(
 fn read_pages<R: Read + Seek>(
     entries: &mut ZipArchive<R>,
     mut pages: Pages,
-    budget: &mut Budget,
+    means: &mut Means,
     output: &mut Output<'_>,
 ) -> Result<(), ExtractError> {
     if let Some(root) = pages.take_root() {
@@ -103,7 +136,8 @@ fn read_pages<R: Read + Seek>(
     // The headings above the last page that had blocks.
     let mut above: Vec<String> = Vec::new();
     for entry in pages.list {
-        let Some(bytes) = content(entries, &entry.path, MAX_PAGE)? else {
+        let limit = if entry.is_pdf { MAX_PDF } else { MAX_PAGE };
+        let Some(bytes) = content(entries, &entry.path, limit)? else {
             skipped(&entry.path, output);
             continue;
         };
@@ -119,7 +153,7 @@ fn read_pages<R: Read + Seek>(
                 .map(|(depth, name)| (level(depth), name.clone()))
                 .collect(),
         });
-        let read = read_page(&entry, bytes, budget, output);
+        let read = read_page(&entry, bytes, means, output);
         let has_blocks = output.end_page();
         match read {
             // A page that cannot be read does not keep the others from being read.
@@ -137,7 +171,7 @@ fn read_pages<R: Read + Seek>(
 fn read_page(
     entry: &Entry,
     bytes: Vec<u8>,
-    budget: &mut Budget,
+    means: &mut Means,
     output: &mut Output<'_>,
 ) -> Result<(), ExtractError> {
     let mut input = Cursor::new(bytes);
@@ -151,7 +185,7 @@ fn read_page(
         output.warn(WarningCode::WrongExtension, None);
     }
     if kind.is_zip() {
-        budget.spend(&mut input)?;
+        means.spend(&mut input)?;
     }
     match kind {
         Kind::Markdown => Markdown::read_note(&mut input, output),
@@ -163,8 +197,9 @@ fn read_page(
         Kind::Xlsx => Xlsx::read_workbook(&mut input, output),
         Kind::Odt => Odt::read_document(&mut input, output),
         Kind::Epub => Epub::read_book(input, output),
-        // A PDF is read by another program, and an archive would be one too deep.
-        Kind::Pdf | Kind::Export => Err(ReadFailure::Unsupported.into()),
+        Kind::Pdf => means.read_pdf(input.get_ref(), output),
+        // An archive would be one too deep.
+        Kind::Export => Err(ReadFailure::Unsupported.into()),
     }
 }
 
@@ -198,12 +233,13 @@ struct Pages {
     list: Vec<Entry>,
     /// Notion puts large exports into several of them.
     archives: Vec<String>,
-    /// Documents that are not read inside of an archive: PDF, and archives one level deeper.
+    /// Archives one level deeper, which are not read.
     others: Vec<String>,
 }
 
 struct Entry {
     path: String,
+    is_pdf: bool,
     extension: String,
     folders: Vec<String>,
     name: String,
@@ -225,7 +261,6 @@ impl Pages {
             match kind {
                 Some(Kind::Csv) if all.contains(&format!("{stem}{ALL_ROWS}.{extension}")) => {}
                 Some(Kind::Export) => pages.archives.push(path),
-                Some(Kind::Pdf) => pages.others.push(path),
                 Some(kind) => pages.list.push(Entry::new(&path, extension, kind)),
                 // Pictures, settings and the like.
                 None => {}
@@ -233,7 +268,6 @@ impl Pages {
         }
         pages.list.sort_by_cached_key(Entry::order);
         pages.archives.sort();
-        pages.others.sort();
         Ok(pages)
     }
 
@@ -264,6 +298,7 @@ impl Entry {
         };
         Self {
             path: path.to_owned(),
+            is_pdf: kind == Kind::Pdf,
             extension: extension.to_owned(),
             name: shown(stem),
             folders: folders.iter().map(|folder| shown(folder)).collect(),

@@ -198,6 +198,12 @@ pub(crate) fn is_pdf(input: &mut (impl Read + Seek)) -> io::Result<bool> {
     Ok(Signature::of(&head(input)?) == Signature::Pdf)
 }
 
+/// Whether a file may be an archive of pages and documents, by its first bytes and its name.
+pub(crate) fn may_be_export(input: &mut (impl Read + Seek), extension: &str) -> io::Result<bool> {
+    let is_named_so = Kind::of_extension(extension) == Some(Kind::Export);
+    Ok(is_named_so && Signature::of(&head(input)?) == Signature::Zip)
+}
+
 fn head(input: &mut (impl Read + Seek)) -> io::Result<Vec<u8>> {
     input.seek(SeekFrom::Start(0))?;
     let mut head = Vec::with_capacity(HEAD);

@@ -28,7 +28,7 @@ use shared_document::{ReadFailure, Summary, WarningCode};
 
 pub use delimited::{CsvRow, read_csv};
 pub use output::Output;
-pub use pdf::PdfText;
+pub use pdf::{PdfHelper, PdfReader};
 
 use kind::Kind;
 
@@ -56,11 +56,12 @@ pub trait Extractor {
 }
 
 /// Reads a file whose name ends in `extension`, writes its blocks to `sink`, and returns the
-/// summary. The text of a PDF comes from `pdf`, another program.
+/// summary. The text of a PDF comes from another program, `pdf`; without it, those within an archive
+/// are left out.
 pub fn extract(
     input: &mut File,
     extension: &str,
-    pdf: Option<PdfText>,
+    pdf: Option<PdfReader>,
     sink: &mut dyn Write,
 ) -> Result<Summary, ExtractError> {
     let (kind, is_misnamed) = kind::of_file(input, extension)?;
@@ -68,6 +69,11 @@ pub fn extract(
     if is_misnamed {
         output.warn(WarningCode::WrongExtension, None);
     }
+    let (program, helper) = match pdf {
+        Some(PdfReader::Program(program)) => (Some(program), None),
+        Some(PdfReader::Helper(helper)) => (None, Some(helper)),
+        None => (None, None),
+    };
     let extractor: Box<dyn Extractor> = match kind {
         Kind::Text => Box::new(plain::Plain),
         Kind::Markdown => Box::new(markdown::Markdown),
@@ -78,8 +84,8 @@ pub fn extract(
         Kind::Xlsx => Box::new(sheets::Xlsx),
         Kind::Odt => Box::new(odt::Odt),
         Kind::Epub => Box::new(epub::Epub),
-        Kind::Export => Box::new(export::Export),
-        Kind::Pdf => Box::new(pdf::Pdf::new(pdf.ok_or(ReadFailure::ReaderFailed)?)),
+        Kind::Export => Box::new(export::Export::new(helper)),
+        Kind::Pdf => Box::new(pdf::Pdf::new(program.ok_or(ReadFailure::ReaderFailed)?)),
     };
     extractor.read(input, &mut output)?;
     output.finish()

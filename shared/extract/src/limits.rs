@@ -33,8 +33,9 @@ const RULES: ABI = ABI::V6;
 pub enum Role<'f> {
     /// Reads what is open already: no file, no process, no connection.
     Reader,
-    /// Becomes another program, which opens its own libraries, this file and nothing else.
-    Program(BorrowedFd<'f>),
+    /// Becomes another program, which opens its own libraries, this file and nothing else. A file
+    /// that is in memory only needs no permission, and can be given none.
+    Program(Option<BorrowedFd<'f>>),
 }
 
 /// The limits that are in force, for the log.
@@ -77,25 +78,7 @@ pub enum ConfineError {
 
 /// Limits this process, for ever: memory, CPU time, privileges, files, system calls.
 pub fn confine(role: Role<'_>) -> Result<Confined, ConfineError> {
-    for (resource, limit) in [
-        (Resource::As, MEMORY),
-        (Resource::Cpu, CPU_SECONDS),
-        (Resource::Core, 0),
-        (Resource::Fsize, 0),
-        (Resource::Nofile, OPEN_FILES),
-        (Resource::Memlock, 0),
-        (Resource::Msgqueue, 0),
-    ] {
-        let limit = Some(limit);
-        setrlimit(
-            resource,
-            Rlimit {
-                current: limit,
-                maximum: limit,
-            },
-        )?;
-    }
-    rustix::thread::set_no_new_privs(true)?;
+    limit_resources(0)?;
     let landlock = restrict_files(role)?;
     let filter = match role {
         Role::Reader => filter(
@@ -121,6 +104,31 @@ pub fn confine(role: Role<'_>) -> Result<Confined, ConfineError> {
     };
     seccompiler::apply_filter(&filter)?;
     Ok(Confined { landlock })
+}
+
+/// Limits the memory, CPU time, files and privileges of this process and of those that it starts.
+/// No file may be written beyond that many bytes.
+pub(crate) fn limit_resources(file_bytes: u64) -> Result<(), ConfineError> {
+    for (resource, limit) in [
+        (Resource::As, MEMORY),
+        (Resource::Cpu, CPU_SECONDS),
+        (Resource::Core, 0),
+        (Resource::Fsize, file_bytes),
+        (Resource::Nofile, OPEN_FILES),
+        (Resource::Memlock, 0),
+        (Resource::Msgqueue, 0),
+    ] {
+        let limit = Some(limit);
+        setrlimit(
+            resource,
+            Rlimit {
+                current: limit,
+                maximum: limit,
+            },
+        )?;
+    }
+    rustix::thread::set_no_new_privs(true)?;
+    Ok(())
 }
 
 fn filter(
@@ -162,9 +170,10 @@ fn restrict_files(role: Role<'_>) -> Result<&'static str, ConfineError> {
         .create()?;
     if let Role::Program(input) = role {
         let readable = AccessFs::from_read(RULES);
-        rules = rules
-            .add_rules(path_beneath_rules(PROGRAM_FILES, readable))?
-            .add_rule(PathBeneath::new(input, AccessFs::ReadFile))?;
+        rules = rules.add_rules(path_beneath_rules(PROGRAM_FILES, readable))?;
+        if let Some(input) = input {
+            rules = rules.add_rule(PathBeneath::new(input, AccessFs::ReadFile))?;
+        }
     }
     Ok(match rules.restrict_self()?.ruleset {
         RulesetStatus::FullyEnforced => "whole",

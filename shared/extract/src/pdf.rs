@@ -1,15 +1,19 @@
 //! PDF: the text of each page as `pdftotext` gives it, without what repeats on every page.
 
+pub(crate) mod helper;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, Cursor, Read, Seek};
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, ExitStatus};
+use std::process::{Child, ChildStdout, ExitStatus};
 
 use shared_document::{Content, Position, ReadFailure, WarningCode};
 
 use crate::{ExtractError, Extractor, Output, kind};
+
+pub use helper::PdfHelper;
 
 /// The program that reads PDF, of Debian's poppler-utils.
 pub(crate) const PROGRAM: &str = "/usr/bin/pdftotext";
@@ -27,53 +31,124 @@ const SIGXCPU: i32 = 24;
 /// The signal of a process that used CPU time beyond the hard limit.
 const SIGKILL: i32 = 9;
 
-/// The running program, whose output is the text.
+/// How PDF is read.
 #[derive(Debug)]
-pub struct PdfText(pub(crate) Child);
+pub enum PdfReader {
+    /// The file is one: the running program has it, and its output is the text.
+    Program(Child),
+    /// Files within the file are read by a helper.
+    Helper(PdfHelper),
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// By itself, with a status.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+impl End {
+    fn of(status: ExitStatus) -> Self {
+        status
+            .signal()
+            .map_or_else(|| Self::Code(status.code().unwrap_or(-1)), Self::Signal)
+    }
+}
+
+/// The text of a file, and after it how the program ended.
+trait Text: Read {
+    /// How the program ended.
+    fn end(self) -> io::Result<End>;
+}
+
+/// The text of the one program.
+struct ProgramText<'p> {
+    program: &'p mut Child,
+    output: ChildStdout,
+}
+
+impl Read for ProgramText<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.output.read(buffer)
+    }
+}
+
+impl Text for ProgramText<'_> {
+    fn end(self) -> io::Result<End> {
+        drop(self.output);
+        Ok(End::of(self.program.wait()?))
+    }
+}
 
 /// A PDF.
 pub(crate) struct Pdf {
-    text: RefCell<PdfText>,
+    program: RefCell<Child>,
 }
 
 impl Pdf {
-    pub(crate) const fn new(text: PdfText) -> Self {
+    pub(crate) const fn new(program: Child) -> Self {
         Self {
-            text: RefCell::new(text),
+            program: RefCell::new(program),
         }
+    }
+
+    /// Reads a PDF within an archive.
+    pub(crate) fn read_within(
+        helper: &mut PdfHelper,
+        pdf: &[u8],
+        output: &mut Output<'_>,
+    ) -> Result<(), ExtractError> {
+        let text = helper.text_of(pdf)?;
+        read(&mut Cursor::new(pdf), text, output)
     }
 }
 
 impl Extractor for Pdf {
     fn read(&self, input: &mut File, output: &mut Output<'_>) -> Result<(), ExtractError> {
-        let mut program = self.text.borrow_mut();
-        let pages = pages(&mut program.0)?;
-        let status = program.0.wait()?;
-        if !status.success() {
-            return Err(failure(input, status)?.into());
-        }
-        let repeated = Repeated::of(&pages);
-        for (number, page) in pages.iter().enumerate() {
-            let number = u32::try_from(number + 1).unwrap_or(u32::MAX);
-            let position = Some(Position::Page(number));
-            let before = output.blocks();
-            for paragraph in paragraphs(repeated.inner(page)) {
-                output.block(Content::Paragraph(paragraph), position.clone())?;
-            }
-            if output.blocks() == before {
-                output.warn(WarningCode::PageWithoutText, position);
-            }
-        }
-        if output.blocks() == 0 {
-            return Err(ReadFailure::NoText.into());
-        }
-        Ok(())
+        let mut program = self.program.borrow_mut();
+        let text = program.stdout.take().ok_or(ReadFailure::ReaderFailed)?;
+        let text = ProgramText {
+            program: &mut program,
+            output: text,
+        };
+        read(input, text, output)
     }
 }
 
+fn read(
+    input: &mut (impl Read + Seek),
+    mut text: impl Text,
+    output: &mut Output<'_>,
+) -> Result<(), ExtractError> {
+    let pages = pages(&mut text);
+    // Waited for in any case: the program must not outlive its file.
+    let end = text.end()?;
+    let pages = pages?;
+    if end != End::Code(0) {
+        return Err(failure(input, end)?.into());
+    }
+    let (repeated, first) = (Repeated::of(&pages), output.blocks());
+    for (number, page) in pages.iter().enumerate() {
+        let number = u32::try_from(number + 1).unwrap_or(u32::MAX);
+        let position = Some(Position::Page(number));
+        let before = output.blocks();
+        for paragraph in paragraphs(repeated.inner(page)) {
+            output.block(Content::Paragraph(paragraph), position.clone())?;
+        }
+        if output.blocks() == before {
+            output.warn(WarningCode::PageWithoutText, position);
+        }
+    }
+    if output.blocks() == first {
+        return Err(ReadFailure::NoText.into());
+    }
+    Ok(())
+}
+
 /// The pages of the text; each ends with a form feed.
-fn pages(program: &mut Child) -> Result<Vec<String>, ExtractError> {
-    let text = program.stdout.take().ok_or(ReadFailure::ReaderFailed)?;
+fn pages(text: &mut impl Read) -> Result<Vec<String>, ExtractError> {
     let mut text = BufReader::new(text.take(MAX_TEXT + 1));
     let (mut pages, mut page, mut total) = (Vec::new(), Vec::new(), 0);
     loop {
@@ -97,17 +172,17 @@ fn pages(program: &mut Child) -> Result<Vec<String>, ExtractError> {
 }
 
 /// Why the program failed.
-fn failure(input: &mut File, status: ExitStatus) -> Result<ReadFailure, ExtractError> {
-    Ok(match (status.signal(), status.code()) {
-        (Some(SIGXCPU | SIGKILL), _) => ReadFailure::TimedOut,
+fn failure(input: &mut (impl Read + Seek), end: End) -> Result<ReadFailure, ExtractError> {
+    Ok(match end {
+        End::Signal(SIGXCPU | SIGKILL) => ReadFailure::TimedOut,
         // It aborts when it runs out of memory.
-        (Some(_), _) => ReadFailure::OutOfMemory,
+        End::Signal(_) => ReadFailure::OutOfMemory,
         // The author does not permit to extract text.
-        (_, Some(3)) => ReadFailure::Encrypted,
-        (_, Some(1)) if kind::contains(input, b"/Encrypt")? => ReadFailure::Encrypted,
+        End::Code(3) => ReadFailure::Encrypted,
+        End::Code(1) if kind::contains(input, b"/Encrypt")? => ReadFailure::Encrypted,
         // 99 is any other fault of the file, such as a tree of pages without a page.
-        (_, Some(1..=2 | 99)) => ReadFailure::Damaged,
-        _ => ReadFailure::ReaderFailed,
+        End::Code(1..=2 | 99) => ReadFailure::Damaged,
+        End::Code(_) => ReadFailure::ReaderFailed,
     })
 }
 

@@ -14,8 +14,6 @@ use crate::rows::{NewJob, interval};
 
 /// A claimed job goes to another worker when its lease is not renewed for this long.
 pub const LEASE_TTL: Duration = Duration::from_secs(30);
-/// Longest delay between two attempts.
-const MAX_BACKOFF: Duration = Duration::from_mins(5);
 /// Longest stored reason of a failure, characters.
 const MAX_REASON: usize = 2_000;
 /// The default of the column.
@@ -338,12 +336,4 @@ pub async fn release(tx: &mut TenantTx, job: &ClaimedJob, wait: Duration) -> sql
     .execute(tx.conn())
     .await?;
     Ok(updated.rows_affected() == 1)
-}
-
-/// 1, 2, 4 … seconds, at most [`MAX_BACKOFF`].
-pub(crate) fn backoff(attempt: i32) -> Duration {
-    let doublings = u32::try_from(attempt.saturating_sub(1))
-        .unwrap_or(0)
-        .min(16);
-    Duration::from_secs(1 << doublings).min(MAX_BACKOFF)
 }

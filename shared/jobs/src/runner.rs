@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use shared_cache::Key;
 use shared_db::Db;
-use shared_models::Retry;
+use shared_models::{Backoff, Retry};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,8 +24,10 @@ use crate::schedule::{ScheduledWork, Schedules};
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the lease of a running job is renewed and its cancellation checked.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
-/// Longest delay before a job that waits for a dependency is tried again.
-const MAX_OUTAGE_BACKOFF: Duration = Duration::from_secs(30);
+/// Delays after failures that count.
+const FAILURE_BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(5));
+/// Delays while a job waits for a dependency.
+const OUTAGE_BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
 /// Runs the jobs of one queue.
 #[derive(Clone)]
@@ -334,14 +336,14 @@ impl Runner {
             error.retry
         };
         let (code, reason) = (&error.code, &error.reason);
-        let backoff = lease::backoff(job.attempt);
         let failure = match retry {
             Retry::UntilAvailable => {
-                let backoff = backoff.min(MAX_OUTAGE_BACKOFF);
+                let backoff = OUTAGE_BACKOFF.after(job.attempt);
                 let wait = error.retry_after.unwrap_or(backoff);
                 lease::reschedule(&mut tx, job, code, reason, wait).await?
             }
             Retry::Limited => {
+                let backoff = FAILURE_BACKOFF.after(job.attempt);
                 let wait = error.retry_after.unwrap_or(backoff);
                 lease::fail(&mut tx, job, code, reason, Some(wait)).await?
             }

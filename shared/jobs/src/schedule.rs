@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use shared_config::Service;
 use shared_db::Db;
+use shared_models::Backoff;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -23,8 +24,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5);
 const REGISTER_INTERVAL: Duration = Duration::from_mins(10);
 /// How often the lease of running work is renewed.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
-/// Wait after the first failure; it doubles with each further one, up to the work's interval.
-const FIRST_BACKOFF: Duration = Duration::from_secs(15);
+/// Waits after failures, up to the work's interval.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(15), Duration::MAX);
 /// Wait before work goes on that has more to do.
 const MORE_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -143,7 +144,7 @@ impl Schedules {
             Ok(Progress::Done) => ("succeeded", kind.every(), None),
             Ok(Progress::More) => ("continued", MORE_INTERVAL.min(kind.every()), None),
             Err(error) => {
-                let wait = backoff(work.failures).min(kind.every());
+                let wait = BACKOFF.after(work.failures + 1).min(kind.every());
                 ("failed", wait, Some(error.to_string()))
             }
         };
@@ -206,12 +207,6 @@ impl Schedules {
             }
         }
     }
-}
-
-/// 15, 30, 60 … seconds.
-fn backoff(failures: i32) -> Duration {
-    let doublings = u32::try_from(failures).unwrap_or(0).min(16);
-    FIRST_BACKOFF.saturating_mul(1 << doublings)
 }
 
 /// A [`ScheduledWork`] without its type, so that kinds can be kept in one list.

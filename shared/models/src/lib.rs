@@ -29,7 +29,7 @@ pub use id::{
 pub use page::{Cursor, Page, PageRequest};
 pub use permission::Permission;
 pub use quota::Quota;
-pub use retry::Retry;
+pub use retry::{Backoff, Retry};
 pub use role::Role;
 pub use tenant_data::{ExportFailure, ExportFailureCode, ExportRecord, FilePiece, RowCounts};
 pub use usage::UsageKind;

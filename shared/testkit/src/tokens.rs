@@ -1,15 +1,15 @@
 //! Signs access tokens like auth, with a key of this test run.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use shared_auth::AccessClaims;
 use shared_auth::{TokenVerifier, VerifierSettings};
-use shared_config::{Secret, Service};
+use shared_config::Service;
 use shared_models::{CreatorId, Role, SessionId, UserId};
 use shared_rpc::http_client;
 use uuid::Uuid;
+
+use crate::service_keys::all_service_keys;
 
 /// DER of an Ed25519 private key up to its 32 bytes (RFC 8410, section 7).
 const PKCS8_HEAD: [u8; 16] = [
@@ -40,7 +40,7 @@ impl TokenMint {
             issuer: "creator-platform".to_owned(),
             audience: "creator-platform-api".to_owned(),
             auth_url: "http://127.0.0.1:1".to_owned(),
-            internal_key: Secret::new(BASE64_URL_SAFE_NO_PAD.encode(seed)),
+            service_keys: all_service_keys(),
         };
         Self {
             key,

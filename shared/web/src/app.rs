@@ -21,6 +21,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::access_log;
 use crate::error::ApiError;
 use crate::health::Checks;
+use crate::lifetime;
 use crate::method;
 use crate::openapi::complete;
 
@@ -78,6 +79,7 @@ pub fn with_default_layers(router: Router) -> Router {
     router
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CatchPanicLayer::custom(panic_response))
+        .layer(middleware::from_fn(lifetime::end_with_credential))
         .layer(nosniff)
         .layer(middleware::from_fn(method::refuse_unknown))
         .layer(middleware::from_fn(access_log::record))

@@ -10,6 +10,7 @@ pub mod error;
 pub mod health;
 pub mod healthcheck;
 pub mod idempotency;
+mod lifetime;
 pub mod listen;
 pub mod method;
 pub mod openapi;

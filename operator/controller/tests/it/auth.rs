@@ -11,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::Value;
-use shared_config::{Service, keys};
+use shared_config::{Call, Service, keys};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -136,7 +136,7 @@ fn serving(database: &str, public: &str, inside: &str, token: &str) -> Command {
         .env(keys::AUTH_URL, format!("http://{public}"))
         .env(keys::TOKEN_ISSUER, "issuer")
         .env(keys::TOKEN_AUDIENCE, "audience")
-        .env(keys::INTERNAL_TOKEN_KEY, "0123456789abcdef0123456789abcdef")
+        .envs(Call::of(Service::Auth).map(|call| (call.key, "0123456789abcdef0123456789abcdef")))
         .env(keys::PROVISIONING_TOKEN, token)
         .env(keys::SIGNING_SEED, KEY)
         .env(keys::DATA_KEY, KEY)

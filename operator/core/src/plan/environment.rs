@@ -1,7 +1,7 @@
 //! The environment of each service, by the names that its config reader knows.
 
 use serde_json::{Value, json};
-use shared_config::{Retention, Service, Store, keys, limits};
+use shared_config::{Call, Retention, Service, Store, keys, limits};
 
 use crate::api::ollama::ModelUse;
 use crate::api::services::{Embedding, Generation};
@@ -68,6 +68,8 @@ fn shared(resolved: &Resolved, service: Service) -> Vec<Value> {
             keys::INTERNAL_TOKEN_KEY,
         ),
     ]);
+    let calls = Call::of(service);
+    env.extend(calls.map(|call| pod::secret_variable(call.key, &internal, call.key)));
     env.extend(retention(resolved, service));
     if service != Service::AiEngine {
         env.push(default_quotas(resolved));

@@ -1,7 +1,7 @@
 //! What the rest stands on: accounts of the pods and the keys that every part shares.
 
 use serde_json::json;
-use shared_config::{Service, keys};
+use shared_config::{CALLS, Service, keys};
 
 use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
@@ -14,7 +14,7 @@ pub(crate) fn service_account(resolved: &Resolved) -> String {
     resolved.object_name("platform")
 }
 
-/// Secret with the key of the internal tokens.
+/// Secret with the keys of the calls between services.
 pub(crate) fn internal_secret(resolved: &Resolved) -> String {
     resolved.object_name("internal")
 }
@@ -41,8 +41,9 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
         json!({}),
         &[("hash-key", Generate::Key32)],
     );
-    let internal_key = [(keys::INTERNAL_TOKEN_KEY, Generate::Key32)];
-    sketch.secret(platform, &internal, json!({}), &internal_key);
+    let mut internal_keys = vec![(keys::INTERNAL_TOKEN_KEY, Generate::Key32)];
+    internal_keys.extend(CALLS.map(|call| (call.key, Generate::Key32)));
+    sketch.secret(platform, &internal, json!({}), &internal_keys);
     let token = [(keys::PROVISIONING_TOKEN, Generate::Key32)];
     let provisioning = provisioning_secret(&resolved.name);
     sketch.secret(platform, &provisioning, json!({}), &token);

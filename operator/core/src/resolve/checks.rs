@@ -11,7 +11,7 @@ use crate::api::ollama::ModelUse;
 use crate::api::workload::Workload;
 
 /// Variables that the operator writes itself.
-const RESERVED: [&str; 59] = [
+const RESERVED: [&str; 69] = [
     keys::LISTEN_ADDR,
     keys::METRICS_ADDR,
     keys::TRUSTED_PROXIES,
@@ -39,6 +39,16 @@ const RESERVED: [&str; 59] = [
     keys::TOKEN_ISSUER,
     keys::TOKEN_AUDIENCE,
     keys::INTERNAL_TOKEN_KEY,
+    keys::AUTH_TO_CREATOR_HUB_KEY,
+    keys::AUTH_TO_AI_ENGINE_KEY,
+    keys::AUTH_TO_CHANNEL_KEY,
+    keys::CREATOR_HUB_TO_AUTH_KEY,
+    keys::CREATOR_HUB_TO_AI_ENGINE_KEY,
+    keys::AI_ENGINE_TO_AUTH_KEY,
+    keys::AI_ENGINE_TO_CREATOR_HUB_KEY,
+    keys::CHANNEL_TO_AUTH_KEY,
+    keys::CHANNEL_TO_CREATOR_HUB_KEY,
+    keys::CHANNEL_TO_AI_ENGINE_KEY,
     keys::SIGNING_SEED,
     keys::DATA_KEY,
     keys::ACCESS_TOKEN_SECONDS,

@@ -23,7 +23,7 @@ use shared_models::{ChunkId, CreatorId, GenerationId, VisitorId};
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
-use crate::app::index::search::{RetrievedPassage, Wanted, retrieve};
+use crate::app::index::search::{RetrievedPassage, Wanted, retrieve, with_neighbours};
 use crate::app::settings;
 use crate::clients::bulkhead::BulkheadPermit;
 use crate::clients::model_servers::AnsweredBy;
@@ -243,6 +243,7 @@ async fn find(
         metrics::counter!("ai_engine_passages_without_answer_total").increment(1);
         passages.clear();
     }
+    let passages = with_neighbours(app, tenant, scope, passages, wanted.limit).await?;
     let Some(visitor) = visitor.filter(|_| !passages.is_empty()) else {
         return Ok(AdmittedPassages {
             passages,

@@ -13,6 +13,7 @@ pub mod grounding;
 pub(crate) mod injection;
 pub(crate) mod language;
 pub(crate) mod names;
+pub(crate) mod neighbours;
 pub(crate) mod policies;
 pub mod prompt;
 pub mod qa_match;

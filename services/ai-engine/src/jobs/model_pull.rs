@@ -8,6 +8,7 @@ mod settings;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use backon::Retryable as _;
 use reqwest::Body;
 use serde::Serialize;
 use shared_config::Reader;
@@ -142,21 +143,16 @@ pub async fn main() -> ExitCode {
 /// waited for until `patience` has passed; other failures end it at once.
 pub async fn run_patiently(settings: &Settings, patience: Duration) -> Result<Report, Error> {
     let started = Instant::now();
-    let mut failures = 0;
-    loop {
-        let error = match run(settings).await {
-            Ok(report) => return Ok(report),
-            Err(error) => error,
-        };
-        failures += 1;
-        let backoff = retry::backoff(failures);
-        if !retry::is_transient(&error) || started.elapsed() + backoff > patience {
-            return Err(error);
-        }
-        let seconds = backoff.as_secs();
-        tracing::warn!(%error, failures, seconds, "models not available yet; retrying");
-        tokio::time::sleep(backoff).await;
-    }
+    let attempt = || run(settings);
+    attempt
+        .retry(retry::BACKOFF)
+        .when(retry::is_transient)
+        .adjust(|_, wait| wait.filter(|wait| started.elapsed() + *wait <= patience))
+        .notify(|error, wait| {
+            let seconds = wait.as_secs();
+            tracing::warn!(%error, seconds, "models not available yet; retrying");
+        })
+        .await
 }
 
 /// Makes every model available and proves that the two models in use work.

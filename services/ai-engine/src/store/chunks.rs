@@ -8,6 +8,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
+use crate::domain::answer::neighbours::Place;
 use crate::domain::index::chunking::Passage;
 use crate::domain::index::scope::Scope;
 
@@ -176,25 +177,60 @@ pub(crate) async fn read(
     .bind(scope.collection_ids())
     .fetch_all(tx.conn())
     .await?;
-    let passage = |row: &PgRow| {
-        Ok(PassageRow {
-            id: row.try_get("id")?,
-            kind: SourceKind::Document,
-            document: row.try_get("document_id")?,
-            title: row.try_get("title")?,
-            ordinal: row.try_get("ordinal")?,
-            heading: row.try_get("heading")?,
-            content: row.try_get("content")?,
-            position: row
-                .try_get::<Option<Json<Position>>, _>("position")?
-                .map(|Json(position)| position),
-            is_active: row.try_get("is_active")?,
-            document_passages: row.try_get("passage_count")?,
-            // A CHECK of the table guarantees a known name.
-            visibility: Visibility::from_name(row.try_get("visibility")?).unwrap_or_default(),
-        })
-    };
-    rows.iter().map(passage).collect()
+    rows.iter().map(passage_row).collect()
+}
+
+/// The passages at these places of the active versions of their documents, in the order of the
+/// places, under the same conditions.
+pub(crate) async fn at(
+    tx: &mut TenantTx,
+    scope: &Scope,
+    places: &[Place],
+) -> sqlx::Result<Vec<PassageRow>> {
+    let (documents, ordinals): (Vec<uuid::Uuid>, Vec<i32>) = places
+        .iter()
+        .map(|place| (place.document.as_uuid(), place.ordinal))
+        .unzip();
+    let rows = sqlx::query(
+        "select c.id, c.document_id, d.title, c.ordinal, c.heading, c.content, c.position,
+                true as is_active, coalesce(d.passage_count, 0) as passage_count,
+                coalesce(a.visibility, 'answer_only') as visibility
+         from unnest($1::uuid[], $2::int[]) with ordinality as p (document, ordinal, number)
+         join ai.chunks c on c.document_id = p.document and c.ordinal = p.ordinal
+         join ai.indexed_documents d
+           on d.creator_id = c.creator_id and d.id = c.document_id and d.active_version = c.version
+         left join ai.document_access a
+           on a.creator_id = c.creator_id and a.document_id = c.document_id
+         where not ($3 and coalesce(a.visibility, 'answer_only') = 'internal')
+           and (cardinality($4::uuid[]) = 0 or a.collections && $4)
+         order by p.number",
+    )
+    .bind(documents)
+    .bind(ordinals)
+    .bind(scope.is_visitor)
+    .bind(scope.collection_ids())
+    .fetch_all(tx.conn())
+    .await?;
+    rows.iter().map(passage_row).collect()
+}
+
+fn passage_row(row: &PgRow) -> sqlx::Result<PassageRow> {
+    Ok(PassageRow {
+        id: row.try_get("id")?,
+        kind: SourceKind::Document,
+        document: row.try_get("document_id")?,
+        title: row.try_get("title")?,
+        ordinal: row.try_get("ordinal")?,
+        heading: row.try_get("heading")?,
+        content: row.try_get("content")?,
+        position: row
+            .try_get::<Option<Json<Position>>, _>("position")?
+            .map(|Json(position)| position),
+        is_active: row.try_get("is_active")?,
+        document_passages: row.try_get("passage_count")?,
+        // A CHECK of the table guarantees a known name.
+        visibility: Visibility::from_name(row.try_get("visibility")?).unwrap_or_default(),
+    })
 }
 
 fn uuids(ids: &[ChunkId]) -> Vec<uuid::Uuid> {

@@ -171,3 +171,54 @@ async fn a_question_about_another_thing_is_not_answered() {
     assert_eq!(sources(&refused), []);
     assert!(!text(&refused).contains("281"));
 }
+
+/// Two passages: the first ends with a question that the second answers without a word of it.
+const CUT: &str = "# Bedrooms\n\nMany people who sleep badly have tried pills, teas and apps before \
+    they look at the room itself, though it is the cheapest thing to change and the quickest one. \
+    How cold should the bedroom of a bad sleeper be?\n\nEighteen degrees, and less in winter. \
+    Whoever freezes takes a second blanket and warm socks, since cold feet keep anybody awake for \
+    a long time, however tired the rest of the person is.\n";
+
+#[tokio::test]
+async fn what_stands_behind_a_passage_that_was_cut_is_a_source_too() {
+    let app = TestApp::with_handbook().await;
+    let document = app.index(app.tenant, CUT).await;
+    let question = "How cold should the bedroom of a bad sleeper be?";
+    let owner = app.owner(app.tenant);
+    let body = json!({"query": question, "limit": 2});
+    let found = owner.post("/ai-engine/v1/search", &body).await;
+    let found = found.expect(StatusCode::OK);
+    let best = &found["results"][0];
+    assert_eq!(
+        (&best["document_id"], &best["ordinal"]),
+        (&json!(document), &json!(0))
+    );
+    let is_found = |source: &serde_json::Value| source["ordinal"] == 1;
+    let results = found["results"].as_array().unwrap();
+    assert!(
+        !results.iter().any(is_found),
+        "the search ranks another one second: {found}"
+    );
+
+    let ask = json!({"question": question, "mode": "extractive", "passages": 2});
+    let events = app.events(app.tenant, &ask).await;
+    let places: Vec<_> = sources(&events)
+        .iter()
+        .map(|source| (source.number, source.document_id, source.ordinal))
+        .collect();
+    assert_eq!(
+        places,
+        [(1, document, 0), (2, document, 1)],
+        "as many as were asked for"
+    );
+    let text = text(&events);
+    assert!(
+        text.contains("Eighteen degrees, and less in winter."),
+        "{text}"
+    );
+    assert_eq!(done(&events).citations, [1, 2]);
+
+    // Who asks for one passage gets one.
+    let ask = json!({"question": question, "mode": "extractive", "passages": 1});
+    assert_eq!(sources(&app.events(app.tenant, &ask).await).len(), 1);
+}

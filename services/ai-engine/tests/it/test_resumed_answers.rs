@@ -7,9 +7,11 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use shared_auth::Subject;
 use shared_cache::{Cache, CacheSettings};
 use shared_config::Secret;
-use shared_models::{CreatorId, GenerationId};
+use shared_models::{CreatorId, GenerationId, Role};
+use shared_testkit::{Revoker, TestClient};
 use tower::ServiceExt as _;
 
 use crate::fake_ollama::ChatScript;
@@ -167,4 +169,76 @@ async fn an_answer_whose_replica_died_ends_its_resumed_stream() {
     let rest = rest.expect("the stream ends");
     assert!(rest.contains(r#""code":"stream_cut""#), "{rest}");
     drop(body);
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_token_and_a_new_one_reads_on() {
+    let app = TestApp::with_handbook().await;
+    app.ollama
+        .script_chat(ChatScript::Endless("Keep the bedroom cold. And "));
+    let mut claims = app.mint.claims(app.tenant, Role::Owner);
+    // A token is accepted for five seconds after its end.
+    claims.exp = claims.iat - 5 + 2;
+    let client = TestClient::new(app.router.clone()).with_token(&app.mint.sign(&claims));
+    let request = client
+        .request(Method::POST, "/ai-engine/v1/answers")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(question("generative", true).to_string()))
+        .unwrap();
+    let response = app.router.clone().oneshot(request).await.unwrap();
+    let path = response.headers()[header::LOCATION].to_str().unwrap();
+    let path = path.to_owned();
+    let seen = tokio::time::timeout(Duration::from_secs(20), read(response.into_body())).await;
+    let seen = seen.expect("the stream ends");
+    let before = blocks(&seen);
+    assert!(
+        !seen.contains("event: done") && !seen.contains("event: error"),
+        "{seen}"
+    );
+    assert!(before.len() >= 2, "{seen}");
+    assert!(!app.ollama.client_left(), "the model goes on");
+    let refused = client.get(&format!("{path}/events")).await;
+    assert_eq!(refused.code(), "expired_token");
+
+    let last = before.len().to_string();
+    let resumed = resume(&app, app.tenant, &path, Some(&last)).await;
+    assert_eq!(resumed.status(), StatusCode::OK);
+    let reading = tokio::spawn(read(resumed.into_body()));
+    let cancelled = app.owner(app.tenant).delete(&path).await;
+    assert_eq!(cancelled.status, StatusCode::NO_CONTENT);
+    let rest = tokio::time::timeout(Duration::from_secs(10), reading).await;
+    let rest = rest.expect("the stream ends").unwrap();
+    let next = format!("id: {}", before.len() + 1);
+    assert!(blocks(&rest)[0].contains(&next), "no event is lost: {rest}");
+}
+
+#[tokio::test]
+async fn an_answer_and_its_model_end_when_the_session_is_revoked() {
+    let app = TestApp::with_handbook().await;
+    app.ollama
+        .script_chat(ChatScript::Endless("Keep the bedroom cold. And "));
+    let claims = app.mint.claims(app.tenant, Role::Owner);
+    let client = TestClient::new(app.router.clone()).with_token(&app.mint.sign(&claims));
+    let request = client
+        .request(Method::POST, "/ai-engine/v1/answers")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(question("generative", false).to_string()))
+        .unwrap();
+    let response = app.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let auth = Revoker::new(&app.database, &app.config.cache);
+    auth.revoke(Subject::Session(claims.sid)).await;
+    let seen = tokio::time::timeout(Duration::from_secs(20), read(response.into_body())).await;
+    let seen = seen.expect("the stream ends");
+    assert!(
+        !seen.contains("event: done") && !seen.contains("event: error"),
+        "{seen}"
+    );
+    for _ in 0..100 {
+        if app.ollama.client_left() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the model goes on");
 }

@@ -13,7 +13,6 @@ fn complete() -> BTreeMap<String, String> {
         (keys::AUTH_URL, "http://auth:8001"),
         (keys::TOKEN_ISSUER, "issuer"),
         (keys::TOKEN_AUDIENCE, "audience"),
-        (keys::INTERNAL_TOKEN_KEY, "0123456789abcdef0123456789abcdef"),
         (
             keys::DATA_KEY,
             "Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=",
@@ -23,8 +22,11 @@ fn complete() -> BTreeMap<String, String> {
             "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         ),
     ]
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .into()
+    .map(|(key, value)| (key, value.to_owned()))
+    .into_iter()
+    .chain(shared_testkit::service_keys(Service::Auth))
+    .map(|(key, value)| (key.to_owned(), value))
+    .collect()
 }
 
 fn read(changes: &[(&'static str, &str)]) -> Result<Config, Problems> {

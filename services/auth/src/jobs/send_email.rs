@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared_db::TenantTx;
 use shared_jobs::{Job, JobContext, JobError, Outcome};
-use shared_models::Retry;
+use shared_models::{Backoff, Retry};
 
 use super::NoPayload;
 use crate::app::mailer;
@@ -16,9 +16,7 @@ use crate::store::mail_outbox::{self, Leased, UnsentEmail};
 
 /// Wait after the first failed attempt; it doubles with each attempt. A mail server that postpones
 /// an email expects minutes.
-const FIRST_BACKOFF: Duration = Duration::from_secs(5);
-/// Longest wait between two attempts.
-const MAX_BACKOFF: Duration = Duration::from_mins(20);
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_mins(20));
 
 /// The job.
 pub(super) struct SendEmail {
@@ -121,7 +119,7 @@ async fn record_failure(context: &JobContext, cause: &NotSent) -> sqlx::Result<J
             )
         }
         NotSent::Smtp(SmtpError::Transient(reason)) => {
-            let wait = backoff(job.attempt);
+            let wait = BACKOFF.after(job.attempt);
             tracing::warn!(email = %id, reason, "email not sent; retry scheduled");
             mail_outbox::postpone(&mut tx, id, job.id, reason, wait).await?;
             let reason = "the mail server did not accept the email yet";
@@ -138,11 +136,6 @@ async fn record_failure(context: &JobContext, cause: &NotSent) -> sqlx::Result<J
     tx.commit().await?;
     count(outcome);
     Ok(error)
-}
-
-fn backoff(attempt: i32) -> Duration {
-    let doublings = u32::try_from(attempt - 1).unwrap_or(0).min(16);
-    (FIRST_BACKOFF * 2_u32.pow(doublings)).min(MAX_BACKOFF)
 }
 
 fn count(outcome: &'static str) {

@@ -6,9 +6,9 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use shared_auth::AccessClaims;
-use shared_config::{Reader, Secret, keys};
+use shared_config::{Reader, Secret, Service, keys};
 use shared_models::{CreatorId, Role, SessionId, UserId};
-use shared_testkit::{Answer, Stores, TestClient, TestDatabase};
+use shared_testkit::{Answer, Stores, TestClient, TestDatabase, all_service_keys, service_keys};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -198,7 +198,6 @@ fn settings() -> Config {
         (keys::AUTH_URL, "http://127.0.0.1:1"),
         (keys::TOKEN_ISSUER, "creator-platform"),
         (keys::TOKEN_AUDIENCE, "creator-platform-api"),
-        (keys::INTERNAL_TOKEN_KEY, "0123456789abcdef0123456789abcdef"),
         (
             keys::DATA_KEY,
             "Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=",
@@ -208,8 +207,12 @@ fn settings() -> Config {
             "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         ),
     ];
-    let values = values.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let mut config = Config::from_reader(Reader::from_map(values.into())).unwrap();
+    let values = values.map(|(key, value)| (key, value.to_owned()));
+    let values = values.into_iter().chain(service_keys(Service::Auth));
+    let values = values.map(|(key, value)| (key.to_owned(), value));
+    let mut config = Config::from_reader(Reader::from_map(values.collect())).unwrap();
+    // Tests call as the other services, too.
+    config.verifier.service_keys = all_service_keys();
     config.tokens.seed = Secret::new(random_seed());
     config
 }

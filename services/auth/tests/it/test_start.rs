@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use shared_config::{Service, keys};
 use shared_rpc::http_client;
+use shared_testkit::service_keys;
 
 use crate::test_app::TestApp;
 
@@ -28,7 +29,8 @@ fn without_settings_the_binary_names_them_all_and_fails() {
         keys::REDIS_HOST,
         keys::SIGNING_SEED,
         keys::DATA_KEY,
-        keys::INTERNAL_TOKEN_KEY,
+        keys::AUTH_TO_CHANNEL_KEY,
+        keys::CHANNEL_TO_AUTH_KEY,
         keys::TOKEN_ISSUER,
         keys::AUTH_URL,
     ] {
@@ -64,7 +66,7 @@ fn serving(app: &TestApp, listen: &str) -> Command {
         .env(keys::AUTH_URL, format!("http://{listen}"))
         .env(keys::TOKEN_ISSUER, "issuer")
         .env(keys::TOKEN_AUDIENCE, "audience")
-        .env(keys::INTERNAL_TOKEN_KEY, "0123456789abcdef0123456789abcdef")
+        .envs(service_keys(Service::Auth))
         .env(
             keys::DATA_KEY,
             "Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=",

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod receive;
+pub(crate) mod summary;
 
 use shared_models::{ConversationId, CreatorId};
 use uuid::Uuid;

@@ -15,10 +15,11 @@ use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::conversations::MessageRow;
-use crate::app::conversations::answer::{self, LeasedQuestion, NextQuestion};
+use crate::app::conversations::answer::{self, Earlier, LeasedQuestion, NextQuestion};
 use crate::domain::citations;
 use crate::domain::conversation::{ConversationKey, MessageRole};
 use crate::domain::frame::{CitedSource, ErrorCode, ErrorFrame, ServerFrame};
+use crate::domain::summary::MAX_SUMMARY;
 use crate::state::AppState;
 
 /// Longest answer that is stored, characters.
@@ -93,8 +94,8 @@ impl Job for AnswerConversation {
         let app = &self.app;
         while !app.stop.is_cancelled() {
             match answer::lease_next_question(context).await? {
-                NextQuestion::Leased(question, history) => {
-                    answer_question(app, context, &question, &history).await?;
+                NextQuestion::Leased(question, earlier) => {
+                    answer_question(app, context, &question, &earlier).await?;
                 }
                 // If that process dies, its lease expires and this job takes over.
                 NextQuestion::LeasedElsewhere(remaining) => {
@@ -112,13 +113,13 @@ async fn answer_question(
     app: &AppState,
     context: &JobContext,
     question: &LeasedQuestion,
-    history: &[MessageRow],
+    earlier: &Earlier,
 ) -> sqlx::Result<()> {
     let (key, reply_to) = (answer::conversation(context), question.seq);
     // Also when this attempt is dropped, because another worker has the job by now.
     let _ended = EndOnDrop { app, key };
     let stopped = app.broadcaster.start_answer(key, reply_to);
-    let generated = generate(app, context, question, history, &stopped).await;
+    let generated = generate(app, context, question, earlier, &stopped).await;
     let settled = finish_answer(app, context, reply_to, generated).await;
     app.broadcaster.end_answer(key);
     if settled.is_err() {
@@ -149,11 +150,11 @@ async fn generate(
     app: &AppState,
     context: &JobContext,
     question: &LeasedQuestion,
-    history: &[MessageRow],
+    earlier: &Earlier,
     stopped: &CancellationToken,
 ) -> Result<GeneratedAnswer, NoAnswer> {
     let mut draft = AnswerDraft::default();
-    let done = generate_into(&mut draft, app, context, (question, history), stopped).await?;
+    let done = generate_into(&mut draft, app, context, (question, earlier), stopped).await?;
     if done.is_none() && draft.text.trim().is_empty() {
         return Err(NoAnswer::Stopped);
     }
@@ -165,12 +166,12 @@ async fn generate_into(
     draft: &mut AnswerDraft,
     app: &AppState,
     context: &JobContext,
-    (question, history): (&LeasedQuestion, &[MessageRow]),
+    (question, earlier): (&LeasedQuestion, &Earlier),
     stopped: &CancellationToken,
 ) -> Result<Option<Done>, NoAnswer> {
     let (started, key) = (Instant::now(), answer::conversation(context));
     // Dropping it stops the model.
-    let mut streaming = std::pin::pin!(stream(draft, app, key, question, history));
+    let mut streaming = std::pin::pin!(stream(draft, app, key, question, earlier));
     let mut shutdown = std::pin::pin!(async {
         app.stop.cancelled().await;
         sleep(SHUTDOWN_TIMEOUT).await;
@@ -206,9 +207,9 @@ async fn stream(
     app: &AppState,
     key: ConversationKey,
     question: &LeasedQuestion,
-    history: &[MessageRow],
+    earlier: &Earlier,
 ) -> Result<Done, Failure> {
-    let mut events = ask_ai_engine(app, key, question, history).await?;
+    let mut events = ask_ai_engine(app, key, question, earlier).await?;
     while let Some(event) = events.next().await {
         match event.map_err(|error| Failure::from_ai_error(&error))? {
             AnswerEvent::Done(done) => return Ok(done),
@@ -233,13 +234,17 @@ async fn ask_ai_engine(
     app: &AppState,
     key: ConversationKey,
     question: &LeasedQuestion,
-    history: &[MessageRow],
+    earlier: &Earlier,
 ) -> Result<Events<AnswerEvent>, Failure> {
     let text = acceptable_text(&question.content, MAX_QUESTION_LENGTH);
     let request = Question {
         question: text.ok_or_else(Failure::not_asked)?,
         mode: question.mode,
-        history: history.iter().filter_map(history_turn).collect(),
+        history: earlier.messages.iter().filter_map(history_turn).collect(),
+        summary: earlier
+            .summary
+            .as_deref()
+            .and_then(|text| acceptable_text(text, MAX_SUMMARY)),
         passages: None,
         collections: question.collections.clone(),
         // This job reads the answer wherever the visitor is.
@@ -312,7 +317,7 @@ async fn store(
     CitedSource::mark_cited(&mut draft.sources, &citations);
     let stored = answer::complete(
         context,
-        &app.events,
+        (&app.events, &app.jobs),
         reply_to,
         &draft.text,
         &draft.sources,

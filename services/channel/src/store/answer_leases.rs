@@ -117,6 +117,15 @@ pub(crate) async fn renew(tx: &mut TenantTx, id: ConversationId, job: JobId) -> 
     Ok(done.rows_affected() == 1)
 }
 
+/// What the end of a lease with an answer gives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Completed {
+    /// The number of the answer.
+    pub(crate) seq: i64,
+    /// Messages that are not in the summary of the conversation.
+    pub(crate) unsummarised: i64,
+}
+
 /// Ends the lease and returns the number of the answer, or `None` when this job no longer holds
 /// the lease or a person has taken over. With `hands_over`, the conversation waits for a person
 /// from now on; a topic does not hide that the visitor seemed to be in danger.
@@ -126,7 +135,7 @@ pub(crate) async fn complete(
     job: JobId,
     question_seq: i64,
     hands_over: Option<&AppliedPolicy>,
-) -> sqlx::Result<Option<i64>> {
+) -> sqlx::Result<Option<Completed>> {
     sqlx::query(
         "update channel.conversations
          set last_seq = last_seq + 1, answered_seq = greatest(answered_seq, $3),
@@ -141,7 +150,8 @@ pub(crate) async fn complete(
              waiting_reason =
                case when $4::text is null or waiting_reason = 'crisis' then waiting_reason
                     else $4 end
-         where id = $1 and lease_token = $2 and owner in ('bot', 'waiting') returning last_seq",
+         where id = $1 and lease_token = $2 and owner in ('bot', 'waiting')
+         returning last_seq, last_seq - summarised_seq as unsummarised",
     )
     .bind(id)
     .bind(job)
@@ -150,7 +160,12 @@ pub(crate) async fn complete(
     .bind(hands_over.and_then(|policy| policy.topic.as_deref()))
     .fetch_optional(tx.conn())
     .await?
-    .map(|row| row.try_get("last_seq"))
+    .map(|row| {
+        Ok(Completed {
+            seq: row.try_get("last_seq")?,
+            unsummarised: row.try_get("unsummarised")?,
+        })
+    })
     .transpose()
 }
 

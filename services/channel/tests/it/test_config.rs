@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use channel_service::{Config, SocketCaps};
-use shared_config::Reader;
+use shared_config::{Reader, Service};
+use shared_testkit::service_keys;
 
 fn valid() -> BTreeMap<String, String> {
     let pairs = [
@@ -14,16 +15,15 @@ fn valid() -> BTreeMap<String, String> {
         ("TOKEN_ISSUER", "creator-platform"),
         ("TOKEN_AUDIENCE", "creator-platform-api"),
         ("AUTH_URL", "http://auth:8001"),
-        ("INTERNAL_TOKEN_KEY", "kZ4mW8rT1vX6yB3nC9dF2gH7jL0pQ5sU"),
         ("AI_ENGINE_URL", "http://ai-engine:8003/"),
         ("CREATOR_HUB_URL", "http://creator-hub:8002/"),
         ("PUBLIC_URL", "https://platform.example"),
         ("WIDGET_TOKEN_KEY", "qL7wE2rT9yU4iO1pA6sD3fG8hJ5kZ0xC"),
         ("DEMO_PAGE", "true"),
     ];
-    pairs
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .into()
+    let pairs = pairs.map(|(key, value)| (key, value.to_owned()));
+    let pairs = pairs.into_iter().chain(service_keys(Service::Channel));
+    pairs.map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 #[test]

@@ -151,3 +151,80 @@ fn without_trace(mut problem: Value) -> Value {
     problem["trace_id"].take();
     problem
 }
+
+/// The summary of a conversation, and how far it goes, once it goes so far.
+async fn summarised(app: &TestApp, conversation: &str, least: i64) -> (String, i64) {
+    let admin = app.admin().await;
+    let sql = "select summary, summarised_seq from channel.conversations
+               where id = $1 and summarised_seq >= $2";
+    for _ in 0..200 {
+        let id: Uuid = conversation.parse().unwrap();
+        let query = sqlx::query_as::<_, (String, i64)>(sql).bind(id).bind(least);
+        if let Some(found) = query.fetch_optional(&admin).await.unwrap() {
+            return found;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("never summarised up to {least}");
+}
+
+#[tokio::test]
+async fn what_a_long_conversation_no_longer_sends_is_in_its_summary() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let conversation = hold_conversation(&app, &channel, 12).await;
+    let (summary, until) = summarised(&app, &conversation, 10).await;
+    assert!(summary.starts_with("Visitor: Question 0?\nAssistant: You asked: Question 0?"));
+    assert!(until <= 24 - 10, "the newest are not in it: {until}");
+
+    let session = app.start_session(&channel).await;
+    let other = session["conversation_id"].as_str().unwrap();
+    assert_ne!(other, conversation);
+    let asked = app.ai_engine.questions();
+    // The first ten questions have all that was said in their history.
+    for (number, asked) in asked.iter().enumerate() {
+        let has_summary = asked.question.summary.is_some();
+        assert!(!has_summary || number >= 10, "question {number}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_is_sent_with_the_summary_and_no_message_is_in_neither() {
+    let app = TestApp::new().await;
+    let channel = app.create_widget().await;
+    let session = app.start_session(&channel).await;
+    let conversation = session["conversation_id"].as_str().unwrap();
+    let mut client = app.connect(&channel, &session).await;
+    for number in 0..20 {
+        client.ask(&format!("Question {number}?")).await;
+        client.skip_to("ai_response").await;
+        // As a person asks: the job has time to run.
+        if number >= 10 && number % 5 == 0 {
+            summarised(&app, conversation, 2 * number - 18).await;
+        }
+    }
+    summarised(&app, conversation, 20).await;
+    client.ask("And now?").await;
+    client.skip_to("ai_response").await;
+    let asked = app.ai_engine.questions();
+    let last = &asked.last().unwrap().question;
+    let summary = last.summary.as_ref().unwrap().as_str();
+    for number in 0..20 {
+        let text = format!("Question {number}?");
+        let in_summary = summary
+            .lines()
+            .any(|line| line == format!("Visitor: {text}"));
+        let in_history = last
+            .history
+            .iter()
+            .any(|turn| turn.content.as_str() == text);
+        assert!(in_summary || in_history, "{number}: {summary}");
+    }
+
+    // It goes with the conversation, and is in the copy of the account.
+    let admin = app.admin().await;
+    let erased = sqlx::query("delete from channel.conversations").execute(&admin);
+    assert_eq!(erased.await.unwrap().rows_affected(), 1);
+    let exposed = app.owner().get(CONVERSATIONS).await.text();
+    assert!(!exposed.contains("summary"), "{exposed}");
+}

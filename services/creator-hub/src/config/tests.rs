@@ -13,12 +13,14 @@ fn complete() -> BTreeMap<String, String> {
         (keys::AUTH_URL, "http://auth:8001"),
         (keys::TOKEN_ISSUER, "issuer"),
         (keys::TOKEN_AUDIENCE, "audience"),
-        (keys::INTERNAL_TOKEN_KEY, "0123456789abcdef0123456789abcdef"),
         (keys::AI_ENGINE_URL, "http://ai-engine:8003/"),
         (keys::UPLOAD_DIR, "/uploads"),
     ]
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .into()
+    .map(|(key, value)| (key, value.to_owned()))
+    .into_iter()
+    .chain(shared_testkit::service_keys(Service::CreatorHub))
+    .map(|(key, value)| (key.to_owned(), value))
+    .collect()
 }
 
 fn complaints(changes: &[(&'static str, &str)]) -> Vec<&'static str> {

@@ -14,7 +14,7 @@ use shared_config::{Reader, Service, keys};
 use shared_db::Db;
 use shared_jobs::Runner;
 use shared_models::CreatorId;
-use shared_testkit::{Answer, Stores, TestClient, TestDatabase, TokenMint};
+use shared_testkit::{Answer, Stores, TestClient, TestDatabase, TokenMint, service_keys};
 use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -158,7 +158,7 @@ impl TestApp {
         body["document"]["id"].as_str().unwrap().to_owned()
     }
 
-    /// The same account, called by another service: its token is never looked up as revoked.
+    /// The same account, called by another service.
     pub(crate) fn service(&self) -> TestClient {
         let channel = self.mint.verifier(Service::Channel);
         let token = channel
@@ -279,12 +279,11 @@ fn settings() -> Config {
         (keys::AUTH_URL, "http://127.0.0.1:1"),
         (keys::TOKEN_ISSUER, "creator-platform"),
         (keys::TOKEN_AUDIENCE, "creator-platform-api"),
-        (keys::INTERNAL_TOKEN_KEY, "0123456789abcdef0123456789abcdef"),
         (keys::AI_ENGINE_URL, "http://127.0.0.1:1"),
         (keys::UPLOAD_DIR, "/set-by-the-test"),
     ];
-    let values: BTreeMap<_, _> = values
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .into();
+    let values = values.map(|(key, value)| (key, value.to_owned()));
+    let values = values.into_iter().chain(service_keys(Service::CreatorHub));
+    let values: BTreeMap<_, _> = values.map(|(key, value)| (key.to_owned(), value)).collect();
     Config::from_reader(Reader::from_map(values)).unwrap()
 }

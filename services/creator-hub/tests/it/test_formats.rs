@@ -1,9 +1,12 @@
 //! Files of kinds other than text, read by the child process itself.
 
 use std::fmt::Write as _;
+use std::io::{Cursor, Write as _};
 
 use http::StatusCode;
 use serde_json::{Value, json};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 use crate::test_app::{DOCUMENTS, TestApp, upload};
 
@@ -99,6 +102,60 @@ async fn a_pdf_is_read_page_by_page_and_a_page_without_text_is_a_warning() {
         );
         assert!(text.contains(&line), "{text}");
     }
+}
+
+/// An archive of those files.
+fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in files {
+        archive
+            .start_file(*name, SimpleFileOptions::default())
+            .unwrap();
+        archive.write_all(content).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+#[tokio::test]
+async fn every_pdf_in_an_archive_is_read_and_one_that_cannot_be_keeps_none_from_it() {
+    let app = TestApp::new().await;
+    let calm = pdf(&["Breathe slowly.", "Rest after noon."]);
+    let inner = archive(&[("Sleep/night.pdf", &pdf(&["Keep the bedroom cold."]))]);
+    // More text than a pipe holds, and a request that is longer than one, too.
+    let long = pdf(&vec!["Walk every morning."; 5_000]);
+    let file = archive(&[
+        ("Guide/calm.pdf", &calm),
+        ("Guide/cut.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3 and no more"),
+        ("Guide/long.pdf", &long),
+        ("Guide/scan.pdf", &pdf(&[""])),
+        ("Guide/last.md", b"Drink water."),
+    ]);
+    let document = processed(&app, "guide.zip", &file).await;
+    assert_eq!(document["state"], "ready", "{document}");
+    let text = app.engine.asked()[0].text.clone();
+    for (said, anchor) in [
+        ("Breathe slowly.", "Guide/calm.pdf#page=1"),
+        ("Rest after noon.", "Guide/calm.pdf#page=2"),
+        ("Walk every morning.", "Guide/long.pdf#page=5000"),
+        ("Drink water.", "Guide/last.md"),
+    ] {
+        let line = format!(
+            r#"{{"block":{{"content":{{"paragraph":"{said}"}},"position":{{"anchor":"{anchor}"}}}}}}"#
+        );
+        assert!(text.contains(&line), "{anchor}");
+    }
+    let warned = document["warnings"].as_array().unwrap().iter();
+    let skipped = warned.filter(|warning| warning["code"] == "part_skipped");
+    let skipped: Vec<_> = skipped
+        .map(|warning| &warning["position"]["anchor"])
+        .collect();
+    assert_eq!(skipped, ["Guide/cut.pdf", "Guide/scan.pdf"]);
+
+    let nested = archive(&[("part.zip", &inner)]);
+    let document = processed(&app, "parts.zip", &nested).await;
+    assert_eq!(document["warnings"], json!([]), "{document}");
+    let text = app.engine.asked()[1].text.clone();
+    assert!(text.contains("Keep the bedroom cold."), "{text}");
 }
 
 #[tokio::test]

@@ -7,8 +7,9 @@ use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use shared_ai_client::IngestionFailure;
-use shared_models::Retry;
-use shared_testkit::Answer;
+use shared_auth::Subject;
+use shared_models::{Retry, Role};
+use shared_testkit::{Answer, Revoker};
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 
@@ -130,8 +131,7 @@ async fn a_document_that_is_deleted_ends_its_stream() {
 
 #[tokio::test]
 async fn progress_between_the_ends_is_shown_without_redis_too() {
-    let mut app = TestApp::with(|config| config.cache.port = 1).await;
-    app.ana = app.service();
+    let app = TestApp::with(|config| config.cache.port = 1).await;
     app.engine.reply(Reply::Stalls(50));
     let id = app.uploaded("a.txt", "text").await;
     assert!(app.run_own_job().await);
@@ -170,4 +170,32 @@ async fn a_stream_ends_when_the_service_stops() {
     app.stop.cancel();
     let answer = to_end(stream).await;
     assert_eq!(events(&answer).len(), 1);
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_token_or_the_session_of_its_reader() {
+    let mut app = TestApp::new().await;
+    let id = app.uploaded("a.txt", "text").await;
+    let mut claims = app.mint.claims(app.creator, Role::Owner);
+    // A token is accepted for five seconds after its end.
+    claims.exp = claims.iat - 5 + 2;
+    app.ana = app.anonymous.with_token(&app.mint.sign(&claims));
+    let path = format!("{DOCUMENTS}/{id}/events");
+    let seen = events(&to_end(open(&app, &id).await).await);
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert_eq!(
+        (&seen[0].0[..], &seen[0].1["state"]),
+        ("progress", &json!("pending"))
+    );
+    assert_eq!(app.ana.get(&path).await.code(), "expired_token");
+
+    // With a new token the reader has the present state, until the session ends.
+    claims.exp += 900;
+    app.ana = app.anonymous.with_token(&app.mint.sign(&claims));
+    let stream = open(&app, &id).await;
+    let auth = Revoker::new(&app.database, &app.config.cache);
+    auth.revoke(Subject::Session(claims.sid)).await;
+    let seen = events(&to_end(stream).await);
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert_eq!(app.ana.get(&path).await.code(), "session_ended");
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use shared_config::{Service, keys};
 use shared_rpc::http_client;
-use shared_testkit::TokenMint;
+use shared_testkit::{TokenMint, service_keys};
 use tokio::time::sleep;
 
 use crate::test_app::TestApp;
@@ -34,7 +34,8 @@ fn without_settings_it_names_them_all_and_fails() {
         keys::AUTH_URL,
         keys::AI_ENGINE_URL,
         keys::UPLOAD_DIR,
-        keys::INTERNAL_TOKEN_KEY,
+        keys::CREATOR_HUB_TO_AI_ENGINE_KEY,
+        keys::CHANNEL_TO_CREATOR_HUB_KEY,
         keys::TOKEN_ISSUER,
         keys::TOKEN_AUDIENCE,
     ] {
@@ -92,7 +93,7 @@ async fn start(app: &TestApp, auth: &str) -> Running {
         .env(keys::AUTH_URL, auth)
         .env(keys::TOKEN_ISSUER, &verifier.issuer)
         .env(keys::TOKEN_AUDIENCE, &verifier.audience)
-        .env(keys::INTERNAL_TOKEN_KEY, verifier.internal_key.expose())
+        .envs(service_keys(Service::CreatorHub))
         .env(keys::AI_ENGINE_URL, &app.engine.url)
         .env(keys::UPLOAD_DIR, &app.config.upload_dir)
         .stdout(Stdio::null())

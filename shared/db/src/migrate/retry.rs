@@ -3,14 +3,17 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use backon::ExponentialBuilder;
 use sqlx::migrate::MigrateError;
 
 use super::Error;
 use crate::fault;
 
-/// First wait after a failure; it doubles up to [`MAX_BACKOFF`].
-const MIN_BACKOFF: Duration = Duration::from_secs(1);
-const MAX_BACKOFF: Duration = Duration::from_secs(30);
+/// Waits after failures: they double.
+pub(super) const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_secs(1))
+    .with_max_delay(Duration::from_secs(30))
+    .without_max_times();
 
 /// Whether the same attempt may succeed later.
 pub(super) fn is_transient(error: &Error) -> bool {
@@ -45,22 +48,19 @@ fn code_of(error: &sqlx::Error) -> Option<String> {
     Some(code.into_owned())
 }
 
-/// The wait after so many failures in a row.
-pub(super) fn backoff(failures: u32) -> Duration {
-    let factor = 2_u32.saturating_pow(failures.saturating_sub(1).min(16));
-    MIN_BACKOFF.saturating_mul(factor).min(MAX_BACKOFF)
-}
-
 #[cfg(test)]
 mod tests {
+    use backon::BackoffBuilder as _;
+
     use super::*;
     use crate::migrate::Incompatible;
 
     #[test]
-    fn waits_double_and_have_a_bound() {
-        let seconds: Vec<u64> = (1..8).map(|n| backoff(n).as_secs()).collect();
+    fn waits_double_and_have_a_bound_but_no_end() {
+        let mut waits = BACKOFF.build();
+        let seconds: Vec<_> = waits.by_ref().take(7).map(|wait| wait.as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 8, 16, 30, 30]);
-        assert_eq!(backoff(u32::MAX).as_secs(), 30);
+        assert_eq!(waits.nth(10_000), Some(Duration::from_secs(30)));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use shared_config::Service;
 use shared_models::{CreatorId, Permission, Role, SessionId, UserId};
 
 use crate::error::ApiError;
+use crate::lifetime;
 
 /// The proven tenant of a request, and who acts for it.
 #[derive(Debug, Clone)]
@@ -50,15 +51,20 @@ where
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        // The rate limiter has verified it already where there is one.
-        if let Some(verified) = parts.extensions.get::<Self>() {
-            return Ok(verified.clone());
-        }
-        let token = bearer(parts).ok_or_else(|| {
-            ApiError::unauthorized("missing_token").detail("send Authorization: Bearer TOKEN")
-        })?;
         let verifier = TokenVerifier::from_ref(state);
-        Ok(Self(verifier.verify_for(token, &parts.method).await?))
+        // The rate limiter has verified it already where there is one.
+        let verified = match parts.extensions.get::<Self>() {
+            Some(verified) => verified.clone(),
+            None => {
+                let token = bearer(parts).ok_or_else(|| {
+                    ApiError::unauthorized("missing_token")
+                        .detail("send Authorization: Bearer TOKEN")
+                })?;
+                Self(verifier.verify_for(token, &parts.method).await?)
+            }
+        };
+        lifetime::bind(parts, &verifier, &verified);
+        Ok(verified)
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod test_app;
 mod test_cors;
+mod test_lifetime;
 mod test_limit;
 mod test_method;
 mod test_revocation;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use shared_ai_client::answer::Failure;
 use shared_ai_client::{FellBackReason, Usage};
-use shared_models::text::SingleLine;
+use shared_models::text::{MultiLine, SingleLine};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -133,7 +133,10 @@ impl AnswerWriter<'_> {
         let nonce = self.id.as_uuid().simple().to_string();
         let messages = prompt::messages(
             self.question.question.as_str(),
-            &self.question.history,
+            (
+                self.question.summary.as_ref().map(MultiLine::as_str),
+                &self.question.history,
+            ),
             self.passages.iter().map(|found| &found.source),
             &nonce,
         );

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use backon::{ExponentialBuilder, Retryable as _};
 use tokio::sync::OnceCell;
 
 use super::calibrate::measure;
@@ -46,10 +47,10 @@ const GIVING_WAY_INTERVAL: Duration = Duration::from_millis(20);
 /// For a question whose search goes on by words if the earlier model of an account does not answer:
 /// the visitor waits.
 const EARLIER_QUERY_TIMEOUT: Duration = Duration::from_secs(8);
-/// Attempts of a batch while Ollama is busy or its model has crashed.
-const MAX_ATTEMPTS: u32 = 3;
-/// Multiplied by the number of the attempt.
-const RETRY_BACKOFF: Duration = Duration::from_millis(300);
+/// Between attempts of a batch while Ollama is busy or its model has crashed.
+const RETRY_BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(300))
+    .with_max_times(2);
 /// How often a text that exceeds the context window is split in half.
 const MAX_SPLITS: u32 = 5;
 
@@ -262,18 +263,11 @@ impl Embedder {
     }
 
     async fn embed_with_retry(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, ModelError> {
-        let mut attempt = 1;
-        loop {
-            match self.servers.embed(texts, FOR_PASSAGES).await {
-                Err(ModelError::Busy { .. } | ModelError::ModelFailed(_))
-                    if attempt < MAX_ATTEMPTS =>
-                {
-                    tokio::time::sleep(RETRY_BACKOFF * attempt).await;
-                    attempt += 1;
-                }
-                result => return result,
-            }
-        }
+        let attempt = || self.servers.embed(texts, FOR_PASSAGES);
+        attempt
+            .retry(RETRY_BACKOFF)
+            .when(|error| matches!(error, ModelError::Busy { .. } | ModelError::ModelFailed(_)))
+            .await
     }
 
     /// Splits a text that exceeds the context window and returns the mean of its parts' vectors.

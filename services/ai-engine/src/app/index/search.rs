@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::vector_space::VectorSpace;
 use crate::app::settings;
+use crate::domain::answer::neighbours;
 use crate::domain::answer::settings::Relevance;
 use crate::domain::caller::Caller;
 use crate::domain::index::calibration::Calibration;
@@ -344,6 +345,48 @@ fn retrieved(number: u32, row: PassageRow, candidate: &Candidate) -> RetrievedPa
         nearness: None,
         document_passages: usize::try_from(document_passages).unwrap_or_default(),
     }
+}
+
+/// Adds what stands before or behind the best passages, where they were cut out of the middle of a
+/// thought. Of `limit` passages, it takes the places of the last ones.
+pub(crate) async fn with_neighbours(
+    app: &AppState,
+    tenant: CreatorId,
+    scope: &Scope,
+    mut found: Vec<RetrievedPassage>,
+    limit: usize,
+) -> Result<Vec<RetrievedPassage>, Error> {
+    let missing = neighbours::missing(found.iter().map(|found| &found.source));
+    if missing.is_empty() {
+        return Ok(found);
+    }
+    let mut tx = app.db.tenant_read(tenant).await?;
+    let rows = chunks::at(&mut tx, scope, &missing).await?;
+    drop(tx);
+    let is_below = |row: &PassageRow| {
+        let mut same = found
+            .iter()
+            .filter(|one| one.source.document_id == row.document);
+        same.any(|one| one.source.heading == row.heading)
+    };
+    // What stands below another heading is another thought.
+    let mut rows: Vec<PassageRow> = rows.into_iter().filter(is_below).collect();
+    // The best passage stays.
+    rows.truncate(limit.saturating_sub(1));
+    found.truncate(limit - rows.len());
+    for row in rows {
+        let number = u32::try_from(found.len() + 1).unwrap_or(u32::MAX);
+        let candidate = Candidate {
+            id: row.id,
+            score: found.last().map_or(0.0, |last| last.source.score),
+            similarity: None,
+            all_keywords: false,
+            is_exact: false,
+            coverage: 0.0,
+        };
+        found.push(retrieved(number, row, &candidate));
+    }
+    Ok(found)
 }
 
 /// A question-and-answer pair as the only source.

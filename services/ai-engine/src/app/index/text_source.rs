@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256};
@@ -13,10 +14,10 @@ use shared_models::{CreatorId, DocumentId, Retry};
 
 use crate::app::index::ingest_error::IngestError;
 
-/// Attempts to read on after a broken connection, while none brings a byte.
-const MAX_ATTEMPTS: u32 = 5;
-/// Multiplied by the number of the attempt.
-const RETRY_BACKOFF: Duration = Duration::from_millis(200);
+/// Between attempts to read on after a broken connection, while none brings a byte.
+const RETRY_BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(200))
+    .with_max_times(4);
 
 /// A text that is read piece by piece.
 pub(crate) trait TextSource: Send {
@@ -58,7 +59,7 @@ impl StoredText {
     /// Reads the bytes up to `end`. After a broken connection it goes on where it stopped.
     async fn read_to(&mut self, end: u64) -> Result<Bytes, HubError> {
         let mut read = BytesMut::new();
-        let mut attempt = 1;
+        let mut waits = RETRY_BACKOFF.build();
         while self.offset < end {
             let before = self.offset;
             let error = match self.read_range(end, &mut read).await {
@@ -66,12 +67,15 @@ impl StoredText {
                 Ok(()) => HubError::malformed(Service::CreatorHub, &"the range ended early"),
                 Err(error) => error,
             };
-            attempt = if self.offset > before { 1 } else { attempt + 1 };
-            if error.retry() == Retry::Never || attempt > MAX_ATTEMPTS {
-                return Err(error);
+            if self.offset > before {
+                waits = RETRY_BACKOFF.build();
             }
+            let wait = waits.next().filter(|_| error.retry() != Retry::Never);
+            let Some(wait) = wait else {
+                return Err(error);
+            };
             tracing::debug!(%error, offset = self.offset, "reading of a text resumes");
-            tokio::time::sleep(RETRY_BACKOFF * attempt).await;
+            tokio::time::sleep(wait).await;
         }
         Ok(read.freeze())
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use backon::{ExponentialBuilder, Retryable as _};
 use tokio::sync::{mpsc, oneshot};
 
 use super::collections::Collections;
@@ -11,10 +12,10 @@ use super::{Chroma, ChromaError, Record};
 const BATCH_SIZE: usize = 250;
 /// When the queue is full, further callers wait until there is room.
 const MAX_QUEUED: usize = 32;
-/// Attempts of one write while Chroma is unavailable.
-const MAX_ATTEMPTS: u32 = 3;
-/// Multiplied by the number of the attempt.
-const RETRY_BACKOFF: Duration = Duration::from_millis(200);
+/// Between attempts of one write while Chroma is unavailable.
+const RETRY_BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(200))
+    .with_max_times(2);
 
 #[derive(Debug)]
 pub(super) enum WriteOperation {
@@ -78,25 +79,24 @@ async fn write(
     collections: &Collections,
     request: &WriteRequest,
 ) -> Result<(), ChromaError> {
-    let mut attempt = 1;
-    loop {
-        let id = collections.id(&request.collection, request.dimension).await;
-        let result = match id {
-            Ok(id) => apply(chroma, &id, &request.operation).await,
-            Err(error) => Err(error),
-        };
-        match result {
-            // Safe to repeat: `add` ignores existing ids, `delete` ignores missing ones.
-            Err(ChromaError::Unreachable(_)) if attempt < MAX_ATTEMPTS => {
-                tokio::time::sleep(RETRY_BACKOFF * attempt).await;
-            }
-            Err(ChromaError::NotFound(_)) if attempt < MAX_ATTEMPTS => {
-                collections.invalidate(&request.collection);
-            }
-            other => return other,
+    let attempt = || async {
+        let id = collections.id(&request.collection, request.dimension);
+        let written = apply(chroma, &id.await?, &request.operation).await;
+        if let Err(ChromaError::NotFound(_)) = written {
+            collections.invalidate(&request.collection);
         }
-        attempt += 1;
-    }
+        written
+    };
+    attempt
+        .retry(RETRY_BACKOFF)
+        // Safe to repeat: `add` ignores existing ids, `delete` ignores missing ones.
+        .when(|error| {
+            matches!(
+                error,
+                ChromaError::Unreachable(_) | ChromaError::NotFound(_)
+            )
+        })
+        .await
 }
 
 async fn apply(chroma: &Chroma, id: &str, operation: &WriteOperation) -> Result<(), ChromaError> {

@@ -6,7 +6,7 @@ mod units;
 
 use std::collections::HashSet;
 
-use shared_ai_client::Source;
+use shared_ai_client::{Source, SourceKind};
 
 use crate::domain::answer::canned_replies::replies;
 use crate::domain::answer::citations;
@@ -16,6 +16,7 @@ use crate::domain::answer::language::Language;
 use crate::domain::index::keywords::Keywords;
 use crate::domain::tokenizer::question_terms;
 
+pub(crate) use units::begins_with_pronoun;
 use units::{Expected, Unit};
 
 /// Sentences of an answer.
@@ -58,7 +59,13 @@ pub(crate) fn quote<'s>(
     let scores = scores(&units, question);
     let (chosen, disagree) = match contradiction::find(&units, &scores, &sources, question) {
         Some(pair) => (pair.to_vec(), true),
-        None => (choose(&units, &scores, Expected::by(question)), false),
+        None => {
+            let next = continued(&sources);
+            (
+                choose(&units, &scores, Expected::by(question), &next),
+                false,
+            )
+        }
     };
     let replies = replies(language);
     let intro = if disagree {
@@ -164,8 +171,25 @@ fn scores(units: &[Unit<'_>], question: &str) -> Vec<f32> {
         .collect()
 }
 
+/// For each source, the place of the one that goes on where it ends.
+fn continued(sources: &[&Source]) -> Vec<Option<usize>> {
+    let goes_on = |one: &Source, other: &Source| {
+        one.kind == SourceKind::Document
+            && (other.document_id, other.ordinal) == (one.document_id, one.ordinal + 1)
+    };
+    sources
+        .iter()
+        .map(|one| sources.iter().position(|other| goes_on(one, other)))
+        .collect()
+}
+
 /// The best sentences, with what they need to be understood.
-fn choose(units: &[Unit<'_>], scores: &[f32], expected: Expected) -> Vec<usize> {
+fn choose(
+    units: &[Unit<'_>],
+    scores: &[f32],
+    expected: Expected,
+    next: &[Option<usize>],
+) -> Vec<usize> {
     let mut ranked: Vec<usize> = (0..units.len()).collect();
     ranked.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
     let Some(best) = ranked.first().copied() else {
@@ -186,13 +210,14 @@ fn choose(units: &[Unit<'_>], scores: &[f32], expected: Expected) -> Vec<usize> 
             .any(|other| units[*other].says_the_same(&units[unit]));
         if chosen.len() < MAX_UNITS && is_good && !is_repeated {
             chosen.push(unit);
-            chosen.extend(companion(units, unit));
+            chosen.extend(companion(units, unit, next));
         }
     }
     if !units[best].is_expected(expected) && chosen.len() < 2 {
         chosen.extend(surroundings(units, best));
     }
     let order = distinct(chosen.iter().map(|unit| units[*unit].source));
+    let order = in_reading_order(order, next);
     let rank = |unit: &usize| {
         order
             .iter()
@@ -203,19 +228,41 @@ fn choose(units: &[Unit<'_>], scores: &[f32], expected: Expected) -> Vec<usize> 
     unique
 }
 
+/// The order of sources in which one that goes on where another ends stands behind it.
+fn in_reading_order(mut order: Vec<usize>, next: &[Option<usize>]) -> Vec<usize> {
+    for place in 0..order.len() {
+        let before = next.iter().position(|next| *next == Some(order[place]));
+        let at = before.and_then(|before| order.iter().position(|source| *source == before));
+        if let Some(at) = at.filter(|at| *at > place) {
+            let source = order.remove(at);
+            order.insert(place, source);
+        }
+    }
+    order
+}
+
 /// The sentence that another one cannot be understood without: the answer behind a question, or
-/// what a pronoun at its beginning stands for.
-fn companion(units: &[Unit<'_>], unit: usize) -> Option<usize> {
+/// what a pronoun at its beginning stands for. It may stand in the passage behind or before.
+fn companion(units: &[Unit<'_>], unit: usize, next: &[Option<usize>]) -> Option<usize> {
+    let source = units[unit].source;
     let is_neighbour = |other: &usize| {
         units
             .get(*other)
-            .is_some_and(|found| found.source == units[unit].source)
+            .is_some_and(|found| found.source == source)
     };
     if units[unit].is_question() {
-        return Some(unit + 1).filter(is_neighbour);
+        let behind = || {
+            let passage = next.get(source).copied().flatten()?;
+            units.iter().position(|unit| unit.source == passage)
+        };
+        return Some(unit + 1).filter(is_neighbour).or_else(behind);
     }
     if units[unit].begins_with_pronoun() {
-        return unit.checked_sub(1).filter(is_neighbour);
+        let before = || {
+            let passage = next.iter().position(|next| *next == Some(source))?;
+            units.iter().rposition(|unit| unit.source == passage)
+        };
+        return unit.checked_sub(1).filter(is_neighbour).or_else(before);
     }
     None
 }

@@ -21,6 +21,8 @@ pub(crate) const MAX_ANSWER_TOKENS: u16 = 512;
 const DEFAULT_TEMPERATURE: f64 = 0.3;
 /// Tokens of the prompt that earlier turns of the conversation may use.
 const MAX_HISTORY_TOKENS: usize = 800;
+/// Tokens of the prompt that the summary of what was said before those turns may use.
+const MAX_SUMMARY_TOKENS: usize = 300;
 /// Earlier turns beyond this number are ignored.
 pub(crate) const MAX_TURNS: usize = 20;
 
@@ -59,7 +61,7 @@ impl ChatRequest {
 /// not know it, or else a passage could close its own fence.
 pub(crate) fn messages<'s>(
     question: &str,
-    history: &[ChatTurn],
+    (summary, history): (Option<&str>, &[ChatTurn]),
     sources: impl IntoIterator<Item = &'s Source>,
     nonce: &str,
 ) -> Vec<Message> {
@@ -69,11 +71,16 @@ pub(crate) fn messages<'s>(
     let fixed_tokens = tokens::estimate(&rules) + tokens::estimate(question);
     let passage_budget = MAX_PROMPT_TOKENS.saturating_sub(fixed_tokens);
     let passages = fenced_passages(sources, &fence, passage_budget);
-    let history_budget = passage_budget
-        .saturating_sub(tokens::estimate(&passages))
-        .min(MAX_HISTORY_TOKENS);
+    let room = passage_budget.saturating_sub(tokens::estimate(&passages));
+    let recent = recent_turns(history, room.min(MAX_HISTORY_TOKENS));
+    let used: usize = recent
+        .iter()
+        .map(|turn| tokens::estimate(&turn.content))
+        .sum();
+    let summary = summary.and_then(|text| fenced_summary(text, &fence, room.saturating_sub(used)));
     let mut messages = vec![message("system", rules)];
-    messages.extend(recent_turns(history, history_budget));
+    messages.extend(summary.map(|text| message("system", text)));
+    messages.extend(recent);
     let task = format!(
         "Passages from my material:\n\n{passages}\nQuestion: {question}\n\n\
          Answer from the passages, and cite each one that you use as [number]."
@@ -132,6 +139,29 @@ fn fenced_passages<'s>(
         text.push_str(&block);
     }
     text
+}
+
+/// What was said before the turns that are sent, as far as it fits: the newest lines. It has no
+/// number, so that it cannot be cited.
+fn fenced_summary(text: &str, fence: &str, budget: usize) -> Option<String> {
+    let head = format!(
+        "Earlier in this conversation, in short. It is no source: use it only to understand the \
+         question.\n<{fence}>\n"
+    );
+    let tail = format!("</{fence}>");
+    let fixed = tokens::estimate(&head) + tokens::estimate(&tail);
+    let mut left = budget.min(MAX_SUMMARY_TOKENS).checked_sub(fixed)?;
+    let text = citations::parenthesise(&text.replace(fence, ""));
+    let mut lines: Vec<&str> = Vec::new();
+    for line in text.lines().rev() {
+        let Some(rest) = left.checked_sub(tokens::estimate(line)) else {
+            break;
+        };
+        left = rest;
+        lines.push(line);
+    }
+    lines.reverse();
+    (!lines.is_empty()).then(|| format!("{head}{}\n{tail}", lines.join("\n")))
 }
 
 /// The beginning of a text that has at most so many tokens.

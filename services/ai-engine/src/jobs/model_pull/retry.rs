@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use backon::ExponentialBuilder;
+
 use crate::clients::model_error::ModelError;
 
 use super::Error;
 
-/// First wait after a failure; it doubles up to [`MAX_BACKOFF`].
-const MIN_BACKOFF: Duration = Duration::from_secs(5);
-const MAX_BACKOFF: Duration = Duration::from_mins(1);
+/// Waits after failures: they double.
+pub(super) const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_secs(5))
+    .with_max_delay(Duration::from_mins(1))
+    .without_max_times();
 
 /// What Ollama says of a registry that it cannot reach or that is overloaded. It reports every
 /// failure of a pull as a text.
@@ -58,14 +62,10 @@ fn is_transient_download(cause: &reqwest::Error) -> bool {
     }
 }
 
-/// The wait after so many failures in a row.
-pub(super) fn backoff(failures: u32) -> Duration {
-    let factor = 2_u32.saturating_pow(failures.saturating_sub(1).min(16));
-    MIN_BACKOFF.saturating_mul(factor).min(MAX_BACKOFF)
-}
-
 #[cfg(test)]
 mod tests {
+    use backon::BackoffBuilder as _;
+
     use super::*;
 
     fn pull(text: &str) -> Error {
@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn waits_double_and_have_a_bound() {
-        let seconds: Vec<u64> = (1..7).map(|n| backoff(n).as_secs()).collect();
+        let waits = BACKOFF.build().take(6);
+        let seconds: Vec<_> = waits.map(|wait| wait.as_secs()).collect();
         assert_eq!(seconds, [5, 10, 20, 40, 60, 60]);
     }
 }

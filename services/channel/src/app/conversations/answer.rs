@@ -9,33 +9,44 @@ use std::time::Duration;
 use shared_ai_client::Done;
 use shared_db::TenantTx;
 use shared_events::EventBus;
-use shared_jobs::{JobContext, NewJob, lease};
+use shared_jobs::{JobContext, JobQueue, NewJob, lease};
 use shared_models::ConversationId;
 use shared_models::event::MessageAnswered;
 
+use super::summary;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::frame::CitedSource;
 use crate::state::AppState;
-use crate::store::answer_leases;
+use crate::store::answer_leases::{self, Completed};
 use crate::store::messages::{self, MessageRow};
+use crate::store::summaries;
 
 pub(crate) use crate::store::answer_leases::LeasedQuestion;
 
 /// The kind of the job.
 pub(crate) const ANSWER_CONVERSATION: &str = "answer_conversation";
 /// Messages before the question that are sent to ai-engine with it.
-const HISTORY_SIZE: i64 = 20;
+pub(crate) const HISTORY_SIZE: i64 = 20;
 
 /// The next question of a conversation, as far as this job is concerned.
 pub(crate) enum NextQuestion {
-    /// Leased to this job, with the messages before it.
-    Leased(LeasedQuestion, Vec<MessageRow>),
+    /// Leased to this job, with what was said before it.
+    Leased(LeasedQuestion, Earlier),
     /// Leased to a process of the version before, or to a job that has failed, for that time.
     LeasedElsewhere(Duration),
     /// Nothing is left to answer, and the job is completed.
     None,
     /// Another worker has the job by now.
     JobLost,
+}
+
+/// What was said before a question.
+#[derive(Debug)]
+pub(crate) struct Earlier {
+    /// The last messages.
+    pub(crate) messages: Vec<MessageRow>,
+    /// The summary of those before them, if there are any.
+    pub(crate) summary: Option<String>,
 }
 
 /// The conversation that a job answers.
@@ -83,9 +94,19 @@ pub(crate) async fn lease_next_question(context: &JobContext) -> sqlx::Result<Ne
         tx.commit().await?;
         return Ok(NextQuestion::None);
     };
-    let history = messages::before(&mut tx, id, question.seq, HISTORY_SIZE).await?;
+    let messages = messages::before(&mut tx, id, question.seq, HISTORY_SIZE).await?;
+    let is_long = question.seq > HISTORY_SIZE;
+    let known = if is_long {
+        summaries::find(&mut tx, id).await?
+    } else {
+        None
+    };
     tx.commit().await?;
-    Ok(NextQuestion::Leased(question, history))
+    let summary = known.and_then(|known| known.summary);
+    Ok(NextQuestion::Leased(
+        question,
+        Earlier { messages, summary },
+    ))
 }
 
 /// Renews the lease on the conversation. Returns false when another worker or a person has taken
@@ -103,7 +124,7 @@ pub(crate) async fn renew(context: &JobContext) -> sqlx::Result<bool> {
 /// has taken over: the statement that assigns the number checks the owner, so a person always wins.
 pub(crate) async fn complete(
     context: &JobContext,
-    events: &EventBus,
+    (events, jobs): (&EventBus, &JobQueue),
     reply_to: i64,
     text: &str,
     sources: &[CitedSource],
@@ -114,8 +135,8 @@ pub(crate) async fn complete(
     let policy = done.and_then(|done| done.policy.as_ref());
     let hands_over = policy.filter(|policy| policy.hand_over);
     let job = context.job().id;
-    let seq = answer_leases::complete(&mut tx, id, job, reply_to, hands_over).await?;
-    let Some(seq) = seq else {
+    let completed = answer_leases::complete(&mut tx, id, job, reply_to, hands_over).await?;
+    let Some(Completed { seq, unsummarised }) = completed else {
         return Ok(None);
     };
     // An earlier attempt of the job has the same token in the conversation.
@@ -137,6 +158,7 @@ pub(crate) async fn complete(
         reply_to,
     };
     events.publish(&mut tx, answered).await?;
+    summary::enqueue_if_due(jobs, &mut tx, id, unsummarised).await?;
     tx.commit().await?;
     if let Some(policy) = hands_over {
         let reason = policy.kind.as_str();

@@ -177,3 +177,49 @@ fn an_order_to_the_assistant_is_not_quoted_with_the_sentences_around_it() {
         );
     }
 }
+
+#[test]
+fn an_answer_that_spans_two_neighbouring_passages_quotes_both_in_reading_order() {
+    let document = DocumentId::new();
+    let passage = |number, ordinal, text: &str| Source {
+        ordinal,
+        document_id: document,
+        ..source(number, None, text)
+    };
+    // The question stands at the end of one passage, its answer begins the next.
+    let first = passage(
+        1,
+        4,
+        "People ask about the bedroom. How cold should the bedroom be?",
+    );
+    let second = passage(2, 5, "Eighteen degrees are best. More is too warm.");
+    for order in [[&first, &second], [&second, &first]] {
+        let found = quote(order, "How cold should the bedroom be?", Language::English);
+        let text = found.pieces.concat();
+        let (question, answer) = (text.find("How cold"), text.find("Eighteen"));
+        assert!(question.is_some() && question < answer, "{text}");
+        let mut cited = found.citations.clone();
+        cited.sort_unstable();
+        assert_eq!(cited, [1, 2], "{text}");
+    }
+    // A pronoun at the beginning of a passage needs what stands before it.
+    let first = passage(1, 4, "The retreat is in the mountains.");
+    let second = passage(2, 5, "It lasts eight weeks and costs 58 euros.");
+    let found = quote(
+        [&second, &first],
+        "How long does it last, eight weeks?",
+        Language::English,
+    );
+    assert_eq!(found.citations, [1, 2], "{:?}", found.pieces);
+    // Passages of two documents are no neighbours.
+    let other = Source {
+        document_id: DocumentId::new(),
+        ..first.clone()
+    };
+    let found = quote(
+        [&second, &other],
+        "How long does it last, eight weeks?",
+        Language::English,
+    );
+    assert_eq!(found.citations, [2], "{:?}", found.pieces);
+}

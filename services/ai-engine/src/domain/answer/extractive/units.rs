@@ -197,9 +197,14 @@ impl Unit<'_> {
     }
 
     pub(super) fn begins_with_pronoun(&self) -> bool {
-        let first = words(self.text).into_iter().next().unwrap_or_default();
-        PRONOUNS.contains(&first.as_str())
+        begins_with_pronoun(self.text)
     }
+}
+
+/// Whether the first word of a text stands for something that was named before.
+pub(crate) fn begins_with_pronoun(text: &str) -> bool {
+    let first = words(text).into_iter().next().unwrap_or_default();
+    PRONOUNS.contains(&first.as_str())
 }
 
 /// The words of a text and their stems.
