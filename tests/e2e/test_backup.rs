@@ -13,7 +13,7 @@ const RECIPIENT: &str = "age1nhr9u6cn7sm8fqy235rhlf666wgn3qkc70wra5lknk0fpqt48af
 const PASSWORD: &str = "Quiet-Harbour-71";
 const QUESTION: &str = "How long before bed should I stop drinking coffee?";
 const GUIDE: &str = include_str!("sleep-guide.md");
-const PATIENCE: Duration = Duration::from_mins(8);
+const RESTORE_TIMEOUT: Duration = Duration::from_mins(8);
 
 /// What an account had before, and must have again.
 struct Account {
@@ -55,7 +55,7 @@ async fn a_destroyed_platform_comes_back_from_its_backup_in_another_namespace() 
             &json!({"email": "dora@example.com", "password": PASSWORD}),
         )
         .await;
-    assert_eq!(status.as_u16(), 401, "nobody else has come with them");
+    assert_eq!(status.as_u16(), 401, "no other account has come with them");
     a_restored_platform_is_not_restored_again(&after.0);
     data_goes_with_the_platform_once_confirmed(&after.0);
     script("forward", &["stop"]);
@@ -153,7 +153,7 @@ fn back_up(namespace: &str) {
             .as_i64()
             .is_some_and(|size| size > 0)
     };
-    wait(PATIENCE, listed, || explain(namespace));
+    wait(RESTORE_TIMEOUT, listed, || explain(namespace));
     let platform = get(namespace, &["creatorplatform", "demo"]);
     println!(
         "measured: a backup of {} bytes after {:.1} s",
@@ -181,7 +181,7 @@ fn check(namespace: &str) {
         let platform = get(namespace, &["creatorplatform", "demo"]);
         condition(&platform, "BackupVerified").is_some_and(|found| found["status"] == "True")
     };
-    wait(PATIENCE, verified, || explain(namespace));
+    wait(RESTORE_TIMEOUT, verified, || explain(namespace));
     println!(
         "measured: a backup checked after {:.1} s",
         began.elapsed().as_secs_f64()
@@ -227,7 +227,7 @@ fn restore(namespace: &str) {
         "identitySecretRef": {"name": "backup-keys", "key": "identity"},
     });
     apply(namespace, &platform.to_string());
-    wait(PATIENCE, || ready(namespace, "back"), || explain(namespace));
+    wait(RESTORE_TIMEOUT, || ready(namespace, "back"), || explain(namespace));
 }
 
 /// The account signs in as before, and finds its file and its answer.
@@ -270,7 +270,7 @@ fn a_restored_platform_is_not_restored_again(namespace: &str) {
         "back",
         &json!({"spec": {"gateway": {"limits": {"burst": 99}}}}),
     );
-    wait(PATIENCE, || ready(namespace, "back"), || explain(namespace));
+    wait(RESTORE_TIMEOUT, || ready(namespace, "back"), || explain(namespace));
     let jobs = get(namespace, &["jobs", "-l", label]);
     assert_eq!(jobs["items"], json!([]));
 }
@@ -287,7 +287,7 @@ fn data_goes_with_the_platform_once_confirmed(namespace: &str) {
         let platform = get(namespace, &["creatorplatform", "back"]);
         condition(&platform, "DeletesData").is_some_and(|found| found["status"] == "True")
     };
-    wait(PATIENCE, confirmed, || explain(namespace));
+    wait(RESTORE_TIMEOUT, confirmed, || explain(namespace));
     kubectl(&[
         "-n",
         namespace,
@@ -311,7 +311,7 @@ fn data_goes_with_the_platform_once_confirmed(namespace: &str) {
         let left = attempt("kubectl", &words, "");
         left.stdout.is_empty()
     };
-    wait(PATIENCE, gone, || explain(namespace));
+    wait(RESTORE_TIMEOUT, gone, || explain(namespace));
     // What is not of this platform stays.
     assert!(get(namespace, &["pvc", "old-backups"])["metadata"]["name"].is_string());
 }

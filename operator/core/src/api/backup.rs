@@ -151,8 +151,8 @@ pub enum DataPolicy {
     /// They stay, and a platform of the same name takes them over.
     #[default]
     Retain,
-    /// They are deleted with the platform, once the annotation `creatorplatform.io/confirm-deletion`
-    /// has the name of the platform.
+    /// They are deleted with the platform, once the annotation
+    /// `creatorplatform.io/confirm-deletion` has the name of the platform.
     Delete,
 }
 

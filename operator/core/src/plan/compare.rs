@@ -85,7 +85,7 @@ fn names(keys: &[&(String, Generate)]) -> Vec<String> {
     keys.iter().map(|(name, _)| name.clone()).collect()
 }
 
-/// Of a Secret only the metadata is compared: its values are nobody's to put right. It carries no
+/// Of a Secret only the metadata is compared: its values are never put right. It carries no
 /// hash; what was applied is known to the process that applied it.
 fn metadata_change(desired: &Value, live: &Live) -> Change {
     let body = match &live.view {

@@ -227,7 +227,7 @@ fn verdict(item: &Item, is_held: bool, unready: &[Component], observed: &Observe
         return Verdict::waits(component, Reason::DependencyNotReady, message);
     }
     match item.key.kind {
-        // A platform is as the spec asks without the backup that somebody has asked for; a
+        // A platform is as the spec asks without the backup that a person has asked for; a
         // condition of its own tells how that went.
         Kind::Job if component == Component::Backups => Verdict::Open,
         Kind::Job => job(item, observed),
