@@ -1,5 +1,5 @@
-//! Claims of namespaces: operators that were installed separately exclude each other by one lease in
-//! each namespace that has a platform or a Tenant.
+//! Claims of namespaces: operators that were installed separately exclude each other by one lease
+//! in each namespace that has a platform or a Tenant.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

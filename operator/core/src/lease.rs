@@ -1,11 +1,11 @@
 //! Who may write: a lease that one contender holds at a time. Decides without a clock or a client.
 //!
-//! A contender calls [`Contender::next`], does what it says, and reports the result. Safety rests on
-//! three facts. The API server changes a lease only for a request that names its present version.
-//! A contender takes over a lease of another only after it has itself seen that lease unchanged for
-//! its whole duration, by its own monotonic clock. And the holder trusts the lease only for a
-//! shorter time, counted from before it sent the renewal. What is left between the two times is for
-//! writes on their way and for clocks that run at different speeds.
+//! A contender calls [`Contender::next`], does what it says, and reports the result. Safety rests
+//! on three facts. The API server changes a lease only for a request that names its present
+//! version. A contender takes over a lease of another only after it has itself seen that lease
+//! unchanged for its whole duration, by its own monotonic clock. And the holder trusts the lease
+//! only for a shorter time, counted from before it sent the renewal. What is left between the two
+//! times is for writes on their way and for clocks that run at different speeds.
 
 use std::time::Duration;
 

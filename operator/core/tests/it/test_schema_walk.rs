@@ -195,7 +195,7 @@ fn run((start, steps, policy): &Walk) -> Result<usize, TestCaseError> {
 
 /// A share of the walks, so that several cores run them.
 fn share() {
-    let walks = cases(2_000) / 4;
+    let walks = cases(200) / 4;
     let taken = std::cell::Cell::new(0_usize);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         cases: walks,
