@@ -1,5 +1,5 @@
-//! What an account has a quota of is one list, `shared_models::Quota`. The operator must not compile
-//! that crate's dependencies, and has its own types: they name the same.
+//! What an account has a quota of is one list, `shared_models::Quota`. The operator does not
+//! compile that crate, and has its own types: they name the same.
 
 use std::collections::BTreeSet;
 

@@ -164,8 +164,8 @@ async fn answer(all: &Processes, purpose: &Purpose, token: &str) -> (StatusCode,
     (status, body["code"].as_str().unwrap_or_default().to_owned())
 }
 
-/// Every caller that has a key, and what is wrong with how the target answers. Whose key is right is
-/// known, and gets 403 where it has no business.
+/// Every caller that has a key, and what is wrong with how the target answers. One whose key is
+/// right is known, and gets 403 where it has no business.
 async fn honest_calls(all: &Processes, purpose: &Purpose, faults: &mut Vec<String>) -> usize {
     let target = purpose.target;
     let calls = CALLS.iter().filter(|call| call.target == target);
@@ -204,7 +204,7 @@ fn forgeries(victim: Service, target: Service, thief: Service, key: &str) -> [St
     ]
 }
 
-/// Whoever has stolen all keys of a service cannot speak as another one to a third.
+/// A thief of all keys of a service cannot speak as another one to a third.
 async fn forged_calls(all: &Processes, purpose: &Purpose, faults: &mut Vec<String>) -> usize {
     let target = purpose.target;
     let mut count = 0;

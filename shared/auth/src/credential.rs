@@ -38,7 +38,7 @@ impl Credential {
             identity: Identity {
                 tenant: claims.creator_id.ok_or(AuthError::InvalidToken)?,
                 principal: Principal::Service(service),
-                // The calling service ends what it has begun for a caller whom it has checked itself.
+                // The calling service ends what it has begun for a caller of its own.
                 validity: Validity::default(),
             },
             expires_at: claims.exp,

@@ -23,12 +23,12 @@ pub enum End {
 
 /// When a verified credential ends.
 #[derive(Debug, Clone)]
-pub struct Ending {
+pub struct CredentialLifetime {
     validity: Validity,
     revocations: Option<Revocations>,
 }
 
-impl Ending {
+impl CredentialLifetime {
     pub(crate) const fn new(validity: Validity, revocations: Option<Revocations>) -> Self {
         Self {
             validity,

@@ -14,7 +14,7 @@ pub mod signer;
 pub mod verifier;
 
 pub use claims::AccessClaims;
-pub use ending::{End, Ending};
+pub use ending::{CredentialLifetime, End};
 pub use error::AuthError;
 pub use identity::{Identity, Principal};
 pub use revocation::{RecordRevocations, RevocationPublisher, Revocations, Subject};

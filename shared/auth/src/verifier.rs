@@ -16,7 +16,7 @@ use crate::api_key::{self, KeyIdentity, ResolveKey};
 use crate::claims::{AccessClaims, CALLER_KID_PREFIX, INTERNAL_KID, ServiceClaims};
 use crate::credential::{CLOCK_LEEWAY, Credential};
 use crate::credential_cache::CredentialCache;
-use crate::ending::Ending;
+use crate::ending::CredentialLifetime;
 use crate::error::AuthError;
 use crate::identity::Identity;
 use crate::key_set::KeySet;
@@ -113,8 +113,8 @@ impl TokenVerifier {
     }
 
     /// When a verified credential ends, for what goes on after the response has begun.
-    pub fn ending(&self, identity: &Identity) -> Ending {
-        Ending::new(identity.validity.clone(), self.revocations.clone())
+    pub fn ending(&self, identity: &Identity) -> CredentialLifetime {
+        CredentialLifetime::new(identity.validity.clone(), self.revocations.clone())
     }
 
     /// Replaces the key set, as auth does with its own.

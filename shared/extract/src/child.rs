@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use shared_document::{ReadFailure, Record};
 
 use crate::limits::{self, ConfineError, Role};
-use crate::pdf::helper::{self, MAX_PDF, PdfHelper};
+use crate::pdf::relay::{self, MAX_PDF, PdfHelper};
 use crate::pdf::{PROGRAM, PdfReader};
 use crate::{ExtractError, kind};
 
@@ -101,7 +101,7 @@ fn start(mode: &str, input: Stdio) -> Result<Child, io::Error> {
 fn serve_files() -> Result<(), StartError> {
     limits::limit_resources(MAX_PDF)?;
     let begin = |file: File| start(BECOME_PROGRAM_IN_MEMORY, Stdio::from(file));
-    Ok(helper::serve(
+    Ok(relay::serve(
         io::stdin().lock(),
         io::stdout().lock(),
         begin,

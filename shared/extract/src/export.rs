@@ -17,7 +17,7 @@ use crate::odt::Odt;
 use crate::office::Office;
 use crate::output::Page;
 use crate::pdf::Pdf;
-use crate::pdf::helper::{MAX_PDF, PdfHelper};
+use crate::pdf::relay::{MAX_PDF, PdfHelper};
 use crate::plain::Plain;
 use crate::sheets::Xlsx;
 use crate::subtitles::Subtitles;

@@ -56,8 +56,8 @@ pub trait Extractor {
 }
 
 /// Reads a file whose name ends in `extension`, writes its blocks to `sink`, and returns the
-/// summary. The text of a PDF comes from another program, `pdf`; without it, those within an archive
-/// are left out.
+/// summary. The text of a PDF comes from another program, `pdf`; without it, those within an
+/// archive are left out.
 pub fn extract(
     input: &mut File,
     extension: &str,

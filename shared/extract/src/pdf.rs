@@ -1,6 +1,6 @@
 //! PDF: the text of each page as `pdftotext` gives it, without what repeats on every page.
 
-pub(crate) mod helper;
+pub(crate) mod relay;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use shared_document::{Content, Position, ReadFailure, WarningCode};
 
 use crate::{ExtractError, Extractor, Output, kind};
 
-pub use helper::PdfHelper;
+pub use relay::PdfHelper;
 
 /// The program that reads PDF, of Debian's poppler-utils.
 pub(crate) const PROGRAM: &str = "/usr/bin/pdftotext";

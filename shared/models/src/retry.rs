@@ -1,5 +1,5 @@
-//! Whether failed work may succeed when it is tried again, and when: one enum at both ends of a hop,
-//! and one way to count waits.
+//! Whether failed work may succeed when it is tried again, and when: one enum at both ends of a
+//! hop, and one way to count waits.
 
 use std::time::Duration;
 

@@ -10,18 +10,18 @@ use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use shared_auth::{Ending, Identity, TokenVerifier};
+use shared_auth::{CredentialLifetime, Identity, TokenVerifier};
 
 /// The media type of server-sent events.
 const EVENT_STREAM: &str = "text/event-stream";
 
 /// Where the extractor of the caller leaves when the credential of a request ends.
 #[derive(Debug, Clone, Default)]
-struct CallerEnding(Arc<OnceLock<Ending>>);
+struct CallerLifetime(Arc<OnceLock<CredentialLifetime>>);
 
 /// Says whose right a response needs. Called by every extractor of a caller.
 pub(crate) fn bind(parts: &Parts, verifier: &TokenVerifier, caller: &Identity) {
-    if let Some(CallerEnding(slot)) = parts.extensions.get() {
+    if let Some(CallerLifetime(slot)) = parts.extensions.get() {
         slot.get_or_init(|| verifier.ending(caller));
     }
 }
@@ -29,10 +29,10 @@ pub(crate) fn bind(parts: &Parts, verifier: &TokenVerifier, caller: &Identity) {
 /// Ends the response to a verified caller with the caller's right. A stream of events ends when the
 /// credential is revoked or expires, between two events: its client connects again, with a new
 /// token. Anything else is a file or a copy of bounded length, for which an access token may be too
-/// short: it breaks off at a revocation only, and with an error, so that nobody takes the part for
+/// short: it ends early at a revocation only, and with an error, so that nobody takes the part for
 /// the whole.
 pub(crate) async fn end_with_credential(mut request: Request, next: Next) -> Response {
-    let caller = CallerEnding::default();
+    let caller = CallerLifetime::default();
     request.extensions_mut().insert(caller.clone());
     let response = next.run(request).await;
     let is_complete = response.body().size_hint().exact().is_some();
@@ -42,7 +42,7 @@ pub(crate) async fn end_with_credential(mut request: Request, next: Next) -> Res
     }
 }
 
-fn cut(response: Response, ending: Ending) -> Response {
+fn cut(response: Response, ending: CredentialLifetime) -> Response {
     let kind = response.headers().get(header::CONTENT_TYPE);
     let is_events = kind.is_some_and(|kind| kind.as_bytes().starts_with(EVENT_STREAM.as_bytes()));
     response.map(|body| {
@@ -55,12 +55,12 @@ fn cut(response: Response, ending: Ending) -> Response {
             return Body::from_stream(content.take_until(end));
         }
         let end = Box::pin(async move { ending.revoked().await });
-        Body::from_stream(broken_off(content, end))
+        Body::from_stream(ended_early(content, end))
     })
 }
 
 /// The content up to the end of the right, and an error if that comes first.
-fn broken_off(
+fn ended_early(
     content: BoxStream<'static, Result<Bytes, axum::Error>>,
     revoked: impl Future<Output = ()> + Send + Unpin + 'static,
 ) -> impl stream::Stream<Item = Result<Bytes, axum::Error>> + Send {
@@ -69,7 +69,7 @@ fn broken_off(
         tokio::select! {
             biased;
             () = &mut revoked => {
-                tracing::debug!("response broken off: the credential of its caller was revoked");
+                tracing::debug!("response ended early: the credential of its caller was revoked");
                 Some((Err(axum::Error::new(CredentialRevoked)), None))
             }
             next = content.next() => next.map(|piece| (piece, Some((content, revoked)))),
@@ -77,7 +77,7 @@ fn broken_off(
     })
 }
 
-/// The reason of a response that breaks off.
+/// The reason of a response that ends early.
 #[derive(Debug, thiserror::Error)]
 #[error("the credential of the caller was revoked")]
 struct CredentialRevoked;

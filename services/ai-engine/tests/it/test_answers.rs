@@ -173,10 +173,11 @@ async fn a_question_about_another_thing_is_not_answered() {
 }
 
 /// Two passages: the first ends with a question that the second answers without a word of it.
-const CUT: &str = "# Bedrooms\n\nMany people who sleep badly have tried pills, teas and apps before \
-    they look at the room itself, though it is the cheapest thing to change and the quickest one. \
+const CUT: &str = "# Bedrooms\n\nMany people who sleep badly have tried pills, teas and apps \
+    before they look at the room itself, though it is the cheapest thing to change and the \
+    quickest one. \
     How cold should the bedroom of a bad sleeper be?\n\nEighteen degrees, and less in winter. \
-    Whoever freezes takes a second blanket and warm socks, since cold feet keep anybody awake for \
+    A cold sleeper takes a second blanket and warm socks, since cold feet keep anybody awake for \
     a long time, however tired the rest of the person is.\n";
 
 #[tokio::test]

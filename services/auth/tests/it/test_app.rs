@@ -32,9 +32,9 @@ impl TestApp {
         let stores = Stores::from_env();
         let database = TestDatabase::new(&stores).await;
         let mut config = settings();
-        config.database = database.settings(shared_config::Service::Auth);
+        config.database = database.settings(Service::Auth);
         let redis = stores.cache_settings();
-        config.cache = stores.as_service(&redis, shared_config::Service::Auth);
+        config.cache = stores.as_service(&redis, Service::Auth);
         change(&mut config);
         let client = client(&config);
         Self {

@@ -139,9 +139,8 @@ async fn every_pdf_in_an_archive_is_read_and_one_that_cannot_be_keeps_none_from_
         ("Walk every morning.", "Guide/long.pdf#page=5000"),
         ("Drink water.", "Guide/last.md"),
     ] {
-        let line = format!(
-            r#"{{"block":{{"content":{{"paragraph":"{said}"}},"position":{{"anchor":"{anchor}"}}}}}}"#
-        );
+        let position = format!(r#""position":{{"anchor":"{anchor}"}}"#);
+        let line = format!(r#"{{"block":{{"content":{{"paragraph":"{said}"}},{position}}}}}"#);
         assert!(text.contains(&line), "{anchor}");
     }
     let warned = document["warnings"].as_array().unwrap().iter();

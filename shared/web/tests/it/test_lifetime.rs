@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout};
 use crate::test_revocation::{ONE_KEY, Platform};
 
 /// Longest wait for something that must happen.
-const PATIENCE: Duration = Duration::from_secs(20);
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
 /// A token is accepted for this time after its end; so is what it has begun.
 const LEEWAY_SECONDS: i64 = 5;
 
@@ -100,13 +100,15 @@ async fn to_end(response: reqwest::Response) -> Ended {
         }
         Ended::Whole
     };
-    timeout(PATIENCE, read).await.expect("the response ends")
+    timeout(READ_TIMEOUT, read)
+        .await
+        .expect("the response ends")
 }
 
 /// Reads a little, and asserts that the response goes on.
 async fn goes_on(response: &mut reqwest::Response) {
     for _ in 0..10 {
-        let piece = timeout(PATIENCE, response.chunk()).await.unwrap();
+        let piece = timeout(READ_TIMEOUT, response.chunk()).await.unwrap();
         assert!(piece.unwrap().is_some(), "it goes on");
     }
 }

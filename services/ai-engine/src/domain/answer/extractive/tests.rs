@@ -11,7 +11,7 @@ fn source(number: u32, heading: Option<&str>, text: &str) -> Source {
         document_id: DocumentId::new(),
         title: "Handbook".to_owned(),
         chunk_id: ChunkId::new(),
-        kind: shared_ai_client::SourceKind::Document,
+        kind: SourceKind::Document,
         ordinal: 0,
         heading: heading.map(str::to_owned),
         position: None,
