@@ -222,6 +222,7 @@ async fn wait_for_vectors(database: &TestDatabase) {
 }
 
 #[tokio::test]
+#[ignore = "needs minutes and both platforms: make test-exhaustive"]
 async fn a_platform_that_was_destroyed_comes_back_whole() {
     let pod = Pod::new();
     let original = Restored::new(VERSION).await;
