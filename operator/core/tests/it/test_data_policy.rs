@@ -100,7 +100,7 @@ fn confirmed_deletion_takes_all_data_but_backups_and_can_be_taken_back() {
     );
     // A fresh platform with the annotation ends in the same place.
     let fresh = at_rest(&confirmed);
-    assert_eq!(self::owned(&fresh), self::owned(&world));
+    assert_eq!(owned(&fresh), owned(&world));
     world.converge(&before);
     assert!(owned(&world).iter().all(|(_, owned)| !owned), "taken back");
 }
