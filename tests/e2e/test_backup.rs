@@ -227,7 +227,11 @@ fn restore(namespace: &str) {
         "identitySecretRef": {"name": "backup-keys", "key": "identity"},
     });
     apply(namespace, &platform.to_string());
-    wait(RESTORE_TIMEOUT, || ready(namespace, "back"), || explain(namespace));
+    wait(
+        RESTORE_TIMEOUT,
+        || ready(namespace, "back"),
+        || explain(namespace),
+    );
 }
 
 /// The account signs in as before, and finds its file and its answer.
@@ -270,7 +274,11 @@ fn a_restored_platform_is_not_restored_again(namespace: &str) {
         "back",
         &json!({"spec": {"gateway": {"limits": {"burst": 99}}}}),
     );
-    wait(RESTORE_TIMEOUT, || ready(namespace, "back"), || explain(namespace));
+    wait(
+        RESTORE_TIMEOUT,
+        || ready(namespace, "back"),
+        || explain(namespace),
+    );
     let jobs = get(namespace, &["jobs", "-l", label]);
     assert_eq!(jobs["items"], json!([]));
 }

@@ -148,7 +148,9 @@ mod tests {
         assert!(recipients(" , ").is_err());
         let many = vec![key_pair().0; MAX_RECIPIENTS + 1].join(",");
         assert!(recipients(&many).is_err());
-        let refused = identities("# a key\nAGE-SECRET-KEY-1NONSENSE").err().unwrap();
+        let refused = identities("# a key\nAGE-SECRET-KEY-1NONSENSE")
+            .err()
+            .unwrap();
         assert_eq!(refused, "line 2 is no private age key");
         assert!(identities("\n").is_err());
     }

@@ -258,12 +258,13 @@ fn namespace_in(path: &str) -> Option<&str> {
 /// The same request with a limit to how long the API server works at it.
 fn limited(uri: &Uri) -> Option<Uri> {
     let mut parts = uri.clone().into_parts();
-    let separator = if uri.query().is_some() { '&' } else { '?' };
+    let has_query = uri.query().is_some_and(|query| !query.is_empty());
+    let separator = if has_query { '&' } else { '?' };
     let path = parts
         .path_and_query
         .as_ref()
         .map_or("/", PathAndQuery::as_str);
-    // An empty query ends in a question mark already.
+    // kube leaves the question mark of an empty query.
     let path = path.trim_end_matches('?');
     let seconds = WRITE_TIMEOUT.as_secs();
     let path = format!("{path}{separator}timeout={seconds}s");

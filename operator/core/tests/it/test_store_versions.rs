@@ -14,6 +14,9 @@ use shared_config::Store;
 use crate::fixtures::{resolved, sample};
 use crate::world::{World, at_rest};
 
+/// An image that no tag describes.
+const BY_DIGEST: &str = "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
 fn set_image(platform: &mut CreatorPlatform, store: Store, image: &str) {
     let images = &mut platform.spec.images;
     let field = match store {
@@ -112,12 +115,6 @@ fn an_image_that_cannot_read_the_data_leaves_the_pod_and_says_what_to_do() {
             "postgres:15.9-alpine",
             false,
         ),
-        (
-            Store::Postgres,
-            "postgres:15",
-            "ours/postgres@sha256:01234567",
-            false,
-        ),
         (Store::Redis, "redis:8", "redis:7", true),
         (Store::Redis, "redis:7.4", "redis:7.2", true),
         (Store::Redis, "redis:7.4.2", "redis:7.4.1", false),
@@ -166,6 +163,15 @@ fn an_image_that_cannot_read_the_data_leaves_the_pod_and_says_what_to_do() {
 }
 
 #[test]
+fn an_image_by_digest_is_left_to_the_start_script() {
+    let (mut platform, mut world) = running(Store::Postgres, "postgres:15");
+    let image = format!("ours/postgres{BY_DIGEST}");
+    set_image(&mut platform, Store::Postgres, &image);
+    world.converge(&platform);
+    assert_eq!(image_of(&world, Store::Postgres), image);
+}
+
+#[test]
 fn a_change_of_another_store_arrives_while_one_is_refused() {
     let (mut platform, mut world) = running(Store::Postgres, "postgres:15");
     set_image(&mut platform, Store::Postgres, "postgres:17");
@@ -202,7 +208,7 @@ fn the_status_keeps_the_version_of_the_data_and_not_that_of_the_spec() {
     assert_eq!(known(&status, Store::Postgres).as_deref(), Some("15"));
     // What no tag tells is known of PostgreSQL only, which starts on its own data only.
     for store in [Store::Redis, Store::Postgres] {
-        let image = format!("ours/{}@sha256:0123456789", store.name());
+        let image = format!("ours/{}{BY_DIGEST}", store.name());
         set_image(&mut platform, store, &image);
     }
     world.converge(&platform);
