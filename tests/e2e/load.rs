@@ -12,14 +12,14 @@ use tokio::time::sleep;
 
 /// What is asked of the platform, each again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Work {
+pub(crate) enum RequestKind {
     SignIn,
     List,
     Upload,
     Ask,
 }
 
-impl Work {
+impl RequestKind {
     const ALL: [Self; 4] = [Self::SignIn, Self::List, Self::Upload, Self::Ask];
 
     /// The pause between two requests: together less than two cores can serve.
@@ -36,7 +36,7 @@ impl Work {
 /// A request that did not get what it should.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    pub(crate) work: Work,
+    pub(crate) kind: RequestKind,
     pub(crate) after: Duration,
     pub(crate) why: String,
 }
@@ -77,7 +77,7 @@ impl Load {
             failures: Mutex::default(),
             uploaded: Mutex::default(),
         });
-        let tasks = Work::ALL.map(|work| tokio::spawn(Arc::clone(&shared).repeat(work)));
+        let tasks = RequestKind::ALL.map(|kind| tokio::spawn(Arc::clone(&shared).repeat(kind)));
         Self {
             shared,
             tasks: tasks.into(),
@@ -104,34 +104,34 @@ impl Load {
 }
 
 impl Shared {
-    async fn repeat(self: Arc<Self>, work: Work) {
+    async fn repeat(self: Arc<Self>, kind: RequestKind) {
         for number in 0.. {
             if self.stop.load(Ordering::Relaxed) {
                 return;
             }
             let after = self.began.elapsed();
             self.sent.fetch_add(1, Ordering::Relaxed);
-            if let Err(why) = self.once(work, number).await {
-                let failure = Failure { work, after, why };
+            if let Err(why) = self.once(kind, number).await {
+                let failure = Failure { kind, after, why };
                 self.failures.lock().unwrap().push(failure);
             }
-            sleep(work.pause()).await;
+            sleep(kind.pause()).await;
         }
     }
 
-    async fn once(&self, work: Work, number: usize) -> Result<(), String> {
-        match work {
-            Work::SignIn => {
+    async fn once(&self, kind: RequestKind, number: usize) -> Result<(), String> {
+        match kind {
+            RequestKind::SignIn => {
                 let login = json!({"email": self.client.email, "password": self.client.password});
                 let request = self.client.http.post(self.url("/auth/v1/login"));
                 answered(request.json(&login), StatusCode::OK).await?;
             }
-            Work::List => {
+            RequestKind::List => {
                 let request = self.client.http.get(self.url("/creator-hub/v1/documents"));
                 answered(self.signed(request), StatusCode::OK).await?;
             }
-            Work::Upload => self.upload(number).await?,
-            Work::Ask => {
+            RequestKind::Upload => self.upload(number).await?,
+            RequestKind::Ask => {
                 let question = json!({
                     "question": "What temperature should my bedroom have?", "mode": "extractive",
                 });

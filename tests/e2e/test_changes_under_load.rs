@@ -1,4 +1,5 @@
-//! A running platform is changed while people use it: no request fails, and no upload is lost or doubled.
+//! A running platform is changed while people use it: no request fails, and no upload is lost or
+//! doubled.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -116,7 +117,7 @@ fn report(load: &Load, what: &str, took: Duration) -> Vec<String> {
     let describe = |failure: crate::load::Failure| {
         format!(
             "{what}: {:?} at {:?}: {}",
-            failure.work, failure.after, failure.why
+            failure.kind, failure.after, failure.why
         )
     };
     failures.into_iter().map(describe).collect()

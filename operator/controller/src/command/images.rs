@@ -26,8 +26,8 @@ pub struct Arguments {
     /// Print two columns: each image, and its name in this registry.
     #[arg(long, value_name = "REGISTRY")]
     mirror: Option<String>,
-    /// Print two columns: each image, and the digest that the platform's pods run, as the cluster of
-    /// the current kubeconfig says.
+    /// Print two columns: each image, and the digest that the platform's pods run in the cluster of
+    /// the current kubeconfig.
     #[arg(long, conflicts_with = "mirror")]
     digests: bool,
 }

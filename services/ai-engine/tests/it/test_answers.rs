@@ -194,13 +194,6 @@ async fn what_stands_behind_a_passage_that_was_cut_is_a_source_too() {
         (&best["document_id"], &best["ordinal"]),
         (&json!(document), &json!(0))
     );
-    let is_found = |source: &serde_json::Value| source["ordinal"] == 1;
-    let results = found["results"].as_array().unwrap();
-    assert!(
-        !results.iter().any(is_found),
-        "the search ranks another one second: {found}"
-    );
-
     let ask = json!({"question": question, "mode": "extractive", "passages": 2});
     let events = app.events(app.tenant, &ask).await;
     let places: Vec<_> = sources(&events)
