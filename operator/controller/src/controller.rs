@@ -21,7 +21,7 @@ use kube::runtime::{Config, Predicate, PredicateConfig, WatchStreamExt, applier,
 use kube::{Resource, ResourceExt};
 use operator_core::api::CreatorPlatform;
 use operator_core::api::status::TenantCount;
-use operator_core::resolve::RETRY_ANNOTATION;
+use operator_core::resolve::REQUEST_ANNOTATIONS;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -222,17 +222,16 @@ fn primaries(
         .map_ok(|platform| ObjectRef::from_obj(&platform))
 }
 
-/// A person asks for a look, for example to retry a failed Job, by changing this annotation.
+/// A person asks for something, for example to retry a failed Job, by changing an annotation.
 #[expect(
     clippy::unnecessary_wraps,
     reason = "the shape that kube wants of a predicate"
 )]
 fn requested(platform: &Primary) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
-    platform
-        .annotations()
-        .get(RETRY_ANNOTATION)
-        .hash(&mut hasher);
+    for name in REQUEST_ANNOTATIONS {
+        platform.annotations().get(name).hash(&mut hasher);
+    }
     Some(hasher.finish())
 }
 

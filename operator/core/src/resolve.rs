@@ -30,6 +30,12 @@ pub const RETRY_ANNOTATION: &str = "creatorplatform.io/retry";
 pub const BACKUP_ANNOTATION: &str = "creatorplatform.io/backup";
 /// Annotation with the name of a platform whose data is to be deleted with it.
 pub const CONFIRM_DELETION_ANNOTATION: &str = "creatorplatform.io/confirm-deletion";
+/// The annotations by which a person asks for something: a change of one is looked at at once.
+pub const REQUEST_ANNOTATIONS: [&str; 3] = [
+    RETRY_ANNOTATION,
+    BACKUP_ANNOTATION,
+    CONFIRM_DELETION_ANNOTATION,
+];
 /// Major and minor version of the platforms that this operator manages: the others are left alone.
 pub const SUPPORTED: (u64, u64) = (0, 1);
 
