@@ -8,6 +8,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared_auth::claims::{CALLER_KID_PREFIX, INTERNAL_KID, ServiceClaims};
+use shared_config::Service::{AiEngine, Auth, Channel, CreatorHub};
 use shared_config::{CALLS, Service};
 use shared_models::CreatorId;
 use shared_testkit::service_keys;
@@ -48,77 +49,72 @@ impl Purpose {
 
 /// The table: each internal endpoint, and public ones of which a service may use some.
 fn purposes() -> Vec<Purpose> {
-    use Service::{AiEngine, Auth, Channel, CreatorHub};
-    let id = Uuid::now_v7();
-    let hash = "0".repeat(64);
-    let document = format!("/internal/v1/documents/{id}");
-    let mut purposes = vec![
-        Purpose::new(
-            Auth,
+    let services = [of_auth(), of_creator_hub(), of_ai_engine(), of_channel()];
+    services.into_iter().flatten().collect()
+}
+
+fn of_auth() -> Vec<Purpose> {
+    let purpose = |method, path: &str, callers| Purpose::new(Auth, method, path, callers);
+    vec![
+        purpose(
             Method::POST,
             "/internal/v1/api-keys/introspect",
             &[CreatorHub, AiEngine, Channel],
         ),
-        Purpose::new(Auth, Method::GET, "/v1/me", &[]),
-        Purpose::new(Auth, Method::GET, "/v1/audit", &[]),
-        Purpose::new(
-            CreatorHub,
-            Method::GET,
-            format!("{document}/texts/{hash}"),
-            &[AiEngine],
-        ),
-        Purpose::new(
-            CreatorHub,
-            Method::GET,
-            format!("{document}/original"),
-            &[Channel],
-        ),
-        Purpose::new(CreatorHub, Method::GET, "/v1/documents", &[]),
-        Purpose::new(
-            CreatorHub,
-            Method::DELETE,
-            format!("/v1/documents/{id}"),
-            &[],
-        ),
-        Purpose::new(AiEngine, Method::PUT, document.clone(), &[CreatorHub]),
-        Purpose::new(AiEngine, Method::DELETE, document, &[CreatorHub]),
-        Purpose::new(
-            AiEngine,
-            Method::PUT,
-            "/internal/v1/document-access",
-            &[CreatorHub],
-        ),
-        Purpose::new(
-            AiEngine,
-            Method::PUT,
-            "/internal/v1/qa-pairs",
-            &[CreatorHub],
-        ),
-        Purpose::new(AiEngine, Method::POST, "/v1/search", &[CreatorHub]),
-        Purpose::new(AiEngine, Method::POST, "/v1/answers", &[Channel]),
-        Purpose::new(
-            AiEngine,
-            Method::GET,
-            format!("/v1/generations/{id}/events"),
-            &[Channel],
-        ),
-        Purpose::new(AiEngine, Method::GET, "/v1/generations", &[]),
-        Purpose::new(AiEngine, Method::GET, "/v1/settings", &[]),
-        Purpose::new(AiEngine, Method::PUT, "/v1/settings", &[]),
+        purpose(Method::GET, "/v1/me", &[]),
+        purpose(Method::GET, "/v1/audit", &[]),
+    ]
+}
+
+fn of_creator_hub() -> Vec<Purpose> {
+    let id = Uuid::now_v7();
+    let document = format!("/internal/v1/documents/{id}");
+    let text = format!("{document}/texts/{}", "0".repeat(64));
+    let purpose = |method, path: String, callers| Purpose::new(CreatorHub, method, path, callers);
+    let mut purposes = vec![
+        purpose(Method::GET, text, &[AiEngine]),
+        purpose(Method::GET, format!("{document}/original"), &[Channel]),
+        purpose(Method::GET, "/v1/documents".to_owned(), &[]),
+        purpose(Method::DELETE, format!("/v1/documents/{id}"), &[]),
+    ];
+    purposes.extend(tenant_data(CreatorHub));
+    purposes
+}
+
+fn of_ai_engine() -> Vec<Purpose> {
+    let id = Uuid::now_v7();
+    let document = format!("/internal/v1/documents/{id}");
+    let events = format!("/v1/generations/{id}/events");
+    let purpose = |method, path: &str, callers| Purpose::new(AiEngine, method, path, callers);
+    let mut purposes = vec![
+        purpose(Method::PUT, &document, &[CreatorHub]),
+        purpose(Method::DELETE, &document, &[CreatorHub]),
+        purpose(Method::PUT, "/internal/v1/document-access", &[CreatorHub]),
+        purpose(Method::PUT, "/internal/v1/qa-pairs", &[CreatorHub]),
+        purpose(Method::POST, "/v1/search", &[CreatorHub]),
+        purpose(Method::POST, "/v1/answers", &[Channel]),
+        purpose(Method::GET, &events, &[Channel]),
+        purpose(Method::GET, "/v1/generations", &[]),
+        purpose(Method::GET, "/v1/settings", &[]),
+        purpose(Method::PUT, "/v1/settings", &[]),
+    ];
+    purposes.extend(tenant_data(AiEngine));
+    purposes
+}
+
+fn of_channel() -> Vec<Purpose> {
+    let mut purposes = vec![
         Purpose::new(Channel, Method::GET, "/v1/conversations", &[]),
         Purpose::new(Channel, Method::GET, "/v1/channels", &[]),
     ];
-    for target in [CreatorHub, AiEngine, Channel] {
-        for method in [Method::GET, Method::DELETE] {
-            purposes.push(Purpose::new(
-                target,
-                method,
-                "/internal/v1/tenant-data",
-                &[Auth],
-            ));
-        }
-    }
+    purposes.extend(tenant_data(Channel));
     purposes
+}
+
+/// What every service but auth has for exports and deletion.
+fn tenant_data(target: Service) -> [Purpose; 2] {
+    [Method::GET, Method::DELETE]
+        .map(|method| Purpose::new(target, method, "/internal/v1/tenant-data", &[Auth]))
 }
 
 /// The keys in the environment of a service, by their variables.

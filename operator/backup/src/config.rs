@@ -40,7 +40,7 @@ pub struct Place {
 pub struct CreateSettings {
     /// Where the backup goes.
     pub place: Place,
-    /// Whom it is sealed for.
+    /// The public keys that it is sealed for.
     pub recipients: Vec<Recipient>,
     /// Complete backups that are kept.
     pub retain: usize,

@@ -164,9 +164,7 @@ mod tests {
     #[test]
     fn a_stream_arrives_whole_and_has_one_hash_at_both_ends() {
         let (sender, receiver) = channel();
-        let content: Vec<u8> = (0..3 * PIECE_BYTES + 7)
-            .map(|at| (at % 251) as u8)
-            .collect();
+        let content: Vec<u8> = (0..=250).cycle().take(3 * PIECE_BYTES + 7).collect();
         let written = content.clone();
         let writing = std::thread::spawn(move || {
             let mut writer = PieceWriter::new(sender);

@@ -88,7 +88,7 @@ enum Refused {
 
 struct Hand<'a> {
     context: &'a Context,
-    /// Whoever writes has one; the client checks each request once more.
+    /// Every writer needs one; the client checks each request once more.
     _permit: &'a Permit<'a>,
     subject: &'a Subject,
     observed: &'a Observed,

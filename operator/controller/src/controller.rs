@@ -82,7 +82,7 @@ pub async fn run(context: Arc<Context>, scope: Scope, stop: CancellationToken) {
                     context.leave(&place).await;
                 }
             }
-            // Whoever follows a list that cannot change has nothing more to say.
+            // A fixed list never changes: then this branch is disabled.
             Ok(()) = places.now.changed() => {}
             () = stop.cancelled() => {}
         }

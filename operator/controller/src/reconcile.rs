@@ -37,7 +37,7 @@ struct Look {
 /// Reconciles a platform once.
 pub async fn reconcile(platform: Arc<Primary>, context: Arc<Context>) -> Result<Action, Error> {
     let began = Instant::now();
-    let result = timeout(DEADLINE, look_at(&platform, &context)).await;
+    let result = timeout(DEADLINE, Box::pin(look_at(&platform, &context))).await;
     let result = result.unwrap_or(Err(Error::Deadline(DEADLINE)));
     log(&platform, &result, began.elapsed());
     result.map(|look| Action::requeue(look.next))
@@ -60,7 +60,7 @@ async fn look_at(platform: &Primary, context: &Context) -> Result<Look, Error> {
         Err(refused) => return Err(refused.into()),
     };
     match &platform.0 {
-        Ok(platform) => look(platform, context, &permit).await,
+        Ok(platform) => Box::pin(look(platform, context, &permit)).await,
         Err(bad) => {
             let invalid = unparsable(&bad.error);
             let outcome = Outcome::Invalid(&invalid);

@@ -79,11 +79,11 @@ impl CredentialLifetime {
                 }
                 read = generation.filter(|_| matches!(found.cacheable, Ok(true)));
             }
-            let changed = changes.changed();
+            let next_change = changes.changed();
             let outcome = if read.is_some() {
-                changed.await
+                next_change.await
             } else {
-                timeout(UNANNOUNCED_INTERVAL, changed)
+                timeout(UNANNOUNCED_INTERVAL, next_change)
                     .await
                     .unwrap_or(Ok(()))
             };

@@ -29,8 +29,8 @@ pub(crate) fn bind(parts: &Parts, verifier: &TokenVerifier, caller: &Identity) {
 /// Ends the response to a verified caller with the caller's right. A stream of events ends when the
 /// credential is revoked or expires, between two events: its client connects again, with a new
 /// token. Anything else is a file or a copy of bounded length, for which an access token may be too
-/// short: it ends early at a revocation only, and with an error, so that nobody takes the part for
-/// the whole.
+/// short: it ends early at a revocation only, and with an error, so that no client takes the part
+/// for the whole.
 pub(crate) async fn end_with_credential(mut request: Request, next: Next) -> Response {
     let caller = CallerLifetime::default();
     request.extensions_mut().insert(caller.clone());

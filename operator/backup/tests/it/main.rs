@@ -1,5 +1,10 @@
 //! Backups of a real database and of real files, by the program and the scripts of the pods.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests stop at faults")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::unwrap_in_result,
+    clippy::panic,
+    reason = "tests stop at faults"
+)]
 
 mod platform;
 mod program;

@@ -37,7 +37,7 @@ async fn main() -> ExitCode {
         Command::Plan(arguments) => Box::pin(plan::run(arguments)).await,
         Command::Backup(arguments) => backup::run(arguments).await,
         Command::Restore(arguments) => restore::run(arguments).await,
-        Command::Report(arguments) => report::run(arguments).await,
+        Command::Report(arguments) => Box::pin(report::run(arguments)).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

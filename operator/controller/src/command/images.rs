@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ListParams};
 use kube::{Config, ResourceExt};
 use operator_core::plan::{images, labels, plan};
@@ -79,11 +79,10 @@ async fn running(namespace: &str, platform: &str) -> Result<BTreeMap<String, Str
         // By the name in the spec: the status has the name that the runtime prefers.
         let containers = spec.containers.into_iter();
         let containers = containers.chain(spec.init_containers.into_iter().flatten());
-        let states = status.container_statuses.into_iter().flatten();
-        let states = states.chain(status.init_container_statuses.into_iter().flatten());
-        let states: Vec<ContainerStatus> = states.collect();
+        let mut reported = status.container_statuses.unwrap_or_default();
+        reported.extend(status.init_container_statuses.unwrap_or_default());
         for container in containers {
-            let state = states.iter().find(|state| state.name == container.name);
+            let state = reported.iter().find(|state| state.name == container.name);
             if let (Some(image), Some(state)) = (container.image, state)
                 && !state.image_id.is_empty()
             {

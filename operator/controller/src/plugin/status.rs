@@ -62,9 +62,10 @@ fn screen(platform: &CreatorPlatform, now: Timestamp) -> String {
 fn overview(text: &mut String, platform: &CreatorPlatform, status: &PlatformStatus) {
     if let Some(version) = &status.version {
         let running = version.running.as_deref().unwrap_or("none");
-        let _ = match running == version.target {
-            true => writeln!(text, "version   {running}"),
-            false => writeln!(text, "version   {running}, changing to {}", version.target),
+        let _ = if running == version.target {
+            writeln!(text, "version   {running}")
+        } else {
+            writeln!(text, "version   {running}, changing to {}", version.target)
         };
     }
     if let Some(endpoint) = &status.endpoint {

@@ -45,7 +45,7 @@ async fn every_walk_at_the_api_server_ends_as_a_plan_of_its_last_spec_says() {
     let failed: Vec<(Walk, Vec<String>)> = stream::iter(seeds)
         .map(async |seed| {
             let walk = Walk { seed, edits: 6 };
-            (walk, run(walk).await)
+            (walk, Box::pin(run(walk)).await)
         })
         .buffer_unordered(CONCURRENCY)
         .filter(|(_, wrong)| std::future::ready(!wrong.is_empty()))
@@ -56,7 +56,7 @@ async fn every_walk_at_the_api_server_ends_as_a_plan_of_its_last_spec_says() {
         failed.len()
     );
     if let Some((walk, wrong)) = failed.into_iter().next() {
-        let (walk, wrong) = shrunk(walk, wrong).await;
+        let (walk, wrong) = Box::pin(shrunk(walk, wrong)).await;
         panic!("{walk:?}: {wrong:#?}");
     }
 }
@@ -70,7 +70,7 @@ fn seed_of(text: &str) -> u64 {
 async fn shrunk(walk: Walk, wrong: Vec<String>) -> (Walk, Vec<String>) {
     for edits in 0..walk.edits {
         let shorter = Walk { edits, ..walk };
-        let wrong = run(shorter).await;
+        let wrong = Box::pin(run(shorter)).await;
         if !wrong.is_empty() {
             return (shorter, wrong);
         }
@@ -202,19 +202,18 @@ async fn provide_secrets(world: &World, platform: &Value) {
     for (name, keys) in wanted {
         let values: BTreeMap<String, String> = keys
             .into_iter()
-            .map(|key| (key, "a value of somebody else".to_owned()))
+            .map(|key| (key, "a value from another hand".to_owned()))
             .collect();
         let body = json!({
             "apiVersion": "v1", "kind": "Secret",
             "metadata": {"name": name}, "stringData": values,
         });
         let merge = Patch::Merge(&body);
-        let made = match secrets.get_opt(&name).await.unwrap() {
-            Some(_) => secrets.patch(&name, &PatchParams::default(), &merge).await,
-            None => {
-                let new: Secret = serde_json::from_value(body.clone()).unwrap();
-                secrets.create(&PostParams::default(), &new).await
-            }
+        let made = if secrets.get_opt(&name).await.unwrap().is_some() {
+            secrets.patch(&name, &PatchParams::default(), &merge).await
+        } else {
+            let new: Secret = serde_json::from_value(body.clone()).unwrap();
+            secrets.create(&PostParams::default(), &new).await
         };
         made.unwrap();
     }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use shared_config::{Service, backup, keys};
 
 use crate::api::backup::{PlatformBackup, VerifyBackups};
+use crate::api::pods::JobSettings;
 use crate::api::services::FileAccess;
 use crate::component::Component;
 use crate::object::{Kind, ObjectKey};
@@ -26,7 +27,7 @@ const SCRATCH: &str = include_str!("../../../backup/assets/scratch.sh");
 /// Restores a dump into an empty database.
 pub(crate) const LOAD: &str = include_str!("../../../backup/assets/load.sh");
 /// Memory of our own program, which passes files on in pieces.
-pub(crate) const PROGRAM_MEMORY: &str = "256Mi";
+const PROGRAM_MEMORY: &str = "256Mi";
 
 /// The name of claim, scripts and `CronJob` of the backups, and how the names of their Jobs begin.
 pub(crate) fn name(platform: &str) -> String {
@@ -143,7 +144,14 @@ fn backup_pod(sketch: &Sketch<'_>, settings: &PlatformBackup, place: &Place) -> 
         json!({"name": "files", "mountPath": "/files", "readOnly": true}),
     ];
     mounts.extend(place.mounts(false));
-    let create = program(sketch, "backup", &["create"], settings, env, mounts);
+    let create = program(
+        sketch,
+        "backup",
+        &["create"],
+        settings.job.as_ref(),
+        &env,
+        &mounts,
+    );
     let claim = service::files(resolved);
     let mut all = volumes(&name(&resolved.name));
     all.extend(address.ca_volume());
@@ -176,7 +184,8 @@ fn check_pod(
     mounts.extend(place.mounts(true));
     let ours = |name: &str, phase: &str| {
         let args = ["verify", "--phase", phase];
-        program(sketch, name, &args, settings, env.clone(), mounts.clone())
+        let job = settings.job.as_ref();
+        program(sketch, name, &args, job, &env, &mounts)
     };
     let scratch = pod::container(
         sketch,
@@ -191,7 +200,7 @@ fn check_pod(
         }),
     );
     let small = pod::job_resources(settings.job.as_ref(), pod::MEMORY_REQUEST);
-    let mut init = postgres::write_passwd(sketch, small);
+    let mut init = postgres::write_passwd(sketch, &small);
     init.extend([ours("fetch", "fetch"), scratch]);
     let mut all = volumes(&name(&resolved.name));
     all.push(identity::volume(&verify.identity_secret_ref));
@@ -201,13 +210,14 @@ fn check_pod(
     job_pod(resolved, init, finish, all, overrides)
 }
 
-fn program(
+/// A container of the backup program.
+pub(super) fn program(
     sketch: &Sketch<'_>,
     name: &str,
     args: &[&str],
-    settings: &PlatformBackup,
-    env: Vec<Value>,
-    mounts: Vec<Value>,
+    job: Option<&JobSettings>,
+    env: &[Value],
+    mounts: &[Value],
 ) -> Value {
     pod::container(
         sketch,
@@ -217,7 +227,7 @@ fn program(
             "command": ["backup"],
             "args": args,
             "env": env,
-            "resources": pod::job_resources(settings.job.as_ref(), PROGRAM_MEMORY),
+            "resources": pod::job_resources(job, PROGRAM_MEMORY),
             "terminationMessagePolicy": "FallbackToLogsOnError",
             "volumeMounts": mounts,
         }),

@@ -180,7 +180,7 @@ fn postgres_pod(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> 
         service_account: foundation::service_account(sketch.resolved),
         init_containers: write_passwd(
             sketch,
-            pod::resources(settings.resources.as_ref(), "10m", "64Mi", "64Mi"),
+            &pod::resources(settings.resources.as_ref(), "10m", "64Mi", "64Mi"),
         ),
         containers: vec![container],
         volumes: vec![
@@ -196,7 +196,7 @@ fn postgres_pod(sketch: &Sketch<'_>, name: &str, settings: &ManagedPostgres) -> 
 
 /// PostgreSQL asks for the name of its user. With an id of the namespace, that name is written
 /// when the pod starts; a file of the volume is mounted like one of the `ConfigMap`.
-pub(crate) fn write_passwd(sketch: &Sketch<'_>, resources: Value) -> Vec<Value> {
+pub(crate) fn write_passwd(sketch: &Sketch<'_>, resources: &Value) -> Vec<Value> {
     if placement::user_ids(sketch.resolved) == UserIds::Fixed {
         return Vec::new();
     }

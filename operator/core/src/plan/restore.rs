@@ -21,12 +21,7 @@ const BACKOFF_LIMIT: i32 = 2;
 /// The objects of the restore. Once it is done, there is nothing left to plan.
 pub(crate) fn draft(sketch: &mut Sketch<'_>) {
     let resolved = sketch.resolved;
-    let Some(from) = resolved
-        .spec
-        .restore_from
-        .as_ref()
-        .filter(|_| !resolved.restored)
-    else {
+    let Some(from) = unfinished(resolved) else {
         return;
     };
     let name = resolved.object_name(COMPONENT.name());
@@ -37,6 +32,12 @@ pub(crate) fn draft(sketch: &mut Sketch<'_>) {
     job::once(sketch, pod, BACKOFF_LIMIT, &input(resolved, from));
 }
 
+/// What the platform is restored from, until that is done.
+fn unfinished(resolved: &Resolved) -> Option<&RestoreFrom> {
+    let from = resolved.spec.restore_from.as_ref();
+    from.filter(|_| !resolved.restored)
+}
+
 /// What makes it another restore.
 fn input(resolved: &Resolved, from: &RestoreFrom) -> Value {
     json!({"from": from, "retry": resolved.retry})
@@ -45,12 +46,7 @@ fn input(resolved: &Resolved, from: &RestoreFrom) -> Value {
 /// Whether the platform still waits for its backup.
 pub(crate) fn is_pending(sketch: &Sketch<'_>) -> bool {
     let resolved = sketch.resolved;
-    let Some(from) = resolved
-        .spec
-        .restore_from
-        .as_ref()
-        .filter(|_| !resolved.restored)
-    else {
+    let Some(from) = unfinished(resolved) else {
         return false;
     };
     let name = job::name(resolved, COMPONENT, &input(resolved, from));
@@ -81,7 +77,8 @@ fn restore_pod(sketch: &Sketch<'_>, from: &RestoreFrom, place: &Place, scripts: 
     mounts.extend(place.mounts(true));
     let ours = |name: &str, phase: &str| {
         let args = ["restore", "--phase", phase];
-        program(sketch, name, &args, from, env.clone(), mounts.clone())
+        let job = from.job.as_ref();
+        backups::program(sketch, name, &args, job, &env, &mounts)
     };
     let database = pod::container(
         sketch,
@@ -112,27 +109,4 @@ fn restore_pod(sketch: &Sketch<'_>, from: &RestoreFrom, place: &Place, scripts: 
         runs_once: true,
         overrides: Some(placement::of_job(from.job.as_ref(), placement::JOB_TIMEOUT)),
     }
-}
-
-fn program(
-    sketch: &Sketch<'_>,
-    name: &str,
-    args: &[&str],
-    from: &RestoreFrom,
-    env: Vec<Value>,
-    mounts: Vec<Value>,
-) -> Value {
-    pod::container(
-        sketch,
-        name,
-        &sketch.resolved.backup_image(),
-        json!({
-            "command": ["backup"],
-            "args": args,
-            "env": env,
-            "resources": pod::job_resources(from.job.as_ref(), backups::PROGRAM_MEMORY),
-            "terminationMessagePolicy": "FallbackToLogsOnError",
-            "volumeMounts": mounts,
-        }),
-    )
 }

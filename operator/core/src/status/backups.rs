@@ -1,5 +1,7 @@
 //! What is known of backups: which there are, how old the newest is, whether one was restored.
 
+use std::fmt::Write as _;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -38,7 +40,8 @@ struct Kept {
 #[derive(Debug, Deserialize)]
 struct Verified {
     backup: String,
-    verified: Timestamp,
+    #[serde(rename = "verified")]
+    time: Timestamp,
     tenants: i64,
     rows: i64,
 }
@@ -63,7 +66,8 @@ impl Restored {
             self.backup, self.tenants, self.rows, self.files
         );
         if self.unreadable_values > 0 {
-            words += &format!(
+            let _ = write!(
+                words,
                 " {} encrypted values could not be opened with the keys of the backup, as before.",
                 self.unreadable_values
             );
@@ -85,8 +89,8 @@ pub(super) fn list(known: &[BackupStatus], planned: &Planned<'_>) -> Vec<BackupS
     let checks = reports::<Verified>(planned, &backups::check_name(&planned.resolved.name));
     for check in checks {
         let found = list.iter_mut().find(|backup| backup.name == check.backup);
-        if let Some(backup) = found.filter(|backup| backup.verified < Some(check.verified)) {
-            backup.verified = Some(check.verified);
+        if let Some(backup) = found.filter(|backup| backup.verified < Some(check.time)) {
+            backup.verified = Some(check.time);
         }
     }
     list
@@ -209,10 +213,10 @@ fn verified(planned: &Planned<'_>, list: &[BackupStatus], known: &[Condition]) -
         return finding(ConditionStatus::False, Reason::VerificationFailed, message);
     }
     let checks = reports::<Verified>(planned, &name);
-    if let Some(check) = checks.into_iter().max_by_key(|check| check.verified) {
+    if let Some(check) = checks.into_iter().max_by_key(|check| check.time) {
         let message = format!(
             "Backup {} was restored as a check at {}: {} tenants and {} rows as they were.",
-            check.backup, check.verified, check.tenants, check.rows
+            check.backup, check.time, check.tenants, check.rows
         );
         return finding(ConditionStatus::True, Reason::BackupVerified, message);
     }

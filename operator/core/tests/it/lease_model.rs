@@ -198,12 +198,8 @@ impl Model {
                 self.at(end, Event::Start(index));
                 return;
             }
-            Some((true, end)) => {
-                if self.stop(index, end) {
-                    return;
-                }
-            }
-            None => {}
+            Some((true, end)) if self.stop(index, end) => return,
+            Some((true, _)) | None => {}
         }
         for which in 0..2 {
             self.step(index, which);
@@ -466,7 +462,7 @@ impl Model {
         self.queue.push(Reverse((time, index as u64, index)));
     }
 
-    /// SplitMix64: the same seed is the same run.
+    /// `SplitMix64`: the same seed is the same run.
     fn draw(&mut self, below: u64) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.random;

@@ -1,5 +1,6 @@
 //! Tests of the pure half: rules, plans, gates, status, network policies, random walks.
 #![allow(
+    clippy::print_stdout,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

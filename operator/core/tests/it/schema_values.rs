@@ -155,8 +155,9 @@ fn text(schema: &Value, random: &mut Random) -> String {
         return "text".to_owned();
     }
     let mut seed = [0; 32];
-    seed.iter_mut()
-        .for_each(|byte| *byte = u8::try_from(random.below(256)).expect("a byte"));
+    for byte in &mut seed {
+        *byte = u8::try_from(random.below(256)).expect("a byte");
+    }
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     // It makes whole texts anyway, and takes no anchors.
@@ -252,7 +253,7 @@ pub(crate) fn edited(
     let field = &FIELDS[field % FIELDS.len()];
     let old = serde_json::to_value(platform).expect("JSON");
     let mut new = old.clone();
-    let (name, above) = field.path.split_last().expect("not empty");
+    let (name, above) = field.path.split_last()?;
     let mut place = &mut new["spec"];
     for part in above {
         place = &mut place[part];

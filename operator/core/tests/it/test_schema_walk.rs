@@ -207,9 +207,10 @@ fn share(number: u8) {
         ..ProptestConfig::default()
     };
     let same = TestRng::from_seed(RngAlgorithm::ChaCha, &[number; 32]);
-    let mut runner = match cases(usual) == usual {
-        true => TestRunner::new_with_rng(config, same),
-        false => TestRunner::new(config),
+    let mut runner = if cases(usual) == usual {
+        TestRunner::new_with_rng(config, same)
+    } else {
+        TestRunner::new(config)
     };
     let result = runner.run(&walk(), |walk| {
         taken.set(taken.get() + run(&walk)?);

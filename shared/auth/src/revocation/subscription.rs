@@ -1,15 +1,14 @@
 //! Receives revocations as they are announced, and notices when one may have been missed.
 
 use std::collections::HashMap;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt as _, future};
+use futures_util::{StreamExt as _, future};
 use jiff::Timestamp;
-use redis::Msg;
+use redis::aio::PubSub;
 use serde::{Deserialize, Serialize};
 use shared_cache::{Cache, Key};
 use tokio::sync::watch;
@@ -21,8 +20,6 @@ use super::{Subject, redis_copy};
 /// After this time without a message the subscription is probed: a vanished node never closes its
 /// connections. Twice this time is well below a second.
 const PROBE_INTERVAL: Duration = Duration::from_millis(400);
-/// The payload of a probe.
-const PROBE: &str = "";
 /// Between two attempts to subscribe.
 const RESUBSCRIBE_INTERVAL: Duration = Duration::from_millis(250);
 /// How often the epoch is read, for the sake of credentials that are answered from memory.
@@ -142,9 +139,9 @@ pub(super) async fn run(cache: Cache, received: Arc<Received>) {
 async fn subscribe(cache: &Cache, received: &Received) {
     loop {
         match cache.subscribe(&Key::revocations()).await {
-            Ok(mut subscription) => {
+            Ok(subscription) => {
                 received.switch();
-                receive(cache, subscription.on_message(), received).await;
+                receive(cache, subscription, received).await;
                 received.switch();
                 if let Ok(mut revoked) = received.revoked.write() {
                     revoked.clear();
@@ -159,28 +156,27 @@ async fn subscribe(cache: &Cache, received: &Received) {
     }
 }
 
-/// Receives until the subscription ends or a probe does not come back.
-async fn receive(cache: &Cache, messages: impl Stream<Item = Msg>, received: &Received) {
-    let mut messages = pin!(messages);
-    let mut probing = false;
+/// Receives until the subscription ends or a probe is not answered.
+async fn receive(cache: &Cache, subscription: PubSub, received: &Received) {
+    let channel = cache.channel(&Key::revocations());
+    let (mut sink, mut messages) = subscription.split();
     loop {
         match timeout(PROBE_INTERVAL, messages.next()).await {
             Ok(None) => return,
             Ok(Some(message)) => {
-                probing = false;
+                // Releases up to 0.1 probe by an empty message.
                 if let Ok(text) = message.get_payload::<String>()
-                    && text != PROBE
+                    && !text.is_empty()
                 {
                     received.apply(&text);
                 }
             }
-            Err(_) if probing => return,
-            Err(_) => {
-                probing = true;
-                if cache.publish(&Key::revocations(), PROBE).await.is_err() {
-                    return;
-                }
-            }
+            // To subscribe again changes nothing and is answered. Most services may not publish
+            // here, so a message to oneself is no probe.
+            Err(_) => match timeout(PROBE_INTERVAL, sink.subscribe(&channel)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return,
+            },
         }
     }
 }

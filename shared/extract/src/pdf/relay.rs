@@ -156,9 +156,10 @@ fn relay(program: &mut Child, answers: &mut impl Write) -> io::Result<()> {
 
 /// Whether a program ended by itself (0) or by a signal (1), and the number of it.
 fn encoded(status: ExitStatus) -> [u8; 5] {
-    let (kind, number) = status
-        .signal()
-        .map_or((0, status.code().unwrap_or(-1)), |signal| (1, signal));
+    let (kind, number) = match status.signal() {
+        Some(signal) => (1, signal),
+        None => (0, status.code().unwrap_or(-1)),
+    };
     let [a, b, c, d] = number.to_le_bytes();
     [kind, a, b, c, d]
 }

@@ -53,18 +53,16 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let verifier = TokenVerifier::from_ref(state);
         // The rate limiter has verified it already where there is one.
-        let verified = match parts.extensions.get::<Self>() {
-            Some(verified) => verified.clone(),
-            None => {
-                let token = bearer(parts).ok_or_else(|| {
-                    ApiError::unauthorized("missing_token")
-                        .detail("send Authorization: Bearer TOKEN")
-                })?;
-                Self(verifier.verify_for(token, &parts.method).await?)
-            }
+        let caller = if let Some(known) = parts.extensions.get::<Self>() {
+            known.clone()
+        } else {
+            let token = bearer(parts).ok_or_else(|| {
+                ApiError::unauthorized("missing_token").detail("send Authorization: Bearer TOKEN")
+            })?;
+            Self(verifier.verify_for(token, &parts.method).await?)
         };
-        lifetime::bind(parts, &verifier, &verified);
-        Ok(verified)
+        lifetime::bind(parts, &verifier, &caller);
+        Ok(caller)
     }
 }
 

@@ -100,9 +100,7 @@ async fn to_end(response: reqwest::Response) -> Ended {
         }
         Ended::Whole
     };
-    timeout(READ_TIMEOUT, read)
-        .await
-        .expect("the response ends")
+    timeout(READ_TIMEOUT, read).await.unwrap()
 }
 
 /// Reads a little, and asserts that the response goes on.

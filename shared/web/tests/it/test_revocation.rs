@@ -36,9 +36,10 @@ impl Platform {
         }
     }
 
-    /// What verifies the callers of a service.
+    /// What verifies the callers of a service, with the rights in Redis that it has on a platform.
     pub(crate) fn verifier(&self, service: Service) -> TokenVerifier {
-        self.verifier_by(service, &self.redis)
+        let redis = Stores::from_env().as_service(&self.redis, service);
+        self.verifier_by(service, &redis)
     }
 
     /// The same, with another way to Redis.
@@ -131,6 +132,29 @@ async fn a_revocation_before_the_subscription_counts() {
     cache.write(&key, &1_i64, life).await.unwrap();
     let other = platform.verifier(Service::Channel);
     until(&other, &token, Some("session_ended")).await;
+}
+
+/// While it lasts, revocations are answered from memory. Without any message, too: it is probed.
+#[tokio::test]
+async fn a_silent_subscription_lasts_in_every_service() {
+    let platform = Platform::new().await;
+    let _running = platform.auth.run();
+    let verifiers = Service::ALL.map(|service| (service, platform.verifier(service)));
+    for (service, verifier) in &verifiers {
+        let revocations = verifier.revocations().unwrap();
+        let mut changes = revocations.changes();
+        let caching = changes.wait_for(|_| revocations.is_caching());
+        let caching = tokio::time::timeout(Duration::from_secs(5), caching).await;
+        let before = *caching.unwrap().unwrap();
+        // Several probes long.
+        let lost = changes.wait_for(|number| *number != before);
+        let lost = tokio::time::timeout(Duration::from_secs(2), lost).await;
+        assert!(
+            lost.is_err(),
+            "{}: the subscription was lost",
+            service.name()
+        );
+    }
 }
 
 #[tokio::test]

@@ -57,21 +57,14 @@ pub(crate) fn quote<'s>(
         .filter(|unit| !is_order(unit.text))
         .collect();
     let scores = scores(&units, question);
-    let (chosen, disagree) = match contradiction::find(&units, &scores, &sources, question) {
-        Some(pair) => (pair.to_vec(), true),
-        None => {
-            let next = continued(&sources);
-            (
-                choose(&units, &scores, Expected::by(question), &next),
-                false,
-            )
-        }
-    };
     let replies = replies(language);
-    let intro = if disagree {
-        replies.says_both
+    let contradiction = contradiction::find(&units, &scores, &sources, question);
+    let (intro, chosen) = if let Some(pair) = contradiction {
+        (replies.says_both, pair.to_vec())
     } else {
-        replies.quotation_intro
+        let next = continued(&sources);
+        let chosen = choose(&units, &scores, Expected::by(question), &next);
+        (replies.quotation_intro, chosen)
     };
     let mut pieces = vec![intro.to_owned()];
     let mut citations = Vec::new();
