@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::ResourceExt;
-use kube::api::{Api, ListParams, LogParams};
+use kube::api::{Api, ListParams, LogParams, TypeMeta};
 use operator_core::api::Tenant;
 use operator_core::object::Kind;
 use operator_core::plan::labels;
@@ -77,8 +77,15 @@ async fn objects(cluster: &Cluster, name: &str, folder: &Path) -> Result<String,
         if kind.optional() && !api::serves(&cluster.client, kind).await? {
             continue;
         }
+        let resource = api::resource(kind);
+        // The items of a list do not say what they are.
+        let types = TypeMeta {
+            api_version: resource.api_version,
+            kind: resource.kind,
+        };
         let objects = api::objects(&cluster.client, &cluster.namespace, kind);
         for mut object in objects.list(&params).await?.items {
+            object.types = Some(types.clone());
             object.metadata.managed_fields = None;
             all.push(object);
         }

@@ -13,6 +13,7 @@ use crate::app::index::search::RetrievedPassage;
 use crate::domain::answer::citations;
 use crate::domain::answer::extractive::{self, Quotations};
 use crate::domain::answer::language::Language;
+use crate::domain::answer::neighbours;
 use crate::domain::answer::settings::AnswerSettings;
 use crate::state::AppState;
 
@@ -91,16 +92,21 @@ impl AnswerWriter<'_> {
         outcome
     }
 
-    /// The sources that are about as similar to the question as the best one, and those that have
-    /// its words.
+    /// The sources that are about as similar to the question as the best one, those that have its
+    /// words, and what these need where they were cut.
     fn quotable(&self) -> impl Iterator<Item = &Source> {
         let best = self.passages.iter().find_map(|found| found.similarity);
+        let is_near = move |found: &RetrievedPassage| match (found.similarity, best) {
+            (Some(similarity), Some(best)) => similarity >= best * QUOTE_SIMILARITY_RATIO,
+            _ => true,
+        };
+        let is_needed = move |other: &RetrievedPassage| {
+            let mut near = self.passages.iter().filter(|found| is_near(found));
+            near.any(|found| neighbours::needs(&found.source, &other.source))
+        };
         self.passages
             .iter()
-            .filter(move |found| match (found.similarity, best) {
-                (Some(similarity), Some(best)) => similarity >= best * QUOTE_SIMILARITY_RATIO,
-                _ => true,
-            })
+            .filter(move |found| is_near(found) || is_needed(found))
             .map(|found| &found.source)
     }
 

@@ -30,19 +30,34 @@ pub(crate) fn missing<'s>(found: impl Iterator<Item = &'s Source>) -> Vec<Place>
         .filter(|source| source.kind == SourceKind::Document);
     let mut missing = Vec::new();
     for source in documents.take(COMPLETED) {
-        let at = |ordinal| Place {
-            document: source.document_id,
-            ordinal,
-        };
-        let behind = ends_open(&source.text).then(|| at(source.ordinal.saturating_add(1)));
-        let before = begins_open(&source.text).then(|| at(source.ordinal.saturating_sub(1)));
-        for place in behind.into_iter().chain(before) {
-            if place.ordinal >= 0 && !is_found(&place) && !missing.contains(&place) {
+        for place in needed(source) {
+            if !is_found(&place) && !missing.contains(&place) {
                 missing.push(place);
             }
         }
     }
     missing
+}
+
+/// Whether one passage was cut where the other one begins or ends.
+pub(crate) fn needs(source: &Source, other: &Source) -> bool {
+    other.kind == SourceKind::Document
+        && needed(source)
+            .any(|place| (place.document, place.ordinal) == (other.document_id, other.ordinal))
+}
+
+/// What stands behind and before a passage, where it was cut in the middle of a thought.
+fn needed(source: &Source) -> impl Iterator<Item = Place> {
+    let at = |ordinal| Place {
+        document: source.document_id,
+        ordinal,
+    };
+    let is_document = source.kind == SourceKind::Document;
+    let behind = is_document && ends_open(&source.text);
+    let before = is_document && source.ordinal > 0 && begins_open(&source.text);
+    let behind = behind.then(|| at(source.ordinal.saturating_add(1)));
+    let before = before.then(|| at(source.ordinal - 1));
+    behind.into_iter().chain(before)
 }
 
 /// Whether a text ends with a question, which the next passage answers, or in the middle of a
@@ -112,6 +127,7 @@ mod tests {
             source(document, 4, "The answer: 18 degrees."),
         ];
         assert_eq!(missing(found.iter()), []);
+        assert!(needs(&found[0], &found[1]) && !needs(&found[1], &found[0]));
         let found = [
             source(document, 3, "Whole."),
             source(other, 1, "Whole, too."),
