@@ -58,7 +58,7 @@ impl Install {
     /// Runs a sample of the faults, or all. The last writes vary by an event or a status, so that
     /// some of the faults may not strike.
     async fn survives(&self, what: &str, all: Vec<Fault>) {
-        let faults = Sample::from_env().of(what, all, 8);
+        let faults = Sample::from_env().of(what, all, 4);
         let cases = faults.len();
         let runs = stream::iter(faults).map(|fault| self.survives_one(fault));
         let struck: Vec<bool> = runs.buffer_unordered(AT_ONCE).collect().await;

@@ -53,12 +53,12 @@ async fn a_busy_server_delays_and_no_more() {
     // Once is what the client's own retry hides, three times it gives up.
     let (hidden, shown) = (Busy::all(1), Busy::all(3));
     let kind = |n: usize, of: [Busy; 4]| of[n % 4];
-    let numbers = course.some("busy writes", calm.writes, 5).into_iter();
+    let numbers = course.some("busy writes", calm.writes, 3).into_iter();
     let writes = numbers.enumerate().map(|(number, n)| {
         let attempts = if number < 2 { hidden } else { shown };
         Fault::BusyWrite(n, kind(number, attempts))
     });
-    let single = course.some("busy reads", calm.reads, 2).into_iter();
+    let single = course.some("busy reads", calm.reads, 1).into_iter();
     let single = single.enumerate();
     let single = single.map(|(number, n)| Fault::BusyRead(n, kind(number, shown)));
     let every = (0..2).map(|number| Fault::BusyReads(2 + number, kind(number, hidden)));
@@ -75,7 +75,7 @@ async fn a_watch_that_expires_ends_or_loses_an_event_hides_nothing() {
         let calm = course.run(Fault::None).await;
         let faults = (1..=calm.events)
             .flat_map(|n| [Fault::Gone(n), Fault::Dropped(n), Fault::Swallowed(n)]);
-        let faults = Sample::from_env().of(course.name, faults, 6);
+        let faults = Sample::from_env().of(course.name, faults, 3);
         course.same_end_after("watch faults", &calm, faults).await;
     }
 }
@@ -106,7 +106,7 @@ async fn a_watch_that_may_not_begin_and_a_list_that_may_not_go_on_hide_nothing()
 async fn an_outdated_answer_destroys_nothing() {
     for course in [Course::install(), Course::reduction()] {
         let calm = course.run(Fault::None).await;
-        let answers = course.some("outdated answers", calm.outdated, 3);
+        let answers = course.some("outdated answers", calm.outdated, 2);
         let faults = answers.into_iter().map(Fault::Outdated).collect();
         course
             .same_end_after("outdated answers", &calm, faults)

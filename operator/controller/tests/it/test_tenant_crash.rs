@@ -132,7 +132,7 @@ async fn matrix(scenario: &Scenario) {
     let calm = run(&tenants, scenario, "calm", Fault::None, PACE).await;
     let numbers = 1..=calm.writes;
     let all = numbers.flat_map(|n| [Fault::Refused(n), Fault::Lost(n), Fault::Crash(n)]);
-    let faults = Sample::from_env().of(scenario.name, all, 6);
+    let faults = Sample::from_env().of(scenario.name, all, 3);
     let mut struck = 0;
     for (number, fault) in faults.iter().enumerate() {
         let name = format!("faulty-{number}");

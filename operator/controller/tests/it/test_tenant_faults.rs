@@ -51,11 +51,11 @@ fn faults(scenario: &Scenario, calm: &End) -> Vec<Fault> {
         (1..=calm.events).flat_map(|n| [Fault::Gone(n), Fault::Dropped(n), Fault::Swallowed(n)]);
     let outdated = (1..=calm.outdated).map(Fault::Outdated);
     [
-        sample("writes", writes.collect(), 5),
-        sample("reads", reads.collect(), 2),
+        sample("writes", writes.collect(), 3),
+        sample("reads", reads.collect(), 1),
         sample("all reads", vec![Fault::BusyReads(3, Busy::all(1)[0])], 1),
-        sample("events", events.collect(), 4),
-        sample("answers", outdated.collect(), 2),
+        sample("events", events.collect(), 2),
+        sample("answers", outdated.collect(), 1),
     ]
     .concat()
 }
